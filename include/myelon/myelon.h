@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * All of myelon. */
+#ifndef MYELON_MYELON_H
+#define MYELON_MYELON_H
+
+#include <myelon/base.h>
+#include <myelon/error.h>
+#include <myelon/ring.h>
+#include <myelon/runner.h>
+#include <myelon/segment.h>
+#include <myelon/wait.h>
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * The hot paths of ring.h. Internal to the library but for being inlined: use the functions, never the fields. */
+#ifndef MYELON_RING_INLINE_H
+#define MYELON_RING_INLINE_H
+
+#include <myelon/atomic.h>
+
+/* A walk over the cells. A cell holds `per_cell` events behind its stamp; `left` of them, the next one at `event`,
+ * have not been walked over. Private to the handle; the ring's geometry was checked when it was opened. */
+struct myl_i_walk {
+    unsigned char *cell;
+    unsigned char *event;
+    uint32_t left;
+};
+
+struct myl_i_geometry {
+    unsigned char *cells;     /* NULL in a fork child: every hot path ends in the slow one */
+    unsigned char *cells_end;
+    uint32_t cell_size;
+    uint32_t per_cell;
+    uint32_t event_size;      /* bytes from one event to the next within a cell */
+    uint32_t event_offset;
+};
+
+/* First member of every producer handle. */
+struct myl_i_producer_hot {
+    uint64_t next;            /* first sequence not claimed; may be claimed while next < end */
+    uint64_t end;             /* limit + capacity (protocol 2, step 7); 0 in a fork child */
+    struct myl_i_walk claim;  /* at `next` */
+    uint64_t published;       /* first sequence not published */
+    struct myl_i_walk publish; /* at `published`; `event` is not used */
+    struct myl_i_geometry ring;
+    myl_au64 *shared_next;
+    const myl_au32 *park;     /* data park word, or a private stand-in: 0 (spin only), 1 (always look closer) */
+};
+
+/* First member of every consumer handle. */
+struct myl_i_consumer_hot {
+    uint64_t next;            /* first sequence not leased */
+    struct myl_i_walk lease;  /* at `next` */
+    uint64_t acknowledged;    /* first sequence not acknowledged: what `cursor` says */
+    uint64_t room_check;      /* from this cursor value on, a release looks for a sleeping producer behind a fence */
+    struct myl_i_geometry ring;
+    myl_au64 *cursor;         /* own entry's line */
+    const myl_au32 *generation; /* same line */
+    const myl_au32 *room;     /* room park word */
+    uint32_t own_generation;
+};
+
+#define MYL_I_SLEEP 4u /* parking.md: bit 2 of a park word */
+#define MYL_I_PARK_BITS 7u
+
+MYL_BEGIN_DECLS
+MYL_API int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns);
+MYL_API void myl_i_wake_slow(myl_producer *producer);
+MYL_API int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns);
+MYL_API int myl_i_release_slow(myl_consumer *consumer);
+MYL_END_DECLS
+
+MYL_INLINE void myl_i_walk_next_cell(struct myl_i_walk *walk, const struct myl_i_geometry *ring)
+{
+    walk->cell += ring->cell_size;
+    if (MYL_UNLIKELY(walk->cell == ring->cells_end))
+        walk->cell = ring->cells;
+    walk->event = walk->cell + ring->event_offset;
+    walk->left = ring->per_cell;
+}
+
+MYL_INLINE void myl_i_walk_step(struct myl_i_walk *walk, const struct myl_i_geometry *ring)
+{
+    if (--walk->left != 0)
+        walk->event += ring->event_size;
+    else
+        myl_i_walk_next_cell(walk, ring);
+}
+
+MYL_INLINE myl_au64 *myl_i_stamp(const struct myl_i_walk *walk)
+{
+    return (myl_au64 *)(void *)walk->cell;
+}
+
+MYL_INLINE int myl_producer_claim(myl_producer *producer, void **event, int64_t timeout_ns)
+{
+    struct myl_i_producer_hot *h = (struct myl_i_producer_hot *)(void *)producer;
+    if (MYL_UNLIKELY(h->next >= h->end))
+        return myl_i_claim_slow(producer, event, timeout_ns);
+    *event = h->claim.event;
+    h->next++;
+    myl_i_walk_step(&h->claim, &h->ring);
+    return MYL_OK;
+}
+
+MYL_INLINE void myl_producer_publish(myl_producer *producer)
+{
+    struct myl_i_producer_hot *h = (struct myl_i_producer_hot *)(void *)producer;
+    uint64_t n = h->next - h->published;
+    /* Stamps ascend: a producer killed in between has published a prefix (protocol 5, takeover). */
+    while (n >= h->publish.left) {
+        h->published += h->publish.left;
+        n -= h->publish.left;
+        MYL_STEP("S1");
+        /* A1 stamp [rel]: the events of the cell are written before. Pairs: A2, the consumer's stamp load; A20, takeover. */
+        myl_store_rel(myl_i_stamp(&h->publish), h->published);
+        myl_i_walk_next_cell(&h->publish, &h->ring);
+    }
+    if (n != 0) {
+        h->published += n;
+        h->publish.left -= (uint32_t)n;
+        MYL_STEP("S1");
+        myl_store_rel(myl_i_stamp(&h->publish), h->published); /* A1 */
+    }
+    MYL_STEP("S1n");
+    /* A3 next [rel]: behind the stamps, so that a successor finds no hole (protocol 5). Pairs: A4 joiners, A20 takeover. */
+    myl_store_rel(h->shared_next, h->published);
+    myl_fence_compiler(); /* S2: the load below stays behind the stamps in program order */
+    /* A5 park word [rlx], S3. Pairs: A6, the parker's CAS: FENCE and EFF give the order that is missing here. */
+    if (MYL_UNLIKELY((myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0))
+        myl_i_wake_slow(producer);
+}
+
+MYL_INLINE int myl_consumer_next(myl_consumer *consumer, const void **event, int64_t timeout_ns)
+{
+    struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
+    if (MYL_UNLIKELY(h->ring.cells == 0))
+        return myl_i_next_slow(consumer, event, timeout_ns);
+    /* A2 stamp [acq]: the event is read behind it. Pairs: A1. Published means next < stamp <= end of cell. */
+    uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease));
+    if (MYL_UNLIKELY(stamp - h->next - 1 >= h->lease.left))
+        return myl_i_next_slow(consumer, event, timeout_ns);
+    *event = h->lease.event;
+    h->next++;
+    myl_i_walk_step(&h->lease, &h->ring);
+    return MYL_OK;
+}
+
+MYL_INLINE int myl_consumer_end_of_batch(const myl_consumer *consumer)
+{
+    const struct myl_i_consumer_hot *h = (const struct myl_i_consumer_hot *)(const void *)consumer;
+    if (MYL_UNLIKELY(h->ring.cells == 0))
+        return 1;
+    return myl_load_acq(myl_i_stamp(&h->lease)) - h->next - 1 >= h->lease.left; /* A2 */
+}
+
+MYL_INLINE int myl_consumer_release(myl_consumer *consumer)
+{
+    struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
+    if (MYL_UNLIKELY(h->ring.cells == 0))
+        return myl_i_release_slow(consumer);
+    MYL_STEP("R1");
+    /* A7 cursor [rel]: the reads of the events are before it. Pairs: A8, the producer's look at the gate. */
+    myl_store_rel(h->cursor, h->next);
+    /* A9 own generation [rlx], same line: changed means evicted, and this lease is not acknowledged. */
+    if (MYL_UNLIKELY(myl_load32_rlx(h->generation) != h->own_generation))
+        return myl_i_release_slow(consumer);
+    h->acknowledged = h->next;
+    myl_fence_compiler();
+    /* A10 room word [rlx]: without a fence it may be missed for a moment; the fenced look at every quarter of the ring
+     * and before every wait (A11), and the producer's bounded sleep, make up for it. */
+    if (MYL_UNLIKELY((myl_load32_rlx(h->room) & MYL_I_SLEEP) != 0 || h->next >= h->room_check))
+        return myl_i_release_slow(consumer);
+    return MYL_OK;
+}
+
+#endif

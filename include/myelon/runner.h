@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * A background consumer: a thread of the caller's making that hands every event to a callback. */
+#ifndef MYELON_RUNNER_H
+#define MYELON_RUNNER_H
+
+#include <myelon/ring.h>
+
+typedef struct myl_runner myl_runner;
+
+/* Called for every event, in the runner's thread. `end_of_batch`: nothing more is published yet. 0 goes on and
+ * acknowledges; anything else stops the runner, and this event is not acknowledged. */
+typedef int (*myl_handler)(const void *event, myl_sequence sequence, int end_of_batch, void *user);
+
+typedef struct myl_runner_options {
+    size_t size;            /* sizeof(myl_runner_options) */
+    uint64_t batch;         /* events per release at most; 0 = 256 */
+    size_t stack;           /* bytes of the thread's stack; 0 = the system's default */
+    const char *name;       /* of the thread, up to 15 bytes; NULL = "myelon" */
+    int keep_on_death;      /* 1: goes on waiting when the producer died; 0: stops with MYL_EPRODUCERDEAD */
+} myl_runner_options;
+
+/* How a runner ended. */
+typedef struct myl_runner_result {
+    int code;               /* MYL_OK: asked to stop; MYL_ECLOSED: end of stream; MYL_EHANDLER; or the error */
+    int handler_code;       /* MYL_EHANDLER: what the handler returned */
+    uint64_t handled;       /* events acknowledged by this runner */
+    char detail[256];       /* myl_error_detail of the runner's thread */
+} myl_runner_result;
+
+MYL_BEGIN_DECLS
+
+/* Starts a thread that consumes from `consumer`, which belongs to the runner until it is joined. */
+MYL_API MYL_NODISCARD int myl_runner_start(myl_runner **runner, myl_consumer *consumer, myl_handler handler,
+                                           void *user, const myl_runner_options *options);
+
+/* Asks it to stop: after the event at hand, even when more are there. Does not wait. Any thread, the handler included. */
+MYL_API void myl_runner_stop(myl_runner *runner);
+
+/* Waits for its end, tells how it ended, frees it; the consumer is the caller's again. MYL_ETIMEDOUT: still running,
+ * nothing changed. */
+MYL_API MYL_NODISCARD int myl_runner_join(myl_runner *runner, myl_runner_result *result, int64_t timeout_ns);
+
+MYL_END_DECLS
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ * The shared object behind a ring: where it lives, how its memory is placed, who uses it, how it goes away. */
+#ifndef MYELON_SEGMENT_H
+#define MYELON_SEGMENT_H
+
+#include <myelon/base.h>
+
+#define MYL_NAME_MAX     200  /* bytes of a ring's name without the NUL (shm); a file's path: 4095 */
+#define MYL_ID_MAX       31   /* bytes of a consumer's id without the NUL */
+#define MYL_LABEL_MAX    31   /* bytes of a label without the NUL */
+#define MYL_CONSUMERS_MAX 1024
+
+enum myl_backend {
+    MYL_BACKEND_SHM = 0, /* POSIX shared memory: a name without slash, found by everyone on the machine */
+    MYL_BACKEND_FILE,    /* a mapped file: `name` is its path; survives a reboot when the file system does */
+    MYL_BACKEND_MEMFD,   /* no name at all: handed over by descriptor (inherited, or myl_send_fd) */
+};
+
+/* What happens when the name exists already. */
+enum myl_existing {
+    MYL_EXISTING_RESUME = 0, /* producer dead: take over without loss; alive: MYL_EPRODUCERALIVE */
+    MYL_EXISTING_FAIL,       /* MYL_EEXISTS */
+    MYL_EXISTING_REPLACE,    /* a new ring, if nobody alive uses the old one; else MYL_EINUSE */
+    MYL_EXISTING_SUPERSEDE,  /* a new ring even if consumers are alive: they get MYL_ESUPERSEDED */
+};
+
+enum myl_grade { MYL_NO = 0, MYL_TRY_IT, MYL_REQUIRE }; /* not asked for, nice to have, or an error without */
+
+/* How memory is placed. All zero: reserved (always), nothing more. What was granted is told by myl_info. */
+typedef struct myl_memory_options {
+    enum myl_grade huge;     /* 2 MiB pages: hugetlb for memfd, transparent ones for shm and files on tmpfs */
+    enum myl_grade lock;     /* mlock, bounded by RLIMIT_MEMLOCK */
+    enum myl_grade prefault; /* touch every page of the mapping now instead of at first use */
+    enum myl_grade numa;     /* place the data on numa_node */
+    uint32_t numa_node;
+} myl_memory_options;
+
+/* What the machine really gave: each MYL_OK (granted), MYL_EAGAIN (not asked for) or the error that came. */
+typedef struct myl_granted {
+    int huge, lock, prefault, numa, pin;
+    uint64_t page_size;      /* of the data mapping, bytes */
+} myl_granted;
+
+/* A ring's shape and place, the same for all handles of it. */
+typedef struct myl_info {
+    size_t size;             /* sizeof(myl_info), set by the caller */
+    char name[256];          /* as opened; longer paths are cut from the left */
+    char label[MYL_LABEL_MAX + 1];
+    enum myl_backend backend;
+    uint64_t session[2];     /* random, new for every ring */
+    uint64_t type_id;
+    uint64_t capacity;       /* events */
+    uint32_t event_size, event_align, event_offset; /* bytes */
+    uint32_t cell_size;      /* bytes from one cell to the next */
+    uint32_t events_per_cell;
+    uint32_t max_consumers;
+    uint64_t segment_bytes;  /* all of it, as reserved */
+    uint64_t created_ns;     /* CLOCK_REALTIME */
+    uint32_t parkable;       /* 0: consumers of this ring never park */
+    myl_granted granted;     /* this handle's */
+} myl_info;
+
+enum myl_party_state {
+    MYL_PARTY_FREE = 0, MYL_PARTY_JOINING, MYL_PARTY_ACTIVE, MYL_PARTY_LEFT,
+};
+
+/* One consumer entry as seen from outside. */
+typedef struct myl_consumer_status {
+    char id[MYL_ID_MAX + 1];
+    enum myl_party_state state;
+    int alive;               /* asked of the kernel: its process holds its seat */
+    int32_t pid;             /* for people; never decides anything */
+    uint32_t generation;
+    uint64_t start_ns;       /* CLOCK_REALTIME of the join */
+    uint64_t cursor;         /* events acknowledged: the next one it needs */
+    uint64_t lag;            /* published and not acknowledged */
+    uint64_t parks;          /* how often it went to sleep */
+} myl_consumer_status;
+
+/* A ring as seen from outside, at one moment; taken without disturbing anybody. */
+typedef struct myl_snapshot {
+    myl_info info;
+    uint64_t next;           /* events published */
+    uint64_t gate;           /* events below this may have been overwritten */
+    uint64_t closed_at;      /* valid if closed */
+    int closed, superseded;
+    int producer_alive;      /* asked of the kernel */
+    int producer_left;       /* it went away in order, without ending the stream */
+    int32_t producer_pid;
+    uint32_t epoch;          /* producers so far */
+    uint64_t producer_parks;
+    uint32_t live_consumers;
+    uint32_t consumers;      /* entries used; at most as many as `entry` has */
+    myl_consumer_status *entry;
+} myl_snapshot;
+
+MYL_BEGIN_DECLS
+
+/* Is this usable as a ring's name? MYL_OK, or MYL_ENAME with the reason in myl_error_detail. 1 .. 200 bytes, no
+ * slash, not starting with a dot. System calls: none. */
+MYL_API MYL_NODISCARD int myl_check_name(const char *name);
+
+/* Takes a snapshot of ring `name` (backend shm or file). The caller frees it with myl_snapshot_free. Opens, maps
+ * and unmaps; takes no lock; does not wait. Errors: MYL_ENOTFOUND and those of an attach. */
+MYL_API MYL_NODISCARD int myl_snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **snapshot);
+MYL_API void myl_snapshot_free(myl_snapshot *snapshot);
+
+/* Calls visit for every ring among the shm names, in no order; stops when visit returns non-zero and returns
+ * that. Names that are not rings are passed over. */
+MYL_API int myl_list(int (*visit)(const char *name, void *user), void *user);
+
+/* Removes ring `name`. Refused with MYL_EINUSE while somebody alive uses it, unless `force`: then consumers get
+ * MYL_ESUPERSEDED and a live producer keeps writing into an object without a name. */
+MYL_API MYL_NODISCARD int myl_remove(const char *name, enum myl_backend backend, int force);
+
+/* Frees the entry of a dead consumer, so that it no longer gates. What it had not acknowledged is given up. A live
+ * one is refused with MYL_EINUSE. */
+MYL_API MYL_NODISCARD int myl_evict(const char *name, enum myl_backend backend, const char *id);
+
+/* Hands descriptor `fd` to the process at the other end of Unix socket `socket` (SCM_RIGHTS), or receives one.
+ * May block as the socket does. */
+MYL_API MYL_NODISCARD int myl_send_fd(int socket, int fd);
+MYL_API MYL_NODISCARD int myl_recv_fd(int socket, int *fd);
+
+MYL_END_DECLS
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * How a call waits. docs/waiting.md tells which strategy suits what. */
+#ifndef MYELON_WAIT_H
+#define MYELON_WAIT_H
+
+#include <myelon/base.h>
+
+enum myl_wait_strategy {
+    MYL_WAIT_DEFAULT = 0, /* what MYELON_WAIT names, else adaptive */
+    MYL_WAIT_ADAPTIVE,    /* spins as long as spinning has paid lately (3 to 50 us), yields twice, then parks */
+    MYL_WAIT_BUSY_SPIN,   /* reads without pause: shortest latency, a core of its own */
+    MYL_WAIT_SPIN_HINT,   /* spins with the CPU's pause instruction: a core of its own, kinder to its sibling */
+    MYL_WAIT_SPIN_YIELD,  /* spins, then gives the core away after each look; never parks */
+    MYL_WAIT_SLEEP,       /* spins, then sleeps sleep_ns between looks: no wake-up call for the other side */
+    MYL_WAIT_BLOCK,       /* spins 3 us, yields twice, then parks in the kernel until woken: 0 % CPU when idle */
+};
+
+/* All zero means: the defaults, which the environment may override (MYELON_WAIT, MYELON_SPIN_NS, MYELON_YIELDS,
+ * MYELON_SLEEP_NS). What is set here wins over the environment. */
+typedef struct myl_wait_options {
+    enum myl_wait_strategy strategy;
+    uint32_t yields;      /* sched_yield calls before parking or sleeping; 0 = default 2 */
+    int64_t spin_ns;      /* longest spin before yielding, 1 .. 1 s; 0 = default (3 us; adaptive: up to 50 us) */
+    int64_t sleep_ns;     /* MYL_WAIT_SLEEP only, 1 us .. 1 s; 0 = default 100 us */
+} myl_wait_options;
+
+MYL_BEGIN_DECLS
+
+/* A strategy's name as MYELON_WAIT takes it: "adaptive", "busy-spin", "spin-hint", "spin-yield", "sleep",
+ * "block". Static storage; "?" for an unknown one. */
+MYL_API const char *myl_wait_strategy_name(enum myl_wait_strategy strategy);
+
+/* The strategy of that name, or MYL_EINVAL. */
+MYL_API MYL_NODISCARD int myl_wait_strategy_parse(const char *name, enum myl_wait_strategy *strategy);
+
+MYL_END_DECLS
+
+#endif

@@ -49,6 +49,7 @@ typedef struct myl_producer_options {
     int fd;                  /* memfd: take over the ring behind this descriptor (it stays yours); 0 = make one */
     uint32_t mode;           /* permissions; 0 = 0600; the umask does not matter */
     int64_t group;           /* group id to own it; 0 = unchanged */
+    int any_owner;           /* 1: take over a ring that belongs to another user */
     myl_memory_options memory;
     int cpu;                 /* pins the opening thread: CPU number + 1; 0 = no */
 
@@ -84,6 +85,7 @@ typedef struct myl_consumer_options {
 
     enum myl_backend backend;
     int fd;                  /* memfd: the descriptor received (it stays yours) */
+    int any_owner;           /* 1: join a ring that belongs to another user (root's and your own always do) */
     int64_t attach_timeout_ns; /* how long to wait for the ring to appear; 0 = not at all */
     myl_memory_options memory;
     int cpu;                 /* CPU number + 1; 0 = no */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ * What the library needs of the operating system: the only seam. src/os/linux and src/os/posix implement it; the
+ * simulation (tests/sim) implements it over its own scheduler. Functions return 0 or an errno value
+ * unless they say otherwise. None keeps state but the fork list. */
+#ifndef MYL_OS_OS_H
+#define MYL_OS_OS_H
+
+#include <myelon/atomic.h>
+#include <myelon/segment.h>
+
+#include <sys/types.h>
+
+/* --- objects ---------------------------------------------------------------------------------------------- */
+
+struct myl_os_object_spec {
+    enum myl_backend backend;
+    const char *path;     /* shm and file: where it is going to be published; NULL for memfd */
+    uint64_t bytes;       /* reserved for real: writing to it later cannot fail */
+    uint32_t mode;
+    int64_t group;        /* 0 = unchanged */
+    int huge;             /* hugetlb pages (memfd only) */
+};
+
+struct myl_os_object {
+    uint64_t bytes;
+    uint64_t device, inode;
+    uint32_t owner;       /* user id */
+    int regular;          /* a regular file, not a directory, device or pipe */
+};
+
+/* Where shm names live. */
+const char *myl_os_shm_directory(void);
+
+/* Makes an object without a name, sized and reserved. ENOSPC says the memory is not there. */
+int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd);
+/* Gives it its name in one atomic step. EEXIST: the name is taken, nothing changed. */
+int myl_os_object_publish(int fd, const char *path);
+/* Opens a name without following a link at its end. Falls back to reading only if `may_read_only` and writing is not
+ * allowed; *read_only tells. The descriptor has an open-file description of its own. */
+int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_only);
+/* Opens the object behind somebody's descriptor again: the lock owner must be ours alone. */
+int myl_os_object_reopen(int fd, int *own);
+int myl_os_object_stat(int fd, struct myl_os_object *object);
+/* *same = 1 if `path` still names this object. A missing name is not an error: *same = 0. */
+int myl_os_object_is_named(const char *path, const struct myl_os_object *object, int *same);
+int myl_os_object_unlink(const char *path);
+void myl_os_object_close(int fd);
+/* Bytes free behind directory or file `path`; 0 if it cannot be told. */
+uint64_t myl_os_free_bytes(const char *path);
+/* Calls visit(name) for every directory entry. Stops on non-zero and returns that; negative errno on failure. */
+int myl_os_directory_each(const char *path, int (*visit)(const char *name, void *user), void *user);
+
+/* --- seats: locks that the kernel drops when their owner dies ----------------------------------------------- */
+
+/* EAGAIN: somebody else holds it. */
+int myl_os_seat_take(int fd, uint32_t seat);
+void myl_os_seat_drop(int fd, uint32_t seat);
+/* 1 if held through another description, 0 if free, negative errno if it cannot be told. */
+int myl_os_seat_held(int fd, uint32_t seat);
+
+/* --- mapping -------------------------------------------------------------------------------------------------- */
+
+uint64_t myl_os_page_size(void);
+/* Shared mapping; not inherited by fork children. */
+int myl_os_map(int fd, uint64_t offset, uint64_t bytes, int writable, void **address);
+/* The same bytes twice in a row. */
+int myl_os_map_twice(int fd, uint64_t offset, uint64_t bytes, int writable, void **address);
+void myl_os_unmap(void *address, uint64_t bytes);
+
+int myl_os_memory_prefault(void *address, uint64_t bytes, int writable);
+int myl_os_memory_lock(void *address, uint64_t bytes);
+/* Asks for transparent huge pages; ENOTSUP if the mapping did not get them. */
+int myl_os_memory_huge(void *address, uint64_t bytes);
+int myl_os_memory_bind(void *address, uint64_t bytes, uint32_t numa_node);
+int myl_os_pin(int cpu);
+
+/* --- waiting ------------------------------------------------------------------------------------------------ */
+
+/* Sleeps while *word == value, at most timeout_ns. Returns 0 (woken, changed, or no reason) or ETIMEDOUT. */
+int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns);
+/* *word += 4 and wakes everybody who sleeps on it: one system call where the system can, so that no death falls between. */
+void myl_os_wake_add4(myl_au32 *word);
+void myl_os_wake(myl_au32 *word);
+/* Makes this process a target of myl_os_barrier; nonzero: cannot be. */
+int myl_os_barrier_register(void);
+/* Every registered running thread of the machine executes a full fence. Nonzero: not available. */
+int myl_os_barrier(void);
+
+int64_t myl_os_now(void);       /* CLOCK_MONOTONIC, ns */
+uint64_t myl_os_realtime(void); /* CLOCK_REALTIME, ns */
+void myl_os_sleep(int64_t ns);
+void myl_os_yield(void);
+#ifdef MYL_SIM
+void myl_os_pause(void);
+#else
+static inline void myl_os_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield");
+#else
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+#endif
+
+/* --- the rest ------------------------------------------------------------------------------------------------ */
+
+int myl_os_random(void *bytes, size_t count);
+uint32_t myl_os_pid(void);
+uint32_t myl_os_user(void);
+uint64_t myl_os_cache_bytes(void); /* of a core's L2 */
+
+/* A handle that must not be used in a fork child. `in_child` runs in the child, single-threaded, and may only close
+ * descriptors and write to the handle. */
+struct myl_os_fork_node {
+    struct myl_os_fork_node *previous, *next;
+    void (*in_child)(struct myl_os_fork_node *node);
+};
+int myl_os_fork_watch(struct myl_os_fork_node *node);
+void myl_os_fork_forget(struct myl_os_fork_node *node);
+
+#endif

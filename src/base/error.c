@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Error codes, their texts, and the thread's detail sentence. */
+#define _POSIX_C_SOURCE 200809L /* the XSI strerror_r */
 #include "base/error.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ int myl_fail_errno(int err, const char *format, ...)
     int used = vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
     if (used >= 0 && (size_t)used < sizeof detail) {
-        /* strerror is not thread-safe everywhere and its XSI and GNU forms differ; %m is neither in C nor in every libc. */
+        /* strerror may be shared by all threads, %m is not in every libc. */
         char text[128];
         text[0] = '\0';
         (void)strerror_r(err, text, sizeof text);

@@ -33,7 +33,7 @@ const char *myl_os_shm_directory(void);
 
 /* Makes an object without a name, sized and reserved. ENOSPC says the memory is not there. */
 int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd);
-/* Gives it its name in one atomic step. EEXIST: the name is taken, nothing changed. */
+/* Gives it its name in one atomic step. After a failure (EEXIST: the name is taken) the object is only good for closing. */
 int myl_os_object_publish(int fd, const char *path);
 /* Opens a name without following a link at its end. Falls back to reading only if `may_read_only` and writing is not
  * allowed; *read_only tells. The descriptor has an open-file description of its own. */

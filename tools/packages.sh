@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Which packages which job needs, and how they are installed. Sourced by run and .ci/run. docs/dependencies.md says
+# what each is for.
+
+packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libncurses-dev libcjson-dev libssl-dev"
+packages_lint="shellcheck clang clang-format clang-tidy cppcheck"
+packages_models="spin gcc libc6-dev"
+packages_ci="$packages_build $packages_lint $packages_models libclang-rt-14-dev musl-tools"
+
+# Commands that show, on a system without dpkg, that the job can be done.
+tools_build="cc cmake pkg-config"
+tools_lint="shellcheck clang-format clang-tidy cppcheck"
+tools_models="spin cc"
+tools_ci="$tools_build $tools_lint $tools_models clang musl-gcc"
+
+die() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+# Prints those of the packages given that are not installed.
+packages_missing() {
+    for package in "$@"; do
+        case $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) in
+            *" installed") ;;
+            *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+# On a system that is not of the Debian family: the tools must be there already.
+tools_or_die() {
+    lacking=
+    for tool in $1; do
+        command -v "$tool" >/dev/null 2>&1 || lacking="$lacking $tool"
+    done
+    [ -z "$lacking" ] && return 0
+    die "Not found:$lacking. This is not a Debian system, so install them yourself; on Debian the packages are: $2"
+}
+
+# install_packages JOB: makes sure that what the job (build, lint, models, ci) needs is there. Says one line if it installs.
+install_packages() {
+    eval "wanted=\$packages_$1 tools=\$tools_$1"
+    # shellcheck disable=SC2154 # both are set by the eval above
+    if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
+        tools_or_die "$tools" "$wanted"
+        return 0
+    fi
+    # shellcheck disable=SC2086 # a list of words
+    missing=$(packages_missing $wanted)
+    missing=${missing% }
+    [ -n "$missing" ] || return 0
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || die "Missing packages: $missing. Install them as root: apt-get install $missing"
+        as_root=sudo
+    fi
+    printf 'Installing with apt-get: %s\n' "$missing"
+    log=$(mktemp)
+    # The lists of a fresh machine may be empty or old: try, refresh, try again.
+    # shellcheck disable=SC2086 # lists of words
+    if ! apt_install >"$log" 2>&1 && ! { $as_root apt-get -q update && apt_install; } >>"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        rm -f "$log"
+        die "apt-get could not install: $missing. Is there a network, and may you install packages?"
+    fi
+    rm -f "$log"
+}
+
+apt_install() {
+    # shellcheck disable=SC2086 # lists of words
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
+}

@@ -17,13 +17,6 @@ typedef struct myl_producer myl_producer;
 typedef struct myl_consumer myl_consumer;
 typedef struct myl_observer myl_observer;
 
-/* What a producer does while no consumer is registered (the coordination modes). */
-enum myl_alone {
-    MYL_ALONE_BLOCK = 0, /* fills the ring, then waits: nothing is lost before the first consumer comes */
-    MYL_ALONE_RUN_FREE,  /* overwrites the oldest events, as if everybody had read them */
-    MYL_ALONE_BUFFER,    /* keeps at most `buffer` events, then waits */
-};
-
 /* What a blocking call does when it learns that the party it waits for is dead. */
 enum myl_on_death {
     MYL_DEATH_REPORT = 0, /* returns MYL_ECONSUMERDEAD or MYL_EPRODUCERDEAD; calling again waits again */

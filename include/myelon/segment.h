@@ -24,6 +24,13 @@ enum myl_existing {
     MYL_EXISTING_SUPERSEDE,  /* a new ring even if consumers are alive: they get MYL_ESUPERSEDED */
 };
 
+/* What a producer does while no consumer is registered (the coordination modes). */
+enum myl_alone {
+    MYL_ALONE_BLOCK = 0, /* fills the ring, then waits: nothing is lost before the first consumer comes */
+    MYL_ALONE_RUN_FREE,  /* overwrites the oldest events, as if everybody had read them */
+    MYL_ALONE_BUFFER,    /* keeps at most `buffer` events, then waits */
+};
+
 enum myl_grade { MYL_NO = 0, MYL_TRY_IT, MYL_REQUIRE }; /* not asked for, nice to have, or an error without */
 
 /* How memory is placed. All zero: reserved (always), nothing more. What was granted is told by myl_info. */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ * Making a segment, or finding it and taking its producer's seat: protocol 9, steps C1 to C8. */
+#include "base/error.h"
+#include "segment/segment.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* Every turn means that somebody else made or removed the ring in between. */
+#define TURNS_MAX 100
+
+static int no_space(const struct myl_segment_make *how, const struct myl_os_object_spec *spec, const char *name, int err)
+{
+    if (err == ENOLINK)
+        return myl_fail(MYL_EFILESYSTEM, "\"%s\" would be on a network or FUSE file system, where neither locks nor shared "
+                        "mappings can be trusted; use a local one", name);
+    if (err != ENOSPC && err != ENOMEM)
+        return myl_fail_errno(err, "ring \"%s\" of %" PRIu64 " bytes cannot be made", name, spec->bytes);
+    if (how->open.backend == MYL_BACKEND_MEMFD)
+        return myl_fail(MYL_ENOSPACE, "the ring needs %" PRIu64 " bytes of %smemory, which are not to be had; lower its "
+                        "capacity", spec->bytes, spec->huge ? "huge-page " : "");
+    return myl_fail(MYL_ENOSPACE,
+                    "ring \"%s\" needs %" PRIu64 " KiB, %s has %" PRIu64 " KiB free; lower its capacity, or make room "
+                    "(a container: raise --shm-size)", name, spec->bytes >> 10, spec->path,
+                    myl_os_free_bytes(spec->path) >> 10);
+}
+
+/* C1: everything is in place before anybody can see it. */
+static int make_nameless(struct myl_segment *segment, const struct myl_segment_make *how)
+{
+    struct myl_os_object_spec spec = {
+        .backend = how->open.backend, .path = segment->path, .bytes = segment->head.segment_bytes,
+        .mode = how->mode, .group = how->group, .huge = how->huge,
+    };
+    MYL_STEP("C1");
+    int err = myl_os_object_create(&spec, &segment->fd);
+    if (err != 0)
+        return no_space(how, &spec, segment->name, err);
+    if (how->open.backend == MYL_BACKEND_MEMFD) {
+        /* Our own description, which nobody else can come to share. */
+        int own;
+        err = myl_os_object_reopen(segment->fd, &own);
+        if (err != 0)
+            return myl_fail_errno(err, "a memfd cannot be opened again through /proc/self/fd");
+        myl_os_object_close(segment->fd);
+        segment->fd = own;
+    }
+    void *mapped;
+    err = myl_os_object_stat(segment->fd, &segment->object);
+    if (err == 0)
+        err = myl_os_map(segment->fd, 0, sizeof segment->head, 1, &mapped);
+    if (err != 0)
+        return myl_fail_errno(err, "the new ring \"%s\" cannot be mapped", segment->name);
+    memcpy(mapped, &segment->head, sizeof segment->head);
+    myl_os_unmap(mapped, sizeof segment->head);
+    segment->control_writable = 1;
+    return myl_segment_map(segment, 1, 1); /* fresh memory is zero: nothing published, every entry free */
+}
+
+/* C1 to C3. MYL_EEXISTS: somebody was faster. */
+static int create(struct myl_segment *segment, const struct myl_segment_make *how)
+{
+    memset(segment, 0, sizeof *segment);
+    segment->fd = -1;
+    segment->backend = how->open.backend;
+    segment->name = "(memfd)";
+    segment->head = how->head;
+    segment->head.backend = (uint32_t)how->open.backend;
+    segment->head.creator_pid = myl_os_pid();
+    segment->head.created_ns = myl_os_realtime();
+    int rc = MYL_OK;
+    if (how->open.backend != MYL_BACKEND_MEMFD) {
+        rc = myl_segment_path(how->open.name, how->open.backend, &segment->path);
+        const char *slash = rc == MYL_OK && how->open.backend == MYL_BACKEND_SHM ? strrchr(segment->path, '/') : NULL;
+        segment->name = slash != NULL ? slash + 1 : segment->path;
+    }
+    if (rc == MYL_OK && myl_os_random(segment->head.session, sizeof segment->head.session) != 0)
+        rc = myl_fail(MYL_ESYSTEM, "the system has no random bytes for a session id");
+    if (rc == MYL_OK)
+        rc = myl_header_complete(&segment->head, how->huge);
+    if (rc == MYL_OK) {
+        myl_header_seal(&segment->head);
+        rc = make_nameless(segment, how);
+    }
+    if (rc == MYL_OK) {
+        MYL_STEP("C2"); /* the seat before the name: an early attacher must not find the producer dead */
+        int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
+        if (err != 0)
+            rc = myl_fail_errno(err, "the producer's seat of the new ring \"%s\" cannot be taken", segment->name);
+    }
+    if (rc == MYL_OK && segment->path != NULL) {
+        MYL_STEP("C3");
+        int err = myl_os_object_publish(segment->fd, segment->path);
+        if (err == EEXIST)
+            rc = MYL_EEXISTS;
+        else if (err != 0)
+            rc = myl_fail_errno(err, "ring \"%s\" cannot be given its name", segment->name);
+    }
+    if (rc != MYL_OK)
+        myl_segment_close(segment);
+    return rc;
+}
+
+/* C5: 1 if the name still leads to the object whose seat we hold. */
+static int still_named(const struct myl_segment *segment)
+{
+    int same = 0;
+    if (segment->path == NULL)
+        return 1;
+    return myl_os_object_is_named(segment->path, &segment->object, &same) == 0 && same;
+}
+
+/* A closed session gives way to a new one only when nobody who could come back has something left to read. */
+static int check_unread(const struct myl_segment *segment, uint64_t closed_at)
+{
+    uint32_t entries = myl_segment_entries(segment);
+    for (uint32_t i = 0; i < entries; i++) {
+        const struct myl_entry *entry = myl_segment_entry(segment, i);
+        uint64_t cursor = myl_load_acq(&entry->cursor);                       /* A8 */
+        if (myl_load32_acq(&entry->state) != MYL_PARTY_ACTIVE || cursor >= closed_at) /* A13 */
+            continue;
+        if (myl_os_seat_held(segment->fd, myl_entry_seat(i)) > 0)
+            continue; /* alive: it drains what it has mapped, whoever owns the name */
+        return myl_fail(MYL_EUNREAD,
+                        "ring \"%s\" was closed, but its dead consumer \"%.31s\" has %" PRIu64 " events unread; restart that "
+                        "consumer, evict it, or open with MYL_EXISTING_REPLACE", segment->name, (const char *)entry->id,
+                        closed_at - cursor);
+    }
+    return MYL_OK;
+}
+
+/* C6, C7, with both seats held: may the old session go? Then its name is gone on return. */
+static int retire(const struct myl_segment *segment, const struct myl_segment_make *how, uint64_t closed)
+{
+    uint32_t live;
+    int rc = myl_segment_live_consumers(segment, UINT32_MAX, &live);
+    if (rc != MYL_OK)
+        return rc;
+    if (how->existing == MYL_EXISTING_RESUME) {
+        rc = check_unread(segment, closed - 1);
+        if (rc != MYL_OK)
+            return rc;
+    } else if (live > 0 && how->existing == MYL_EXISTING_REPLACE) {
+        return myl_fail(MYL_EINUSE, "ring \"%s\" is used by %" PRIu32 " living consumers; stop them, or open with "
+                        "MYL_EXISTING_SUPERSEDE", segment->name, live);
+    } else if (live > 0) {
+        MYL_STEP("C6");
+        /* A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
+        myl_store32_rel(&segment->control->superseded, 1);
+        myl_segment_wake_all(segment);
+    }
+    MYL_STEP("C7");
+    int err = myl_os_object_unlink(segment->path);
+    return err == 0 ? MYL_OK : myl_fail_errno(err, "the old ring \"%s\" cannot be removed", segment->name);
+}
+
+/* C4 to C7. MYL_OK: takeover, mapped, seat held. MYL_EAGAIN: the name is free now, or somebody else was faster. */
+static int examine(struct myl_segment *segment, const struct myl_segment_make *how)
+{
+    int rc = myl_segment_find(segment, &how->open);
+    if (rc != MYL_OK)
+        return rc == MYL_ENOTFOUND ? MYL_EAGAIN : rc;
+    if (how->existing == MYL_EXISTING_FAIL) {
+        rc = myl_fail(MYL_EEXISTS, "ring \"%s\" exists; choose another name or another `existing` option", segment->name);
+        goto out;
+    }
+    MYL_STEP("C4");
+    int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
+    if (err == EAGAIN) {
+        rc = still_named(segment) ? myl_fail(MYL_EPRODUCERALIVE, "ring \"%s\" has a living producer; stop it first, or "
+                                             "choose another name", segment->name)
+                                  : MYL_EAGAIN;
+        goto out;
+    }
+    if (err != 0) {
+        rc = myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment->name);
+        goto out;
+    }
+    rc = myl_segment_map(segment, 1, 1);
+    if (rc == MYL_OK)
+        rc = myl_registrar_take(segment);
+    if (rc != MYL_OK)
+        goto out;
+    MYL_STEP("C5");
+    uint64_t closed = myl_load_acq(&segment->control->closed); /* A16 */
+    int superseded = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
+    if (!still_named(segment))
+        rc = MYL_EAGAIN;
+    else if (segment->backend == MYL_BACKEND_MEMFD && (closed != 0 || superseded))
+        rc = myl_fail(MYL_ECLOSED, "the ring behind descriptor %d is closed for good; make a new memfd", how->open.fd);
+    else if (how->existing == MYL_EXISTING_RESUME && closed == 0 && !superseded)
+        rc = MYL_OK;
+    else if ((rc = retire(segment, how, closed == 0 ? 1 : closed)) == MYL_OK)
+        rc = MYL_EAGAIN; /* C8 */
+    myl_registrar_drop(segment);
+out:
+    if (rc != MYL_OK)
+        myl_segment_close(segment);
+    return rc;
+}
+
+int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_make *how, int *created)
+{
+    if (how->open.backend == MYL_BACKEND_MEMFD && how->open.fd == 0) {
+        *created = 1;
+        return create(segment, how);
+    }
+    for (int turn = 0; turn < TURNS_MAX; turn++) {
+        *created = 0;
+        int rc = examine(segment, how);
+        if (rc != MYL_EAGAIN)
+            return rc;
+        if (how->head.event_bytes == 0)
+            return myl_fail(MYL_ENOTFOUND, "there is no ring \"%s\" to take over; set event_size to make one",
+                            how->open.name);
+        *created = 1;
+        rc = create(segment, how);
+        if (rc != MYL_EEXISTS)
+            return rc;
+    }
+    return myl_fail(MYL_EBUSY, "ring \"%s\" was made and removed by others %d times in a row", how->open.name, TURNS_MAX);
+}

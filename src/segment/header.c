@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ * The header: completing it when a segment is made, distrusting it when one is opened. */
+#include "base/error.h"
+#include "segment/segment.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static uint64_t align_up(uint64_t value, uint64_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
+/* Fowler, Noll, Vo: FNV-1a with the published 64-bit offset basis and prime. Finds damage, not forgery. */
+static uint64_t checksum(const struct myl_header *head)
+{
+    const unsigned char *bytes = (const unsigned char *)head;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < offsetof(struct myl_header, checksum); i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+void myl_header_seal(struct myl_header *head)
+{
+    head->checksum = checksum(head);
+}
+
+static int is_power_of_two(uint64_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+int myl_header_complete(struct myl_header *head, int huge)
+{
+    uint64_t align = huge ? MYL_HUGE_ALIGN : MYL_SECTION_ALIGN;
+    uint64_t data = head->cells * head->cell_bytes; /* at most 2^32 * 2^21 */
+    head->magic = MYL_MAGIC;
+    head->layout_version = MYL_LAYOUT_VERSION;
+    head->byte_order = MYL_BYTE_ORDER;
+    head->header_bytes = sizeof *head;
+    head->capacity = head->cells * head->events_per_cell;
+    head->control_offset = align;
+    head->control_bytes =
+        align_up(sizeof(struct myl_control) + head->max_consumers * sizeof(struct myl_entry), align);
+    head->data_offset = head->control_offset + head->control_bytes;
+    head->data_bytes = align_up(data, align);
+    head->segment_bytes = head->data_offset + head->data_bytes;
+    if (head->segment_bytes > MYL_SEGMENT_MAX)
+        return myl_fail(MYL_ECAPACITY, "a ring of %" PRIu64 " events would need %" PRIu64 " bytes; the most is %" PRIu64,
+                        head->capacity, head->segment_bytes, MYL_SEGMENT_MAX);
+    return MYL_OK;
+}
+
+static int corrupt(const char *name, const char *field, uint64_t value)
+{
+    return myl_fail(MYL_ECORRUPT, "ring \"%s\": the header's %s is %" PRIu64 ", which cannot be; remove the ring", name,
+                    field, value);
+}
+
+static int check_identity(const struct myl_header *head, const char *name)
+{
+    if (head->magic == __builtin_bswap64(MYL_MAGIC))
+        return myl_fail(MYL_EBYTEORDER, "ring \"%s\" was made on a machine of the other byte order", name);
+    if (head->magic != MYL_MAGIC)
+        return myl_fail(MYL_ENOTRING, "\"%s\" is not a ring: it starts with %016" PRIx64 "; choose another name", name,
+                        head->magic);
+    if (head->byte_order != MYL_BYTE_ORDER)
+        return myl_fail(MYL_EBYTEORDER, "ring \"%s\" has byte-order mark %08" PRIx32 "; this machine's is %08" PRIx32, name,
+                        head->byte_order, MYL_BYTE_ORDER);
+    if (head->layout_version != MYL_LAYOUT_VERSION)
+        return myl_fail(MYL_EVERSION,
+                        "ring \"%s\" has layout version %" PRIu32 ", this library %s reads version %u; use one version of "
+                        "myelon on both sides, or remove the ring",
+                        name, head->layout_version, myl_version(), MYL_LAYOUT_VERSION);
+    if (head->header_bytes != sizeof *head)
+        return corrupt(name, "header size", head->header_bytes);
+    if (head->checksum != checksum(head))
+        return corrupt(name, "checksum", head->checksum);
+    return MYL_OK;
+}
+
+static int check_shape(const struct myl_header *head, const char *name)
+{
+    if (head->kind != MYL_KIND_EVENTS)
+        return corrupt(name, "kind", head->kind);
+    if (!is_power_of_two(head->cells) || head->cells < MYL_CELLS_MIN || head->cells > MYL_CELLS_MAX)
+        return corrupt(name, "number of cells", head->cells);
+    if (head->cell_bytes == 0 || head->cell_bytes % MYL_CELL_ALIGN != 0 || head->cell_bytes > MYL_CELL_MAX)
+        return corrupt(name, "cell size", head->cell_bytes);
+    if (head->event_bytes == 0 || head->event_bytes > MYL_EVENT_MAX)
+        return corrupt(name, "event size", head->event_bytes);
+    if (!is_power_of_two(head->event_align) || head->event_align > MYL_EVENT_ALIGN_MAX)
+        return corrupt(name, "event alignment", head->event_align);
+    if (head->event_offset < sizeof(uint64_t) || head->event_offset % head->event_align != 0 ||
+        head->event_offset >= head->cell_bytes)
+        return corrupt(name, "event offset", head->event_offset);
+    if (head->events_per_cell == 0 ||
+        head->events_per_cell > (head->cell_bytes - head->event_offset) / head->event_bytes)
+        return corrupt(name, "number of events per cell", head->events_per_cell);
+    if (head->capacity != head->cells * head->events_per_cell)
+        return corrupt(name, "capacity", head->capacity);
+    if (head->max_consumers == 0 || head->max_consumers > MYL_CONSUMERS_MAX)
+        return corrupt(name, "number of consumer entries", head->max_consumers);
+    if (head->alone > MYL_ALONE_BUFFER)
+        return corrupt(name, "coordination mode", head->alone);
+    if (head->backend > MYL_BACKEND_MEMFD)
+        return corrupt(name, "back end", head->backend);
+    return MYL_OK;
+}
+
+int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const char *name)
+{
+    int rc = check_identity(head, name);
+    if (rc == MYL_OK)
+        rc = check_shape(head, name);
+    if (rc != MYL_OK)
+        return rc;
+    uint64_t page = myl_os_page_size();
+    if (head->segment_bytes > MYL_SEGMENT_MAX)
+        return corrupt(name, "segment size", head->segment_bytes);
+    if (head->control_offset < sizeof *head || head->control_offset % page != 0 ||
+        head->control_offset > head->segment_bytes)
+        return corrupt(name, "control offset", head->control_offset);
+    if (head->control_bytes < sizeof(struct myl_control) + head->max_consumers * sizeof(struct myl_entry) ||
+        head->control_bytes > head->segment_bytes - head->control_offset)
+        return corrupt(name, "control size", head->control_bytes);
+    if (head->data_offset < head->control_offset + head->control_bytes || head->data_offset % page != 0 ||
+        head->data_offset > head->segment_bytes)
+        return corrupt(name, "data offset", head->data_offset);
+    if (head->data_bytes < head->cells * head->cell_bytes || head->data_bytes % page != 0 ||
+        head->data_bytes > head->segment_bytes - head->data_offset)
+        return corrupt(name, "data size", head->data_bytes);
+    if (object_bytes < head->segment_bytes)
+        return myl_fail(MYL_ETRUNCATED,
+                        "ring \"%s\" has %" PRIu64 " bytes, its header says %" PRIu64 ": it was cut short; remove it", name,
+                        object_bytes, head->segment_bytes);
+    return MYL_OK;
+}

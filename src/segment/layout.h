@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ * The segment, byte by byte: the contract between processes of different builds. docs/segment-format.md is the same in
+ * prose. A change of anything here is a new MYL_LAYOUT_VERSION. */
+#ifndef MYL_SEGMENT_LAYOUT_H
+#define MYL_SEGMENT_LAYOUT_H
+
+#include <myelon/atomic.h>
+#include <myelon/segment.h>
+
+#define MYL_MAGIC          UINT64_C(0x31474e4f4c45594d) /* the bytes "MYELONG1", little endian */
+#define MYL_LAYOUT_VERSION 1U
+#define MYL_BYTE_ORDER     0x01020304U
+
+/* Sections begin at multiples of this, whatever the page size of who maps them (up to 64 KiB pages). */
+#define MYL_SECTION_ALIGN  ((uint64_t)64 << 10)
+#define MYL_HUGE_ALIGN     ((uint64_t)2 << 20)
+
+#define MYL_CELL_ALIGN     64U                   /* a cache line */
+#define MYL_CELL_MAX       ((uint32_t)2 << 20)
+#define MYL_EVENT_MAX      ((uint32_t)1 << 20)
+#define MYL_EVENT_ALIGN_MAX 4096U
+#define MYL_PACKED_CELL_MAX 4096U
+#define MYL_CELLS_MIN      UINT64_C(2)
+#define MYL_CELLS_MAX      (UINT64_C(1) << 32)
+#define MYL_SEGMENT_MAX    (UINT64_C(1) << 46)
+
+enum { MYL_KIND_EVENTS = 1 };
+
+enum { MYL_FLAG_SPIN_ONLY = 1U };
+
+/* At offset 0. Written once, before the segment has a name; read-only ever after. */
+struct myl_header {
+    uint64_t magic;
+    uint32_t layout_version;
+    uint32_t byte_order;
+    uint32_t header_bytes;
+    uint32_t kind;
+    uint64_t segment_bytes;
+    uint64_t control_offset, control_bytes;
+    uint64_t data_offset, data_bytes;
+    uint64_t cells;              /* a power of two */
+    uint64_t capacity;           /* cells * events_per_cell */
+    uint32_t cell_bytes;
+    uint32_t events_per_cell;
+    uint32_t event_bytes;
+    uint32_t event_align;
+    uint32_t event_offset;       /* of a cell's first event */
+    uint32_t max_consumers;
+    uint64_t type_id;
+    uint64_t session[2];
+    uint64_t created_ns;
+    uint32_t creator_pid;
+    uint32_t flags;
+    uint32_t alone;              /* enum myl_alone */
+    uint32_t backend;            /* enum myl_backend */
+    uint64_t buffer;
+    char label[MYL_LABEL_MAX + 1];
+    uint8_t reserved[48];
+    uint64_t checksum;           /* FNV-1a, 64 bit, of all before */
+};
+
+/* A word that parties sleep on: docs/waiting.md. A line of its own: publishers load it all the time, nobody writes it
+ * while nobody sleeps. */
+struct myl_park_word {
+    myl_au32 word;
+    uint32_t pad0;
+    myl_au64 need;               /* room side: the cursor value the producer waits for */
+    uint8_t pad1[112];
+};
+
+enum { MYL_PRODUCER_NONE = 0, MYL_PRODUCER_RUNNING, MYL_PRODUCER_LEFT };
+
+/* At control_offset. 128-byte lines, since neighbouring 64-byte lines are fetched in pairs on many machines. */
+struct myl_control {
+    /* line 0: the producer's, stored at every publish */
+    myl_au64 next;               /* first sequence not published */
+    uint8_t pad0[120];
+    /* line 1: gate and table, written when the producer looks at the gate and when somebody joins */
+    myl_au64 gate;               /* announced before anything below it is overwritten */
+    myl_au64 version;            /* of the table; a join adds 1 */
+    uint8_t pad1[112];
+    /* line 2: the session's state, hardly ever written */
+    myl_au64 closed;             /* 0: open; else closed_at + 1 */
+    myl_au32 superseded;
+    myl_au32 epoch;              /* producers so far */
+    myl_au32 producer_state;
+    myl_au32 producer_pid;       /* for people */
+    myl_au32 publisher_fences;   /* 1: the producer fences at every publish (no membarrier here) */
+    myl_au32 entries_used;       /* entries [0, entries_used) were ever taken */
+    uint8_t pad2[96];
+    /* lines 3 and 4: parking */
+    struct myl_park_word data;   /* consumers sleep, the producer wakes */
+    struct myl_park_word room;   /* the producer sleeps, consumers wake */
+    /* line 5: the producer's counters, written on its cold paths only */
+    myl_au64 producer_parks;
+    myl_au64 producer_wakes;
+    myl_au64 gate_looks;
+    uint8_t pad3[104];
+    uint8_t reserved[256];
+};
+
+/* Behind struct myl_control, one for each possible consumer. */
+struct myl_entry {
+    /* line 0: the consumer's own */
+    myl_au64 cursor;             /* first sequence not acknowledged */
+    myl_au32 state;              /* enum myl_party_state; changes under the registrar's seat and this entry's */
+    myl_au32 generation;         /* +1 at leave and evict: whoever held the entry before is out */
+    uint8_t pad0[112];
+    /* line 1: for finding and for people; written under the registrar's seat */
+    uint8_t id[MYL_ID_MAX + 1];
+    myl_au64 joined_ns;
+    myl_au64 left_order;         /* the table's version when it left: the oldest is reused first */
+    myl_au32 pid;
+    uint32_t pad1;
+    myl_au64 parks;
+    uint8_t pad2[64];
+};
+
+#define MYL_CHECK_OFFSET(type, member, at) \
+    _Static_assert(offsetof(struct type, member) == (at), #type "." #member " moved: a new layout version")
+MYL_CHECK_OFFSET(myl_header, segment_bytes, 24);
+MYL_CHECK_OFFSET(myl_header, cells, 64);
+MYL_CHECK_OFFSET(myl_header, type_id, 104);
+MYL_CHECK_OFFSET(myl_header, label, 160);
+MYL_CHECK_OFFSET(myl_header, checksum, 240);
+MYL_CHECK_OFFSET(myl_control, gate, 128);
+MYL_CHECK_OFFSET(myl_control, closed, 256);
+MYL_CHECK_OFFSET(myl_control, data, 384);
+MYL_CHECK_OFFSET(myl_control, room, 512);
+MYL_CHECK_OFFSET(myl_control, producer_parks, 640);
+MYL_CHECK_OFFSET(myl_entry, state, 8);
+MYL_CHECK_OFFSET(myl_entry, id, 128);
+MYL_CHECK_OFFSET(myl_entry, joined_ns, 160);
+_Static_assert(sizeof(struct myl_header) == 248, "header: a new layout version");
+_Static_assert(sizeof(struct myl_control) == 1024, "control: a new layout version");
+_Static_assert(sizeof(struct myl_entry) == 256, "entry: a new layout version");
+
+/* Seats: see os.h. */
+enum { MYL_SEAT_PRODUCER = 0, MYL_SEAT_REGISTRAR = 1, MYL_SEAT_ENTRY_0 = 2 };
+
+static inline uint32_t myl_entry_seat(uint32_t entry)
+{
+    return MYL_SEAT_ENTRY_0 + entry;
+}
+
+#endif

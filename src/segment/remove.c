@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * Removing a ring's name: on request, or when the last party of an ended stream goes. Nobody unlinks a name without the
+ * producer's and the registrar's seat of the very object it leads to (protocol 9). */
+#include "base/error.h"
+#include "segment/segment.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+static int still_named(const struct myl_segment *segment)
+{
+    int same = 0;
+    return myl_os_object_is_named(segment->path, &segment->object, &same) == 0 && same;
+}
+
+/* With what can be had of the seats. */
+static int remove_held(const struct myl_segment *segment, int producer_alive, int force)
+{
+    uint32_t live;
+    int rc = myl_segment_live_consumers(segment, UINT32_MAX, &live);
+    if (rc != MYL_OK)
+        return rc;
+    if (!force && (producer_alive || live > 0))
+        return myl_fail(MYL_EINUSE, "ring \"%s\" is in use by %s%" PRIu32 " living consumer%s; stop them first, or force it",
+                        segment->name, producer_alive ? "its producer and " : "", live, live == 1 ? "" : "s");
+    if (!still_named(segment))
+        return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by somebody else meanwhile", segment->name);
+    if (segment->control_writable && (producer_alive || live > 0)) {
+        myl_store32_rel(&segment->control->superseded, 1); /* A14 */
+        myl_segment_wake_all(segment);
+    }
+    int err = myl_os_object_unlink(segment->path);
+    return err == 0 ? MYL_OK : myl_fail_errno(err, "ring \"%s\" cannot be removed", segment->name);
+}
+
+int myl_remove(const char *name, enum myl_backend backend, int force)
+{
+    struct myl_segment segment;
+    struct myl_segment_open how = {.backend = backend, .name = name, .any_owner = 1};
+    if (backend == MYL_BACKEND_MEMFD)
+        return myl_fail(MYL_EINVAL, "a memfd has no name to remove; it goes with its last descriptor");
+    int rc = myl_segment_find(&segment, &how);
+    if (rc != MYL_OK)
+        return rc;
+    int producer_alive = myl_os_seat_take(segment.fd, MYL_SEAT_PRODUCER) == EAGAIN;
+    rc = myl_segment_map(&segment, 1, 0);
+    if (rc == MYL_OK)
+        rc = myl_registrar_take(&segment);
+    if (rc == MYL_OK)
+        rc = remove_held(&segment, producer_alive, force);
+    myl_segment_close(&segment);
+    return rc;
+}
+
+void myl_segment_sweep(const struct myl_segment *segment, uint32_t own_entry)
+{
+    uint32_t live;
+    uint64_t closed = myl_load_acq(&segment->control->closed); /* A16 */
+    if (segment->path == NULL || closed == 0)
+        return;
+    if (myl_segment_live_consumers(segment, own_entry, &live) != MYL_OK || live > 0)
+        return;
+    /* A consumer that died before it had read everything can still come back for the rest. */
+    uint32_t entries = myl_segment_entries(segment);
+    for (uint32_t i = 0; i < entries; i++) {
+        const struct myl_entry *entry = myl_segment_entry(segment, i);
+        if (i != own_entry && myl_load32_acq(&entry->state) == MYL_PARTY_ACTIVE && /* A13 */
+            myl_load_acq(&entry->cursor) < closed - 1)                              /* A8 */
+            return;
+    }
+    int producer = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER); /* ours already, or free, or somebody's */
+    if (producer == 0 && still_named(segment)) {
+        MYL_STEP("C7s");
+        (void)myl_os_object_unlink(segment->path);
+    }
+}

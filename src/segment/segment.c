@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ * Opening, mapping, placing and closing one segment. */
+#include "segment/segment.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REGISTRAR_PATIENCE_NS ((int64_t)1000000000)
+#define REGISTRAR_PAUSE_NS    ((int64_t)50000)
+
+/* Copies the header out once and checks the copy. */
+static int read_header(struct myl_segment *segment)
+{
+    if (segment->object.bytes < sizeof segment->head)
+        return myl_fail(MYL_ENOTRING, "\"%s\" is not a ring: it has %" PRIu64 " bytes, a header alone has %zu", segment->name,
+                        segment->object.bytes, sizeof segment->head);
+    void *mapped;
+    int err = myl_os_map(segment->fd, 0, sizeof segment->head, 0, &mapped);
+    if (err != 0)
+        return myl_fail_errno(err, "the header of ring \"%s\" cannot be mapped", segment->name);
+    memcpy(&segment->head, mapped, sizeof segment->head);
+    myl_os_unmap(mapped, sizeof segment->head);
+    segment->head.label[MYL_LABEL_MAX] = '\0';
+    return myl_header_check(&segment->head, segment->object.bytes, segment->name);
+}
+
+static int check_owner(const struct myl_segment *segment, const struct myl_segment_open *how)
+{
+    uint32_t owner = segment->object.owner;
+    if (how->any_owner || owner == myl_os_user() || owner == 0)
+        return MYL_OK;
+    return myl_fail(MYL_EOWNER,
+                    "ring \"%s\" belongs to user %" PRIu32 ", you are %" PRIu32 "; set any_owner if you trust its owner",
+                    segment->name, owner, myl_os_user());
+}
+
+static int open_object(struct myl_segment *segment, const struct myl_segment_open *how)
+{
+    int read_only = 0;
+    int err;
+    if (how->backend == MYL_BACKEND_MEMFD) {
+        segment->name = "(memfd)";
+        if (how->fd < 0)
+            return myl_fail(MYL_EINVAL, "%d is not a descriptor of a memfd", how->fd);
+        err = myl_os_object_reopen(how->fd, &segment->fd);
+        if (err != 0)
+            return myl_fail_errno(err, "descriptor %d cannot be opened again through /proc/self/fd", how->fd);
+    } else {
+        int rc = myl_segment_path(how->name, how->backend, &segment->path);
+        if (rc != MYL_OK)
+            return rc;
+        const char *slash = how->backend == MYL_BACKEND_SHM ? strrchr(segment->path, '/') : NULL;
+        segment->name = slash != NULL ? slash + 1 : segment->path;
+        err = myl_os_object_open(segment->path, how->may_read_only, &segment->fd, &read_only);
+        if (err == ENOENT)
+            return myl_fail(MYL_ENOTFOUND, "there is no ring \"%s\"; start its producer first, or check the name",
+                            segment->name);
+        if (err != 0)
+            return myl_fail_errno(err, "ring \"%s\" cannot be opened", segment->name);
+    }
+    segment->control_writable = !read_only;
+    return MYL_OK;
+}
+
+int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open *how)
+{
+    memset(segment, 0, sizeof *segment);
+    segment->fd = -1;
+    segment->backend = how->backend;
+    int rc = open_object(segment, how);
+    if (rc == MYL_OK) {
+        int err = myl_os_object_stat(segment->fd, &segment->object);
+        if (err == ENOLINK)
+            rc = myl_fail(MYL_EFILESYSTEM, "\"%s\" is on a network or FUSE file system, where neither locks nor shared "
+                          "mappings can be trusted; use a local one", segment->name);
+        else if (err != 0)
+            rc = myl_fail_errno(err, "ring \"%s\" cannot be examined", segment->name);
+        else if (!segment->object.regular)
+            rc = myl_fail(MYL_ENOTRING, "\"%s\" is not a ring: not a regular file", segment->name);
+    }
+    if (rc == MYL_OK && !how->may_read_only)
+        rc = check_owner(segment, how);
+    if (rc == MYL_OK)
+        rc = read_header(segment);
+    if (rc != MYL_OK)
+        myl_segment_close(segment);
+    return rc;
+}
+
+int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable)
+{
+    const struct myl_header *head = &segment->head;
+    void *control, *data;
+    control_writable = control_writable && segment->control_writable;
+    int err = myl_os_map(segment->fd, head->control_offset, head->control_bytes, control_writable, &control);
+    if (err != 0)
+        return myl_fail_errno(err, "the control area of ring \"%s\" (%" PRIu64 " bytes) cannot be mapped", segment->name,
+                              head->control_bytes);
+    segment->control = control;
+    segment->control_writable = control_writable;
+    err = myl_os_map(segment->fd, head->data_offset, head->data_bytes, data_writable, &data);
+    if (err != 0)
+        return myl_fail_errno(err, "the data of ring \"%s\" (%" PRIu64 " bytes) cannot be mapped", segment->name,
+                              head->data_bytes);
+    segment->data = data;
+    segment->data_writable = data_writable;
+    return MYL_OK;
+}
+
+static int grade(enum myl_grade asked, int err, const char *what, const struct myl_segment *segment, int *granted)
+{
+    *granted = MYL_OK;
+    if (err == 0)
+        return MYL_OK;
+    *granted = myl_fail_errno(err, "ring \"%s\": %s was required and is not to be had; ask for it with MYL_TRY_IT, or raise "
+                              "the limit", segment->name, what);
+    return asked == MYL_REQUIRE ? *granted : MYL_OK;
+}
+
+int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu)
+{
+    void *data = segment->data;
+    uint64_t bytes = segment->head.data_bytes;
+    myl_granted *granted = &segment->granted;
+    int rc = MYL_OK;
+    granted->huge = granted->lock = granted->prefault = granted->numa = granted->pin = MYL_EAGAIN;
+    granted->page_size = myl_os_page_size();
+    /* Placement before touching, touching before locking. */
+    if (rc == MYL_OK && memory->numa != MYL_NO)
+        rc = grade(memory->numa, myl_os_memory_bind(data, bytes, memory->numa_node), "the NUMA node", segment, &granted->numa);
+    if (rc == MYL_OK && memory->huge != MYL_NO) {
+        int hugetlb = segment->head.control_offset % MYL_HUGE_ALIGN == 0; /* only hugetlb memfds are laid out so */
+        rc = grade(memory->huge, hugetlb ? 0 : myl_os_memory_huge(data, bytes), "huge pages", segment, &granted->huge);
+        if (granted->huge == MYL_OK)
+            granted->page_size = MYL_HUGE_ALIGN;
+    }
+    if (rc == MYL_OK && memory->prefault != MYL_NO) {
+        int err = myl_os_memory_prefault(data, bytes, segment->data_writable);
+        if (err == 0)
+            err = myl_os_memory_prefault(segment->control, segment->head.control_bytes, segment->control_writable);
+        rc = grade(memory->prefault, err, "pre-faulting", segment, &granted->prefault);
+    }
+    if (rc == MYL_OK && memory->lock != MYL_NO)
+        rc = grade(memory->lock, myl_os_memory_lock(data, bytes), "mlock", segment, &granted->lock);
+    if (rc == MYL_OK && cpu != 0)
+        rc = grade(MYL_REQUIRE, myl_os_pin(cpu - 1), "pinning to a CPU", segment, &granted->pin);
+    return rc;
+}
+
+static void unmap(struct myl_segment *segment)
+{
+    myl_os_unmap(segment->control, segment->head.control_bytes);
+    myl_os_unmap(segment->data, segment->head.data_bytes);
+    segment->control = NULL;
+    segment->data = NULL;
+}
+
+void myl_segment_close(struct myl_segment *segment)
+{
+    unmap(segment);
+    if (segment->fd >= 0)
+        myl_os_object_close(segment->fd);
+    segment->fd = -1;
+    free(segment->path);
+    segment->path = NULL;
+    segment->name = "";
+}
+
+void myl_segment_forked(struct myl_segment *segment)
+{
+    /* The mappings were not inherited; the lock owner is the parent, so closing is all that may happen. */
+    if (segment->fd >= 0)
+        myl_os_object_close(segment->fd);
+    segment->fd = -1;
+    segment->control = NULL;
+    segment->data = NULL;
+}
+
+struct myl_entry *myl_segment_entry(const struct myl_segment *segment, uint32_t entry)
+{
+    return (struct myl_entry *)(void *)(segment->control + 1) + entry;
+}
+
+uint32_t myl_segment_entries(const struct myl_segment *segment)
+{
+    /* A30 entries_used [acq]. Pairs: A31, the joiner's store: an entry's state is set behind it. */
+    uint32_t used = myl_load32_acq(&segment->control->entries_used);
+    return used < segment->head.max_consumers ? used : segment->head.max_consumers;
+}
+
+void myl_segment_info(const struct myl_segment *segment, myl_info *info)
+{
+    const struct myl_header *head = &segment->head;
+    size_t size = info->size;
+    memset(info, 0, sizeof *info);
+    info->size = size;
+    size_t length = strlen(segment->name);
+    const char *tail = length < sizeof info->name ? segment->name : segment->name + length - (sizeof info->name - 1);
+    (void)snprintf(info->name, sizeof info->name, "%s", tail);
+    memcpy(info->label, head->label, sizeof info->label);
+    info->backend = segment->backend;
+    info->session[0] = head->session[0];
+    info->session[1] = head->session[1];
+    info->type_id = head->type_id;
+    info->capacity = head->capacity;
+    info->event_size = head->event_bytes;
+    info->event_align = head->event_align;
+    info->event_offset = head->event_offset;
+    info->cell_size = head->cell_bytes;
+    info->events_per_cell = head->events_per_cell;
+    info->max_consumers = head->max_consumers;
+    info->segment_bytes = head->segment_bytes;
+    info->created_ns = head->created_ns;
+    info->parkable = (head->flags & MYL_FLAG_SPIN_ONLY) == 0;
+    info->granted = segment->granted;
+}
+
+int myl_segment_duplicate(const struct myl_segment *segment, int *fd)
+{
+    /* Never our own: whoever got it would share our seats (protocol 1). */
+    int err = myl_os_object_reopen(segment->fd, fd);
+    return err == 0 ? MYL_OK : myl_fail_errno(err, "ring \"%s\" cannot be opened again", segment->name);
+}
+
+int myl_registrar_take(const struct myl_segment *segment)
+{
+    int64_t until = myl_os_now() + REGISTRAR_PATIENCE_NS;
+    for (;;) {
+        int err = myl_os_seat_take(segment->fd, MYL_SEAT_REGISTRAR);
+        if (err == 0)
+            return MYL_OK;
+        if (err != EAGAIN)
+            return myl_fail_errno(err, "the registrar's seat of ring \"%s\" cannot be taken", segment->name);
+        if (myl_os_now() >= until)
+            return myl_fail(MYL_EBUSY,
+                            "ring \"%s\": another process has been joining or leaving for a second; it may be stopped: "
+                            "look for it with `myelon inspect`, and try again", segment->name);
+        myl_os_sleep(REGISTRAR_PAUSE_NS);
+    }
+}
+
+void myl_registrar_drop(const struct myl_segment *segment)
+{
+    myl_os_seat_drop(segment->fd, MYL_SEAT_REGISTRAR);
+}
+
+int myl_segment_live_consumers(const struct myl_segment *segment, uint32_t own, uint32_t *live)
+{
+    uint32_t entries = myl_segment_entries(segment);
+    *live = 0;
+    for (uint32_t i = 0; i < entries; i++) {
+        int held = i == own ? 0 : myl_os_seat_held(segment->fd, myl_entry_seat(i));
+        if (held < 0)
+            return myl_fail_errno(-held, "the seats of ring \"%s\" cannot be asked for", segment->name);
+        *live += held > 0;
+    }
+    return MYL_OK;
+}
+
+void myl_park_bump(struct myl_park_word *park)
+{
+    /* A12 park word += 8 [acq_rel], its counter: whoever read the word before does not fall asleep. Pairs: A6. What is
+     * announced is stored before; the sleeper re-checks it behind its own read of the word. */
+    (void)myl_add32_acq_rel(&park->word, 8);
+    myl_os_wake(&park->word);
+}
+
+void myl_segment_wake_all(const struct myl_segment *segment)
+{
+    myl_park_bump(&segment->control->data);
+    myl_park_bump(&segment->control->room);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ * One shared object: making, finding, checking, mapping and removing it. Knows seats and the control area's frame, but
+ * nothing of how a ring moves. */
+#ifndef MYL_SEGMENT_SEGMENT_H
+#define MYL_SEGMENT_SEGMENT_H
+
+#include "os/os.h"
+#include "segment/layout.h"
+
+/* A mapped segment. `head` is the checked private copy: the mapped header is never read again. */
+struct myl_segment {
+    int fd;                      /* a description of its own: all seats of this handle are held through it */
+    enum myl_backend backend;
+    char *path;                  /* NULL for memfd */
+    const char *name;            /* as the caller wrote it; points into path */
+    struct myl_os_object object;
+    struct myl_header head;
+    struct myl_control *control;
+    unsigned char *data;
+    int data_writable;
+    int control_writable;
+    myl_granted granted;
+};
+
+/* How to open what exists. */
+struct myl_segment_open {
+    enum myl_backend backend;
+    const char *name;            /* NULL for memfd */
+    int fd;                      /* memfd */
+    int any_owner;
+    int may_read_only;           /* tools: fall back to reading */
+};
+
+/* How to make a producer's segment. */
+struct myl_segment_make {
+    struct myl_segment_open open;
+    enum myl_existing existing;
+    uint32_t mode;
+    int64_t group;
+    int huge;
+    struct myl_header head;      /* shape filled in; sizes, session, checksum are added here */
+};
+
+/* --- name.c --- */
+int myl_segment_path(const char *name, enum myl_backend backend, char **path);
+int myl_check_id(const char *id, size_t most);
+
+/* --- header.c --- */
+/* Fills in offsets, sizes and checksum from the shape. MYL_ECAPACITY if it cannot be. */
+int myl_header_complete(struct myl_header *head, int huge);
+void myl_header_seal(struct myl_header *head);
+/* Every field against the object's real size and the others. */
+int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const char *name);
+
+/* --- segment.c --- */
+/* Opens and validates; maps nothing but the header, for a moment. */
+int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open *how);
+/* Maps control and data. */
+int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable);
+/* Places memory and pins as asked; what is required and not granted is an error. */
+int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu);
+/* Unmaps and closes, which drops all seats. */
+void myl_segment_close(struct myl_segment *segment);
+/* In a fork child: only closes the descriptor. */
+void myl_segment_forked(struct myl_segment *segment);
+struct myl_entry *myl_segment_entry(const struct myl_segment *segment, uint32_t entry);
+/* Entries ever used, clamped to the table. */
+uint32_t myl_segment_entries(const struct myl_segment *segment);
+void myl_segment_info(const struct myl_segment *segment, myl_info *info);
+int myl_segment_duplicate(const struct myl_segment *segment, int *fd);
+
+/* The registrar's seat: tries for a second, then MYL_EBUSY. Never called by a producer that publishes. */
+int myl_registrar_take(const struct myl_segment *segment);
+void myl_registrar_drop(const struct myl_segment *segment);
+/* How many entries are held by somebody alive, other than `own` (UINT32_MAX: nobody's). */
+int myl_segment_live_consumers(const struct myl_segment *segment, uint32_t own, uint32_t *live);
+
+/* Wakes everybody on both words, sleeping or about to: for join, leave, close, takeover, supersede. */
+void myl_segment_wake_all(const struct myl_segment *segment);
+void myl_park_bump(struct myl_park_word *park);
+
+/* --- create.c --- */
+/* Makes the segment or finds it, and takes the producer's seat. *created tells which. Mapped on return. */
+int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_make *how, int *created);
+
+/* --- remove.c --- */
+/* Under the registrar's seat: if the stream is ended and nobody else is there, the name goes. */
+void myl_segment_sweep(const struct myl_segment *segment, uint32_t own_entry);
+
+#endif

@@ -81,6 +81,23 @@ MYL_INLINE void myl_fence_compiler(void) { __atomic_signal_fence(__ATOMIC_SEQ_CS
 
 #endif /* MYL_SIM */
 
+/* Copies out of memory that somebody may be overwriting: every load is atomic, the whole is not. The caller finds out
+ * afterwards whether it was torn. */
+MYL_INLINE void myl_copy_rlx(void *to, const void *from, size_t bytes)
+{
+    unsigned char *t = (unsigned char *)to;
+    const unsigned char *f = (const unsigned char *)from;
+    size_t i = 0;
+    if ((uintptr_t)f % sizeof(uint64_t) == 0) {
+        for (; i + sizeof(uint64_t) <= bytes; i += sizeof(uint64_t)) {
+            uint64_t word = myl_load_rlx((const myl_au64 *)(const void *)(f + i));
+            __builtin_memcpy(t + i, &word, sizeof word);
+        }
+    }
+    for (; i < bytes; i++)
+        t[i] = __atomic_load_n(f + i, __ATOMIC_RELAXED);
+}
+
 /* A numbered step of a protocol. Test builds (MYL_TEST_STEPS, and the simulation) count them, stop or kill there;
  * otherwise nothing. */
 #if defined(MYL_TEST_STEPS) || defined(MYL_SIM)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Names of rings and ids of consumers. */
+#define _POSIX_C_SOURCE 200809L /* strnlen */
 #include "base/error.h"
 #include "segment/segment.h"
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * Handing a descriptor over a Unix socket. */
+#define _GNU_SOURCE
+#include "base/error.h"
+
+#include <myelon/segment.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+int myl_send_fd(int socket, int fd)
+{
+    char byte = 'm';
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    union control control;
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    memset(&control, 0, sizeof control);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    ssize_t sent;
+    do
+        sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == 1 ? MYL_OK : myl_fail_errno(errno, "descriptor %d cannot be sent over socket %d", fd, socket);
+}
+
+int myl_recv_fd(int socket, int *fd)
+{
+    char byte;
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    union control control;
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t got;
+    *fd = -1;
+    do
+        got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return myl_fail_errno(errno, "no descriptor can be received over socket %d", socket);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (got == 0 || header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof *fd))
+        return myl_fail(MYL_ESYSTEM, "the other end of socket %d sent no descriptor", socket);
+    memcpy(fd, CMSG_DATA(header), sizeof *fd);
+    return MYL_OK;
+}

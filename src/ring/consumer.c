@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT
+ * The consumer: leasing, releasing, waiting for events, opening and leaving. */
+#include "ring/consumer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIVENESS_NS    MYL_MSEC(20)
+#define LIVENESS_LEAST MYL_USEC(100)
+#define APPEAR_NS      MYL_USEC(500)
+/* Which share of the ring may be released without a fenced look at the room word. */
+#define ROOM_SHARE     4
+
+/* --- waiting for events ------------------------------------------------------------------------------------- */
+
+/* Nothing at the stamp: why? */
+static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
+{
+    const struct myl_segment *segment = &consumer->handle.segment;
+    const struct myl_control *control = segment->control;
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
+        return myl_fail(MYL_EEVICTED, "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 "; open it again", consumer->joined.id,
+                        segment->name, h->next);
+    if ((int64_t)(stamp - h->next) > (int64_t)h->lease.left)
+        return myl_fail(MYL_ECORRUPT, "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64 ", though this consumer gates; the "
+                        "segment is damaged", segment->name, h->next, stamp);
+    /* A16 closed [acq], protocol 7. Pairs: A44. The stamps are stored before it, so a stamp that is still missing behind this
+     * load is missing for good. */
+    uint64_t closed = myl_load_acq(&control->closed);
+    if (closed != 0 && closed - 1 <= h->next) {
+        if (myl_load_acq(myl_i_stamp(&h->lease)) - h->next - 1 < h->lease.left) /* A2 */
+            return MYL_OK;
+        return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64 ", and all is read", segment->name,
+                        (myl_sequence)closed - 2);
+    }
+    if (myl_load32_acq(&control->superseded) != 0) /* A15. Pairs: A14 */
+        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again", segment->name);
+    return MYL_EAGAIN;
+}
+
+static int ready(void *context)
+{
+    struct myl_consumer *consumer = context;
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
+    if (stamp - h->next - 1 < h->lease.left)
+        return MYL_OK;
+    return nothing_there(consumer, stamp);
+}
+
+static int overdue(void *context)
+{
+    struct myl_consumer *consumer = context;
+    const struct myl_segment *segment = &consumer->handle.segment;
+    if (consumer->on_death == MYL_DEATH_WAIT || myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) != 0)
+        return MYL_OK;
+    if (ready(consumer) != MYL_EAGAIN)
+        return MYL_OK; /* its last events, or its end of the stream, were faster */
+    /* A45 producer_state [acq]. Pairs: A43 */
+    if (myl_load32_acq(&segment->control->producer_state) == MYL_PRODUCER_LEFT)
+        return myl_fail(MYL_EUNSEATED, "the producer of ring \"%s\" left behind event %" PRId64 " without ending the stream; wait for "
+                        "the next one, or close", segment->name, (myl_sequence)consumer->hot.next - 1);
+    return myl_fail(MYL_EPRODUCERDEAD, "the producer of ring \"%s\" (process %" PRIu32 ") died behind event %" PRId64 "; restart it: it goes "
+                    "on there", segment->name, myl_load32_rlx(&segment->control->producer_pid),
+                    (myl_sequence)consumer->hot.next - 1);
+}
+
+static void tell_room(struct myl_consumer *consumer)
+{
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    uint64_t before = consumer->room_told;
+    consumer->room_told = h->acknowledged;
+    h->room_check = h->acknowledged + consumer->handle.segment.head.capacity / ROOM_SHARE;
+    (void)myl_park_room_slow(&consumer->handle.segment.control->room, before, h->acknowledged);
+}
+
+static void before_park(void *context)
+{
+    struct myl_consumer *consumer = context;
+    /* A40, our own counter. */
+    myl_store_rlx(&consumer->entry->parks, myl_load_rlx(&consumer->entry->parks) + 1);
+}
+
+static int wait_for_events(struct myl_consumer *consumer, int64_t timeout_ns)
+{
+    const struct myl_header *head = &consumer->handle.segment.head;
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    if (consumer->handle.forked)
+        return myl_handle_forked(&consumer->handle);
+    int rc = ready(consumer);
+    if (rc != MYL_EAGAIN)
+        return rc;
+    if (h->next >= h->acknowledged / head->events_per_cell * head->events_per_cell + head->capacity)
+        return myl_fail(MYL_ELEASED, "all %" PRIu64 " events of ring \"%s\" are leased; release them, the producer waits for that",
+                        h->next - h->acknowledged, consumer->handle.segment.name);
+    if (consumer->room_told != h->acknowledged)
+        tell_room(consumer); /* A11: always fenced before a wait */
+    if (timeout_ns == MYL_TRY)
+        return MYL_EAGAIN;
+    int parks = (head->flags & MYL_FLAG_SPIN_ONLY) == 0;
+    struct myl_wait_site site = {
+        .context = consumer, .ready = ready, .overdue = overdue, .before_park = before_park,
+        .liveness_ns = consumer->liveness_ns,
+        .park = parks ? &consumer->handle.segment.control->data : NULL, .mode = MYL_PARK_LAZY,
+    };
+    return myl_wait(&consumer->handle.waiter, &site, timeout_ns);
+}
+
+int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns)
+{
+    MYL_STEP("N1");
+    int rc = wait_for_events(consumer, timeout_ns);
+    if (rc != MYL_OK)
+        return rc;
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    *event = h->lease.event;
+    h->next++;
+    myl_i_walk_step(&h->lease, &h->ring);
+    return MYL_OK;
+}
+
+/* Published events from the walk on that lie in a row, at most `most`. */
+static uint64_t count_run(const struct myl_i_consumer_hot *h, uint64_t most)
+{
+    if (h->ring.per_cell > 1) {
+        uint64_t there = myl_load_acq(myl_i_stamp(&h->lease)) - h->next; /* A2; at most `left`, ready() has seen to it */
+        there = there < h->lease.left ? there : h->lease.left;
+        return there < most ? there : most;
+    }
+    struct myl_i_walk walk = h->lease;
+    uint64_t count = 0;
+    while (count < most && myl_load_acq(myl_i_stamp(&walk)) == h->next + count + 1) { /* A2 */
+        count++;
+        walk.cell += h->ring.cell_size;
+        if (walk.cell == h->ring.cells_end)
+            break;
+    }
+    return count;
+}
+
+int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run, int64_t timeout_ns)
+{
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    if (most == 0)
+        return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
+    if (h->ring.cells == NULL || myl_consumer_end_of_batch(consumer)) {
+        int rc = wait_for_events(consumer, timeout_ns);
+        if (rc != MYL_OK)
+            return rc;
+    }
+    uint64_t count = count_run(h, most);
+    run->event = h->lease.event;
+    run->sequence = h->next;
+    run->count = count;
+    run->stride = h->ring.per_cell > 1 ? h->ring.event_size : h->ring.cell_size;
+    h->next += count;
+    if (h->ring.per_cell > 1) {
+        h->lease.left -= (uint32_t)count;
+        h->lease.event += count * h->ring.event_size;
+        if (h->lease.left == 0)
+            myl_i_walk_next_cell(&h->lease, &h->ring);
+    } else {
+        h->lease.cell += (count - 1) * h->ring.cell_size;
+        myl_i_walk_next_cell(&h->lease, &h->ring);
+    }
+    return MYL_OK;
+}
+
+int myl_i_release_slow(myl_consumer *consumer)
+{
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    if (consumer->handle.forked)
+        return myl_handle_forked(&consumer->handle);
+    if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
+        return myl_fail(MYL_EEVICTED, "consumer \"%s\" of ring \"%s\" was evicted; events %" PRIu64 " to %" PRIu64 " are not acknowledged",
+                        consumer->joined.id, consumer->handle.segment.name, h->acknowledged, h->next);
+    h->acknowledged = h->next;
+    tell_room(consumer);
+    return MYL_OK;
+}
+
+void myl_consumer_rewind(myl_consumer *consumer)
+{
+    if (consumer->handle.forked)
+        return;
+    consumer->hot.next = consumer->hot.acknowledged;
+    consumer->hot.lease = myl_walk_from(&consumer->handle.segment, consumer->hot.next);
+}
+
+int myl_consumer_get(myl_consumer *consumer, void *event, size_t bytes, int64_t timeout_ns)
+{
+    const void *from;
+    uint32_t size = consumer->handle.segment.head.event_bytes;
+    if (consumer->hot.next != consumer->hot.acknowledged)
+        return myl_fail(MYL_ENOTCLAIMED, "ring \"%s\": %" PRIu64 " leased events are not released; release them before copying out",
+                        consumer->handle.segment.name, consumer->hot.next - consumer->hot.acknowledged);
+    int rc = myl_consumer_next(consumer, &from, timeout_ns);
+    if (rc != MYL_OK)
+        return rc;
+    memcpy(event, from, bytes < size ? bytes : size);
+    return myl_consumer_release(consumer);
+}
+
+myl_sequence myl_consumer_position(const myl_consumer *consumer)
+{
+    return (myl_sequence)consumer->hot.next - 1;
+}
+
+myl_sequence myl_consumer_acknowledged(const myl_consumer *consumer)
+{
+    return (myl_sequence)consumer->hot.acknowledged - 1;
+}
+
+uint64_t myl_consumer_available(const myl_consumer *consumer)
+{
+    if (consumer->handle.forked)
+        return 0;
+    uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4 */
+    return next > consumer->hot.next ? next - consumer->hot.next : 0;
+}
+
+int myl_consumer_joined(const myl_consumer *consumer, myl_joined *joined)
+{
+    *joined = consumer->joined;
+    return MYL_OK;
+}
+
+void myl_consumer_interrupt(myl_consumer *consumer)
+{
+    if (!consumer->handle.forked)
+        myl_waiter_interrupt(&consumer->handle.waiter, &consumer->handle.segment.control->data);
+}
+
+int myl_consumer_info(const myl_consumer *consumer, myl_info *info)
+{
+    int rc = myl_check_options(info, info->size, sizeof *info, "myl_info");
+    if (rc == MYL_OK)
+        myl_segment_info(&consumer->handle.segment, info);
+    return rc;
+}
+
+int myl_consumer_fd(const myl_consumer *consumer, int *fd)
+{
+    if (consumer->handle.forked)
+        return myl_handle_forked(&consumer->handle);
+    return myl_segment_duplicate(&consumer->handle.segment, fd);
+}
+
+/* --- open and close --------------------------------------------------------------------------------------- */
+
+int myl_check_consumer_options(const myl_consumer_options *o)
+{
+    int rc = myl_check_options(o, o->size, sizeof *o, "myl_consumer_options");
+    if (rc == MYL_OK && o->id != NULL && o->prefix != NULL)
+        rc = myl_fail(MYL_EID, "both the id \"%s\" and the prefix \"%s\" are given; give one", o->id, o->prefix);
+    if (rc == MYL_OK && o->id != NULL)
+        rc = myl_check_id(o->id, MYL_ID_MAX);
+    if (rc == MYL_OK && o->prefix != NULL)
+        rc = myl_check_id(o->prefix, MYL_ID_MAX - 5);
+    if (rc == MYL_OK && ((unsigned)o->start > MYL_START_NOW || (unsigned)o->backend > MYL_BACKEND_MEMFD))
+        rc = myl_fail(MYL_EINVAL, "start %d or back end %d is none of the known ones", (int)o->start, (int)o->backend);
+    if (rc == MYL_OK && o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)
+        rc = myl_fail(MYL_EINVAL, "liveness_ns %" PRId64 " is below 100 us", o->liveness_ns);
+    return rc;
+}
+
+static int check_expectations(const struct myl_segment *segment, const myl_consumer_options *o)
+{
+    const struct myl_header *head = &segment->head;
+    if (o->event_size != 0 && o->event_size != head->event_bytes)
+        return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" has events of %" PRIu32 " bytes, %" PRIu32 " were expected; build both sides from "
+                        "the same event structure", segment->name, head->event_bytes, o->event_size);
+    if (o->event_align != 0 && o->event_align != head->event_align)
+        return myl_fail(MYL_EALIGN, "ring \"%s\" aligns events to %" PRIu32 ", %" PRIu32 " was expected", segment->name, head->event_align,
+                        o->event_align);
+    if (o->type_id != 0 && o->type_id != head->type_id)
+        return myl_fail(MYL_ETYPE, "ring \"%s\" carries type %016" PRIx64 ", %016" PRIx64 " was expected", segment->name, head->type_id,
+                        o->type_id);
+    return MYL_OK;
+}
+
+int64_t myl_attach_deadline(const myl_consumer_options *o)
+{
+    int64_t now = myl_os_now();
+    return o->attach_timeout_ns < 0 || o->attach_timeout_ns > INT64_MAX - now ? INT64_MAX : now + o->attach_timeout_ns;
+}
+
+int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *o, int64_t until)
+{
+    struct myl_segment_open how = {.backend = o->backend, .name = name, .fd = o->fd, .any_owner = o->any_owner};
+    for (;;) {
+        int rc = myl_segment_find(segment, &how);
+        if (rc == MYL_OK) {
+            rc = check_expectations(segment, o);
+            if (rc == MYL_OK)
+                rc = myl_segment_map(segment, 1, 0);
+            if (rc == MYL_OK)
+                rc = myl_segment_place(segment, &o->memory, o->cpu);
+            if (rc != MYL_OK)
+                myl_segment_close(segment);
+            return rc;
+        }
+        if (rc != MYL_ENOTFOUND || myl_os_now() >= until)
+            return rc;
+        myl_os_sleep(APPEAR_NS);
+    }
+}
+
+static void in_child(struct myl_os_fork_node *node)
+{
+    struct myl_consumer *consumer =
+        (struct myl_consumer *)(void *)((char *)node - offsetof(struct myl_consumer, handle.fork_node));
+    consumer->handle.forked = 1;
+    consumer->hot.ring.cells = NULL;
+    myl_segment_forked(&consumer->handle.segment);
+}
+
+static void start_hot(struct myl_consumer *consumer)
+{
+    struct myl_segment *segment = &consumer->handle.segment;
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    h->next = h->acknowledged = consumer->room_told = consumer->joined.start;
+    h->ring = myl_geometry(segment);
+    h->lease = myl_walk_from(segment, h->next);
+    h->room_check = h->next + segment->head.capacity / ROOM_SHARE;
+    h->cursor = &consumer->entry->cursor;
+    h->generation = &consumer->entry->generation;
+    h->room = &segment->control->room.word;
+}
+
+static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o)
+{
+    int64_t until = myl_attach_deadline(o);
+    int rc;
+    do { /* again only if the name was given to another segment in between */
+        rc = myl_attach(&consumer->handle.segment, name, o, until);
+        if (rc != MYL_OK)
+            return rc;
+        rc = myl_join(consumer, o);
+        if (rc == MYL_EAGAIN)
+            myl_segment_close(&consumer->handle.segment);
+    } while (rc == MYL_EAGAIN);
+    if (rc != MYL_OK)
+        return rc;
+    consumer->on_death = o->on_death;
+    consumer->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;
+    start_hot(consumer);
+    return myl_handle_arm(&consumer->handle, &o->wait, in_child);
+}
+
+int myl_consumer_open(myl_consumer **consumer, const char *name, const myl_consumer_options *options)
+{
+    static const myl_consumer_options defaults = {.size = sizeof defaults};
+    const myl_consumer_options *o = options == NULL ? &defaults : options;
+    *consumer = NULL;
+    int rc = myl_check_consumer_options(o);
+    if (rc != MYL_OK)
+        return rc;
+    myl_consumer *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return myl_fail(MYL_ENOMEM, "no memory for a consumer's handle");
+    made->handle.segment.fd = -1;
+    rc = set_up(made, name, o);
+    if (rc != MYL_OK) {
+        if (made->entry != NULL && made->handle.segment.control != NULL)
+            myl_leave(made);
+        myl_handle_disarm(&made->handle);
+        free(made);
+        return rc;
+    }
+    *consumer = made;
+    return MYL_OK;
+}
+
+void myl_consumer_close(myl_consumer *consumer)
+{
+    if (consumer == NULL)
+        return;
+    if (!consumer->handle.forked)
+        myl_leave(consumer);
+    myl_handle_disarm(&consumer->handle);
+    free(consumer);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * The consumer's handle, and its registration. */
+#ifndef MYL_RING_CONSUMER_H
+#define MYL_RING_CONSUMER_H
+
+#include "ring/handle.h"
+
+struct myl_consumer {
+    struct myl_i_consumer_hot hot; /* first: the inline paths cast to it */
+    struct myl_handle handle;
+    struct myl_entry *entry;
+    myl_joined joined;
+    uint64_t room_told;        /* cursor at the last fenced look at the room word */
+    enum myl_on_death on_death;
+    int64_t liveness_ns;
+};
+
+/* Protocol 3, J1 to J8: fills consumer->entry, ->joined and the hot position. MYL_EAGAIN: the name leads to another segment
+ * by now; find it again. */
+int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options);
+/* Leaves: the entry keeps its id and position. */
+void myl_leave(struct myl_consumer *consumer);
+/* Finds, waiting at most options->attach_timeout_ns for the name to appear, and checks expectations. */
+int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *options, int64_t until);
+int64_t myl_attach_deadline(const myl_consumer_options *options);
+int myl_check_consumer_options(const myl_consumer_options *options);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * The parts that all handles share. */
+#include "ring/handle.h"
+
+struct myl_i_geometry myl_geometry(const struct myl_segment *segment)
+{
+    const struct myl_header *head = &segment->head;
+    return (struct myl_i_geometry){
+        .cells = segment->data,
+        .cells_end = segment->data + head->cells * head->cell_bytes,
+        .cell_size = head->cell_bytes,
+        .per_cell = head->events_per_cell,
+        .event_size = head->event_bytes,
+        .event_offset = head->event_offset,
+    };
+}
+
+struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequence)
+{
+    const struct myl_header *head = &segment->head;
+    uint64_t cell = (sequence / head->events_per_cell) & (head->cells - 1);
+    uint32_t index = (uint32_t)(sequence % head->events_per_cell);
+    unsigned char *at = segment->data + cell * head->cell_bytes;
+    return (struct myl_i_walk){
+        .cell = at,
+        .event = at + head->event_offset + (size_t)index * head->event_bytes,
+        .left = head->events_per_cell - index,
+    };
+}
+
+myl_au64 *myl_stamp_of(const struct myl_segment *segment, uint64_t sequence)
+{
+    struct myl_i_walk walk = myl_walk_from(segment, sequence);
+    return myl_i_stamp(&walk);
+}
+
+int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,
+                   void (*in_child)(struct myl_os_fork_node *node))
+{
+    int rc = myl_waiter_set_up(&handle->waiter, wait);
+    if (rc != MYL_OK)
+        return rc;
+    handle->fork_node.in_child = in_child;
+    int err = myl_os_fork_watch(&handle->fork_node);
+    return err == 0 ? MYL_OK : myl_fail_errno(err, "no fork handler can be installed");
+}
+
+void myl_handle_disarm(struct myl_handle *handle)
+{
+    if (handle->forked)
+        return; /* closed when the child was made */
+    if (handle->fork_node.in_child != NULL)
+        myl_os_fork_forget(&handle->fork_node);
+    myl_segment_close(&handle->segment);
+}
+
+int myl_handle_forked(const struct myl_handle *handle)
+{
+    return myl_fail(MYL_EFORKED, "this handle of ring \"%s\" was opened before the fork, by the parent; open one in the child",
+                    handle->segment.name);
+}
+
+int myl_check_options(const void *options, size_t size, size_t known, const char *what)
+{
+    if (options == NULL || size == known)
+        return MYL_OK;
+    return myl_fail(MYL_EOPTIONS, "%s has size %zu, this library knows %zu; set .size = sizeof it, and build against the "
+                    "headers of the library in use", what, size, known);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * What producer, consumer and observer handles share: the segment, waiting, interruption, fork. */
+#ifndef MYL_RING_HANDLE_H
+#define MYL_RING_HANDLE_H
+
+#include <myelon/ring.h>
+
+#include "base/error.h"
+#include "os/os.h"
+#include "ring/wait.h"
+#include "segment/segment.h"
+
+struct myl_handle {
+    struct myl_segment segment;
+    struct myl_waiter waiter;
+    struct myl_os_fork_node fork_node;
+    int forked;                /* this is a fork child's copy */
+};
+
+/* The data area as the hot paths walk it, and a walk that starts at `sequence`. */
+struct myl_i_geometry myl_geometry(const struct myl_segment *segment);
+struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequence);
+/* The stamp word of the cell that holds `sequence`. */
+myl_au64 *myl_stamp_of(const struct myl_segment *segment, uint64_t sequence);
+
+/* Shared part of opening: fork watch and waiter. `in_child` poisons the hot path. */
+int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,
+                   void (*in_child)(struct myl_os_fork_node *node));
+/* Gives everything back; safe on a half-open handle and in a fork child. */
+void myl_handle_disarm(struct myl_handle *handle);
+int myl_handle_forked(const struct myl_handle *handle);
+int myl_check_options(const void *options, size_t size, size_t known, const char *what);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * Joining, resuming, leaving, evicting. Protocol 3; models/join.pml. The registrar's seat is held throughout, so one party at a
+ * time changes the table; an entry's owner holds its seat for as long as it lives. */
+#include "ring/consumer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AUTOMATIC_PREFIX "c"
+/* "_" and the digits of an entry's number. */
+#define SUFFIX_BYTES 5
+
+/* What was chosen in J1 and locked in J2. */
+struct place {
+    uint32_t index;
+    int known;       /* the entry carries this id already */
+    int gating;      /* ... and has never stopped gating: its owner died */
+    char id[MYL_ID_MAX + 1];
+};
+
+static uint32_t state_of(const struct myl_segment *segment, uint32_t index)
+{
+    return myl_load32_acq(&myl_segment_entry(segment, index)->state); /* A13 */
+}
+
+static void id_of(const struct myl_segment *segment, uint32_t index, char id[MYL_ID_MAX + 1])
+{
+    memcpy(id, myl_segment_entry(segment, index)->id, MYL_ID_MAX + 1);
+    id[MYL_ID_MAX] = '\0';
+}
+
+static int find_id(const struct myl_segment *segment, const char *id)
+{
+    uint32_t entries = myl_segment_entries(segment);
+    for (uint32_t i = 0; i < entries; i++) {
+        char other[MYL_ID_MAX + 1];
+        uint32_t state = state_of(segment, i);
+        id_of(segment, i, other);
+        if ((state == MYL_PARTY_ACTIVE || state == MYL_PARTY_LEFT) && strcmp(other, id) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static int lock_entry(const struct myl_segment *segment, uint32_t index)
+{
+    return myl_os_seat_take(segment->fd, myl_entry_seat(index));
+}
+
+/* An entry that nobody needs: never used, freed, of a joiner that died half way, or the one that left longest ago. */
+static int take_spare(struct myl_segment *segment, uint32_t *index)
+{
+    uint32_t entries = myl_segment_entries(segment);
+    for (uint32_t i = 0; i < entries; i++) {
+        uint32_t state = state_of(segment, i);
+        if ((state == MYL_PARTY_FREE || state == MYL_PARTY_JOINING) && lock_entry(segment, i) == 0) {
+            *index = i;
+            return MYL_OK;
+        }
+    }
+    if (entries < segment->head.max_consumers && lock_entry(segment, entries) == 0) {
+        *index = entries;
+        myl_store32_rel(&segment->control->entries_used, entries + 1); /* A31. Pairs: A30 */
+        return MYL_OK;
+    }
+    uint64_t oldest = UINT64_MAX;
+    for (uint32_t i = 0; i < entries; i++) {
+        uint64_t order = myl_load_rlx(&myl_segment_entry(segment, i)->left_order); /* A46, under the registrar's seat */
+        if (state_of(segment, i) == MYL_PARTY_LEFT && order < oldest) {
+            oldest = order;
+            *index = i;
+        }
+    }
+    if (oldest != UINT64_MAX && lock_entry(segment, *index) == 0)
+        return MYL_OK;
+    return myl_fail(MYL_ETABLEFULL, "all %" PRIu32 " consumer entries of ring \"%s\" are taken; evict dead ones (`myelon evict`), or "
+                    "make the ring with a larger max_consumers", segment->head.max_consumers, segment->name);
+}
+
+static int take_known(struct myl_segment *segment, uint32_t index, struct place *place)
+{
+    int err = lock_entry(segment, index);
+    if (err == EAGAIN)
+        return myl_fail(MYL_EDUPLICATE, "ring \"%s\" has a living consumer \"%s\" (process %" PRIu32 "); stop it, or take another id",
+                        segment->name, place->id, myl_load32_rlx(&myl_segment_entry(segment, index)->pid));
+    if (err != 0)
+        return myl_fail_errno(err, "the seat of consumer \"%s\" cannot be taken", place->id);
+    place->index = index;
+    place->known = 1;
+    place->gating = state_of(segment, index) == MYL_PARTY_ACTIVE;
+    return MYL_OK;
+}
+
+/* J1, J2 for one id. */
+static int choose_id(struct myl_segment *segment, struct place *place)
+{
+    int index = find_id(segment, place->id);
+    return index >= 0 ? take_known(segment, (uint32_t)index, place) : take_spare(segment, &place->index);
+}
+
+/* J1, J2 for a prefix: a dead one's place first, then the lowest number that nobody alive holds. */
+static int choose_prefix(struct myl_segment *segment, const char *prefix, struct place *place)
+{
+    size_t length = strlen(prefix);
+    uint32_t entries = myl_segment_entries(segment);
+    for (uint32_t i = 0; i < entries; i++) {
+        id_of(segment, i, place->id);
+        if (state_of(segment, i) == MYL_PARTY_ACTIVE && strncmp(place->id, prefix, length) == 0 &&
+            place->id[length] == '_' && take_known(segment, i, place) == MYL_OK)
+            return MYL_OK;
+    }
+    for (uint32_t number = 0; number < segment->head.max_consumers; number++) {
+        (void)snprintf(place->id, sizeof place->id, "%.26s_%u", prefix, number % 10000U);
+        int index = find_id(segment, place->id);
+        if (index < 0)
+            return take_spare(segment, &place->index);
+        if (take_known(segment, (uint32_t)index, place) == MYL_OK)
+            return MYL_OK;
+    }
+    return take_spare(segment, &place->index);
+}
+
+/* J3: where to start, before anybody knows of us. */
+static uint64_t first_position(const struct myl_control *control, const struct myl_entry *entry, const struct place *place,
+                               enum myl_start start)
+{
+    if (start == MYL_START_NOW)
+        return myl_load_acq(&control->next); /* A4. Pairs: A3 */
+    if (start == MYL_START_RESUME && place->known)
+        return myl_load_acq(&entry->cursor); /* A8, our predecessor's */
+    return myl_load_acq(&control->gate);     /* A29. Pairs: A24 */
+}
+
+/* J3 to J8. */
+static uint64_t enter(struct myl_control *control, struct myl_entry *entry, const struct place *place, enum myl_start start)
+{
+    uint64_t position = first_position(control, entry, place, start);
+    uint64_t next = myl_load_acq(&control->next); /* A4 */
+    if (position > next)
+        position = next; /* an impossible cursor of a predecessor */
+    MYL_STEP("J3");
+    memcpy(entry->id, place->id, sizeof entry->id);
+    myl_store_rlx(&entry->cursor, position); /* A47, ordered by the state behind it */
+    MYL_STEP("J4");
+    myl_store32_rel(&entry->state, MYL_PARTY_JOINING); /* A23. Pairs: A13 */
+    MYL_STEP("J5");
+    (void)myl_add_acq_rel(&control->version, 1); /* A28. Pairs: A27: the producer scans again, or scans us */
+    myl_fence_sc(); /* J6; pairs with step 5: either the producer sees the version, or we see its gate */
+    MYL_STEP("J7");
+    uint64_t gate = myl_load_acq(&control->gate); /* A29. Pairs: A24 */
+    if (start == MYL_START_NOW)
+        position = myl_load_acq(&control->next); /* A4 */
+    if (position < gate)
+        position = gate;
+    myl_store_rel(&entry->cursor, position); /* A7 */
+    MYL_STEP("J8");
+    myl_store32_rel(&entry->state, MYL_PARTY_ACTIVE); /* A23 */
+    return position;
+}
+
+static int resume(struct myl_consumer *consumer, uint64_t *position)
+{
+    const struct myl_segment *segment = &consumer->handle.segment;
+    uint64_t next = myl_load_acq(&segment->control->next); /* A4 */
+    *position = myl_load_acq(&consumer->entry->cursor);    /* A8 */
+    if (*position > next || next - *position > segment->head.capacity)
+        return myl_fail(MYL_ECORRUPT, "ring \"%s\": consumer \"%s\" stopped at event %" PRIu64 " of %" PRIu64 ", which cannot be; evict it",
+                        segment->name, consumer->joined.id, *position, next);
+    return MYL_OK;
+}
+
+/* With the registrar's seat and the entry's. */
+static int take_place(struct myl_consumer *consumer, const struct place *place, enum myl_start start)
+{
+    struct myl_segment *segment = &consumer->handle.segment;
+    struct myl_entry *entry = myl_segment_entry(segment, place->index);
+    uint64_t before = myl_load_acq(&entry->cursor); /* A8 */
+    uint64_t position;
+    consumer->entry = entry;
+    memcpy(consumer->joined.id, place->id, sizeof consumer->joined.id);
+    consumer->joined.entry = place->index;
+    consumer->joined.resumed = place->known && start == MYL_START_RESUME;
+    myl_store32_rlx(&entry->pid, myl_os_pid());            /* A48, for people */
+    myl_store_rlx(&entry->joined_ns, myl_os_realtime());   /* A48 */
+    if (place->gating && start == MYL_START_RESUME) {
+        MYL_STEP("J2r"); /* it never stopped gating: nothing moved, nothing to announce */
+        int rc = resume(consumer, &position);
+        if (rc != MYL_OK)
+            return rc;
+    } else {
+        position = enter(segment->control, entry, place, start);
+    }
+    consumer->joined.start = position;
+    consumer->joined.lost = consumer->joined.resumed && position > before ? position - before : 0;
+    consumer->hot.own_generation = myl_load32_acq(&entry->generation); /* A9 */
+    return MYL_OK;
+}
+
+static int join_as_registrar(struct myl_consumer *consumer, const myl_consumer_options *o)
+{
+    struct myl_segment *segment = &consumer->handle.segment;
+    struct place place = {0};
+    int same = 1;
+    if (segment->path != NULL && myl_os_object_is_named(segment->path, &segment->object, &same) == 0 && !same)
+        return MYL_EAGAIN; /* replaced since it was opened */
+    if (myl_load32_acq(&segment->control->superseded) != 0) /* A15 */
+        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again", segment->name);
+    MYL_STEP("J1");
+    int rc;
+    if (o->id != NULL) {
+        memcpy(place.id, o->id, strlen(o->id) + 1);
+        rc = choose_id(segment, &place);
+    } else {
+        rc = choose_prefix(segment, o->prefix != NULL ? o->prefix : AUTOMATIC_PREFIX, &place);
+    }
+    if (rc != MYL_OK)
+        return rc;
+    MYL_STEP("J2");
+    return take_place(consumer, &place, o->start);
+}
+
+int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options)
+{
+    struct myl_segment *segment = &consumer->handle.segment;
+    int rc = myl_registrar_take(segment);
+    if (rc != MYL_OK)
+        return rc;
+    rc = join_as_registrar(consumer, options);
+    myl_registrar_drop(segment);
+    if (rc == MYL_OK)
+        myl_segment_wake_all(segment); /* the producer may wait for us */
+    return rc;
+}
+
+void myl_leave(struct myl_consumer *consumer)
+{
+    struct myl_segment *segment = &consumer->handle.segment;
+    struct myl_entry *entry = consumer->entry;
+    /* The state is ours to change while we hold the entry's seat. The registrar is needed for the last look around only, so a
+     * registrar that was stopped does not keep us. */
+    int registrar = myl_registrar_take(segment) == MYL_OK;
+    if (myl_load32_acq(&entry->generation) == consumer->hot.own_generation) { /* A9 */
+        myl_store_rlx(&entry->left_order, myl_load_acq(&segment->control->version)); /* A46 */
+        MYL_STEP("V1");
+        myl_store32_rel(&entry->state, MYL_PARTY_LEFT); /* A23 */
+        MYL_STEP("V2");
+        myl_store32_rel(&entry->generation, consumer->hot.own_generation + 1); /* A49. Pairs: A9 */
+    }
+    MYL_STEP("V3");
+    myl_segment_wake_all(segment);
+    if (registrar) {
+        MYL_STEP("V4");
+        myl_segment_sweep(segment, consumer->joined.entry);
+    }
+}
+
+int myl_evict(const char *name, enum myl_backend backend, const char *id)
+{
+    struct myl_segment segment;
+    struct myl_segment_open how = {.backend = backend, .name = name, .any_owner = 1};
+    int rc = myl_check_id(id, MYL_ID_MAX);
+    if (rc == MYL_OK)
+        rc = myl_segment_find(&segment, &how);
+    if (rc != MYL_OK)
+        return rc;
+    rc = myl_segment_map(&segment, 1, 0);
+    if (rc == MYL_OK)
+        rc = myl_registrar_take(&segment);
+    int index = rc == MYL_OK ? find_id(&segment, id) : -1;
+    if (rc == MYL_OK && index < 0)
+        rc = myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists them", segment.name, id);
+    if (rc == MYL_OK && lock_entry(&segment, (uint32_t)index) != 0)
+        rc = myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment.name);
+    if (rc == MYL_OK) {
+        struct myl_entry *entry = myl_segment_entry(&segment, (uint32_t)index);
+        myl_store32_rel(&entry->generation, myl_load32_acq(&entry->generation) + 1); /* A49 */
+        myl_store32_rel(&entry->state, MYL_PARTY_FREE);                              /* A23 */
+        myl_segment_wake_all(&segment);
+    }
+    myl_segment_close(&segment);
+    return rc;
+}

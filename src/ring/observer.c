@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * Observers: they read without gating, and are told exactly what they missed. Protocol 4, O1 to O6; models/observer.pml. */
+#include "ring/consumer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define LIVENESS_NS MYL_MSEC(20)
+
+struct myl_observer {
+    struct myl_handle handle;
+    uint64_t next;             /* first sequence neither read nor lost */
+    enum myl_on_death on_death;
+    int64_t liveness_ns;
+};
+
+/* One attempt. */
+struct look {
+    struct myl_observer *observer;
+    void *event;
+    size_t bytes;
+    uint64_t at;               /* sequence read, if it was */
+};
+
+static int nothing_there(const struct look *look)
+{
+    const struct myl_segment *segment = &look->observer->handle.segment;
+    uint64_t closed = myl_load_acq(&segment->control->closed); /* A16 */
+    if (closed != 0 && closed - 1 <= look->at) {
+        /* Protocol 7: the stamps are stored before. */
+        struct myl_i_walk walk = myl_walk_from(segment, look->at);
+        if (myl_load_acq(myl_i_stamp(&walk)) - look->at - 1 < walk.left) /* A2 */
+            return MYL_OK;
+        return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64, segment->name, (myl_sequence)closed - 2);
+    }
+    if (myl_load32_acq(&segment->control->superseded) != 0) /* A15 */
+        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again", segment->name);
+    return MYL_EAGAIN;
+}
+
+static int read_next(void *context)
+{
+    struct look *look = context;
+    struct myl_observer *observer = look->observer;
+    const struct myl_segment *segment = &observer->handle.segment;
+    look->at = observer->next;
+    for (;;) {
+        uint64_t gate = myl_load_acq(&segment->control->gate); /* A29, O1. Pairs: A24 */
+        if (look->at < gate)
+            look->at = gate;
+        struct myl_i_walk walk = myl_walk_from(segment, look->at);
+        uint64_t stamp = myl_load_acq(myl_i_stamp(&walk)); /* A2, O2 */
+        if (stamp - look->at - 1 >= walk.left) {
+            if (myl_load_acq(&segment->control->gate) > look->at) /* A29 */
+                continue;
+            int rc = nothing_there(look);
+            if (rc != MYL_OK)
+                return rc;
+            continue;
+        }
+        uint32_t size = segment->head.event_bytes;
+        myl_copy_rlx(look->event, walk.event, look->bytes < size ? look->bytes : size); /* O4; A50 */
+        myl_fence_acq(); /* O5: the copy is before the gate below */
+        if (myl_load_rlx(&segment->control->gate) <= look->at) /* A29, O6. Pairs: A24 before the fence of step 5 */
+            return MYL_OK;
+    }
+}
+
+static int overdue(void *context)
+{
+    struct look *look = context;
+    const struct myl_observer *observer = look->observer;
+    const struct myl_segment *segment = &observer->handle.segment;
+    if (observer->on_death == MYL_DEATH_WAIT || myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) != 0)
+        return MYL_OK;
+    if (myl_load_acq(&segment->control->next) > look->at || myl_load_acq(&segment->control->closed) != 0) /* A4, A16 */
+        return MYL_OK;
+    if (myl_load32_acq(&segment->control->producer_state) == MYL_PRODUCER_LEFT) /* A45 */
+        return myl_fail(MYL_EUNSEATED, "the producer of ring \"%s\" left without ending the stream", segment->name);
+    return myl_fail(MYL_EPRODUCERDEAD, "the producer of ring \"%s\" died; a restarted one goes on where it stopped", segment->name);
+}
+
+int myl_observer_get(myl_observer *observer, void *event, size_t bytes, uint64_t *lost, int64_t timeout_ns)
+{
+    struct look look = {.observer = observer, .event = event, .bytes = bytes};
+    *lost = 0;
+    if (observer->handle.forked)
+        return myl_handle_forked(&observer->handle);
+    int rc = read_next(&look);
+    if (rc == MYL_EAGAIN && timeout_ns != MYL_TRY) {
+        int parks = (observer->handle.segment.head.flags & MYL_FLAG_SPIN_ONLY) == 0;
+        struct myl_wait_site site = {
+            .context = &look, .ready = read_next, .overdue = overdue, .liveness_ns = observer->liveness_ns,
+            .park = parks ? &observer->handle.segment.control->data : NULL, .mode = MYL_PARK_LAZY,
+        };
+        rc = myl_wait(&observer->handle.waiter, &site, timeout_ns);
+    }
+    if (rc != MYL_OK)
+        return rc;
+    *lost = look.at - observer->next;
+    observer->next = look.at + 1;
+    return MYL_OK;
+}
+
+myl_sequence myl_observer_position(const myl_observer *observer)
+{
+    return (myl_sequence)observer->next - 1;
+}
+
+void myl_observer_interrupt(myl_observer *observer)
+{
+    if (!observer->handle.forked)
+        myl_waiter_interrupt(&observer->handle.waiter, &observer->handle.segment.control->data);
+}
+
+int myl_observer_info(const myl_observer *observer, myl_info *info)
+{
+    int rc = myl_check_options(info, info->size, sizeof *info, "myl_info");
+    if (rc == MYL_OK)
+        myl_segment_info(&observer->handle.segment, info);
+    return rc;
+}
+
+static void in_child(struct myl_os_fork_node *node)
+{
+    struct myl_observer *observer =
+        (struct myl_observer *)(void *)((char *)node - offsetof(struct myl_observer, handle.fork_node));
+    observer->handle.forked = 1;
+    myl_segment_forked(&observer->handle.segment);
+}
+
+int myl_observer_open(myl_observer **observer, const char *name, const myl_consumer_options *options)
+{
+    static const myl_consumer_options defaults = {.size = sizeof defaults};
+    const myl_consumer_options *o = options == NULL ? &defaults : options;
+    *observer = NULL;
+    int rc = myl_check_consumer_options(o);
+    if (rc != MYL_OK)
+        return rc;
+    myl_observer *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return myl_fail(MYL_ENOMEM, "no memory for an observer's handle");
+    struct myl_segment *segment = &made->handle.segment;
+    segment->fd = -1;
+    rc = myl_attach(segment, name, o, myl_attach_deadline(o));
+    if (rc == MYL_OK)
+        rc = myl_handle_arm(&made->handle, &o->wait, in_child);
+    if (rc != MYL_OK) {
+        myl_handle_disarm(&made->handle);
+        free(made);
+        return rc;
+    }
+    made->on_death = o->on_death;
+    made->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;
+    made->next = o->start == MYL_START_NOW ? myl_load_acq(&segment->control->next)   /* A4 */
+                                           : myl_load_acq(&segment->control->gate);  /* A29 */
+    *observer = made;
+    return MYL_OK;
+}
+
+void myl_observer_close(myl_observer *observer)
+{
+    if (observer == NULL)
+        return;
+    myl_handle_disarm(&observer->handle);
+    free(observer);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ * The producer: claiming, publishing, asking who has read what. Opening is in producer_open.c. */
+#include "ring/producer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static int ready_for_claim(void *context)
+{
+    struct myl_gate_wish *wish = context;
+    return myl_gate_look(wish->producer, wish->events);
+}
+
+/* Can `events` more ever be claimed, however far the consumers get? */
+static int check_wish(const struct myl_producer *producer, uint64_t events)
+{
+    const struct myl_segment *segment = &producer->handle.segment;
+    uint64_t open = producer->hot.next - producer->hot.published;
+    if (events > segment->head.capacity)
+        return myl_fail(MYL_ETOOBIG, "%" PRIu64 " events at once are more than ring \"%s\" can hold (%" PRIu64 "); claim fewer",
+                        events, segment->name, segment->head.capacity);
+    if (myl_gate_cursor_for(producer, events) <= producer->hot.published)
+        return MYL_OK;
+    if (open > 0)
+        return myl_fail(MYL_ELEASED, "ring \"%s\": %" PRIu64 " events are claimed and not published; publish or abort them "
+                        "before claiming %" PRIu64 " more", segment->name, open, events);
+    return myl_fail(MYL_ETOOBIG, "%" PRIu64 " events do not fit behind the half-filled cell of ring \"%s\"; claim at most %" PRIu64,
+                    events, segment->name, segment->head.capacity - segment->head.events_per_cell);
+}
+
+static int make_room(struct myl_producer *producer, uint64_t events, int64_t timeout_ns)
+{
+    if (producer->handle.forked)
+        return myl_handle_forked(&producer->handle);
+    int rc = check_wish(producer, events);
+    if (rc == MYL_OK)
+        rc = myl_gate_look(producer, events);
+    if (rc != MYL_EAGAIN || timeout_ns == MYL_TRY)
+        return rc;
+    struct myl_gate_wish wish = {.producer = producer, .events = events};
+    wish.cursor = myl_gate_cursor_for(producer, events);
+    return myl_gate_wait(&wish, ready_for_claim, timeout_ns);
+}
+
+int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns)
+{
+    MYL_STEP("P1");
+    int rc = make_room(producer, 1, timeout_ns);
+    if (rc != MYL_OK)
+        return rc;
+    struct myl_i_producer_hot *h = &producer->hot;
+    *event = h->claim.event;
+    h->next++;
+    myl_i_walk_step(&h->claim, &h->ring);
+    return MYL_OK;
+}
+
+int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run, int64_t timeout_ns)
+{
+    struct myl_i_producer_hot *h = &producer->hot;
+    if (wanted == 0)
+        return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
+    if (h->next + wanted > h->end) {
+        int rc = make_room(producer, wanted, timeout_ns);
+        if (rc != MYL_OK)
+            return rc;
+    }
+    uint64_t count;
+    run->event = h->claim.event;
+    run->sequence = h->next;
+    if (h->ring.per_cell > 1) {
+        count = wanted < h->claim.left ? wanted : h->claim.left;
+        run->stride = h->ring.event_size;
+        h->claim.left -= (uint32_t)count;
+        h->claim.event += count * h->ring.event_size;
+        if (h->claim.left == 0)
+            myl_i_walk_next_cell(&h->claim, &h->ring);
+    } else {
+        uint64_t to_end = (uint64_t)(h->ring.cells_end - h->claim.cell) / h->ring.cell_size;
+        count = wanted < to_end ? wanted : to_end;
+        run->stride = h->ring.cell_size;
+        h->claim.cell += (count - 1) * h->ring.cell_size;
+        myl_i_walk_next_cell(&h->claim, &h->ring);
+    }
+    run->count = count;
+    h->next += count;
+    return MYL_OK;
+}
+
+void myl_i_wake_slow(myl_producer *producer)
+{
+    struct myl_control *control = producer->handle.segment.control;
+    if (myl_park_publish_slow(&control->data, producer->registered, &producer->quiet))
+        myl_store_rlx(&control->producer_wakes, myl_load_rlx(&control->producer_wakes) + 1); /* A40, our own counter */
+}
+
+void myl_producer_abort(myl_producer *producer)
+{
+    if (producer->handle.forked)
+        return;
+    producer->hot.next = producer->hot.published;
+    producer->hot.claim = myl_walk_from(&producer->handle.segment, producer->hot.published);
+}
+
+int myl_producer_put(myl_producer *producer, const void *event, size_t bytes, int64_t timeout_ns)
+{
+    void *to;
+    uint32_t size = producer->handle.segment.head.event_bytes;
+    if (bytes != size)
+        return myl_fail(MYL_EEVENTSIZE, "the event has %zu bytes, those of ring \"%s\" have %" PRIu32, bytes,
+                        producer->handle.segment.name, size);
+    int rc = myl_producer_claim(producer, &to, timeout_ns);
+    if (rc != MYL_OK)
+        return rc;
+    memcpy(to, event, size);
+    myl_producer_publish(producer);
+    return MYL_OK;
+}
+
+myl_sequence myl_producer_last(const myl_producer *producer)
+{
+    return (myl_sequence)producer->hot.published - 1;
+}
+
+myl_sequence myl_producer_gating(const myl_producer *producer)
+{
+    uint64_t minimum;
+    uint32_t gating;
+    if (producer->handle.forked || myl_gate_minimum(producer, &minimum, &gating) != MYL_OK)
+        return MYL_SEQUENCE_NONE;
+    return (myl_sequence)(gating == 0 ? producer->hot.published : minimum) - 1;
+}
+
+int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence)
+{
+    return myl_producer_gating(producer) >= sequence;
+}
+
+static int ready_when_consumed(void *context)
+{
+    struct myl_gate_wish *wish = context;
+    uint64_t minimum;
+    uint32_t gating;
+    int rc = myl_gate_minimum(wish->producer, &minimum, &gating);
+    if (rc != MYL_OK)
+        return rc;
+    return gating > 0 && minimum >= wish->cursor ? MYL_OK : MYL_EAGAIN;
+}
+
+int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns)
+{
+    if (producer->handle.forked)
+        return myl_handle_forked(&producer->handle);
+    if (sequence >= (myl_sequence)producer->hot.published)
+        return myl_fail(MYL_EINVAL, "event %" PRId64 " of ring \"%s\" is not published yet; the last one is %" PRId64, sequence,
+                        producer->handle.segment.name, myl_producer_last(producer));
+    struct myl_gate_wish wish = {.producer = producer, .cursor = sequence < 0 ? 0 : (uint64_t)sequence + 1};
+    int rc = ready_when_consumed(&wish);
+    return rc == MYL_EAGAIN ? myl_gate_wait(&wish, ready_when_consumed, timeout_ns) : rc;
+}
+
+void myl_producer_interrupt(myl_producer *producer)
+{
+    if (!producer->handle.forked)
+        myl_waiter_interrupt(&producer->handle.waiter, &producer->handle.segment.control->room);
+}
+
+int myl_producer_info(const myl_producer *producer, myl_info *info)
+{
+    int rc = myl_check_options(info, info->size, sizeof *info, "myl_info");
+    if (rc == MYL_OK)
+        myl_segment_info(&producer->handle.segment, info);
+    return rc;
+}
+
+int myl_producer_fd(const myl_producer *producer, int *fd)
+{
+    if (producer->handle.forked)
+        return myl_handle_forked(&producer->handle);
+    return myl_segment_duplicate(&producer->handle.segment, fd);
+}

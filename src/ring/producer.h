@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ * The producer's handle, and its look at the gate. */
+#ifndef MYL_RING_PRODUCER_H
+#define MYL_RING_PRODUCER_H
+
+#include "ring/handle.h"
+
+struct myl_producer {
+    struct myl_i_producer_hot hot; /* first: the inline paths cast to it */
+    struct myl_handle handle;
+    /* Protocol 2: may write s only while s < limit + capacity. Private; a new producer has none. */
+    uint64_t limit;
+    int has_limit;
+    uint32_t epoch;
+    enum myl_alone alone;
+    uint64_t buffer;
+    enum myl_on_death on_death;
+    int64_t liveness_ns;
+    int registered;            /* a target of the parkers' barrier */
+    uint32_t quiet;            /* parking: publish calls since somebody slept */
+    myl_au32 stand_in;         /* what hot.park points to when it is not the data word: 0, or 1 to look closer always */
+    myl_au64 no_next;          /* what hot.shared_next points to in a fork child */
+};
+
+/* What the producer waits for: that every gating cursor is at `cursor` or beyond. */
+struct myl_gate_wish {
+    struct myl_producer *producer;
+    uint64_t events;           /* claim: so many from hot.next on; 0: only the cursors matter */
+    uint64_t cursor;
+};
+
+/* Protocol 2, steps 1 to 7. MYL_OK: [next, next + events) may be written. */
+int myl_gate_look(struct myl_producer *producer, uint64_t events);
+/* The smallest cursor of the entries that gate; *gating counts them. MYL_ECORRUPT names an impossible cursor. */
+int myl_gate_minimum(const struct myl_producer *producer, uint64_t *minimum, uint32_t *gating);
+/* The smallest cursor that lets `events` more be claimed. */
+uint64_t myl_gate_cursor_for(const struct myl_producer *producer, uint64_t events);
+/* Waits until `ready`, woken by consumers whose step crosses wish->cursor. */
+int myl_gate_wait(struct myl_gate_wish *wish, int (*ready)(void *wish), int64_t timeout_ns);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * A look at a ring from outside: reads only, takes no seat, disturbs nobody. */
+#include "base/error.h"
+#include "segment/segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void read_entry(const struct myl_segment *segment, uint32_t index, uint64_t next, myl_consumer_status *status)
+{
+    const struct myl_entry *entry = myl_segment_entry(segment, index);
+    status->state = (enum myl_party_state)(myl_load32_acq(&entry->state) & 3U); /* A13 */
+    myl_copy_rlx(status->id, entry->id, sizeof status->id);                      /* A50: may be torn while somebody joins */
+    status->id[MYL_ID_MAX] = '\0';
+    status->alive = myl_os_seat_held(segment->fd, myl_entry_seat(index)) > 0;
+    status->pid = (int32_t)myl_load32_rlx(&entry->pid);           /* A48 */
+    status->generation = myl_load32_rlx(&entry->generation);      /* A9 */
+    status->start_ns = myl_load_rlx(&entry->joined_ns);           /* A48 */
+    status->cursor = myl_load_acq(&entry->cursor);                /* A8 */
+    status->lag = next > status->cursor ? next - status->cursor : 0;
+    status->parks = myl_load_rlx(&entry->parks);                  /* A40 */
+}
+
+static void read_control(const struct myl_segment *segment, myl_snapshot *snapshot)
+{
+    const struct myl_control *control = segment->control;
+    uint64_t closed = myl_load_acq(&control->closed); /* A16 */
+    snapshot->closed = closed != 0;
+    snapshot->closed_at = closed != 0 ? closed - 1 : 0;
+    snapshot->superseded = myl_load32_acq(&control->superseded) != 0; /* A15 */
+    snapshot->gate = myl_load_acq(&control->gate);                    /* A29 */
+    snapshot->epoch = myl_load32_acq(&control->epoch);                /* A25 */
+    snapshot->producer_alive = myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) > 0;
+    snapshot->producer_left = myl_load32_acq(&control->producer_state) == MYL_PRODUCER_LEFT; /* A45 */
+    snapshot->producer_pid = (int32_t)myl_load32_rlx(&control->producer_pid);                /* A42 */
+    snapshot->producer_parks = myl_load_rlx(&control->producer_parks);                       /* A40 */
+}
+
+static int read_all(const struct myl_segment *segment, myl_snapshot **made)
+{
+    uint32_t entries = myl_segment_entries(segment);
+    myl_snapshot *snapshot = calloc(1, sizeof *snapshot);
+    myl_consumer_status *status = calloc(entries > 0 ? entries : 1, sizeof *status);
+    if (snapshot == NULL || status == NULL) {
+        free(snapshot);
+        free(status);
+        return myl_fail(MYL_ENOMEM, "no memory for a snapshot of %u consumers", entries);
+    }
+    snapshot->info.size = sizeof snapshot->info;
+    myl_segment_info(segment, &snapshot->info);
+    read_control(segment, snapshot);
+    snapshot->entry = status;
+    /* Cursors first, then what was published: no lag comes out negative. */
+    for (uint32_t i = 0; i < entries; i++)
+        read_entry(segment, i, 0, &status[i]);
+    snapshot->next = myl_load_acq(&segment->control->next); /* A4 */
+    for (uint32_t i = 0; i < entries; i++) {
+        if (status[i].state == MYL_PARTY_FREE)
+            continue;
+        status[i].lag = snapshot->next > status[i].cursor ? snapshot->next - status[i].cursor : 0;
+        snapshot->live_consumers += status[i].alive != 0;
+        status[snapshot->consumers++] = status[i];
+    }
+    *made = snapshot;
+    return MYL_OK;
+}
+
+int myl_snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **snapshot)
+{
+    struct myl_segment segment;
+    struct myl_segment_open how = {.backend = backend, .name = name, .any_owner = 1, .may_read_only = 1};
+    *snapshot = NULL;
+    if (backend == MYL_BACKEND_MEMFD)
+        return myl_fail(MYL_EINVAL, "a memfd has no name to look it up by");
+    int rc = myl_segment_find(&segment, &how);
+    if (rc != MYL_OK)
+        return rc;
+    rc = myl_segment_map(&segment, 0, 0);
+    if (rc == MYL_OK)
+        rc = read_all(&segment, snapshot);
+    myl_segment_close(&segment);
+    return rc;
+}
+
+void myl_snapshot_free(myl_snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    free(snapshot->entry);
+    free(snapshot);
+}
+
+struct listing {
+    int (*visit)(const char *name, void *user);
+    void *user;
+};
+
+static int visit_name(const char *name, void *context)
+{
+    struct listing *listing = context;
+    struct myl_segment segment;
+    struct myl_segment_open how = {.backend = MYL_BACKEND_SHM, .name = name, .any_owner = 1, .may_read_only = 1};
+    if (name[0] == '.' || myl_segment_find(&segment, &how) != MYL_OK)
+        return 0;
+    myl_segment_close(&segment);
+    return listing->visit(name, listing->user);
+}
+
+int myl_list(int (*visit)(const char *name, void *user), void *user)
+{
+    struct listing listing = {.visit = visit, .user = user};
+    int result = myl_os_directory_each(myl_os_shm_directory(), visit_name, &listing);
+    return result;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ * Baseline lmax_cursor: a ring in the manner of the LMAX disruptor, one producer, one consumer. One cursor says up to
+ * where events are published, one up to where they are consumed, each in a line of its own; the producer
+ * keeps a copy of the second and looks again only when that is used up; the consumer takes everything there
+ * is, then stores its cursor once. Slots have no stamp: 64-byte slots for 56 bytes, packed ones for 16. */
+#include "ring.h"
+
+#include "clock.h"
+
+struct cursor_ring {
+    _Alignas(BENCH_LINE) uint64_t published;
+    _Alignas(BENCH_LINE) uint64_t consumed;
+    _Alignas(4096) unsigned char slots[];
+};
+
+static unsigned slot_bytes(unsigned words)
+{
+    return words == 2 ? 16 : (words * 8 + 63) / 64 * 64;
+}
+
+size_t cursor_bytes(const struct ring_shape *shape)
+{
+    return sizeof(struct cursor_ring) + shape->capacity * slot_bytes(shape->words);
+}
+
+RING_INLINE void produce(struct cursor_ring *ring, const struct ring_job *job, unsigned words, unsigned slot,
+                         uint64_t batch)
+{
+    uint64_t capacity = job->shape->capacity, mask = capacity - 1, total = job->total, gate = 0;
+    for (uint64_t next = 0; next < total;) {
+        uint64_t count = total - next < batch ? total - next : batch;
+        while (next + count - gate > capacity) {
+            gate = ring_load(&ring->consumed);
+            if (next + count - gate > capacity)
+                bench_pause();
+        }
+        for (uint64_t end = next + count; next < end; next++)
+            payload_write(ring->slots + (next & mask) * slot, next, words);
+        ring_store(&ring->published, next);
+    }
+}
+
+RING_INLINE void consume(struct cursor_ring *ring, const struct ring_job *job, struct ring_meter *meter, unsigned words,
+                         unsigned slot)
+{
+    uint64_t mask = job->shape->capacity - 1, total = job->total, next = 0, sum = 0;
+    while (next < total) {
+        uint64_t end = ring_load(&ring->published);
+        if (end == next) {
+            bench_pause();
+            continue;
+        }
+        uint64_t first = next;
+        for (; next < end; next++)
+            sum += payload_sum(ring->slots + (next & mask) * slot, words);
+        ring_store(&ring->consumed, next);
+        ring_meter_note(meter, next - first);
+    }
+    meter->sum = sum;
+}
+
+void cursor_produce(struct bench_stage *stage, int self, const void *argument)
+{
+    (void)self;
+    const struct ring_job *job = argument;
+    uint64_t batch = job->shape->batch;
+    bench_meet(stage, 2);
+    switch (job->shape->words) {
+    case 2:
+        batch == 1 ? produce(job->memory, job, 2, 16, 1) : produce(job->memory, job, 2, 16, batch);
+        break;
+    case 7:
+        batch == 1 ? produce(job->memory, job, 7, 64, 1) : produce(job->memory, job, 7, 64, batch);
+        break;
+    default:
+        produce(job->memory, job, 127, 1024, batch);
+    }
+}
+
+void cursor_consume(struct bench_stage *stage, int self, const void *argument)
+{
+    const struct ring_job *job = argument;
+    struct ring_meter meter = {.warm = job->warm};
+    bench_meet(stage, 2);
+    switch (job->shape->words) {
+    case 2:
+        consume(job->memory, job, &meter, 2, 16);
+        break;
+    case 7:
+        consume(job->memory, job, &meter, 7, 64);
+        break;
+    default:
+        consume(job->memory, job, &meter, 127, 1024);
+    }
+    ring_meter_finish(&meter, job, stage, self);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * What the events carry. Producers write every word, consumers add up every word they count: an event that is lost,
+ * delivered twice or torn makes a wrong sum, and nothing can be optimised away. */
+#ifndef BENCH_RING_PAYLOAD_H
+#define BENCH_RING_PAYLOAD_H
+
+#include <stdint.h>
+
+#define RING_INLINE static inline __attribute__((always_inline))
+
+/* `words` is a constant wherever this is inlined. */
+RING_INLINE void payload_write(void *event, uint64_t sequence, unsigned words)
+{
+    uint64_t *word = event;
+    for (unsigned i = 0; i < words; i++)
+        word[i] = sequence + i;
+}
+
+RING_INLINE uint64_t payload_sum(const void *event, unsigned words)
+{
+    const uint64_t *word = event;
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < words; i++)
+        sum += word[i];
+    return sum;
+}
+
+/* The sum over events 0 .. events - 1, modulo 2^64. */
+static inline uint64_t payload_expected(uint64_t events, unsigned words)
+{
+    uint64_t pairs = events % 2 == 0 ? events / 2 * (events - 1) : (events - 1) / 2 * events;
+    return words * pairs + events * ((uint64_t)words * (words - 1) / 2);
+}
+
+#endif

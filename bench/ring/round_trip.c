@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * Round trips: an event there and one back through two rings, against baseline two_lines: two bare cache lines
+ * that carry nothing but a number, which is what the machine charges for any answer at all. */
+#include "ring.h"
+
+#include "clock.h"
+#include "stats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WARM = 2000, ROUNDS = 40000, ROUNDS_QUICK = 15000, WORDS = 6 };
+
+/* The two rings, by suffix of the stage's name. */
+#define THERE "-there"
+#define BACK "-back"
+
+struct lines {
+    _Alignas(BENCH_LINE) uint64_t there;
+    _Alignas(BENCH_LINE) uint64_t back;
+};
+
+struct trip {
+    const struct ring_shape *shape;
+    struct lines *lines;
+    uint64_t rounds;           /* the warm-up included */
+};
+
+static void lines_ask(struct bench_stage *stage, int self, const void *argument)
+{
+    (void)self;
+    const struct trip *trip = argument;
+    bench_meet(stage, 2);
+    for (uint64_t i = 0; i < trip->rounds; i++) {
+        uint64_t start = bench_ticks();
+        ring_store(&trip->lines->there, i + 1);
+        while (ring_load(&trip->lines->back) != i + 1)
+            bench_pause();
+        stage->samples[i] = bench_ticks() - start;
+    }
+}
+
+static void lines_answer(struct bench_stage *stage, int self, const void *argument)
+{
+    (void)self;
+    const struct trip *trip = argument;
+    bench_meet(stage, 2);
+    for (uint64_t i = 0; i < trip->rounds; i++) {
+        while (ring_load(&trip->lines->there) != i + 1)
+            bench_pause();
+        ring_store(&trip->lines->back, i + 1);
+    }
+}
+
+RING_INLINE void send(struct bench_stage *stage, int self, myl_producer *out, uint64_t number, unsigned words)
+{
+    void *event;
+    int code = myl_producer_claim(out, &event, MYL_FOREVER);
+    if (__builtin_expect(code != MYL_OK, 0))
+        rig_check(stage, self, code, "myl_producer_claim");
+    payload_write(event, number, words);
+    myl_producer_publish(out);
+}
+
+RING_INLINE uint64_t receive(struct bench_stage *stage, int self, myl_consumer *in, unsigned words)
+{
+    const void *event;
+    int code = myl_consumer_next(in, &event, MYL_FOREVER);
+    if (__builtin_expect(code != MYL_OK, 0))
+        rig_check(stage, self, code, "myl_consumer_next");
+    uint64_t sum = payload_sum(event, words);
+    code = myl_consumer_release(in);
+    if (__builtin_expect(code != MYL_OK, 0))
+        rig_check(stage, self, code, "myl_consumer_release");
+    return sum;
+}
+
+static void check_sum(struct bench_stage *stage, int self, uint64_t sum, uint64_t rounds)
+{
+    if (sum != payload_expected(rounds, WORDS))
+        bench_die(stage, self, "%llu events with a wrong sum: lost, repeated or torn", (unsigned long long)rounds);
+}
+
+static void ring_ask(struct bench_stage *stage, int self, const void *argument)
+{
+    const struct trip *trip = argument;
+    myl_producer *out = rig_producer(stage, self, trip->shape, THERE, 1);
+    myl_consumer *in = rig_consumer(stage, self, trip->shape, BACK, "asker");
+    uint64_t sum = 0;
+    bench_meet(stage, 2);
+    for (uint64_t i = 0; i < trip->rounds; i++) {
+        uint64_t start = bench_ticks();
+        send(stage, self, out, i, WORDS);
+        sum += receive(stage, self, in, WORDS);
+        stage->samples[i] = bench_ticks() - start;
+    }
+    check_sum(stage, self, sum, trip->rounds);
+    bench_meet(stage, 4);
+    myl_producer_close(out);
+    myl_consumer_close(in);
+}
+
+static void ring_answer(struct bench_stage *stage, int self, const void *argument)
+{
+    const struct trip *trip = argument;
+    myl_consumer *in = rig_consumer(stage, self, trip->shape, THERE, "answerer");
+    myl_producer *out = rig_producer(stage, self, trip->shape, BACK, 1);
+    uint64_t sum = 0;
+    bench_meet(stage, 2);
+    for (uint64_t i = 0; i < trip->rounds; i++) {
+        sum += receive(stage, self, in, WORDS);
+        send(stage, self, out, i, WORDS);
+    }
+    check_sum(stage, self, sum, trip->rounds);
+    bench_meet(stage, 4);
+    myl_producer_close(out);
+    myl_consumer_close(in);
+}
+
+/* value[0] = median, value[1] = 99th percentile of a round trip, ns. */
+RING_CASE(case_round_trip)
+{
+    struct trip trip = {.shape = self->shape};
+    trip.rounds = WARM + (context->quick ? ROUNDS_QUICK : ROUNDS);
+    struct bench_stage *stage = bench_stage_open(trip.rounds);
+    struct lines *lines = bench_share(sizeof *lines);
+    enum bench_outcome outcome = BENCH_FAILED;
+    if (stage != NULL && lines != NULL) {
+        trip.lines = lines;
+        int ours = side == BENCH_OURS;
+        struct bench_party party[2] = {{ours ? ring_ask : lines_ask, &trip, context->machine->cpu[0]},
+                                       {ours ? ring_answer : lines_answer, &trip, context->machine->cpu[1]}};
+        if (bench_run(stage, party, 2) == 0)
+            outcome = BENCH_DONE;
+        rig_clean(stage, THERE);
+        rig_clean(stage, BACK);
+        double ns = bench_ns_per_tick();
+        uint64_t *samples = stage->samples + WARM;
+        value[0] = (double)bench_percentile(samples, trip.rounds - WARM, 50) * ns;
+        value[1] = (double)bench_percentile(samples, trip.rounds - WARM, 99) * ns;
+    }
+    bench_unshare(lines, sizeof *lines);
+    bench_stage_close(stage);
+    return outcome;
+}

@@ -116,8 +116,8 @@ MYL_API void myl_snapshot_free(myl_snapshot *snapshot);
  * that. Names that are not rings are passed over. */
 MYL_API int myl_list(int (*visit)(const char *name, void *user), void *user);
 
-/* Removes ring `name`. Refused with MYL_EINUSE while somebody alive uses it, unless `force`: then consumers get
- * MYL_ESUPERSEDED and a live producer keeps writing into an object without a name. */
+/* Removes ring `name`. Refused with MYL_EINUSE while somebody alive uses it, unless `force`: then everybody
+ * gets MYL_ESUPERSEDED, consumers when they have nothing left to read, a producer at its next look at the gate. */
 MYL_API MYL_NODISCARD int myl_remove(const char *name, enum myl_backend backend, int force);
 
 /* Frees the entry of a dead consumer, so that it no longer gates. What it had not acknowledged is given up. A live

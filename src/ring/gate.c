@@ -86,6 +86,9 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
     if (myl_load32_acq(&control->epoch) != producer->epoch)
         return myl_fail(MYL_ESEATLOST, "another producer has taken ring \"%s\" over: its seat's descriptor was closed in this "
                         "process; close this handle", segment->name);
+    if (myl_load32_acq(&control->superseded) != 0) /* A15. Pairs: A14 */
+        return myl_fail(MYL_ESUPERSEDED, "ring \"%s\" was removed by force; nobody can find it any more: close this handle",
+                        segment->name);
     for (int look = 0; look < LOOKS_MAX; look++) {
         uint64_t minimum, window = segment->head.capacity;
         uint32_t gating;

@@ -2,6 +2,8 @@
  * The parts that all handles share. */
 #include "ring/handle.h"
 
+#include <stdlib.h>
+
 struct myl_i_geometry myl_geometry(const struct myl_segment *segment)
 {
     const struct myl_header *head = &segment->head;
@@ -47,8 +49,10 @@ int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,
 
 void myl_handle_disarm(struct myl_handle *handle)
 {
-    if (handle->forked)
-        return; /* closed when the child was made */
+    if (handle->forked) { /* closed when the child was made */
+        free(handle->segment.path);
+        return;
+    }
     if (handle->fork_node.in_child != NULL)
         myl_os_fork_forget(&handle->fork_node);
     myl_segment_close(&handle->segment);

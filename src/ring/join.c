@@ -161,11 +161,11 @@ static uint64_t enter(struct myl_control *control, struct myl_entry *entry, cons
     return position;
 }
 
-static int resume(struct myl_consumer *consumer, uint64_t *position)
+static int resume(const struct myl_consumer *consumer, const struct myl_entry *entry, uint64_t *position)
 {
     const struct myl_segment *segment = &consumer->handle.segment;
     uint64_t next = myl_load_acq(&segment->control->next); /* A4 */
-    *position = myl_load_acq(&consumer->entry->cursor);    /* A8 */
+    *position = myl_load_acq(&entry->cursor);              /* A8 */
     if (*position > next || next - *position > segment->head.capacity)
         return myl_fail(MYL_ECORRUPT, "ring \"%s\": consumer \"%s\" stopped at event %" PRIu64 " of %" PRIu64 ", which cannot be; evict it",
                         segment->name, consumer->joined.id, *position, next);
@@ -179,7 +179,6 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     struct myl_entry *entry = myl_segment_entry(segment, place->index);
     uint64_t before = myl_load_acq(&entry->cursor); /* A8 */
     uint64_t position;
-    consumer->entry = entry;
     memcpy(consumer->joined.id, place->id, sizeof consumer->joined.id);
     consumer->joined.entry = place->index;
     consumer->joined.resumed = place->known && start == MYL_START_RESUME;
@@ -187,7 +186,7 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     myl_store_rlx(&entry->joined_ns, myl_os_realtime());   /* A48 */
     if (place->gating && start == MYL_START_RESUME) {
         MYL_STEP("J2r"); /* it never stopped gating: nothing moved, nothing to announce */
-        int rc = resume(consumer, &position);
+        int rc = resume(consumer, entry, &position);
         if (rc != MYL_OK)
             return rc;
     } else {
@@ -196,6 +195,7 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     consumer->joined.start = position;
     consumer->joined.lost = consumer->joined.resumed && position > before ? position - before : 0;
     consumer->hot.own_generation = myl_load32_acq(&entry->generation); /* A9 */
+    consumer->entry = entry;
     return MYL_OK;
 }
 

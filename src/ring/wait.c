@@ -16,6 +16,7 @@
 #define SLEEP_NS         ((int64_t)100000)
 #define SLEEP_LEAST_NS   ((int64_t)1000)
 #define LONGEST_NS       ((int64_t)1000000000)
+#define YIELD_ALONE_NS   ((int64_t)2000) /* a yield that finds nobody waiting is over by then */
 #define YIELDS           2U
 #define YIELDS_MOST      1000000U
 /* Looks between two looks at the clock: about a microsecond each. */
@@ -219,14 +220,28 @@ static int park(struct wait *wait)
     }
 }
 
-/* Spinning pays when it ends in time; then the next spin may take longer. When it ends in sleep, the next is shorter. */
-static void adapt(struct myl_waiter *waiter, int paid, int64_t took)
+/* Adaptive: the next spin is as long as would have done this time, twice over. It shrinks when even the longest would not have
+ * done, and when a yield showed that somebody else wants this core: then spinning only keeps them from working. */
+static void adapt(struct wait *wait, int contended)
 {
+    struct myl_waiter *waiter = wait->waiter;
     int64_t least = waiter->spin_ns < SPIN_NS ? waiter->spin_ns : SPIN_NS;
-    int64_t budget = paid ? 2 * took : waiter->budget_ns / 2;
-    if (paid && budget < waiter->budget_ns)
-        budget = waiter->budget_ns;
+    int64_t took = wait->now - wait->start;
+    int64_t budget = contended || took > waiter->spin_ns ? waiter->budget_ns / 2 : 2 * took;
     waiter->budget_ns = budget < least ? least : budget > waiter->spin_ns ? waiter->spin_ns : budget;
+}
+
+static int yield_then_sleep(struct wait *wait, int *contended)
+{
+    int64_t before = wait->now;
+    int rc = yield(wait);
+    wait->now = myl_os_now();
+    *contended = wait->now - before > (int64_t)wait->waiter->yields * YIELD_ALONE_NS;
+    if (rc != MYL_EAGAIN)
+        return rc;
+    if (wait->waiter->strategy == MYL_WAIT_SLEEP || wait->site->park == NULL)
+        return sleep_in_turns(wait);
+    return park(wait);
 }
 
 static int wait_by_strategy(struct wait *wait)
@@ -237,18 +252,17 @@ static int wait_by_strategy(struct wait *wait)
         return spin(wait, INT64_MAX);
     int adaptive = strategy == MYL_WAIT_ADAPTIVE;
     int rc = spin(wait, wait->start + (adaptive ? waiter->budget_ns : waiter->spin_ns));
-    if (adaptive && (rc == MYL_OK || rc == MYL_EAGAIN))
-        adapt(waiter, rc == MYL_OK, wait->now - wait->start);
     if (rc != MYL_EAGAIN)
         return rc;
     if (strategy == MYL_WAIT_SPIN_YIELD)
         return yield_in_turns(wait);
-    rc = yield(wait);
-    if (rc != MYL_EAGAIN)
-        return rc;
-    if (strategy == MYL_WAIT_SLEEP || wait->site->park == NULL)
-        return sleep_in_turns(wait);
-    return park(wait);
+    int contended;
+    rc = yield_then_sleep(wait, &contended);
+    if (adaptive && rc == MYL_OK) {
+        wait->now = myl_os_now();
+        adapt(wait, contended);
+    }
+    return rc;
 }
 
 int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, int64_t timeout_ns)

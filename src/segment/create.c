@@ -7,8 +7,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Every turn means that somebody else made or removed the ring in between. */
-#define TURNS_MAX 100
+/* Every turn means that somebody else made or removed the ring in between, or is just about to have removed it. */
+#define TURNS_MAX      1000
+#define TURN_PAUSE_NS  ((int64_t)200000)
 
 static int no_space(const struct myl_segment_make *how, const struct myl_os_object_spec *spec, const char *name, int err)
 {
@@ -155,12 +156,29 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
     return err == 0 ? MYL_OK : myl_fail_errno(err, "the old ring \"%s\" cannot be removed", segment->name);
 }
 
-/* C4 to C7. MYL_OK: takeover, mapped, seat held. MYL_EAGAIN: the name is free now, or somebody else was faster. */
+/* Somebody holds the producer's seat: a living producer, or one that is ending its stream, or a sweeper; the latter two will be
+ * gone in a moment (MYL_EAGAIN). */
+static int seat_is_taken(struct myl_segment *segment)
+{
+    int rc = myl_segment_map(segment, 0, 0);
+    if (rc != MYL_OK)
+        return rc;
+    if (!still_named(segment))
+        return MYL_EAGAIN;
+    if (myl_load_acq(&segment->control->closed) != 0 || myl_load32_acq(&segment->control->superseded) != 0) { /* A16, A15 */
+        myl_os_sleep(TURN_PAUSE_NS);
+        return MYL_EAGAIN;
+    }
+    return myl_fail(MYL_EPRODUCERALIVE, "ring \"%s\" has a living producer; stop it first, or choose another name",
+                    segment->name);
+}
+
+/* C4 to C7. MYL_OK: takeover, mapped, seat held. MYL_ENOTFOUND: the name is free. MYL_EAGAIN: look again. */
 static int examine(struct myl_segment *segment, const struct myl_segment_make *how)
 {
     int rc = myl_segment_find(segment, &how->open);
     if (rc != MYL_OK)
-        return rc == MYL_ENOTFOUND ? MYL_EAGAIN : rc;
+        return rc;
     if (how->existing == MYL_EXISTING_FAIL) {
         rc = myl_fail(MYL_EEXISTS, "ring \"%s\" exists; choose another name or another `existing` option", segment->name);
         goto out;
@@ -168,9 +186,7 @@ static int examine(struct myl_segment *segment, const struct myl_segment_make *h
     MYL_STEP("C4");
     int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
     if (err == EAGAIN) {
-        rc = still_named(segment) ? myl_fail(MYL_EPRODUCERALIVE, "ring \"%s\" has a living producer; stop it first, or "
-                                             "choose another name", segment->name)
-                                  : MYL_EAGAIN;
+        rc = seat_is_taken(segment);
         goto out;
     }
     if (err != 0) {
@@ -209,7 +225,9 @@ int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_
     for (int turn = 0; turn < TURNS_MAX; turn++) {
         *created = 0;
         int rc = examine(segment, how);
-        if (rc != MYL_EAGAIN)
+        if (rc == MYL_EAGAIN)
+            continue;
+        if (rc != MYL_ENOTFOUND)
             return rc;
         if (how->head.event_bytes == 0)
             return myl_fail(MYL_ENOTFOUND, "there is no ring \"%s\" to take over; set event_size to make one",

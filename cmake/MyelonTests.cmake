@@ -19,11 +19,13 @@ else()
     endif()
 endif()
 
-add_library(myelon_harness INTERFACE)
 if(harness STREQUAL "cmocka")
+    add_library(myelon_harness INTERFACE)
     target_link_libraries(myelon_harness INTERFACE PkgConfig::MYELON_CMOCKA)
 else()
-    target_include_directories(myelon_harness INTERFACE ${PROJECT_SOURCE_DIR}/tests/support/mini)
+    add_library(myelon_harness STATIC ${PROJECT_SOURCE_DIR}/tests/support/mini/cmocka.c)
+    myelon_defaults(myelon_harness)
+    target_include_directories(myelon_harness PUBLIC ${PROJECT_SOURCE_DIR}/tests/support/mini)
 endif()
 
 # Runs `command ...` as ctest test `name` under the leak checker. TIMEOUT in seconds.

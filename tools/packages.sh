@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034 # read by name: packages_JOB, tools_JOB
 # Which packages which job needs, and how they are installed. Sourced by run and .ci/run. docs/dependencies.md says
 # what each is for.
 
@@ -39,7 +40,8 @@ tools_or_die() {
     die "Not found:$lacking. This is not a Debian system, so install them yourself; on Debian the packages are: $2"
 }
 
-# install_packages JOB: makes sure that what the job (build, lint, models, ci) needs is there. Says one line if it installs.
+# install_packages JOB: makes sure that what the job (build, lint, models, ci) needs is there. Says one line if it
+# installs something.
 install_packages() {
     eval "wanted=\$packages_$1 tools=\$tools_$1"
     # shellcheck disable=SC2154 # both are set by the eval above
@@ -53,7 +55,7 @@ install_packages() {
     [ -n "$missing" ] || return 0
     as_root=
     if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null 2>&1 || die "Missing packages: $missing. Install them as root: apt-get install $missing"
+        command -v sudo >/dev/null 2>&1 || die "Missing packages. Install them as root: apt-get install $missing"
         as_root=sudo
     fi
     printf 'Installing with apt-get: %s\n' "$missing"

@@ -21,8 +21,7 @@
 
 /* Fails the test, or ends the child, with the place and a formatted message. */
 #define test_fail(...) test_fail_at(__FILE__, __LINE__, __VA_ARGS__)
-void test_fail_at(const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 3, 4), noreturn));
+void test_fail_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4), noreturn));
 
 /* A myelon call that must succeed / must answer `code`; the message has both codes' names and the detail. Programs that
  * use these link the library; test.h itself does not need it. */
@@ -117,8 +116,9 @@ int test_is_asleep(void *pid);
 
 /* --- /dev/shm ------------------------------------------------------------------------------------------------ */
 
-/* From now on this process, and the children it starts, have an empty tmpfs of `bytes` as /dev/shm, in a mount namespace
- * of their own. Call it in a child, first thing. NULL, or the reason why it is not possible here (then skip the test). */
+/* From now on this process, and the children it starts, have an empty tmpfs of `bytes` as /dev/shm, in a mount
+ * namespace of their own. Call it in a child, first thing. NULL, or the reason why it is not possible here (then skip
+ * the test). */
 const char *test_private_shm(size_t bytes);
 
 /* Skips the running test with a reason on stderr. */

@@ -5,14 +5,21 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S 1000000000
+
+/* The kernel's interface, see futex(2) and membarrier(2). Not taken from linux/*.h, which not every C library comes with. */
+#define FUTEX_OP_WAIT     0
+#define FUTEX_OP_WAKE     1
+#define FUTEX_OP_WAKE_OP  5
+/* "*word += 4; then compare its old value with -1": operation 1 (add) << 28 | comparison 0 (equal) << 24 | 4 << 12 | 0xfff. */
+#define ADD_4_NEVER_EQUAL ((1U << 28) | (4U << 12) | 0xfffU)
+#define BARRIER_GLOBAL_EXPEDITED          (1 << 1)
+#define BARRIER_REGISTER_GLOBAL_EXPEDITED (1 << 2)
 
 static struct timespec timespec_of(int64_t ns)
 {
@@ -25,7 +32,7 @@ static struct timespec timespec_of(int64_t ns)
 int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
 {
     struct timespec t = timespec_of(timeout_ns > 0 ? timeout_ns : 0);
-    if (syscall(SYS_futex, &word->v, FUTEX_WAIT, value, &t, NULL, 0) != 0 && errno == ETIMEDOUT)
+    if (syscall(SYS_futex, &word->v, FUTEX_OP_WAIT, value, &t, NULL, 0) != 0 && errno == ETIMEDOUT)
         return ETIMEDOUT;
     return 0; /* woken, EAGAIN (the word moved), EINTR (a signal): look again */
 }
@@ -33,23 +40,23 @@ int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
 void myl_os_wake_add4(myl_au32 *word)
 {
     /* The comparison never holds (nobody can have this old value), so the second wake does not happen. */
-    (void)syscall(SYS_futex, &word->v, FUTEX_WAKE_OP, INT_MAX, (void *)0, &word->v,
-                  FUTEX_OP(FUTEX_OP_ADD, 4, FUTEX_OP_CMP_EQ, -1));
+    (void)syscall(SYS_futex, &word->v, FUTEX_OP_WAKE_OP, INT_MAX, (void *)0, &word->v,
+                  ADD_4_NEVER_EQUAL);
 }
 
 void myl_os_wake(myl_au32 *word)
 {
-    (void)syscall(SYS_futex, &word->v, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    (void)syscall(SYS_futex, &word->v, FUTEX_OP_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 int myl_os_barrier_register(void)
 {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0 ? 0 : errno;
+    return syscall(SYS_membarrier, BARRIER_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0 ? 0 : errno;
 }
 
 int myl_os_barrier(void)
 {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0 ? 0 : errno;
+    return syscall(SYS_membarrier, BARRIER_GLOBAL_EXPEDITED, 0, 0) == 0 ? 0 : errno;
 }
 
 static int64_t clock_ns(clockid_t clock)

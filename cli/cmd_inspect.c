@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * myelon inspect: everything about one ring. */
+#include "json.h"
+#include "snapshot.h"
+
+#include <inttypes.h>
+
+static const char help[] =
+    "usage: myelon inspect [--json] NAME\n"
+    "       myelon inspect [--json] --file PATH\n"
+    "\n"
+    "Shows a ring's shape, its producer, and each consumer with its lag; says who holds the producer back.\n"
+    "Looks on without disturbing anybody.\n"
+    "\n"
+    "  -j, --json       one object; 64-bit numbers are written in full\n"
+    "  -f, --file PATH  the ring in this mapped file instead of a name in shared memory\n"
+    "  -h, --help       this text\n"
+    "\n"
+    "Exit codes: 4 no such ring.\n";
+
+static void print_shape(const myl_info *info)
+{
+    printf("ring        %s\n", info->name);
+    printf("where       %s, %s in all, made %s\n",
+           info->backend == MYL_BACKEND_FILE ? "mapped file" : "shared memory", cli_bytes(info->segment_bytes).s,
+           cli_clock(info->created_ns).s);
+    if (info->label[0] != '\0')
+        printf("label       %s\n", info->label);
+    printf("session     %016" PRIx64 "%016" PRIx64 "\n", info->session[0], info->session[1]);
+    if (info->type_id != 0)
+        printf("type        0x%016" PRIx64 "\n", info->type_id);
+    printf("shape       %" PRIu64 " events of %" PRIu32 " bytes, aligned to %" PRIu32 "\n", info->capacity,
+           info->event_size, info->event_align);
+    printf("cells       %" PRIu32 " bytes, %" PRIu32 " to a cell, the event %" PRIu32 " bytes into it\n",
+           info->cell_size, info->events_per_cell, info->event_offset);
+    printf("consumers   at most %" PRIu32 "; they %s\n", info->max_consumers,
+           info->parkable ? "may sleep when idle" : "never sleep (spin only)");
+}
+
+static void print_producer(const myl_snapshot *snapshot)
+{
+    printf("producer    ");
+    if (snapshot->producer_alive)
+        printf("alive, process %" PRId32, snapshot->producer_pid);
+    else if (snapshot->producer_left)
+        printf("left in order; the next one goes on");
+    else
+        printf("not there%s", snapshot->closed ? "" : "; started again it goes on where it stopped");
+    printf("; number %" PRIu32 " of this ring; slept %" PRIu64 " times\n", snapshot->epoch, snapshot->producer_parks);
+    printf("published   %" PRIu64 " events; those before %" PRIu64 " may be overwritten\n", snapshot->next,
+           snapshot->gate);
+    if (snapshot->superseded)
+        printf("ended       by force: this ring's name was given away\n");
+    else if (snapshot->closed)
+        printf("ended       after %" PRIu64 " events\n", snapshot->closed_at);
+}
+
+static void print_consumers(const myl_snapshot *snapshot)
+{
+    printf("\n%-*s  %-8s  %10s  %14s  %10s  %10s  %4s  %s\n", 12, "CONSUMER", "STATE", "PROCESS", "ACKNOWLEDGED",
+           "LAG", "SLEPT", "GEN", "JOINED");
+    for (uint32_t i = 0; i < snapshot->consumers; i++) {
+        const myl_consumer_status *consumer = &snapshot->entry[i];
+        if (consumer->state == MYL_PARTY_FREE)
+            continue;
+        printf("%-*s  %-8s  %10" PRId32 "  %14" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %4" PRIu32 "  %s\n", 12,
+               consumer->id, snapshot_consumer_state(consumer), consumer->pid, consumer->cursor, consumer->lag,
+               consumer->parks, consumer->generation, cli_clock(consumer->start_ns).s);
+    }
+}
+
+static void print_gating(const struct cli_target *target, const myl_snapshot *snapshot)
+{
+    const myl_consumer_status *slowest = snapshot_slowest(snapshot);
+    if (slowest == NULL) {
+        printf("\nNobody gates: no consumer is registered.\n");
+    } else if (!slowest->alive) {
+        printf("\n%s is dead and gates, %" PRIu64 " of %" PRIu64 " events behind: start it again with this id, or give it"
+               " up with 'myelon evict %s %s'.\n",
+               slowest->id, slowest->lag, snapshot->info.capacity, cli_target_text(target), slowest->id);
+    } else if (slowest->lag == 0) {
+        printf("\nNobody holds the producer back: every consumer has acknowledged everything.\n");
+    } else {
+        printf("\n%s gates, %" PRIu64 " of %" PRIu64 " events behind.\n", slowest->id, slowest->lag,
+               snapshot->info.capacity);
+    }
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'},
+        {"file", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *file = NULL;
+    int json = 0, option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":jf:h", options, NULL)) != -1) {
+        if (option == 'j') {
+            json = 1;
+        } else if (option == 'f') {
+            file = optarg;
+        } else if (option == 'h') {
+            fputs(help, stdout);
+            return CLI_OK;
+        } else {
+            return cli_bad_option(option, argv);
+        }
+    }
+    struct cli_target target;
+    myl_snapshot *snapshot;
+    int code = cli_target(&target, file, argc, argv);
+    if (code == 0)
+        code = cli_no_more(argc, argv);
+    if (code == 0 && json)
+        code = json_available();
+    if (code != 0)
+        return code;
+    code = myl_snapshot_take(target.name, target.backend, &snapshot);
+    if (code != MYL_OK)
+        return cli_ring_error(code);
+    if (json) {
+        code = json_print_ring(snapshot);
+    } else {
+        print_shape(&snapshot->info);
+        print_producer(snapshot);
+        print_consumers(snapshot);
+        print_gating(&target, snapshot);
+    }
+    myl_snapshot_free(snapshot);
+    return code;
+}

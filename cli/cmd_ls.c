@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * myelon ls: the rings of this machine. */
+#include "json.h"
+#include "snapshot.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: myelon ls [--json] [--file PATH]...\n"
+    "\n"
+    "Lists the rings in shared memory, and those in mapped files that are named.\n"
+    "\n"
+    "  -f, --file PATH  also the ring in this mapped file; may be repeated\n"
+    "  -j, --json       an array of objects, each as 'myelon inspect --json' prints it\n"
+    "  -h, --help       this text\n"
+    "\n"
+    "PRODUCER is alive, dead, left (in order; the next one goes on) or closed (the stream has ended).\n"
+    "CONSUMERS are those alive of those registered; LAG is how many events the slowest has not acknowledged.\n"
+    "Exit codes: 0 also when there is none; 1 if a ring could not be read.\n";
+
+struct list {
+    myl_snapshot **rings;
+    size_t count, room;
+    int code; /* of the first ring that could not be read */
+};
+
+static int list_add(struct list *list, myl_snapshot *ring)
+{
+    if (list->count == list->room) {
+        size_t room = list->room != 0 ? 2 * list->room : 16;
+        myl_snapshot **rings = realloc(list->rings, room * sizeof *rings);
+        if (rings == NULL)
+            return -1;
+        list->rings = rings;
+        list->room = room;
+    }
+    list->rings[list->count++] = ring;
+    return 0;
+}
+
+static int list_take(struct list *list, const char *name, enum myl_backend backend)
+{
+    myl_snapshot *ring;
+    int code = myl_snapshot_take(name, backend, &ring);
+    /* Gone since the directory was read: as if it had never been there. */
+    if (code == MYL_ENOTFOUND && backend == MYL_BACKEND_SHM)
+        return 0;
+    if (code != MYL_OK) {
+        int exit_code = cli_ring_error(code);
+        list->code = list->code != CLI_OK ? list->code : exit_code;
+        return 0;
+    }
+    if (list_add(list, ring) == 0)
+        return 0;
+    myl_snapshot_free(ring);
+    return cli_fail(CLI_FAILED, "not enough memory for the list");
+}
+
+static int visit(const char *name, void *user)
+{
+    return list_take(user, name, MYL_BACKEND_SHM);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const myl_snapshot *const *left = a, *const *right = b;
+    return strcmp((*left)->info.name, (*right)->info.name);
+}
+
+static void print_table(const struct list *list)
+{
+    size_t width = sizeof "NAME" - 1;
+    for (size_t i = 0; i < list->count; i++) {
+        size_t length = strlen(list->rings[i]->info.name);
+        width = length > width ? length : width;
+    }
+    printf("%-*s  %-10s  %9s  %14s  %10s  %10s\n", (int)width, "NAME", "PRODUCER", "CONSUMERS", "PUBLISHED", "LAG",
+           "SIZE");
+    for (size_t i = 0; i < list->count; i++) {
+        const myl_snapshot *ring = list->rings[i];
+        const myl_consumer_status *slowest = snapshot_slowest(ring);
+        char consumers[24];
+        snprintf(consumers, sizeof consumers, "%" PRIu32 "/%" PRIu32, ring->live_consumers,
+                 snapshot_gating_count(ring));
+        printf("%-*s  %-10s  %9s  %14" PRIu64 "  %10" PRIu64 "  %10s\n", (int)width, ring->info.name,
+               snapshot_state(ring), consumers, ring->next, slowest != NULL ? slowest->lag : 0,
+               cli_bytes(ring->info.segment_bytes).s);
+    }
+}
+
+static int print_list(const struct list *list, int json)
+{
+    if (list->count > 0)
+        qsort(list->rings, list->count, sizeof *list->rings, by_name);
+    if (json)
+        return json_print_rings(list->rings, list->count);
+    if (list->count > 0)
+        print_table(list);
+    else if (list->code == CLI_OK)
+        cli_say("there is no ring");
+    return CLI_OK;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"file", required_argument, NULL, 'f'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct list list = {0};
+    int json = 0, code = 0, option;
+    opterr = 0;
+    while (code == 0 && (option = getopt_long(argc, argv, ":f:jh", options, NULL)) != -1) {
+        if (option == 'f') {
+            code = list_take(&list, optarg, MYL_BACKEND_FILE);
+        } else if (option == 'j') {
+            json = 1;
+        } else if (option == 'h') {
+            fputs(help, stdout);
+            return CLI_OK;
+        } else {
+            code = cli_bad_option(option, argv);
+        }
+    }
+    if (code == 0)
+        code = cli_no_more(argc, argv);
+    if (code == 0 && json)
+        code = json_available();
+    if (code == 0)
+        code = myl_list(visit, &list);
+    if (code < 0)
+        code = cli_ring_error(code);
+    if (code == 0)
+        code = print_list(&list, json);
+    for (size_t i = 0; i < list.count; i++)
+        myl_snapshot_free(list.rings[i]);
+    free(list.rings);
+    return code != 0 ? code : list.code;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * Options and operands: read strictly, refused with one sentence. */
+#include "cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *cli_operand(int argc, char **argv, const char *what)
+{
+    if (optind < argc && *argv[optind] != '\0')
+        return argv[optind++];
+    cli_usage("%s is %s", what, optind < argc ? "empty" : "missing");
+    return NULL;
+}
+
+int cli_no_more(int argc, char **argv)
+{
+    return optind < argc ? cli_usage("'%s' is one argument too many", argv[optind]) : 0;
+}
+
+int cli_target(struct cli_target *target, const char *file, int argc, char **argv)
+{
+    if (file != NULL) {
+        *target = (struct cli_target){.name = file, .backend = MYL_BACKEND_FILE};
+        return *file != '\0' ? 0 : cli_usage("the path after --file is empty");
+    }
+    const char *name = cli_operand(argc, argv, "the ring's name");
+    if (name == NULL)
+        return CLI_USAGE;
+    if (strchr(name, '/') != NULL)
+        return cli_usage("'%s' has a slash, which no shared-memory name has; a mapped file is given as --file %s", name,
+                         name);
+    *target = (struct cli_target){.name = name, .backend = MYL_BACKEND_SHM};
+    int code = myl_check_name(name);
+    return code == MYL_OK ? 0 : cli_ring_error(code);
+}
+
+const char *cli_target_text(const struct cli_target *target)
+{
+    static char text[4200];
+    if (target->backend != MYL_BACKEND_FILE)
+        return target->name;
+    snprintf(text, sizeof text, "--file %s", target->name);
+    return text;
+}
+
+int cli_bad_option(int answer, char **argv)
+{
+    const char *option = argv[optind - 1];
+    char letter[3] = {'-', (char)optopt, '\0'};
+    /* Long options leave no letter of their own in optopt, or one beyond those typed on the keyboard. */
+    if (strncmp(option, "--", 2) != 0 && isprint(optopt))
+        option = letter;
+    return answer == ':' ? cli_usage("option '%s' needs a value", option)
+                         : cli_usage("option '%s' is unknown, ambiguous, or takes no value", option);
+}
+
+static int read_number(const char *text, uint64_t *value, const char **rest)
+{
+    char *end;
+    if (!isdigit((unsigned char)*text))
+        return -1;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    *value = number;
+    *rest = end;
+    return errno == 0 ? 0 : -1;
+}
+
+static int check_bounds(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t value)
+{
+    if (value >= least && value <= most)
+        return 0;
+    return cli_usage("%s %s is out of range: %llu to %llu", option, text, (unsigned long long)least,
+                     (unsigned long long)most);
+}
+
+int cli_parse_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *value)
+{
+    const char *rest;
+    if (read_number(text, value, &rest) != 0 || *rest != '\0')
+        return cli_usage("%s wants a whole number, not '%s'", option, text);
+    return check_bounds(option, text, least, most, *value);
+}
+
+int cli_parse_size(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *value)
+{
+    static const char units[] = "kmg";
+    const char *rest;
+    unsigned shift = 0;
+    if (read_number(text, value, &rest) != 0)
+        return cli_usage("%s wants a size like 65536, 64K or 1M, not '%s'", option, text);
+    const char *unit = *rest != '\0' ? strchr(units, tolower((unsigned char)*rest)) : NULL;
+    if (unit != NULL) {
+        shift = 10 * (unsigned)(unit - units + 1);
+        rest++;
+    }
+    if (*rest != '\0' || *value > UINT64_MAX >> shift)
+        return cli_usage("%s wants a size like 65536, 64K or 1M, not '%s'", option, text);
+    *value <<= shift;
+    return check_bounds(option, text, least, most, *value);
+}
+
+int cli_parse_seconds(const char *option, const char *text, int64_t *nanoseconds)
+{
+    char *end;
+    double seconds = isdigit((unsigned char)*text) || *text == '.' ? strtod(text, &end) : -1;
+    if (!(seconds >= 0) || *end != '\0' || seconds > 1e9)
+        return cli_usage("%s wants seconds like 5 or 0.5, not '%s'", option, text);
+    *nanoseconds = (int64_t)(seconds * 1e9);
+    return 0;
+}
+
+int cli_parse_type(const char *option, const char *text, uint64_t *type_id)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = isdigit((unsigned char)*text) ? strtoull(text, &end, 0) : 0;
+    if (number == 0 || errno != 0 || *end != '\0')
+        return cli_usage("%s wants a number other than 0, like 7 or 0x1f, not '%s'", option, text);
+    *type_id = number;
+    return 0;
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT
+ * The receiving side of `cat`. A chunk is acknowledged only after it was written, so that what a killed receiver had
+ * not written comes again. Where it goes on, it learns from the first chunk that comes. */
+#include "receiver.h"
+
+#include "chunk.h"
+#include "digest.h"
+#include "output.h"
+#include "progress.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define SLICE_NS MYL_MSEC(100) /* the longest wait before looking around */
+
+struct receiver {
+    const struct receiver_options *options;
+    myl_consumer *consumer;
+    myl_info info;
+    myl_joined joined;
+    struct output output;
+    struct digest *digest;  /* of the bytes before `offset` */
+    uint64_t stream;        /* which one; known with the first chunk */
+    uint64_t offset;        /* the next byte to write */
+    uint64_t resumed_at;    /* the byte this process began with */
+    uint64_t next;          /* number of the next event */
+    int begun, finished;
+    struct progress progress;
+    int64_t started_ns;     /* the first chunk */
+    int64_t moved_ns;       /* the latest chunk, or the begin of waiting */
+    int64_t orphan_ns;      /* since when the sender is gone; 0: it is there */
+    char saw[512];          /* what happened to the sender, for the report */
+};
+
+/* For the signal handler alone. */
+static myl_consumer *volatile to_interrupt;
+
+static void interrupt_consumer(void)
+{
+    myl_consumer *consumer = to_interrupt;
+    if (consumer != NULL)
+        myl_consumer_interrupt(consumer);
+}
+
+static void saw(struct receiver *r, const char *format, ...) MYL_PRINTF(2, 3);
+
+static void saw(struct receiver *r, const char *format, ...)
+{
+    size_t used = strlen(r->saw);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(r->saw + used, sizeof r->saw - used, format, arguments);
+    va_end(arguments);
+}
+
+/* --- a chunk --------------------------------------------------------------------------------------------- */
+
+static int not_as_sent(const struct receiver *r, const char *format, ...) MYL_PRINTF(2, 3);
+
+static int not_as_sent(const struct receiver *r, const char *format, ...)
+{
+    char what[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return cli_fail(CLI_MISMATCH, "event %" PRIu64 ": %s; %s is not the file that was sent", r->next, what,
+                    r->output.path);
+}
+
+/* `chunk` is a copy: the original could change under our hands if its writer were hostile or broken. */
+static int check_chunk(const struct receiver *r, const struct chunk *chunk)
+{
+    uint64_t sequence = (uint64_t)myl_consumer_position(r->consumer);
+    if (sequence != r->next)
+        return not_as_sent(r, "number %" PRIu64 " came instead", sequence);
+    if (chunk->length > r->info.event_size - CHUNK_HEADER)
+        return not_as_sent(r, "it claims %" PRIu32 " bytes, more than fit", chunk->length);
+    if (r->begun && chunk->stream != r->stream)
+        return not_as_sent(r, "it belongs to another file");
+    if (r->begun && chunk->kind != CHUNK_ABORT && chunk->offset != r->offset)
+        return not_as_sent(r, "byte %" PRIu64 " came instead of byte %" PRIu64, chunk->offset, r->offset);
+    if (chunk->kind == CHUNK_DATA && (chunk->length == 0 || chunk->length > chunk->total - chunk->offset))
+        return not_as_sent(r, "its %" PRIu32 " bytes are not within the file", chunk->length);
+    if (chunk->kind == CHUNK_END && (chunk->length != DIGEST_BYTES || chunk->total != chunk->offset))
+        return not_as_sent(r, "the closing event contradicts itself");
+    if (chunk->kind < CHUNK_DATA || chunk->kind > CHUNK_ABORT)
+        return not_as_sent(r, "it is of the unknown kind %" PRIu32, chunk->kind);
+    return 0;
+}
+
+/* The first chunk tells where we are in the file. */
+static int begin(struct receiver *r, const struct chunk *chunk)
+{
+    if (chunk->offset > 0 && !r->joined.resumed)
+        return cli_fail(CLI_UNFINISHED, "came too late: the first %" PRIu64 " bytes are already overwritten; start the "
+                                        "sender with 'cp --wait N', and it waits for N receivers",
+                        chunk->offset);
+    if (r->joined.lost > 0)
+        return cli_fail(CLI_UNFINISHED, "consumer %s had left, and %" PRIu64 " events were overwritten since; the file "
+                                        "cannot become whole: start the transfer again",
+                        r->joined.id, r->joined.lost);
+    int code = output_begin(&r->output, chunk->offset, r->digest);
+    if (code != 0)
+        return code;
+    if (chunk->offset > 0 && !r->options->quiet)
+        cli_say("%s goes on at byte %" PRIu64 ", event %" PRIu64, r->joined.id, chunk->offset, r->next);
+    r->stream = chunk->stream;
+    r->offset = r->resumed_at = chunk->offset;
+    r->begun = 1;
+    r->started_ns = cli_now_ns();
+    progress_start(&r->progress, r->offset, chunk->total, r->options->quiet);
+    return 0;
+}
+
+static int digest_failed(void)
+{
+    return cli_fail(CLI_FAILED, "the cryptographic library cannot compute a SHA-256");
+}
+
+static int take_data(struct receiver *r, const struct chunk *chunk, const unsigned char *data)
+{
+    int code = output_write(&r->output, data, chunk->length, r->offset);
+    if (code != 0)
+        return code;
+    if (digest_add(r->digest, data, chunk->length) != 0)
+        return digest_failed();
+    r->offset += chunk->length;
+    progress_update(&r->progress, r->offset);
+    return 0;
+}
+
+static void report(const struct receiver *r, const unsigned char hash[DIGEST_BYTES])
+{
+    uint64_t received = r->offset - r->resumed_at;
+    int64_t took = cli_now_ns() - r->started_ns;
+    char part[64] = "";
+    if (r->resumed_at > 0)
+        snprintf(part, sizeof part, ", %" PRIu64 " of them by this process", received);
+    cli_say("%s received %" PRIu64 " bytes%s in %s (%s)%s, sha256 %s as sent", r->joined.id, r->offset, part,
+            cli_duration(took).s, cli_rate(received, took).s, r->saw, digest_hex(hash).s);
+}
+
+/* Only behind this the closing event is acknowledged: until then a killed receiver would be asked to check again. */
+static int take_end(struct receiver *r, const unsigned char *data)
+{
+    unsigned char sent[DIGEST_BYTES], hash[DIGEST_BYTES];
+    memcpy(sent, data, sizeof sent);
+    if (digest_end(r->digest, hash) != 0)
+        return digest_failed();
+    if (memcmp(sent, hash, sizeof hash) != 0)
+        return cli_fail(CLI_MISMATCH, "sha256 %s was received, but %s was sent; %s is not the file that was sent",
+                        digest_hex(hash).s, digest_hex(sent).s, r->output.path);
+    int code = output_close(&r->output);
+    if (code != 0)
+        return code;
+    progress_end(&r->progress);
+    if (!r->options->quiet)
+        report(r, hash);
+    r->finished = 1;
+    return 0;
+}
+
+static int take_abort(const struct receiver *r, const struct chunk *chunk, const unsigned char *data)
+{
+    char reason[CHUNK_LEAST + 1] = "";
+    size_t length = chunk->length < CHUNK_LEAST ? chunk->length : CHUNK_LEAST;
+    memcpy(reason, data, length);
+    for (size_t i = 0; i < length; i++)
+        reason[i] = reason[i] >= ' ' && reason[i] <= '~' ? reason[i] : '?';
+    return cli_fail(CLI_UNFINISHED, "the sender gave up after %" PRIu64 " bytes: %s; %s is not the whole file", r->offset,
+                    reason, r->output.path);
+}
+
+static int take(struct receiver *r, const void *event)
+{
+    struct chunk chunk;
+    const unsigned char *data = (const unsigned char *)event + CHUNK_HEADER;
+    memcpy(&chunk, event, CHUNK_HEADER);
+    int code = check_chunk(r, &chunk);
+    if (code == 0 && !r->begun && chunk.kind != CHUNK_ABORT)
+        code = begin(r, &chunk);
+    if (code != 0)
+        return code;
+    switch (chunk.kind) {
+    case CHUNK_DATA:
+        return take_data(r, &chunk, data);
+    case CHUNK_END:
+        return take_end(r, data);
+    default:
+        return take_abort(r, &chunk, data);
+    }
+}
+
+/* --- the stream ------------------------------------------------------------------------------------------ */
+
+static void sender_gone(struct receiver *r, int code)
+{
+    const char *how = code == MYL_EPRODUCERDEAD ? "died" : "left";
+    if (r->orphan_ns != 0)
+        return;
+    r->orphan_ns = cli_now_ns();
+    saw(r, ", sender %s behind event %" PRIu64, how, r->next);
+    if (!r->options->quiet)
+        cli_say("%s: the sender %s after %" PRIu64 " events; waiting for the next one: start the same 'myelon cp' again",
+                r->joined.id, how, r->next);
+}
+
+static void sender_back(struct receiver *r)
+{
+    const struct cli_text after = cli_duration(cli_now_ns() - r->orphan_ns);
+    saw(r, " and back after %s", after.s);
+    if (!r->options->quiet)
+        cli_say("%s: the sender is back after %s", r->joined.id, after.s);
+    r->orphan_ns = 0;
+}
+
+/* After a wait without an event. 0: wait on, or an exit code. */
+static int look_around(struct receiver *r, int code)
+{
+    progress_update(&r->progress, r->offset);
+    if (cli_stop_signal() != 0)
+        return 128 + cli_stop_signal();
+    switch (code) {
+    case MYL_EPRODUCERDEAD:
+    case MYL_EUNSEATED:
+        sender_gone(r, code);
+        break;
+    case MYL_ETIMEDOUT:
+    case MYL_EINTERRUPTED:
+        break;
+    case MYL_ESUPERSEDED:
+    case MYL_EEVICTED:
+        cli_ring_error(code);
+        return CLI_UNFINISHED;
+    case MYL_ECLOSED:
+        return cli_fail(CLI_UNFINISHED, "the sender ended the stream after %" PRIu64 " bytes without finishing it",
+                        r->offset);
+    default:
+        return cli_ring_error(code);
+    }
+    if (r->options->timeout_ns != 0 && cli_now_ns() - r->moved_ns >= r->options->timeout_ns)
+        return cli_fail(CLI_TIMEOUT, "waited %s for the sender in vain", cli_duration(r->options->timeout_ns).s);
+    return 0;
+}
+
+static int receive(struct receiver *r)
+{
+    while (!r->finished) {
+        const void *event;
+        int code = myl_consumer_next(r->consumer, &event, SLICE_NS);
+        if (code != MYL_OK) {
+            code = look_around(r, code);
+            if (code != 0)
+                return code;
+            continue;
+        }
+        if (r->orphan_ns != 0)
+            sender_back(r);
+        code = take(r, event);
+        if (code != 0)
+            return code;
+        code = myl_consumer_release(r->consumer);
+        if (code != MYL_OK)
+            return look_around(r, code);
+        r->next++;
+        r->moved_ns = cli_now_ns();
+    }
+    return 0;
+}
+
+static int join(struct receiver *r)
+{
+    const struct receiver_options *o = r->options;
+    myl_consumer_options options = {
+        .size = sizeof options,
+        .id = o->id,
+        .type_id = o->type_id,
+        .backend = o->target.backend,
+        .attach_timeout_ns = o->attach_ns,
+        .on_death = MYL_DEATH_REPORT,
+    };
+    int code = myl_consumer_open(&r->consumer, o->target.name, &options);
+    if (code != MYL_OK)
+        return cli_ring_error(code);
+    to_interrupt = r->consumer;
+    cli_stop_on_signals(interrupt_consumer);
+    r->info.size = sizeof r->info;
+    code = myl_consumer_info(r->consumer, &r->info);
+    if (code == MYL_OK)
+        code = myl_consumer_joined(r->consumer, &r->joined);
+    if (code != MYL_OK)
+        return cli_ring_error(code);
+    if (r->info.event_size < CHUNK_HEADER + CHUNK_LEAST)
+        return cli_fail(CLI_FAILED, "ring '%s' has events of %" PRIu32 " bytes, too small for chunks of a file",
+                        r->info.name, r->info.event_size);
+    r->next = r->joined.start;
+    r->moved_ns = cli_now_ns();
+    return 0;
+}
+
+/* Can the same command go on later? With an id of its own and a file, and when a known id was started with the wrong
+ * output by mistake. */
+static int can_go_on(const struct receiver *r, int code)
+{
+    if (code == CLI_OK || code == CLI_MISMATCH || code == CLI_UNFINISHED)
+        return 0;
+    return r->begun ? r->options->id != NULL && r->output.regular : r->joined.resumed;
+}
+
+/* Leaves the ring, or keeps the place in it: then the handle is not closed, and the end of this process makes it a dead
+ * consumer, which the sender waits for. */
+static void let_go(const struct receiver *r, int code)
+{
+    if (r->consumer == NULL)
+        return;
+    if (can_go_on(r, code)) {
+        cli_say("%s keeps its place in the ring: the same command goes on there; 'myelon evict %s %s' gives it up",
+                r->joined.id, cli_target_text(&r->options->target), r->joined.id);
+        return;
+    }
+    to_interrupt = NULL;
+    myl_consumer_close(r->consumer);
+}
+
+static int receive_all(struct receiver *r)
+{
+    int code = join(r);
+    if (code != 0)
+        return code;
+    if (r->options->verify_only)
+        output_none(&r->output);
+    else
+        code = output_open(&r->output, r->options->output);
+    if (code == 0)
+        code = receive(r);
+    progress_end(&r->progress);
+    return code;
+}
+
+int receiver_run(const struct receiver_options *options)
+{
+    struct receiver r = {.options = options};
+    int code = digest_available();
+    if (code != 0)
+        return code;
+    output_none(&r.output);
+    signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write */
+    r.digest = digest_new();
+    code = r.digest != NULL ? receive_all(&r) : digest_failed();
+    let_go(&r, code);
+    digest_free(r.digest);
+    int closed = output_close(&r.output);
+    return code != 0 ? code : closed;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ * The sending side of `cp`. */
+#include "sender.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#define SLICE_NS       MYL_MSEC(100) /* the longest wait before looking around */
+#define DRAIN_SLICE_NS MYL_MSEC(10)  /* shorter at the end: consumers that acknowledged it and left wake nobody */
+
+/* --- waiting --------------------------------------------------------------------------------------------- */
+
+static void begin_wait(struct sender *s)
+{
+    s->moved_ns = cli_now_ns();
+    s->gating = myl_producer_gating(s->producer);
+}
+
+/* After a slice of waiting without success: tells what is new. 0: wait on, or an exit code. */
+static int look_around(struct sender *s, const char *what)
+{
+    progress_update(&s->progress, s->offset);
+    int code = watch_glance(&s->watch);
+    if (code != 0)
+        return code;
+    if (cli_stop_signal() != 0)
+        return sender_stopped();
+    if (myl_producer_gating(s->producer) != s->gating)
+        begin_wait(s);
+    if (s->options->timeout_ns != 0 && cli_now_ns() - s->moved_ns >= s->options->timeout_ns)
+        return cli_fail(CLI_TIMEOUT, "waited %s for %s in vain", cli_duration(s->options->timeout_ns).s, what);
+    return 0;
+}
+
+/* A new stream waits for its audience. One that goes on does not: some may have all they need and be gone. */
+static int wait_for_consumers(struct sender *s)
+{
+    uint32_t wanted = (uint32_t)s->options->wait;
+    int said = s->options->quiet;
+    if (wanted == 0 || myl_producer_last(s->producer) != MYL_SEQUENCE_NONE)
+        return 0;
+    begin_wait(s);
+    for (;;) {
+        int code = myl_producer_wait_consumers(s->producer, NULL, wanted, SLICE_NS);
+        if (code == MYL_OK)
+            return 0;
+        if (code != MYL_ETIMEDOUT && code != MYL_ESTARTUP && code != MYL_EINTERRUPTED)
+            return cli_ring_error(code);
+        if (!said)
+            cli_say("waits for %" PRIu32 " consumer%s: 'myelon cat %s'", wanted, wanted == 1 ? "" : "s",
+                    cli_target_text(&s->options->target));
+        said = 1;
+        code = look_around(s, "consumers");
+        if (code != 0)
+            return code;
+    }
+}
+
+/* Waits for room and hands out the next event. */
+static int claim(struct sender *s, struct chunk **chunk)
+{
+    begin_wait(s);
+    for (;;) {
+        void *event;
+        int code = myl_producer_claim(s->producer, &event, SLICE_NS);
+        if (code == MYL_OK) {
+            *chunk = event;
+            return 0;
+        }
+        if (code != MYL_ETIMEDOUT && code != MYL_EINTERRUPTED)
+            return cli_ring_error(code);
+        code = look_around(s, "room in the ring");
+        if (code != 0)
+            return code;
+        if (s->watch.gating == 0 && s->watch.left > 0) {
+            s->give_up = "every receiver left before the end";
+            return cli_fail(CLI_UNFINISHED, "every consumer left before the end, and a new one would miss the "
+                                            "beginning; start again");
+        }
+    }
+}
+
+/* Sleeps as long as --rate wants. A signal ends the sleep; the caller notices it. */
+static void pace(const struct sender *s)
+{
+    if (s->options->rate == 0)
+        return;
+    double due = (double)(s->offset - s->resumed_at) / (double)s->options->rate * 1e9;
+    int64_t ahead = s->started_ns + (int64_t)due - cli_now_ns();
+    if (ahead > 0) {
+        struct timespec pause = {.tv_sec = (time_t)(ahead / 1000000000), .tv_nsec = (long)(ahead % 1000000000)};
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* --- sending --------------------------------------------------------------------------------------------- */
+
+static int digest_failed(void)
+{
+    return cli_fail(CLI_FAILED, "the cryptographic library cannot compute a SHA-256");
+}
+
+static void publish(struct sender *s, struct chunk *chunk, enum chunk_kind kind, uint64_t total, size_t length)
+{
+    chunk->stream = s->source.stream;
+    chunk->offset = s->offset;
+    chunk->total = total;
+    chunk->length = (uint32_t)length;
+    chunk->kind = (uint32_t)kind;
+    myl_producer_publish(s->producer);
+}
+
+/* Reads into the ring itself and publishes. A stream that is at its end sets *end. */
+static int send_chunk(struct sender *s, int *end)
+{
+    struct chunk *chunk;
+    int code = claim(s, &chunk);
+    if (code != 0)
+        return code;
+    uint64_t left = s->source.size - s->offset;
+    size_t most = left < s->chunk ? (size_t)left : s->chunk;
+    int64_t got = source_read(&s->source, chunk->data, most, s->offset);
+    if (got > 0 && (!s->source.resumable || got == (int64_t)most)) {
+        if (digest_add(s->digest, chunk->data, (size_t)got) != 0)
+            return digest_failed();
+        publish(s, chunk, CHUNK_DATA, s->source.size, (size_t)got);
+        s->offset += (uint64_t)got;
+        return 0;
+    }
+    myl_producer_abort(s->producer);
+    if (got == SOURCE_STOPPED)
+        return sender_stopped();
+    if (got == 0 && !s->source.resumable) {
+        *end = 1;
+        return 0;
+    }
+    s->give_up = got == SOURCE_FAILED ? "its input could not be read" : "its file became shorter while it was sent";
+    return got == SOURCE_FAILED ? CLI_FAILED
+                                : cli_fail(CLI_FAILED, "%s became shorter while it was sent", s->source.path);
+}
+
+static int send_data(struct sender *s)
+{
+    int end = 0;
+    while (!end && s->offset < s->source.size) { /* a stream's size is the largest number there is */
+        int code = send_chunk(s, &end);
+        if (code == 0)
+            code = watch_glance(&s->watch);
+        if (code != 0)
+            return code;
+        progress_update(&s->progress, s->offset);
+        pace(s);
+        if (cli_stop_signal() != 0)
+            return sender_stopped();
+    }
+    const char *changed = source_changed(&s->source);
+    if (changed == NULL || s->ended)
+        return 0;
+    s->give_up = "its file was changed while it was sent";
+    return cli_fail(CLI_FAILED, "%s %s; the receivers are told so; send it again", s->source.path, changed);
+}
+
+static int send_end(struct sender *s)
+{
+    struct chunk *chunk;
+    if (digest_end(s->digest, s->hash) != 0)
+        return digest_failed();
+    if (s->ended)
+        return 0;
+    int code = claim(s, &chunk);
+    if (code != 0)
+        return code;
+    memcpy(chunk->data, s->hash, sizeof s->hash);
+    publish(s, chunk, CHUNK_END, s->offset, sizeof s->hash);
+    s->ended = 1;
+    return 0;
+}
+
+/* Waits until nobody is left who has not acknowledged everything. */
+static int drain(struct sender *s)
+{
+    myl_sequence last = myl_producer_last(s->producer);
+    begin_wait(s);
+    for (;;) {
+        int code = watch_look(&s->watch);
+        if (code != 0)
+            return code;
+        if (s->watch.gating == 0 && s->watch.left > 0)
+            return 0;
+        code = myl_producer_wait_consumed(s->producer, last, DRAIN_SLICE_NS);
+        if (code == MYL_OK)
+            return watch_look(&s->watch);
+        if (code != MYL_ETIMEDOUT && code != MYL_EINTERRUPTED)
+            return cli_ring_error(code);
+        code = look_around(s, "the last acknowledgement");
+        if (code != 0)
+            return code;
+    }
+}
+
+static int report(const struct sender *s)
+{
+    uint64_t sent = s->offset - s->resumed_at, wanted = s->options->wait > 0 ? s->options->wait : 1;
+    int64_t took = cli_now_ns() - s->started_ns;
+    char part[64] = "";
+    if (s->resumed_at > 0)
+        snprintf(part, sizeof part, ", %" PRIu64 " of them by this process", sent);
+    if (!s->options->quiet)
+        cli_say("sent %" PRIu64 " bytes%s in %s (%s) to %" PRIu32 " consumer%s, sha256 %s", s->offset, part,
+                cli_duration(took).s, cli_rate(sent, took).s, s->watch.complete, s->watch.complete == 1 ? "" : "s",
+                digest_hex(s->hash).s);
+    if (s->watch.complete >= wanted)
+        return CLI_OK;
+    return cli_fail(CLI_UNFINISHED, "%" PRIu32 " consumer%s took everything, not %" PRIu64 "; the others left early",
+                    s->watch.complete, s->watch.complete == 1 ? "" : "s", wanted);
+}
+
+static int send_all(struct sender *s)
+{
+    int code = sender_take_ring(s);
+    if (code == 0)
+        code = wait_for_consumers(s);
+    if (code != 0)
+        return code;
+    s->started_ns = cli_now_ns();
+    progress_start(&s->progress, s->offset, s->source.size, s->options->quiet);
+    code = send_data(s);
+    if (code == 0)
+        code = send_end(s);
+    if (code == 0)
+        code = drain(s);
+    progress_end(&s->progress);
+    s->drained = code == 0;
+    return code == 0 ? report(s) : code;
+}
+
+int sender_run(const struct sender_options *options)
+{
+    struct sender s = {.options = options};
+    int code = digest_available();
+    if (code == 0)
+        code = source_open(&s.source, options->path);
+    if (code != 0)
+        return code;
+    s.digest = digest_new();
+    code = s.digest != NULL ? send_all(&s) : digest_failed();
+    sender_let_go(&s, code);
+    watch_free(&s.watch);
+    digest_free(s.digest);
+    source_close(&s.source);
+    return code;
+}

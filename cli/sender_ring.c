@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ * How a sender takes its ring and lets go of it.
+ *
+ * What a restarted sender must know is in the ring alone: its label names the file, and the number of events published
+ * times the chunk size is the place in the file. So there is nothing to save and nothing that can be out of step. */
+#include "sender.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define DEFAULT_CHUNK    ((uint64_t)64 << 10)
+#define DEFAULT_CAPACITY 64
+#define GIVE_UP_NS       MYL_SEC(1)
+
+/* For the signal handler alone. */
+static myl_producer *volatile to_interrupt;
+
+static void interrupt_producer(void)
+{
+    myl_producer *producer = to_interrupt;
+    if (producer != NULL)
+        myl_producer_interrupt(producer);
+}
+
+int sender_stopped(void)
+{
+    return 128 + cli_stop_signal();
+}
+
+static int refuse_other_file(const struct sender *s)
+{
+    const char *remove = cli_target_text(&s->options->target);
+    if (strncmp(s->info.label, "pipe ", 5) == 0)
+        return cli_fail(CLI_FAILED,
+                        "ring '%s' holds a stream from a pipe whose sender died, and nobody can go on with that; remove "
+                        "it with 'myelon rm %s' and start again",
+                        s->options->target.name, remove);
+    return cli_fail(CLI_FAILED,
+                    "ring '%s' was begun with another file, or %s was changed since; send that file to its end, or "
+                    "remove the ring with 'myelon rm %s' and start again",
+                    s->options->target.name, s->source.path, remove);
+}
+
+/* Is there an unfinished ring of that name to go on with? Then its shape counts, and its file must be ours; seen before
+ * it is taken over, so that a wrong file disturbs nobody. */
+static int look_for_predecessor(struct sender *s, int *found)
+{
+    const struct cli_target *target = &s->options->target;
+    myl_snapshot *snapshot;
+    int code = myl_snapshot_take(target->name, target->backend, &snapshot);
+    *found = 0;
+    if (code == MYL_ENOTFOUND)
+        return 0;
+    if (code != MYL_OK)
+        return cli_ring_error(code);
+    s->info = snapshot->info;
+    *found = !snapshot->closed && !snapshot->superseded;
+    /* A wrong type and a living producer are the library's to refuse. */
+    int vacant = !snapshot->producer_alive && snapshot->info.type_id == s->options->type_id;
+    myl_snapshot_free(snapshot);
+    return *found && vacant && strcmp(s->info.label, s->source.label) != 0 ? refuse_other_file(s) : 0;
+}
+
+static int open_ring(struct sender *s)
+{
+    const struct sender_options *o = s->options;
+    int found;
+    int code = look_for_predecessor(s, &found);
+    if (code != 0)
+        return code;
+    uint64_t chunk = o->chunk != 0 || found ? o->chunk : DEFAULT_CHUNK;
+    myl_producer_options options = {
+        .size = sizeof options,
+        .event_size = chunk != 0 ? (uint32_t)chunk + CHUNK_HEADER : 0,
+        .capacity = o->capacity != 0 || found ? o->capacity : DEFAULT_CAPACITY,
+        .type_id = o->type_id,
+        .label = s->source.label,
+        .backend = o->target.backend,
+        .on_death = MYL_DEATH_WAIT,
+    };
+    code = myl_producer_open(&s->producer, o->target.name, &options);
+    if (code != MYL_OK)
+        return cli_ring_error(code);
+    to_interrupt = s->producer;
+    cli_stop_on_signals(interrupt_producer);
+    s->info = (myl_info){.size = sizeof s->info};
+    code = myl_producer_info(s->producer, &s->info);
+    return code == MYL_OK ? 0 : cli_ring_error(code);
+}
+
+/* Asked again of the ring that was really opened: another may have taken the name since it was looked at. */
+static int check_ring(struct sender *s)
+{
+    if (strcmp(s->info.label, s->source.label) != 0)
+        return refuse_other_file(s);
+    if (s->info.event_size < CHUNK_HEADER + CHUNK_LEAST)
+        return cli_fail(CLI_FAILED, "ring '%s' has events of %" PRIu32 " bytes, too small for chunks of a file",
+                        s->info.name, s->info.event_size);
+    s->chunk = s->info.event_size - CHUNK_HEADER;
+    s->ours = 1;
+    return watch_start(&s->watch, &s->options->target, s->info.session);
+}
+
+/* Finds the place in the file by the ring's count, and hashes what was sent before. */
+static int find_place(struct sender *s)
+{
+    uint64_t published = (uint64_t)(myl_producer_last(s->producer) + 1);
+    uint64_t chunks = s->source.size / s->chunk + (s->source.size % s->chunk != 0);
+    if (published == 0)
+        return 0;
+    if (published > chunks + 1)
+        return cli_fail(CLI_FAILED, "ring '%s' has more events than %s has chunks; remove it with 'myelon rm %s'",
+                        s->info.name, s->source.path, cli_target_text(&s->options->target));
+    s->ended = published == chunks + 1;
+    s->offset = published < chunks ? published * s->chunk : s->source.size;
+    s->resumed_at = s->offset;
+    if (!s->options->quiet)
+        cli_say("goes on at %s of %s, behind event %" PRIu64, cli_bytes(s->offset).s, cli_bytes(s->source.size).s,
+                published - 1);
+    switch (digest_add_file(s->digest, s->source.fd, s->offset)) {
+    case DIGEST_FILE_DONE:
+        return 0;
+    case DIGEST_FILE_STOPPED:
+        return sender_stopped();
+    case DIGEST_FILE_SHORT:
+        s->give_up = "its file became shorter while it was sent";
+        return cli_fail(CLI_FAILED, "%s became shorter while it was sent", s->source.path);
+    case DIGEST_FILE_ERROR:
+        break;
+    }
+    return cli_fail(CLI_FAILED, "%s cannot be read again: %s", s->source.path, strerror(errno));
+}
+
+int sender_take_ring(struct sender *s)
+{
+    int code = open_ring(s);
+    if (code == 0)
+        code = check_ring(s);
+    return code == 0 ? find_place(s) : code;
+}
+
+/* Tells the receivers why there will be no more, if there is soon room to say it. */
+static void send_give_up(struct sender *s)
+{
+    void *event;
+    myl_producer_abort(s->producer);
+    if (myl_producer_claim(s->producer, &event, GIVE_UP_NS) != MYL_OK)
+        return;
+    size_t length = strlen(s->give_up);
+    struct chunk *chunk = event;
+    *chunk = (struct chunk){.stream = s->source.stream, .offset = s->offset, .total = s->source.size,
+                            .length = (uint32_t)(length < CHUNK_LEAST ? length : CHUNK_LEAST), .kind = CHUNK_ABORT};
+    memcpy(chunk->data, s->give_up, chunk->length);
+    myl_producer_publish(s->producer);
+}
+
+void sender_let_go(struct sender *s, int code)
+{
+    if (s->producer == NULL)
+        return;
+    int untouched = myl_producer_last(s->producer) == MYL_SEQUENCE_NONE;
+    if (s->ours && code != CLI_OK && !s->source.resumable && !s->ended && s->give_up == NULL)
+        s->give_up = "its sender was stopped";
+    if (s->ours && s->give_up != NULL)
+        send_give_up(s);
+    to_interrupt = NULL;
+    int over = s->drained || s->give_up != NULL || untouched || !s->source.resumable;
+    if (s->ours && over) {
+        myl_producer_close(s->producer);
+    } else {
+        myl_producer_leave(s->producer);
+        if (s->ours && !s->watch.gone)
+            cli_say("left at %s of %s; the same command goes on there, 'myelon rm %s' forgets it",
+                    cli_bytes(s->offset).s, cli_bytes(s->source.size).s, cli_target_text(&s->options->target));
+    }
+    s->producer = NULL;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ * What a sender knows about its consumers. */
+#include "watch.h"
+
+#include "snapshot.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GLANCE_NS MYL_MSEC(100)
+
+int watch_start(struct watch *watch, const struct cli_target *target, const uint64_t session[2])
+{
+    *watch = (struct watch){.target = target, .session = {session[0], session[1]}};
+    watch->seen = calloc(MYL_CONSUMERS_MAX, sizeof *watch->seen);
+    return watch->seen != NULL ? 0 : cli_fail(CLI_FAILED, "not enough memory");
+}
+
+void watch_free(struct watch *watch)
+{
+    free(watch->seen);
+    watch->seen = NULL;
+}
+
+/* What is known of this consumer; a new one is remembered. NULL when there is no room, which takes more ids than a
+ * ring has entries: they are not told about. */
+static struct watch_seen *find(struct watch *watch, const myl_consumer_status *now)
+{
+    for (uint32_t i = 0; i < watch->count; i++) {
+        if (strcmp(watch->seen[i].id, now->id) == 0)
+            return &watch->seen[i];
+    }
+    if (watch->count == MYL_CONSUMERS_MAX)
+        return NULL;
+    struct watch_seen *seen = &watch->seen[watch->count++];
+    *seen = (struct watch_seen){.start_ns = now->start_ns, .state = now->alive ? WATCH_ALIVE : WATCH_LEFT};
+    snprintf(seen->id, sizeof seen->id, "%s", now->id);
+    return seen;
+}
+
+static void tell_dead(struct watch *watch, struct watch_seen *seen, const myl_consumer_status *now)
+{
+    cli_say("consumer %s died with %" PRIu64 " events to go; waiting for its return: start it again with --id %s, or "
+            "give it up with 'myelon evict %s %s'",
+            seen->id, now->lag, seen->id, cli_target_text(watch->target), seen->id);
+    seen->state = WATCH_DEAD;
+    seen->died_ns = cli_now_ns();
+}
+
+static void tell_alive(struct watch_seen *seen, const myl_consumer_status *now)
+{
+    if (seen->state == WATCH_DEAD)
+        cli_say("consumer %s is back after %s", seen->id, cli_duration(cli_now_ns() - seen->died_ns).s);
+    else if (seen->start_ns != now->start_ns)
+        cli_say("consumer %s was started again", seen->id);
+    seen->state = WATCH_ALIVE;
+    seen->start_ns = now->start_ns;
+}
+
+static void note(struct watch *watch, const myl_consumer_status *now, uint64_t next)
+{
+    struct watch_seen *seen = find(watch, now);
+    watch->complete += next > 0 && now->cursor >= next;
+    if (snapshot_gates(now)) {
+        watch->gating++;
+        if (seen != NULL && now->alive)
+            tell_alive(seen, now);
+        else if (seen != NULL && seen->state != WATCH_DEAD)
+            tell_dead(watch, seen, now);
+    } else {
+        watch->left++;
+        if (seen != NULL && seen->state != WATCH_LEFT && now->cursor < next)
+            cli_say("consumer %s left early, with %" PRIu64 " events to go", seen->id, next - now->cursor);
+        if (seen != NULL)
+            seen->state = WATCH_LEFT;
+    }
+}
+
+int watch_look(struct watch *watch)
+{
+    myl_snapshot *snapshot;
+    int code = myl_snapshot_take(watch->target->name, watch->target->backend, &snapshot);
+    if (code != MYL_OK && code != MYL_ENOTFOUND)
+        return cli_ring_error(code);
+    if (code == MYL_ENOTFOUND || memcmp(snapshot->info.session, watch->session, sizeof watch->session) != 0) {
+        if (code == MYL_OK)
+            myl_snapshot_free(snapshot);
+        watch->gone = 1;
+        return cli_fail(CLI_FAILED, "ring '%s' was removed while it was in use; start again", watch->target->name);
+    }
+    watch->gating = watch->left = watch->complete = 0;
+    for (uint32_t i = 0; i < snapshot->consumers; i++) {
+        if (snapshot->entry[i].state != MYL_PARTY_FREE)
+            note(watch, &snapshot->entry[i], snapshot->next);
+    }
+    watch->looked_ns = cli_now_ns();
+    myl_snapshot_free(snapshot);
+    return 0;
+}
+
+int watch_glance(struct watch *watch)
+{
+    return cli_now_ns() - watch->looked_ns < GLANCE_NS ? 0 : watch_look(watch);
+}

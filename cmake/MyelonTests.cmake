@@ -28,8 +28,11 @@ else()
     target_include_directories(myelon_harness PUBLIC ${PROJECT_SOURCE_DIR}/tests/support/mini)
 endif()
 
-# Runs `command ...` as ctest test `name` under the leak checker. TIMEOUT in seconds.
+# Runs a command as ctest test `name` under the leak checker, for at most `timeout` seconds (more under a sanitizer).
 function(myelon_add_checked_test name label timeout)
+    if(MYELON_SANITIZE)
+        math(EXPR timeout "${timeout} * 3")
+    endif()
     add_test(NAME ${name} COMMAND test_leakcheck --timeout ${timeout} ${ARGN})
     # The checker ends the test itself, with everything it started; ctest's limit is there if the checker hangs.
     math(EXPR backstop "${timeout} + 15")
@@ -49,6 +52,7 @@ endfunction()
 # Every tests/`folder`/*_test.c becomes test `folder`.NAME. A line in the file may say otherwise than usual:
 #   /* ctest: timeout=120 */   seconds instead of 60
 #   /* ctest: serial */        runs alone: it measures time or needs every core
+#   /* ctest: not-under=thread,address */   means nothing, or cannot work, under this sanitizer
 function(myelon_add_tests folder)
     if(NOT TARGET myelon)
         return()
@@ -59,6 +63,16 @@ function(myelon_add_tests folder)
     foreach(file IN LISTS files)
         cmake_path(GET file STEM stem)
         string(REGEX REPLACE "_test$" "" name ${stem})
+        file(STRINGS ${file} settings REGEX "^/\\* ctest: .*\\*/")
+        set(left_out FALSE)
+        foreach(sanitizer IN LISTS MYELON_SANITIZE)
+            if(settings MATCHES "not-under=[a-z,]*${sanitizer}")
+                set(left_out TRUE)
+            endif()
+        endforeach()
+        if(left_out)
+            continue()
+        endif()
         set(target test_${folder}_${name})
         set(library myelon_static)
         if(folder STREQUAL "crash")
@@ -76,7 +90,6 @@ function(myelon_add_tests folder)
         target_link_libraries(${target} PRIVATE test_support ${library} myelon_harness)
 
         set(timeout 60)
-        file(STRINGS ${file} settings REGEX "^/\\* ctest: .*\\*/")
         if(settings MATCHES "timeout=([0-9]+)")
             set(timeout ${CMAKE_MATCH_1})
         endif()

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIVENESS_NS    MYL_MSEC(20)
 #define LIVENESS_LEAST MYL_USEC(100)
 #define APPEAR_NS      MYL_USEC(500)
 /* Which share of the ring may be released without a fenced look at the room word. */
@@ -102,7 +101,7 @@ static int wait_for_events(struct myl_consumer *consumer, int64_t timeout_ns)
     int parks = (head->flags & MYL_FLAG_SPIN_ONLY) == 0;
     struct myl_wait_site site = {
         .context = consumer, .ready = ready, .overdue = overdue, .before_park = before_park,
-        .liveness_ns = consumer->liveness_ns,
+        .liveness_ns = consumer->liveness_ns, .liveness_most_ns = consumer->liveness_most_ns,
         .park = parks ? &consumer->handle.segment.control->data : NULL, .mode = MYL_PARK_LAZY,
     };
     return myl_wait(&consumer->handle.waiter, &site, timeout_ns);
@@ -345,7 +344,8 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
     if (rc != MYL_OK)
         return rc;
     consumer->on_death = o->on_death;
-    consumer->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;
+    consumer->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
+    consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
     start_hot(consumer);
     return myl_handle_arm(&consumer->handle, &o->wait, in_child);
 }

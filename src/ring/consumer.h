@@ -12,8 +12,12 @@ struct myl_consumer {
     myl_joined joined;
     uint64_t room_told;        /* cursor at the last fenced look at the room word */
     enum myl_on_death on_death;
-    int64_t liveness_ns;
+    int64_t liveness_ns, liveness_most_ns;
 };
+
+/* How often a waiting consumer or observer asks after the producer's life: the first time, and after a long silence. */
+#define MYL_CONSUMER_LIVENESS_NS      MYL_MSEC(20)
+#define MYL_CONSUMER_LIVENESS_MOST_NS MYL_MSEC(100)
 
 /* Protocol 3, J1 to J8: fills consumer->entry, ->joined and the hot position. MYL_EAGAIN: the name leads to another segment
  * by now; find it again. */

@@ -197,7 +197,7 @@ int myl_gate_wait(struct myl_gate_wish *wish, int (*ready)(void *), int64_t time
     int parks = (producer->handle.segment.head.flags & MYL_FLAG_SPIN_ONLY) == 0;
     struct myl_wait_site site = {
         .context = wish, .ready = ready, .overdue = overdue, .before_park = before_park,
-        .liveness_ns = producer->liveness_ns,
+        .liveness_ns = producer->liveness_ns, .liveness_most_ns = producer->liveness_ns,
         .park = parks ? &producer->handle.segment.control->room : NULL, .mode = MYL_PARK_FENCED,
     };
     return myl_wait(&producer->handle.waiter, &site, timeout_ns);

@@ -5,13 +5,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define LIVENESS_NS MYL_MSEC(20)
-
 struct myl_observer {
     struct myl_handle handle;
     uint64_t next;             /* first sequence neither read nor lost */
     enum myl_on_death on_death;
-    int64_t liveness_ns;
+    int64_t liveness_ns, liveness_most_ns;
 };
 
 /* One attempt. */
@@ -91,6 +89,7 @@ int myl_observer_get(myl_observer *observer, void *event, size_t bytes, uint64_t
         int parks = (observer->handle.segment.head.flags & MYL_FLAG_SPIN_ONLY) == 0;
         struct myl_wait_site site = {
             .context = &look, .ready = read_next, .overdue = overdue, .liveness_ns = observer->liveness_ns,
+            .liveness_most_ns = observer->liveness_most_ns,
             .park = parks ? &observer->handle.segment.control->data : NULL, .mode = MYL_PARK_LAZY,
         };
         rc = myl_wait(&observer->handle.waiter, &site, timeout_ns);
@@ -151,7 +150,8 @@ int myl_observer_open(myl_observer **observer, const char *name, const myl_consu
         return rc;
     }
     made->on_death = o->on_death;
-    made->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;
+    made->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
+    made->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
     made->next = o->start == MYL_START_NOW ? myl_load_acq(&segment->control->next)   /* A4 */
                                            : myl_load_acq(&segment->control->gate);  /* A29 */
     *observer = made;

@@ -111,7 +111,7 @@ struct wait {
     const struct myl_wait_site *site;
     int64_t now, start;
     int64_t deadline;  /* INT64_MAX: none */
-    int64_t next_question;
+    int64_t next_question, interval;
 };
 
 /* Between looks, by the clock: interruption, time-out, liveness. MYL_OK: go on. */
@@ -124,7 +124,9 @@ static int clock_checks(struct wait *wait)
         return myl_fail(MYL_EINTERRUPTED, "the wait was interrupted on request; call again to go on waiting");
     }
     if (wait->now >= wait->next_question) {
-        wait->next_question = wait->now + wait->site->liveness_ns;
+        /* The longer nothing happens, the less often we ask: an idle party costs nothing that can be seen. */
+        wait->interval = wait->interval * 2 < wait->site->liveness_most_ns ? wait->interval * 2 : wait->site->liveness_most_ns;
+        wait->next_question = wait->now + wait->interval;
         int rc = wait->site->overdue(wait->site->context);
         if (rc != MYL_OK)
             return rc;
@@ -280,7 +282,8 @@ int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, int64_
     struct wait wait = {.waiter = waiter, .site = site};
     wait.now = wait.start = myl_os_now();
     wait.deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - wait.now ? INT64_MAX : wait.now + timeout_ns;
-    wait.next_question = wait.now + site->liveness_ns;
+    wait.interval = site->liveness_ns;
+    wait.next_question = wait.now + wait.interval;
     return wait_by_strategy(&wait);
 }
 

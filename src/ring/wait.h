@@ -22,11 +22,11 @@ struct myl_wait_site {
     void *context;
     /* MYL_OK: there; MYL_EAGAIN: not yet; anything else ends the wait with that result. Called in loops. */
     int (*ready)(void *context);
-    /* Every liveness_ns: MYL_OK to go on, else the result. May take system calls. */
+    /* Every liveness_ns, twice as long each time up to liveness_most_ns: MYL_OK to go on, else the result. May take system calls. */
     int (*overdue)(void *context);
     /* May be NULL. Called when the wait goes to sleep for the first time: counting, and announcing what is needed. */
     void (*before_park)(void *context);
-    int64_t liveness_ns;
+    int64_t liveness_ns, liveness_most_ns;
     struct myl_park_word *park; /* NULL: never park */
     enum myl_park_mode mode;
 };

@@ -12,7 +12,7 @@
 
 #define NS_PER_S 1000000000
 
-/* The kernel's interface, see futex(2) and membarrier(2). Not taken from linux/*.h, which not every C library comes with. */
+/* The kernel's interface, see futex(2) and membarrier(2). Not taken from the linux headers, which not every C library comes with. */
 #define FUTEX_OP_WAIT     0
 #define FUTEX_OP_WAKE     1
 #define FUTEX_OP_WAKE_OP  5

@@ -45,6 +45,8 @@ int myl_os_object_stat(int fd, struct myl_os_object *object);
 int myl_os_object_is_named(const char *path, const struct myl_os_object *object, int *same);
 int myl_os_object_unlink(const char *path);
 void myl_os_object_close(int fd);
+/* The same in a fork child: the seats stay the parent's. */
+void myl_os_object_close_in_child(int fd);
 /* Bytes free behind directory or file `path`; 0 if it cannot be told. */
 uint64_t myl_os_free_bytes(const char *path);
 /* Calls visit(name) for every directory entry. Stops on non-zero and returns that; negative errno on failure. */

@@ -60,7 +60,7 @@ int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run
     struct myl_i_producer_hot *h = &producer->hot;
     if (wanted == 0)
         return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
-    if (h->next + wanted > h->end) {
+    if (h->next >= h->end || wanted > h->end - h->next) { /* no sum that could overflow */
         int rc = make_room(producer, wanted, timeout_ns);
         if (rc != MYL_OK)
             return rc;

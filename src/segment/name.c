@@ -53,9 +53,9 @@ static int id_char(char c)
 
 int myl_check_id(const char *id, size_t most)
 {
-    size_t length = strnlen(id, most + 1);
+    size_t length = id == NULL ? 0 : strnlen(id, most + 1);
     if (length == 0 || length > most)
-        return myl_fail(MYL_EID, "the consumer id \"%.40s\" has not 1 to %zu bytes", id, most);
+        return myl_fail(MYL_EID, "the consumer id \"%.40s\" has not 1 to %zu bytes", id == NULL ? "" : id, most);
     for (size_t i = 0; i < length; i++) {
         if (!id_char(id[i]))
             return myl_fail(MYL_EID, "the consumer id \"%s\" has a character other than A-Z a-z 0-9 . _ -", id);

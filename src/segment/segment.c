@@ -25,8 +25,9 @@ static int read_header(struct myl_segment *segment)
         return myl_fail_errno(err, "the header of ring \"%s\" cannot be mapped", segment->name);
     memcpy(&segment->head, mapped, sizeof segment->head);
     myl_os_unmap(mapped, sizeof segment->head);
-    segment->head.label[MYL_LABEL_MAX] = '\0';
-    return myl_header_check(&segment->head, segment->object.bytes, segment->name);
+    int rc = myl_header_check(&segment->head, segment->object.bytes, segment->name);
+    segment->head.label[MYL_LABEL_MAX] = '\0'; /* behind the checksum, which covers it */
+    return rc;
 }
 
 static int check_owner(const struct myl_segment *segment, const struct myl_segment_open *how)
@@ -175,7 +176,7 @@ void myl_segment_forked(struct myl_segment *segment)
 {
     /* The mappings were not inherited; the lock owner is the parent, so closing is all that may happen. */
     if (segment->fd >= 0)
-        myl_os_object_close(segment->fd);
+        myl_os_object_close_in_child(segment->fd);
     segment->fd = -1;
     segment->control = NULL;
     segment->data = NULL;

@@ -238,6 +238,11 @@ void myl_os_object_close(int fd)
     (void)close(fd);
 }
 
+void myl_os_object_close_in_child(int fd)
+{
+    (void)close(fd); /* never an unlock: that would be the parent's */
+}
+
 uint64_t myl_os_free_bytes(const char *path)
 {
     char directory[PATH_BYTES];

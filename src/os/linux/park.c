@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,32 +56,4 @@ int myl_os_barrier_register(void)
 int myl_os_barrier(void)
 {
     return syscall(SYS_membarrier, BARRIER_GLOBAL_EXPEDITED, 0, 0) == 0 ? 0 : errno;
-}
-
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    (void)clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
-int64_t myl_os_now(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
-}
-
-uint64_t myl_os_realtime(void)
-{
-    return (uint64_t)clock_ns(CLOCK_REALTIME);
-}
-
-void myl_os_sleep(int64_t ns)
-{
-    struct timespec t = timespec_of(ns);
-    (void)nanosleep(&t, NULL);
-}
-
-void myl_os_yield(void)
-{
-    (void)sched_yield();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Handing a descriptor over a Unix socket. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* MSG_CMSG_CLOEXEC, where there is one */
 #include "base/error.h"
 
 #include <myelon/segment.h>
@@ -9,6 +9,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#ifndef MSG_CMSG_CLOEXEC
+#define MSG_CMSG_CLOEXEC 0
+#endif
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
 
 union control {
     struct cmsghdr header;

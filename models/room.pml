@@ -23,28 +23,38 @@
  *                                                the last R4: wake op
  * Leave and resume wake without asking (W + 8).
  *
- *  V   planted bug (all with SLICE=0)                     what breaks
+ *  V   planted bug (1 to 10 with SLICE=0)                 what breaks
  *  0   none: the protocol
  *  1   R4 left out: no fence before the consumer waits    sleeps for ever
  *  2   R5 asks only whether its last step crossed need    sleeps for ever
  *  3   leave does not wake                                sleeps for ever
  *  4   Q5 before Q3 (as without the fence Q4)             sleeps for ever
- *  5   Q2 after Q3: SLEEP is seen before need             sleeps for ever
+ *  5   Q2 after Q5: need is not yet there when it is      sleeps for ever
+ *      compared
  *  6   Q6 compares a W loaded after Q5                    sleeps for ever
  *  7   need is not held at next (slack makes it larger)   sleeps for ever
  *  8   a restarted consumer does not wake                 sleeps for ever (needs DIE)
  *  9   R5 counts from the last R2, not from the last R4   sleeps for ever
  * 10   there is no Q5: no second look before sleeping     sleeps for ever
+ * 11   the sleep is not bounded, and a consumer is        sleeps for ever (needs FORGET)
+ *      killed between R1 and R4
+ *
+ * Q2 and Q3 may change places; what counts is that both come before Q4 and Q5.
  *
  * SLICE   1: Q6 is bounded (5 ms in the code), 0: it is not. Unbounded passes
- *         too, as every consumer comes to R4 before it waits; but only as long
- *         as no consumer is killed between R1 and R4 and stays away: FORGET.
+ *         too, as every consumer comes to R4 before it waits, unless one is
+ *         killed before that and stays away (V=11). And with SLICE=1 V=1 passes:
+ *         the slice alone loses nothing, R4 is what makes it prompt.
  * DIE     consumer 1 may be killed after any step; it comes back at its cursor
- * FORGET  consumer 1 may be killed after its last R1 and does not come back
+ * FORGET  consumer 1 may be killed once the producer could finish without it,
+ *         and does not come back
  * LIVE    check "the producer finishes" under weak fairness
  */
 #ifndef V
 #define V 0
+#endif
+#if V==11
+#define SLICE 0
 #endif
 #ifndef SLICE
 #define SLICE 1
@@ -59,7 +69,7 @@
 #define FQ 2                 /* events between two R4 on the hot path: capacity/4 in the code */
 #endif
 #ifndef SLACK
-#define SLACK 1              /* asked for beyond what is needed, so as to be woken less often */
+#define SLACK 0              /* asked for beyond what is needed, so as to be woken less often */
 #endif
 #define NC 2
 
@@ -111,13 +121,13 @@ proctype prod() {
         set_need();                                        /* Q2 */
 #endif
         atomic { W = W | SLEEP; w = W };                   /* Q3 */
-#if V==5
-        set_need();
-#endif
         /* Q4 full fence: pairs with R4 */
 #if V!=4 && V!=10
         look();                                            /* Q5 */
         if :: next + n <= m + CAP -> next = next + n; break :: else fi;   /* leave W alone */
+#endif
+#if V==5
+        set_need();
 #endif
 #if V==6
         w = W;
@@ -218,7 +228,8 @@ proctype cons(byte k) {
 proctype killer() { if :: killed = true :: true fi }
 #endif
 #ifdef FORGET
-proctype killer() { end: if :: atomic { cur[1] == N -> killed = true } fi }
+/* from here on it does not gate what is still to come: the producer could finish */
+proctype killer() { end: if :: atomic { cur[1] + CAP >= N -> killed = true } fi }
 #endif
 
 init {

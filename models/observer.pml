@@ -1,0 +1,157 @@
+/* observer.pml: reading without being waited for, in a ring that runs free.
+ *
+ * What is claimed: what an observer takes (O6 passed) is a record as it was
+ * published, whole; it never reads outside of the record area whatever it finds;
+ * read + lost is every position passed, none twice.
+ *
+ * Records are 1 or 2 cells long and payload is hostile: a payload cell looks
+ * like the stamp that the observer expects just now, with a senseless length.
+ *
+ * Step names are those of the C code: O1..O6; gate look 2..5 for the free-running
+ * producer, which grants itself room, F3 for its publish.
+ *
+ *  V   planted bug                                        what breaks
+ *  0   none: the protocol
+ *  1   the gate is announced after the overwrite          torn record taken
+ *  2   no O6                                              torn record taken
+ *  3   no O5: the copy (O4) sinks below O6                torn record taken
+ *  4   no O3: the length is not clamped                   read outside
+ *  5   free run grants to no record boundary              payload taken for a header
+ *  6   O6 looks at the stamp again, not at the gate       torn record taken
+ *  7   the length is loaded twice, and the second one     read outside
+ *      used unclamped
+ *
+ * ONE   events instead of records: one cell each, and no next header to clear
+ */
+#ifndef V
+#define V 0
+#endif
+#ifndef CAP
+#define CAP 4
+#endif
+#ifndef N
+#define N 8                  /* positions to publish */
+#endif
+#define CHUNK 1
+#ifdef ONE
+#define MAXLEN 1
+#define NEED n
+#else
+#define MAXLEN 2
+#define NEED (n + 1)
+#endif
+#define G 255                /* payload: equals any stamp */
+
+byte word[CAP];              /* stamp, or payload */
+byte size[CAP];               /* header: the length; payload: anything */
+byte body[CAP];              /* whose payload this is: the record's position + 1 */
+byte gate, next;
+bool done;
+
+/* ghost: where records begin */
+bool starts[N + MAXLEN];
+
+active proctype producer() {
+  byte s, n, i, m, lim;
+  do
+  :: s >= N -> done = true; break
+  :: s < N ->
+#ifdef ONE
+     n = 1;
+#else
+     if :: n = 1 :: n = 2 fi;
+#endif
+     if
+     :: s + NEED > lim + CAP ->
+        /* gate look 2, nobody gates: the first record boundary from here on */
+        m = (s + NEED + CHUNK > CAP -> s + NEED + CHUNK - CAP : 0);
+        m = (m > s -> s : m);
+#if V!=5
+        do :: d_step { m < s && !starts[m] -> m++ } :: else -> break od;
+#endif
+#if V!=1
+        gate = m;                                          /* 4 */
+        /* 5 full fence: before anything below m is overwritten */
+#endif
+        lim = m                                            /* 7 */
+     :: else
+     fi;
+     /* F1..F3: build in place, clear the next header's word, stamp */
+     i = 1;
+     do
+     :: i < n -> word[(s + i) % CAP] = G; size[(s + i) % CAP] = 99; body[(s + i) % CAP] = s + 1; i++
+     :: else -> i = 0; break
+     od;
+     size[s % CAP] = n;
+     body[s % CAP] = s + 1;
+#ifndef ONE
+     word[(s + n) % CAP] = 0;
+#endif
+     atomic { word[s % CAP] = s + 1; starts[s] = true };
+#if V==1
+     gate = lim;
+#endif
+     s = s + n; n = 0; m = 0;
+     next = s
+  od
+}
+
+/* O4: copy cell by cell */
+inline copy() {
+  i = 0; ok = true;
+  do
+  :: i < l -> assert(i < MAXLEN); ok = ok && (body[(s + i) % CAP] == s + 1); i++
+  :: else -> i = 0; break
+  od
+}
+
+active proctype observer() {
+  byte s, l, g, i, x; bool ok;
+  byte read, lost;
+  do
+  :: g = gate;                                             /* O1 */
+     if
+     :: s < g ->
+        lost = lost + (g - s); s = g
+     :: else
+     fi;
+     g = 0;
+     x = word[s % CAP];                                    /* O2 */
+     if
+     :: x == s + 1 || x == G ->
+        l = size[s % CAP];                                  /* O3, loaded once */
+#if V!=4
+        if :: l < 1 || l > MAXLEN -> l = MAXLEN :: else fi;
+#endif
+#if V==7
+        l = size[s % CAP];
+#endif
+#if V==3
+        g = gate;
+        copy();
+#else
+        copy();                                            /* O4; O5 acquire fence */
+#if V==6
+        g = (word[s % CAP] == x -> 0 : 255);
+#else
+        g = gate;                                          /* O6 */
+#endif
+#endif
+#if V==2
+        g = 0;
+#endif
+        if
+        :: g > s -> skip                                   /* lapped meanwhile: discard */
+        :: else ->
+           assert(ok);                                     /* whole, and this record's */
+           assert(starts[s]);
+           read = read + l; s = s + l;
+           assert(read + lost == s)
+        fi;
+        l = 0; g = 0; ok = false
+     :: else ->                                            /* empty, or lapped: O1 finds out */
+        if :: done && s >= gate && s == next -> break :: else fi
+     fi;
+     x = 0
+  od
+}

@@ -9,13 +9,28 @@ if [ $# -ne 1 ] || [ ! -f "$1/compile_commands.json" ]; then
     exit 2
 fi
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-files=$(sed -n 's/^ *"file": "\(.*\)",*$/\1/p' "$1/compile_commands.json" | grep -E "^$(pwd)/(src|cli)/" | sort -u)
-# Two commands per file (shared with the step build) would be two runs; a list of names has each once.
-if ! printf '%s\n' "$files" | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 2 \
-    clang-tidy --quiet -p "$1" --warnings-as-errors='*' >"$log" 2>&1; then
-    grep -vE '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' "$log" || true
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Each file once, in the build that users get: the step build would double the work, and clang-tidy 14 takes a va_list
+# for uninitialized when it has analysed another translation unit before.
+awk -v root="$(pwd)" '
+    /^\{/ { entry = ""; take = 0 }
+    { entry = entry (entry == "" ? "" : "\n") $0 }
+    /"file":/ { take = index($0, "\"" root "/src/") || index($0, "\"" root "/cli/") }
+    /^\}/ {
+        sub(/,$/, "", entry)
+        if (take && entry !~ /-DMYL_TEST_STEPS/) { printf "%s%s", n++ ? ",\n" : "[\n", entry }
+    }
+    END { print "\n]" }' "$1/compile_commands.json" >"$work/compile_commands.json"
+sed -n 's/^ *"file": "\(.*\)",*$/\1/p' "$work/compile_commands.json" | sort -u >"$work/files"
+[ -s "$work/files" ] || {
+    echo "no source found in $1/compile_commands.json"
+    exit 1
+}
+
+if ! xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 1 clang-tidy --quiet -p "$work" --warnings-as-errors='*' \
+    <"$work/files" >"$work/log" 2>&1; then
+    grep -vE '^[0-9]+ warnings? |^Suppressed|^Use -header-filter' "$work/log" || true
     exit 1
 fi
-echo "clang-tidy: no findings in $(printf '%s\n' "$files" | wc -l) files"
+echo "clang-tidy: no findings in $(wc -l <"$work/files") files"

@@ -23,7 +23,9 @@ static int consume(int socket)
     if (myl_recv_fd(socket, &fd) != MYL_OK)
         return failed("consumer");
     myl_consumer *consumer;
-    myl_consumer_options options = {.size = sizeof options, .backend = MYL_BACKEND_MEMFD, .fd = fd,
+    myl_consumer_options options = {.size = sizeof options,
+                                    .backend = MYL_BACKEND_MEMFD,
+                                    .fd = fd,
                                     .event_size = sizeof(uint64_t)};
     int rc = myl_consumer_open(&consumer, NULL, &options);
     (void)close(fd); /* the handle has opened it again for itself */
@@ -40,7 +42,9 @@ static int consume(int socket)
 static int produce(int socket)
 {
     myl_producer *producer;
-    myl_producer_options options = {.size = sizeof options, .backend = MYL_BACKEND_MEMFD, .event_size = sizeof(uint64_t)};
+    myl_producer_options options = {.size = sizeof options,
+                                    .backend = MYL_BACKEND_MEMFD,
+                                    .event_size = sizeof(uint64_t)};
     int fd = -1;
     int rc = myl_producer_open(&producer, NULL, &options);
     if (rc == MYL_OK)

@@ -4,13 +4,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct tick { uint64_t number; double price; };
+struct tick {
+    uint64_t number;
+    double price;
+};
 
 int main(int argc, char **argv)
 {
     myl_observer *observer;
-    myl_consumer_options options = {.size = sizeof options, .start = MYL_START_OLDEST,
-                                    .event_size = sizeof(struct tick), .attach_timeout_ns = MYL_SEC(10)};
+    myl_consumer_options options = {.size = sizeof options,
+                                    .start = MYL_START_OLDEST,
+                                    .event_size = sizeof(struct tick),
+                                    .attach_timeout_ns = MYL_SEC(10)};
     if (myl_observer_open(&observer, argc > 1 ? argv[1] : "ticks", &options) != MYL_OK) {
         fprintf(stderr, "%s\n", myl_error_detail());
         return 1;
@@ -25,10 +30,12 @@ int main(int argc, char **argv)
     while ((rc = myl_observer_get(observer, &tick, sizeof tick, &lost, MYL_SEC(20))) == MYL_OK) {
         seen++;
         missed += lost;
-        wrong |= tick.number != (uint64_t)myl_observer_position(observer); /* a torn or misplaced copy would show here */
+        wrong |=
+            tick.number != (uint64_t)myl_observer_position(observer); /* a torn or misplaced copy would show here */
     }
     myl_sequence last = myl_observer_position(observer);
-    printf("up to event %" PRId64 ": saw %" PRIu64 ", missed %" PRIu64 "; %s\n", last, seen, missed, myl_error_detail());
+    printf("up to event %" PRId64 ": saw %" PRIu64 ", missed %" PRIu64 "; %s\n", last, seen, missed,
+           myl_error_detail());
     wrong |= seen + missed != (uint64_t)(last - before);
     myl_observer_close(observer);
     return rc != MYL_ECLOSED || wrong;

@@ -35,7 +35,9 @@ static int put_batch(myl_producer *producer, uint64_t first)
 static int produce(const char *ring)
 {
     myl_producer *producer;
-    myl_producer_options options = {.size = sizeof options, .event_size = sizeof(struct sample), .packed_cell = 256,
+    myl_producer_options options = {.size = sizeof options,
+                                    .event_size = sizeof(struct sample),
+                                    .packed_cell = 256,
                                     .wait_consumers = 1};
     int rc = myl_producer_open(&producer, ring, &options);
     for (uint64_t i = 0; rc == MYL_OK && i < BATCHES; i++)
@@ -49,7 +51,8 @@ static int produce(const char *ring)
 static int consume(const char *ring)
 {
     myl_consumer *consumer;
-    myl_consumer_options options = {.size = sizeof options, .event_size = sizeof(struct sample),
+    myl_consumer_options options = {.size = sizeof options,
+                                    .event_size = sizeof(struct sample),
                                     .attach_timeout_ns = MYL_SEC(10)};
     uint64_t count = 0, runs = 0, wrong = 0;
     myl_run run;

@@ -3,7 +3,10 @@
 #include <myelon/myelon.h>
 #include <stdio.h>
 
-struct tick { uint64_t number; double price; };
+struct tick {
+    uint64_t number;
+    double price;
+};
 
 int main(int argc, char **argv)
 {

@@ -4,7 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct tick { uint64_t number; double price; };
+struct tick {
+    uint64_t number;
+    double price;
+};
 
 struct totals {
     double sum;
@@ -25,8 +28,10 @@ static int add(const void *event, myl_sequence sequence, int end_of_batch, void 
 int main(int argc, char **argv)
 {
     myl_consumer *consumer;
-    myl_consumer_options options = {.size = sizeof options, .id = argc > 2 ? argv[2] : "runner",
-                                    .event_size = sizeof(struct tick), .attach_timeout_ns = MYL_SEC(10)};
+    myl_consumer_options options = {.size = sizeof options,
+                                    .id = argc > 2 ? argv[2] : "runner",
+                                    .event_size = sizeof(struct tick),
+                                    .attach_timeout_ns = MYL_SEC(10)};
     myl_runner *runner = NULL;
     struct totals totals = {0};
     int rc = myl_consumer_open(&consumer, argc > 1 ? argv[1] : "ticks", &options);

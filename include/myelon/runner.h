@@ -13,7 +13,7 @@ typedef int (*myl_handler)(const void *event, myl_sequence sequence, int end_of_
 
 typedef struct myl_runner_options {
     size_t size;            /* sizeof(myl_runner_options) */
-    uint64_t batch;         /* events per release at most; 0 = 256 */
+    uint64_t batch;         /* events per release at most; 0 = 256; never more than a quarter of the ring */
     size_t stack;           /* bytes of the thread's stack; 0 = the system's default */
     const char *name;       /* of the thread, up to 15 bytes; NULL = "myelon" */
     int keep_on_death;      /* 1: goes on waiting when the producer died; 0: stops with MYL_EPRODUCERDEAD */

@@ -17,6 +17,14 @@ static uint64_t round_down(uint64_t value, uint64_t to)
     return value / to * to;
 }
 
+static int impossible_cursor(const struct myl_producer *producer, const struct myl_entry *entry, uint64_t cursor)
+{
+    char id[MYL_ID_MAX + 1];
+    myl_entry_id(entry, id);
+    return myl_fail(MYL_ECORRUPT, "ring \"%s\": consumer \"%s\" says it has acknowledged %" PRIu64 " events of %" PRIu64
+                    " published; evict it", producer->handle.segment.name, id, cursor, producer->hot.published);
+}
+
 int myl_gate_minimum(const struct myl_producer *producer, uint64_t *minimum, uint32_t *gating)
 {
     const struct myl_segment *segment = &producer->handle.segment;
@@ -33,8 +41,7 @@ int myl_gate_minimum(const struct myl_producer *producer, uint64_t *minimum, uin
          * another's. Pairs: A7, the consumer's release: its reads of the cells are before our overwriting. */
         uint64_t cursor = myl_load_acq(&entry->cursor);
         if (cursor > producer->hot.published)
-            return myl_fail(MYL_ECORRUPT, "ring \"%s\": consumer \"%.31s\" says it has acknowledged %" PRIu64 " events of %" PRIu64
-                            " published; evict it", segment->name, (const char *)entry->id, cursor, producer->hot.published);
+            return impossible_cursor(producer, entry, cursor);
         if (cursor < *minimum)
             *minimum = cursor;
         ++*gating;
@@ -142,9 +149,11 @@ static int report_death(const struct myl_gate_wish *wish, uint32_t index)
     uint64_t cursor = myl_load_acq(&entry->cursor); /* A8 */
     if (cursor >= wish->cursor || myl_load32_acq(&entry->state) != MYL_PARTY_ACTIVE) /* A13 */
         return MYL_OK;
+    char id[MYL_ID_MAX + 1];
+    myl_entry_id(entry, id);
     return myl_fail(MYL_ECONSUMERDEAD,
-                    "ring \"%s\": consumer \"%.31s\" (process %" PRIu32 ") died with %" PRIu64 " events unread and holds the ring; "
-                    "restart it under the same id, or evict it", segment->name, (const char *)entry->id,
+                    "ring \"%s\": consumer \"%s\" (process %" PRIu32 ") died with %" PRIu64 " events unread and holds the ring; "
+                    "restart it under the same id, or evict it", segment->name, id,
                     myl_load32_rlx(&entry->pid), wish->producer->hot.published - cursor);
 }
 

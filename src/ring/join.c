@@ -28,8 +28,7 @@ static uint32_t state_of(const struct myl_segment *segment, uint32_t index)
 
 static void id_of(const struct myl_segment *segment, uint32_t index, char id[MYL_ID_MAX + 1])
 {
-    memcpy(id, myl_segment_entry(segment, index)->id, MYL_ID_MAX + 1);
-    id[MYL_ID_MAX] = '\0';
+    myl_entry_id(myl_segment_entry(segment, index), id);
 }
 
 static int find_id(const struct myl_segment *segment, const char *id)
@@ -142,7 +141,7 @@ static uint64_t enter(struct myl_control *control, struct myl_entry *entry, cons
     if (position > next)
         position = next; /* an impossible cursor of a predecessor */
     MYL_STEP("J3");
-    memcpy(entry->id, place->id, sizeof entry->id);
+    myl_entry_set_id(entry, place->id);
     myl_store_rlx(&entry->cursor, position); /* A47, ordered by the state behind it */
     MYL_STEP("J4");
     myl_store32_rel(&entry->state, MYL_PARTY_JOINING); /* A23. Pairs: A13 */

@@ -250,8 +250,7 @@ static int ready_when_crowded(void *context)
         char id[MYL_ID_MAX + 1];
         if (myl_load32_acq(&entry->state) != MYL_PARTY_ACTIVE) /* A13 */
             continue;
-        memcpy(id, entry->id, sizeof id);
-        id[MYL_ID_MAX] = '\0';
+        myl_entry_id(entry, id);
         crowd->found += wanted_id(crowd, id) && myl_os_seat_held(segment->fd, myl_entry_seat(i)) > 0;
     }
     return crowd->found >= crowd->count ? MYL_OK : MYL_EAGAIN;

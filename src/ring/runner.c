@@ -13,7 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-#define BATCH 256U
+#define BATCH       256U
+#define BATCH_SHARE 4
 
 struct myl_runner {
     pthread_t thread;
@@ -136,7 +137,11 @@ int myl_runner_start(myl_runner **runner, myl_consumer *consumer, myl_handler ha
     made->consumer = consumer;
     made->handler = handler;
     made->user = user;
+    /* Never the whole ring at once: the producer would stand still until the batch is through. */
+    uint64_t share = consumer->handle.segment.head.capacity / BATCH_SHARE;
     made->batch = o->batch == 0 ? BATCH : o->batch;
+    if (made->batch > share)
+        made->batch = share > 0 ? share : 1;
     made->keep_on_death = o->keep_on_death;
     int err = pthread_mutex_init(&made->lock, NULL);
     if (err == 0)

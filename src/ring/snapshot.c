@@ -10,8 +10,7 @@ static void read_entry(const struct myl_segment *segment, uint32_t index, uint64
 {
     const struct myl_entry *entry = myl_segment_entry(segment, index);
     status->state = (enum myl_party_state)(myl_load32_acq(&entry->state) & 3U); /* A13 */
-    myl_copy_rlx(status->id, entry->id, sizeof status->id);                      /* A50: may be torn while somebody joins */
-    status->id[MYL_ID_MAX] = '\0';
+    myl_entry_id(entry, status->id);
     status->alive = myl_os_seat_held(segment->fd, myl_entry_seat(index)) > 0;
     status->pid = (int32_t)myl_load32_rlx(&entry->pid);           /* A48 */
     status->generation = myl_load32_rlx(&entry->generation);      /* A9 */

@@ -123,9 +123,11 @@ static int check_unread(const struct myl_segment *segment, uint64_t closed_at)
             continue;
         if (myl_os_seat_held(segment->fd, myl_entry_seat(i)) > 0)
             continue; /* alive: it drains what it has mapped, whoever owns the name */
+        char id[MYL_ID_MAX + 1];
+        myl_entry_id(entry, id);
         return myl_fail(MYL_EUNREAD,
-                        "ring \"%s\" was closed, but its dead consumer \"%.31s\" has %" PRIu64 " events unread; restart that "
-                        "consumer, evict it, or open with MYL_EXISTING_REPLACE", segment->name, (const char *)entry->id,
+                        "ring \"%s\" was closed, but its dead consumer \"%s\" has %" PRIu64 " events unread; restart that "
+                        "consumer, evict it, or open with MYL_EXISTING_REPLACE", segment->name, id,
                         closed_at - cursor);
     }
     return MYL_OK;

@@ -107,7 +107,7 @@ struct myl_entry {
     myl_au32 generation;         /* +1 at leave and evict: whoever held the entry before is out */
     uint8_t pad0[112];
     /* line 1: for finding and for people; written under the registrar's seat */
-    uint8_t id[MYL_ID_MAX + 1];
+    myl_au64 id[(MYL_ID_MAX + 1) / 8]; /* bytes, NUL-filled */
     myl_au64 joined_ns;
     myl_au64 left_order;         /* the table's version when it left: the oldest is reused first */
     myl_au32 pid;

@@ -187,6 +187,21 @@ struct myl_entry *myl_segment_entry(const struct myl_segment *segment, uint32_t 
     return (struct myl_entry *)(void *)(segment->control + 1) + entry;
 }
 
+void myl_entry_id(const struct myl_entry *entry, char id[MYL_ID_MAX + 1])
+{
+    myl_copy_rlx(id, entry->id, MYL_ID_MAX + 1); /* A50. Pairs: A53; ordered by the state, or by the registrar's seat */
+    id[MYL_ID_MAX] = '\0';
+}
+
+void myl_entry_set_id(struct myl_entry *entry, const char id[MYL_ID_MAX + 1])
+{
+    for (size_t i = 0; i < sizeof entry->id / sizeof entry->id[0]; i++) {
+        uint64_t word;
+        memcpy(&word, id + i * sizeof word, sizeof word);
+        myl_store_rlx(&entry->id[i], word); /* A53. Pairs: A50 */
+    }
+}
+
 uint32_t myl_segment_entries(const struct myl_segment *segment)
 {
     /* A30 entries_used [acq]. Pairs: A31, the joiner's store: an entry's state is set behind it. */

@@ -64,6 +64,10 @@ void myl_segment_close(struct myl_segment *segment);
 /* In a fork child: only closes the descriptor. */
 void myl_segment_forked(struct myl_segment *segment);
 struct myl_entry *myl_segment_entry(const struct myl_segment *segment, uint32_t entry);
+/* An entry's id, copied out and ended by a NUL. May be torn if somebody is joining there right now. */
+void myl_entry_id(const struct myl_entry *entry, char id[MYL_ID_MAX + 1]);
+/* With the registrar's seat and the entry's. */
+void myl_entry_set_id(struct myl_entry *entry, const char id[MYL_ID_MAX + 1]);
 /* Entries ever used, clamped to the table. */
 uint32_t myl_segment_entries(const struct myl_segment *segment);
 void myl_segment_info(const struct myl_segment *segment, myl_info *info);

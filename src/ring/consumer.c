@@ -62,7 +62,7 @@ static int overdue(void *context)
         return myl_fail(MYL_EUNSEATED, "the producer of ring \"%s\" left behind event %" PRId64 " without ending the stream; wait for "
                         "the next one, or close", segment->name, (myl_sequence)consumer->hot.next - 1);
     return myl_fail(MYL_EPRODUCERDEAD, "the producer of ring \"%s\" (process %" PRIu32 ") died behind event %" PRId64 "; restart it: it goes "
-                    "on there", segment->name, myl_load32_rlx(&segment->control->producer_pid),
+                    "on there", segment->name, myl_load32_rlx(&segment->control->producer_pid), /* A42 */
                     (myl_sequence)consumer->hot.next - 1);
 }
 

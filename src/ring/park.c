@@ -102,10 +102,10 @@ int myl_park_publish_slow(struct myl_park_word *park, int registered, uint32_t *
     if ((w & MYL_PARK_FENCE) != 0 && ++*quiet >= MYL_PARK_QUIET_CALLS) {
         MYL_STEP("S7");
         *quiet = 0;
-        /* FENCE and EFF go together and are counted; a sleeper that announced meanwhile makes the CAS fail. */
+        /* A6. FENCE and EFF go together and are counted; a sleeper that announced meanwhile makes the CAS fail. */
         if ((w & MYL_PARK_EFF) != 0)
             (void)myl_cas32_sc(&park->word, &w,
-                               (w & ~(uint32_t)(MYL_PARK_FENCE | MYL_PARK_EFF)) + MYL_PARK_COUNT); /* A6 */
+                               (w & ~(uint32_t)(MYL_PARK_FENCE | MYL_PARK_EFF)) + MYL_PARK_COUNT);
     }
     return 0;
 }

@@ -154,7 +154,7 @@ static int report_death(const struct myl_gate_wish *wish, uint32_t index)
     return myl_fail(MYL_ECONSUMERDEAD,
                     "ring \"%s\": consumer \"%s\" (process %" PRIu32 ") died with %" PRIu64 " events unread and holds the ring; "
                     "restart it under the same id, or evict it", segment->name, id,
-                    myl_load32_rlx(&entry->pid), wish->producer->hot.published - cursor);
+                    myl_load32_rlx(&entry->pid) /* A48 */, wish->producer->hot.published - cursor);
 }
 
 /* Who is alive is asked of the kernel, and only of those who hold us up. */

@@ -84,7 +84,7 @@ static int take_known(struct myl_segment *segment, uint32_t index, struct place 
     int err = lock_entry(segment, index);
     if (err == EAGAIN)
         return myl_fail(MYL_EDUPLICATE, "ring \"%s\" has a living consumer \"%s\" (process %" PRIu32 "); stop it, or take another id",
-                        segment->name, place->id, myl_load32_rlx(&myl_segment_entry(segment, index)->pid));
+                        segment->name, place->id, myl_load32_rlx(&myl_segment_entry(segment, index)->pid)); /* A48 */
     if (err != 0)
         return myl_fail_errno(err, "the seat of consumer \"%s\" cannot be taken", place->id);
     place->index = index;
@@ -133,13 +133,23 @@ static uint64_t first_position(const struct myl_control *control, const struct m
     return myl_load_acq(&control->gate);     /* A29. Pairs: A24 */
 }
 
-/* J3 to J8. */
-static uint64_t enter(struct myl_control *control, struct myl_entry *entry, const struct place *place, enum myl_start start)
+/* Does a dead one's cursor lie beyond what was published? `next` alone does not tell: its producer may have died between the
+ * stamp, which the consumer read, and `next`. It is read again last, since a new producer may have moved it meanwhile. */
+static int lies_ahead(const struct myl_segment *segment, uint64_t position)
 {
+    const struct myl_control *control = segment->control;
+    return position > myl_load_acq(&control->next) && /* A4. Pairs: A3 */
+           !myl_is_published(segment, position - 1) && position > myl_load_acq(&control->next); /* A4 */
+}
+
+/* J3 to J8. */
+static uint64_t enter(const struct myl_segment *segment, struct myl_entry *entry, const struct place *place,
+                      enum myl_start start)
+{
+    struct myl_control *control = segment->control;
     uint64_t position = first_position(control, entry, place, start);
-    uint64_t next = myl_load_acq(&control->next); /* A4 */
-    if (position > next)
-        position = next; /* an impossible cursor of a predecessor */
+    if (lies_ahead(segment, position))
+        position = myl_load_acq(&control->next); /* A4; an impossible cursor of a predecessor */
     MYL_STEP("J3");
     myl_entry_set_id(entry, place->id);
     myl_store_rlx(&entry->cursor, position); /* A47, ordered by the state behind it */
@@ -165,7 +175,7 @@ static int resume(const struct myl_consumer *consumer, const struct myl_entry *e
     const struct myl_segment *segment = &consumer->handle.segment;
     uint64_t next = myl_load_acq(&segment->control->next); /* A4 */
     *position = myl_load_acq(&entry->cursor);              /* A8 */
-    if (*position > next || next - *position > segment->head.capacity)
+    if (lies_ahead(segment, *position) || (next > *position && next - *position > segment->head.capacity))
         return myl_fail(MYL_ECORRUPT, "ring \"%s\": consumer \"%s\" stopped at event %" PRIu64 " of %" PRIu64 ", which cannot be; evict it",
                         segment->name, consumer->joined.id, *position, next);
     return MYL_OK;
@@ -189,7 +199,7 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
         if (rc != MYL_OK)
             return rc;
     } else {
-        position = enter(segment->control, entry, place, start);
+        position = enter(segment, entry, place, start);
     }
     consumer->joined.start = position;
     consumer->joined.lost = consumer->joined.resumed && position > before ? position - before : 0;

@@ -30,10 +30,10 @@ struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequ
     };
 }
 
-myl_au64 *myl_stamp_of(const struct myl_segment *segment, uint64_t sequence)
+int myl_is_published(const struct myl_segment *segment, uint64_t sequence)
 {
     struct myl_i_walk walk = myl_walk_from(segment, sequence);
-    return myl_i_stamp(&walk);
+    return myl_load_acq(myl_i_stamp(&walk)) - sequence - 1 < walk.left; /* A2. Pairs: A1 */
 }
 
 int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,

@@ -20,8 +20,9 @@ struct myl_handle {
 /* The data area as the hot paths walk it, and a walk that starts at `sequence`. */
 struct myl_i_geometry myl_geometry(const struct myl_segment *segment);
 struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequence);
-/* The stamp word of the cell that holds `sequence`. */
-myl_au64 *myl_stamp_of(const struct myl_segment *segment, uint64_t sequence);
+
+/* Is `sequence` published, by its stamp? A dead producer may have stored the stamp and not `next`. */
+int myl_is_published(const struct myl_segment *segment, uint64_t sequence);
 
 /* Shared part of opening: fork watch and waiter. `in_child` poisons the hot path. */
 int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,

@@ -2,9 +2,9 @@
  * How a file travels through a ring: the event that `cp` publishes and `cat` reads.
  *
  * Event number s of a stream made from a regular file holds the bytes from s * (event size - CHUNK_HEADER) on: all
- * chunks are full but the last, so that a restarted sender finds its place in the file by the ring's own count. A stream
- * from a pipe may have short chunks anywhere. One closing event follows the data: CHUNK_END with the SHA-256 of all of
- * it, or CHUNK_ABORT with the reason as text. */
+ * chunks are full but the last, so that a restarted sender finds its place in the file by the ring's own count. A
+ * stream from a pipe may have short chunks anywhere. One closing event follows the data: CHUNK_END with the SHA-256 of
+ * all of it, or CHUNK_ABORT with the reason as text. */
 #ifndef MYELON_CLI_CHUNK_H
 #define MYELON_CLI_CHUNK_H
 

@@ -23,8 +23,8 @@ static const char help[] =
     "  -q, --quiet        no progress and no report, only what went wrong\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit codes: 1 failed, 3 what was received is not what was sent, 4 no such ring, 5 a consumer of this id is alive,\n"
-    "6 timed out, 7 the file did not become whole, 128 + n ended by signal n.\n";
+    "Exit codes: 1 failed, 3 what was received is not what was sent, 4 no such ring, 5 a consumer of this id is\n"
+    "alive, 6 timed out, 7 the file did not become whole, 128 + n ended by signal n.\n";
 
 static int set_option(struct receiver_options *o, int option, const char *value, const char **file)
 {
@@ -56,16 +56,11 @@ static int set_option(struct receiver_options *o, int option, const char *value,
 int cmd_cat(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"id", required_argument, NULL, 'i'},
-        {"verify-only", no_argument, NULL, 'V'},
-        {"attach", required_argument, NULL, 'a'},
-        {"timeout", required_argument, NULL, 't'},
-        {"type", required_argument, NULL, 'T'},
-        {"file", required_argument, NULL, 'f'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"output", required_argument, NULL, 'o'},  {"id", required_argument, NULL, 'i'},
+        {"verify-only", no_argument, NULL, 'V'},   {"attach", required_argument, NULL, 'a'},
+        {"timeout", required_argument, NULL, 't'}, {"type", required_argument, NULL, 'T'},
+        {"file", required_argument, NULL, 'f'},    {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     struct receiver_options o = {.type_id = CHUNK_TYPE, .attach_ns = ATTACH_NS};
     const char *file = NULL;

@@ -53,16 +53,11 @@ static int set_option(struct sender_options *o, int option, const char *value, c
 int cmd_cp(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"wait", required_argument, NULL, 'w'},
-        {"timeout", required_argument, NULL, 't'},
-        {"chunk", required_argument, NULL, 'c'},
-        {"capacity", required_argument, NULL, 'n'},
-        {"type", required_argument, NULL, 'T'},
-        {"rate", required_argument, NULL, 'r'},
-        {"file", required_argument, NULL, 'f'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"wait", required_argument, NULL, 'w'},  {"timeout", required_argument, NULL, 't'},
+        {"chunk", required_argument, NULL, 'c'}, {"capacity", required_argument, NULL, 'n'},
+        {"type", required_argument, NULL, 'T'},  {"rate", required_argument, NULL, 'r'},
+        {"file", required_argument, NULL, 'f'},  {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
     };
     struct sender_options o = {.wait = 1, .type_id = CHUNK_TYPE};
     const char *file = NULL;

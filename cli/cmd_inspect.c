@@ -21,9 +21,8 @@ static const char help[] =
 static void print_shape(const myl_info *info)
 {
     printf("ring        %s\n", info->name);
-    printf("where       %s, %s in all, made %s\n",
-           info->backend == MYL_BACKEND_FILE ? "mapped file" : "shared memory", cli_bytes(info->segment_bytes).s,
-           cli_clock(info->created_ns).s);
+    printf("where       %s, %s in all, made %s\n", info->backend == MYL_BACKEND_FILE ? "mapped file" : "shared memory",
+           cli_bytes(info->segment_bytes).s, cli_clock(info->created_ns).s);
     if (info->label[0] != '\0')
         printf("label       %s\n", info->label);
     printf("session     %016" PRIx64 "%016" PRIx64 "\n", info->session[0], info->session[1]);
@@ -57,15 +56,16 @@ static void print_producer(const myl_snapshot *snapshot)
 
 static void print_consumers(const myl_snapshot *snapshot)
 {
-    printf("\n%-*s  %-8s  %10s  %14s  %10s  %10s  %4s  %s\n", 12, "CONSUMER", "STATE", "PROCESS", "ACKNOWLEDGED",
-           "LAG", "SLEPT", "GEN", "JOINED");
+    printf("\n%-12s  %-8s  %10s  %14s  %10s  %10s  %4s  %s\n", "CONSUMER", "STATE", "PROCESS", "ACKNOWLEDGED", "LAG",
+           "SLEPT", "GEN", "JOINED");
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
         const myl_consumer_status *consumer = &snapshot->entry[i];
-        if (consumer->state == MYL_PARTY_FREE)
-            continue;
-        printf("%-*s  %-8s  %10" PRId32 "  %14" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %4" PRIu32 "  %s\n", 12,
-               consumer->id, snapshot_consumer_state(consumer), consumer->pid, consumer->cursor, consumer->lag,
-               consumer->parks, consumer->generation, cli_clock(consumer->start_ns).s);
+        char lag[24] = "-";
+        if (snapshot_gates(consumer))
+            snprintf(lag, sizeof lag, "%" PRIu64, consumer->lag);
+        printf("%-12s  %-8s  %10" PRId32 "  %14" PRIu64 "  %10s  %10" PRIu64 "  %4" PRIu32 "  %s\n", consumer->id,
+               snapshot_consumer_state(consumer), consumer->pid, consumer->cursor, lag, consumer->parks,
+               consumer->generation, cli_clock(consumer->start_ns).s);
     }
 }
 
@@ -75,7 +75,8 @@ static void print_gating(const struct cli_target *target, const myl_snapshot *sn
     if (slowest == NULL) {
         printf("\nNobody gates: no consumer is registered.\n");
     } else if (!slowest->alive) {
-        printf("\n%s is dead and gates, %" PRIu64 " of %" PRIu64 " events behind: start it again with this id, or give it"
+        printf("\n%s is dead and gates, %" PRIu64 " of %" PRIu64
+               " events behind: start it again with this id, or give it"
                " up with 'myelon evict %s %s'.\n",
                slowest->id, slowest->lag, snapshot->info.capacity, cli_target_text(target), slowest->id);
     } else if (slowest->lag == 0) {

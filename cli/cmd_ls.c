@@ -103,6 +103,24 @@ static int print_list(const struct list *list, int json)
     return CLI_OK;
 }
 
+static void free_list(struct list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        myl_snapshot_free(list->rings[i]);
+    free(list->rings);
+}
+
+static int list_all(struct list *list, int json)
+{
+    if (json && json_available() != CLI_OK)
+        return CLI_FAILED;
+    int code = myl_list(visit, list);
+    if (code != 0)
+        return code < 0 ? cli_ring_error(code) : code;
+    code = print_list(list, json);
+    return code != CLI_OK ? code : list->code;
+}
+
 int cmd_ls(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -112,32 +130,24 @@ int cmd_ls(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct list list = {0};
-    int json = 0, code = 0, option;
+    int json = 0, wants_help = 0, code = 0, option;
     opterr = 0;
     while (code == 0 && (option = getopt_long(argc, argv, ":f:jh", options, NULL)) != -1) {
-        if (option == 'f') {
+        if (option == 'f')
             code = list_take(&list, optarg, MYL_BACKEND_FILE);
-        } else if (option == 'j') {
+        else if (option == 'j')
             json = 1;
-        } else if (option == 'h') {
-            fputs(help, stdout);
-            return CLI_OK;
-        } else {
+        else if (option == 'h')
+            wants_help = 1;
+        else
             code = cli_bad_option(option, argv);
-        }
     }
     if (code == 0)
         code = cli_no_more(argc, argv);
-    if (code == 0 && json)
-        code = json_available();
-    if (code == 0)
-        code = myl_list(visit, &list);
-    if (code < 0)
-        code = cli_ring_error(code);
-    if (code == 0)
-        code = print_list(&list, json);
-    for (size_t i = 0; i < list.count; i++)
-        myl_snapshot_free(list.rings[i]);
-    free(list.rings);
-    return code != 0 ? code : list.code;
+    if (code == 0 && wants_help)
+        fputs(help, stdout);
+    else if (code == 0)
+        code = list_all(&list, json);
+    free_list(&list);
+    return code;
 }

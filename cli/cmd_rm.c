@@ -22,7 +22,9 @@ static int refuse(const struct cli_target *target)
         snapshot_living(snapshot, living, sizeof living);
         myl_snapshot_free(snapshot);
     }
-    return cli_fail(CLI_INUSE, "'%s' is in use%s%s; stop them first, or remove it under them with 'myelon rm --force %s'",
+    return cli_fail(CLI_INUSE,
+                    "ring \"%s\" is in use%s%s; stop them first, or remove it under them with "
+                    "'myelon rm --force %s'",
                     target->name, living[0] != '\0' ? " by " : "", living, cli_target_text(target));
 }
 

@@ -86,7 +86,7 @@ int digest_end(struct digest *digest, unsigned char value[DIGEST_BYTES])
 struct digest_text digest_hex(const unsigned char value[DIGEST_BYTES])
 {
     struct digest_text text;
-    for (int i = 0; i < DIGEST_BYTES; i++)
+    for (size_t i = 0; i < DIGEST_BYTES; i++)
         snprintf(text.s + 2 * i, 3, "%02x", value[i]);
     return text;
 }

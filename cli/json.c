@@ -63,9 +63,8 @@ static int add_shape(cJSON *ring, const myl_info *info)
            add_u64(ring, "event_size", info->event_size) && add_u64(ring, "event_align", info->event_align) &&
            add_u64(ring, "event_offset", info->event_offset) && add_u64(ring, "cell_size", info->cell_size) &&
            add_u64(ring, "events_per_cell", info->events_per_cell) &&
-           add_u64(ring, "max_consumers", info->max_consumers) &&
-           add_u64(ring, "segment_bytes", info->segment_bytes) && add_u64(ring, "created_ns", info->created_ns) &&
-           add_bool(ring, "parkable", info->parkable != 0);
+           add_u64(ring, "max_consumers", info->max_consumers) && add_u64(ring, "segment_bytes", info->segment_bytes) &&
+           add_u64(ring, "created_ns", info->created_ns) && add_bool(ring, "parkable", info->parkable != 0);
 }
 
 static int add_producer(cJSON *ring, const myl_snapshot *snapshot)
@@ -84,8 +83,7 @@ static int add_consumer(cJSON *list, const myl_consumer_status *status, const my
         cJSON_Delete(consumer);
         return 0;
     }
-    return add_text(consumer, "id", status->id) &&
-           add_text(consumer, "state", snapshot_consumer_state(status)) &&
+    return add_text(consumer, "id", status->id) && add_text(consumer, "state", snapshot_consumer_state(status)) &&
            add_bool(consumer, "alive", status->alive) && add_bool(consumer, "slowest", status == slowest) &&
            cJSON_AddNumberToObject(consumer, "pid", status->pid) != NULL &&
            add_u64(consumer, "generation", status->generation) && add_u64(consumer, "start_ns", status->start_ns) &&
@@ -107,7 +105,7 @@ static cJSON *make_ring(const myl_snapshot *snapshot)
                add_u64(ring, "slowest_lag", slowest != NULL ? slowest->lag : 0);
     cJSON *consumers = good ? cJSON_AddArrayToObject(ring, "consumers") : NULL;
     for (uint32_t i = 0; consumers != NULL && i < snapshot->consumers; i++) {
-        if (snapshot->entry[i].state != MYL_PARTY_FREE && !add_consumer(consumers, &snapshot->entry[i], slowest))
+        if (!add_consumer(consumers, &snapshot->entry[i], slowest))
             consumers = NULL;
     }
     if (consumers != NULL)

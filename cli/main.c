@@ -20,11 +20,12 @@ static void print_help(void)
          "Looks at, uses and removes message rings in shared memory.\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         printf("  %-9s %s\n", commands[i].name, commands[i].summary);
-    puts("\n"
-         "'myelon COMMAND --help' tells the options of a command.\n"
-         "\n"
-         "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 received is not what was sent, 4 no such ring,\n"
-         "5 refused because somebody uses it, 6 timed out, 7 a file did not get to its end, 128 + n ended by signal n.");
+    puts(
+        "\n"
+        "'myelon COMMAND --help' tells the options of a command.\n"
+        "\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 received is not what was sent, 4 no such ring,\n"
+        "5 refused because somebody uses it, 6 timed out, 7 a file did not get to its end, 128 + n ended by signal n.");
 }
 
 /* What a command prints is its result: when it cannot be written, the command has failed. */

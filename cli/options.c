@@ -106,8 +106,9 @@ int cli_parse_size(const char *option, const char *text, uint64_t least, uint64_
 int cli_parse_seconds(const char *option, const char *text, int64_t *nanoseconds)
 {
     char *end;
-    double seconds = isdigit((unsigned char)*text) || *text == '.' ? strtod(text, &end) : -1;
-    if (!(seconds >= 0) || *end != '\0' || seconds > 1e9)
+    double seconds = strtod(text, &end);
+    /* The first character is asked too: strtod also takes blanks, signs, "inf" and "nan". */
+    if ((!isdigit((unsigned char)*text) && *text != '.') || end == text || *end != '\0' || seconds > 1e9)
         return cli_usage("%s wants seconds like 5 or 0.5, not '%s'", option, text);
     *nanoseconds = (int64_t)(seconds * 1e9);
     return 0;
@@ -117,8 +118,8 @@ int cli_parse_type(const char *option, const char *text, uint64_t *type_id)
 {
     char *end;
     errno = 0;
-    unsigned long long number = isdigit((unsigned char)*text) ? strtoull(text, &end, 0) : 0;
-    if (number == 0 || errno != 0 || *end != '\0')
+    unsigned long long number = strtoull(text, &end, 0);
+    if (!isdigit((unsigned char)*text) || number == 0 || errno != 0 || *end != '\0')
         return cli_usage("%s wants a number other than 0, like 7 or 0x1f, not '%s'", option, text);
     *type_id = number;
     return 0;

@@ -35,7 +35,8 @@ int output_open(struct output *output, const char *path)
 static int cannot_resume(const struct output *output, uint64_t offset)
 {
     return cli_fail(CLI_FAILED,
-                    "the first %" PRIu64 " bytes were acknowledged before and will not come again, so %s cannot get the "
+                    "the first %" PRIu64
+                    " bytes were acknowledged before and will not come again, so %s cannot get the "
                     "whole file; only '-o FILE' with the file written before can go on",
                     offset, output->path);
 }
@@ -57,7 +58,8 @@ int output_begin(struct output *output, uint64_t offset, struct digest *digest)
         return ftruncate(output->fd, (off_t)offset) == 0 ? 0 : cannot_write(output, offset);
     case DIGEST_FILE_SHORT:
         return cli_fail(CLI_FAILED,
-                        "%s has fewer than the %" PRIu64 " bytes that were acknowledged before: it is not the file that "
+                        "%s has fewer than the %" PRIu64
+                        " bytes that were acknowledged before: it is not the file that "
                         "was written then; name that one",
                         output->path, offset);
     case DIGEST_FILE_STOPPED:

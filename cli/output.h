@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Where `cat` writes: a regular file, which a restarted receiver goes on with; a stream, which it cannot; or nowhere. */
+ * Where `cat` writes: a regular file, which a restarted receiver goes on with; a stream, which it cannot; or
+ * nowhere. */
 #ifndef MYELON_CLI_OUTPUT_H
 #define MYELON_CLI_OUTPUT_H
 

@@ -95,12 +95,14 @@ static int check_chunk(const struct receiver *r, const struct chunk *chunk)
 static int begin(struct receiver *r, const struct chunk *chunk)
 {
     if (chunk->offset > 0 && !r->joined.resumed)
-        return cli_fail(CLI_UNFINISHED, "came too late: the first %" PRIu64 " bytes are already overwritten; start the "
-                                        "sender with 'cp --wait N', and it waits for N receivers",
+        return cli_fail(CLI_UNFINISHED,
+                        "came too late: the first %" PRIu64 " bytes are already overwritten; start the "
+                        "sender with 'cp --wait N', and it waits for N receivers",
                         chunk->offset);
     if (r->joined.lost > 0)
-        return cli_fail(CLI_UNFINISHED, "consumer %s had left, and %" PRIu64 " events were overwritten since; the file "
-                                        "cannot become whole: start the transfer again",
+        return cli_fail(CLI_UNFINISHED,
+                        "consumer %s had left, and %" PRIu64 " events were overwritten since; the file "
+                        "cannot become whole: start the transfer again",
                         r->joined.id, r->joined.lost);
     int code = output_begin(&r->output, chunk->offset, r->digest);
     if (code != 0)
@@ -170,8 +172,8 @@ static int take_abort(const struct receiver *r, const struct chunk *chunk, const
     memcpy(reason, data, length);
     for (size_t i = 0; i < length; i++)
         reason[i] = reason[i] >= ' ' && reason[i] <= '~' ? reason[i] : '?';
-    return cli_fail(CLI_UNFINISHED, "the sender gave up after %" PRIu64 " bytes: %s; %s is not the whole file", r->offset,
-                    reason, r->output.path);
+    return cli_fail(CLI_UNFINISHED, "the sender gave up after %" PRIu64 " bytes: %s; %s is not the whole file",
+                    r->offset, reason, r->output.path);
 }
 
 static int take(struct receiver *r, const void *event)
@@ -204,7 +206,8 @@ static void sender_gone(struct receiver *r, int code)
     r->orphan_ns = cli_now_ns();
     saw(r, ", sender %s behind event %" PRIu64, how, r->next);
     if (!r->options->quiet)
-        cli_say("%s: the sender %s after %" PRIu64 " events; waiting for the next one: start the same 'myelon cp' again",
+        cli_say("%s: the sender %s after %" PRIu64
+                " events; waiting for the next one: start the same 'myelon cp' again",
                 r->joined.id, how, r->next);
 }
 
@@ -294,7 +297,7 @@ static int join(struct receiver *r)
     if (code != MYL_OK)
         return cli_ring_error(code);
     if (r->info.event_size < CHUNK_HEADER + CHUNK_LEAST)
-        return cli_fail(CLI_FAILED, "ring '%s' has events of %" PRIu32 " bytes, too small for chunks of a file",
+        return cli_fail(CLI_FAILED, "ring \"%s\" has events of %" PRIu32 " bytes, too small for chunks of a file",
                         r->info.name, r->info.event_size);
     r->next = r->joined.start;
     r->moved_ns = cli_now_ns();

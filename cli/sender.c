@@ -57,26 +57,27 @@ static int wait_for_consumers(struct sender *s)
     }
 }
 
-/* Waits for room and hands out the next event. */
-static int claim(struct sender *s, struct chunk **chunk)
+/* Waits for room and hands out the next event; NULL with the exit code in *code. */
+static struct chunk *claim(struct sender *s, int *code)
 {
     begin_wait(s);
     for (;;) {
         void *event;
-        int code = myl_producer_claim(s->producer, &event, SLICE_NS);
-        if (code == MYL_OK) {
-            *chunk = event;
-            return 0;
+        int rc = myl_producer_claim(s->producer, &event, SLICE_NS);
+        if (rc == MYL_OK)
+            return event;
+        if (rc != MYL_ETIMEDOUT && rc != MYL_EINTERRUPTED) {
+            *code = cli_ring_error(rc);
+            return NULL;
         }
-        if (code != MYL_ETIMEDOUT && code != MYL_EINTERRUPTED)
-            return cli_ring_error(code);
-        code = look_around(s, "room in the ring");
-        if (code != 0)
-            return code;
+        *code = look_around(s, "room in the ring");
+        if (*code != 0)
+            return NULL;
         if (s->watch.gating == 0 && s->watch.left > 0) {
             s->give_up = "every receiver left before the end";
-            return cli_fail(CLI_UNFINISHED, "every consumer left before the end, and a new one would miss the "
-                                            "beginning; start again");
+            *code = cli_fail(CLI_UNFINISHED, "every consumer left before the end, and a new one would miss the "
+                                             "beginning; start again");
+            return NULL;
         }
     }
 }
@@ -114,9 +115,9 @@ static void publish(struct sender *s, struct chunk *chunk, enum chunk_kind kind,
 /* Reads into the ring itself and publishes. A stream that is at its end sets *end. */
 static int send_chunk(struct sender *s, int *end)
 {
-    struct chunk *chunk;
-    int code = claim(s, &chunk);
-    if (code != 0)
+    int code = CLI_FAILED;
+    struct chunk *chunk = claim(s, &code);
+    if (chunk == NULL)
         return code;
     uint64_t left = s->source.size - s->offset;
     size_t most = left < s->chunk ? (size_t)left : s->chunk;
@@ -163,13 +164,13 @@ static int send_data(struct sender *s)
 
 static int send_end(struct sender *s)
 {
-    struct chunk *chunk;
     if (digest_end(s->digest, s->hash) != 0)
         return digest_failed();
     if (s->ended)
         return 0;
-    int code = claim(s, &chunk);
-    if (code != 0)
+    int code = CLI_FAILED;
+    struct chunk *chunk = claim(s, &code);
+    if (chunk == NULL)
         return code;
     memcpy(chunk->data, s->hash, sizeof s->hash);
     publish(s, chunk, CHUNK_END, s->offset, sizeof s->hash);

@@ -32,12 +32,13 @@ static int refuse_other_file(const struct sender *s)
 {
     const char *remove = cli_target_text(&s->options->target);
     if (strncmp(s->info.label, "pipe ", 5) == 0)
-        return cli_fail(CLI_FAILED,
-                        "ring '%s' holds a stream from a pipe whose sender died, and nobody can go on with that; remove "
-                        "it with 'myelon rm %s' and start again",
-                        s->options->target.name, remove);
+        return cli_fail(
+            CLI_FAILED,
+            "ring \"%s\" holds a stream from a pipe whose sender died, and nobody can go on with that; remove "
+            "it with 'myelon rm %s' and start again",
+            s->options->target.name, remove);
     return cli_fail(CLI_FAILED,
-                    "ring '%s' was begun with another file, or %s was changed since; send that file to its end, or "
+                    "ring \"%s\" was begun with another file, or %s was changed since; send that file to its end, or "
                     "remove the ring with 'myelon rm %s' and start again",
                     s->options->target.name, s->source.path, remove);
 }
@@ -95,7 +96,7 @@ static int check_ring(struct sender *s)
     if (strcmp(s->info.label, s->source.label) != 0)
         return refuse_other_file(s);
     if (s->info.event_size < CHUNK_HEADER + CHUNK_LEAST)
-        return cli_fail(CLI_FAILED, "ring '%s' has events of %" PRIu32 " bytes, too small for chunks of a file",
+        return cli_fail(CLI_FAILED, "ring \"%s\" has events of %" PRIu32 " bytes, too small for chunks of a file",
                         s->info.name, s->info.event_size);
     s->chunk = s->info.event_size - CHUNK_HEADER;
     s->ours = 1;
@@ -110,7 +111,7 @@ static int find_place(struct sender *s)
     if (published == 0)
         return 0;
     if (published > chunks + 1)
-        return cli_fail(CLI_FAILED, "ring '%s' has more events than %s has chunks; remove it with 'myelon rm %s'",
+        return cli_fail(CLI_FAILED, "ring \"%s\" has more events than %s has chunks; remove it with 'myelon rm %s'",
                         s->info.name, s->source.path, cli_target_text(&s->options->target));
     s->ended = published == chunks + 1;
     s->offset = published < chunks ? published * s->chunk : s->source.size;
@@ -149,8 +150,11 @@ static void send_give_up(struct sender *s)
         return;
     size_t length = strlen(s->give_up);
     struct chunk *chunk = event;
-    *chunk = (struct chunk){.stream = s->source.stream, .offset = s->offset, .total = s->source.size,
-                            .length = (uint32_t)(length < CHUNK_LEAST ? length : CHUNK_LEAST), .kind = CHUNK_ABORT};
+    *chunk = (struct chunk){.stream = s->source.stream,
+                            .offset = s->offset,
+                            .total = s->source.size,
+                            .length = (uint32_t)(length < CHUNK_LEAST ? length : CHUNK_LEAST),
+                            .kind = CHUNK_ABORT};
     memcpy(chunk->data, s->give_up, chunk->length);
     myl_producer_publish(s->producer);
 }

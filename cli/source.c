@@ -86,8 +86,7 @@ void source_close(struct source *source)
 static ssize_t read_some(const struct source *source, void *data, size_t most, uint64_t offset)
 {
     for (;;) {
-        ssize_t got = source->resumable ? pread(source->fd, data, most, (off_t)offset)
-                                        : read(source->fd, data, most);
+        ssize_t got = source->resumable ? pread(source->fd, data, most, (off_t)offset) : read(source->fd, data, most);
         if (got >= 0 || errno != EINTR)
             return got;
         if (cli_stop_signal() != 0)

@@ -87,13 +87,11 @@ int watch_look(struct watch *watch)
         if (code == MYL_OK)
             myl_snapshot_free(snapshot);
         watch->gone = 1;
-        return cli_fail(CLI_FAILED, "ring '%s' was removed while it was in use; start again", watch->target->name);
+        return cli_fail(CLI_FAILED, "ring \"%s\" was removed while it was in use; start again", watch->target->name);
     }
     watch->gating = watch->left = watch->complete = 0;
-    for (uint32_t i = 0; i < snapshot->consumers; i++) {
-        if (snapshot->entry[i].state != MYL_PARTY_FREE)
-            note(watch, &snapshot->entry[i], snapshot->next);
-    }
+    for (uint32_t i = 0; i < snapshot->consumers; i++)
+        note(watch, &snapshot->entry[i], snapshot->next);
     watch->looked_ns = cli_now_ns();
     myl_snapshot_free(snapshot);
     return 0;

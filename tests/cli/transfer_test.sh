@@ -1,0 +1,293 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The command between real processes: transfers of every kind, refusals, and what ls, inspect, rm and evict make of them.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/cli/lib.sh
+. "$here/lib.sh"
+
+# --- whole transfers ---------------------------------------------------------------------------------------
+
+test_sizes() {
+    for size in 0 1 4095 4096 4097 100000; do
+        ring=$prefix-size$size
+        make_file "$dir/in" "$size"
+        "$MYELON_CLI" cat -q -o "$dir/a" "$ring" & a=$!
+        "$MYELON_CLI" cat -q "$ring" >"$dir/b" & b=$!
+        "$MYELON_CLI" cat -q --verify-only "$ring" & c=$!
+        expect 0 "cp of $size bytes" myelon cp --wait 3 --chunk 4096 --capacity 4 "$dir/in" "$ring"
+        expect_end 0 "cat -o of $size bytes" "$a"
+        expect_end 0 "cat of $size bytes" "$b"
+        expect_end 0 "cat --verify-only of $size bytes" "$c"
+        expect_same "$dir/in" "$dir/a" "cat -o of $size bytes"
+        expect_same "$dir/in" "$dir/b" "cat of $size bytes"
+        if command -v sha256sum >/dev/null 2>&1; then
+            expect_text "$dir/err" "sent $size bytes.*$(sha256sum <"$dir/in" | cut -d' ' -f1)" "cp's report"
+        fi
+        rm -f "$dir"/*
+    done
+}
+
+test_pipe() {
+    ring=$prefix-pipe
+    make_file "$dir/in" 300000
+    "$MYELON_CLI" cat -q -o "$dir/a" "$ring" & a=$!
+    # In pieces, so that there are short chunks.
+    { head -c 5 "$dir/in" && tail -c +6 "$dir/in"; } | expect 0 "cp -" myelon cp -q --chunk 4K - "$ring"
+    expect_end 0 "cat of a pipe" "$a"
+    expect_same "$dir/in" "$dir/a" "cat of a pipe"
+    rm -f "$dir"/*
+}
+
+test_mapped_file() {
+    make_file "$dir/in" 300000
+    "$MYELON_CLI" cat -q -o "$dir/a" --file "$dir/ring" & a=$!
+    expect 0 "cp --file" myelon cp -q --chunk 4K "$dir/in" --file "$dir/ring"
+    expect_end 0 "cat --file" "$a"
+    expect_same "$dir/in" "$dir/a" "cat --file"
+    [ ! -e "$dir/ring" ] || fail "cp --file left its ring behind"
+    rm -f "$dir"/*
+}
+
+test_longer_file_is_cut() {
+    ring=$prefix-cut
+    make_file "$dir/in" 10000
+    make_file "$dir/a" 50000
+    "$MYELON_CLI" cat -q -o "$dir/a" "$ring" & a=$!
+    expect 0 "cp" myelon cp -q "$dir/in" "$ring"
+    expect_end 0 "cat over a longer file" "$a"
+    expect_same "$dir/in" "$dir/a" "cat over a longer file"
+    rm -f "$dir"/*
+}
+
+# --- a transfer that goes on while we look -------------------------------------------------------------------
+
+# Starts a slow transfer of $dir/in through $ring to the ids given: cp's pid in $cp, the cats' in $cat_ID.
+start_slow() {
+    make_file "$dir/in" 6000000
+    "$MYELON_CLI" cp --wait $# --chunk 4K --capacity 16 --rate 3 "$dir/in" "$ring" 2>"$dir/cp.log" & cp=$!
+    for id in "$@"; do
+        "$MYELON_CLI" cat -o "$dir/$id" --id "$id" "$ring" 2>"$dir/$id.log" &
+        eval "cat_$id=$!"
+    done
+    for id in "$@"; do
+        wait_until "the first bytes of $id" reached "$dir/$id" 100000
+    done
+}
+
+end_all() { # PID...: kills and buries
+    kill -KILL "$@" 2>/dev/null
+    wait "$@" 2>/dev/null
+    myelon rm --force "$ring" 2>/dev/null
+    rm -f "$dir"/*
+}
+
+test_refusals_while_alive() {
+    ring=$prefix-alive
+    start_slow a b
+    expect 5 "a second sender" myelon cp "$dir/in" "$ring"
+    expect_text "$dir/err" "alive" "a second sender"
+    expect 5 "a second consumer of an id" myelon cat --id a -o "$dir/x" "$ring"
+    expect 5 "rm of a ring in use" myelon rm "$ring"
+    # shellcheck disable=SC2154 # set by eval
+    for who in "its producer (process $cp)" "consumer a (process $cat_a)" "consumer b (process $cat_b)"; do
+        expect_text "$dir/err" "$who" "rm of a ring in use"
+    done
+    expect 5 "evict of a living consumer" myelon evict "$ring" a
+    expect 1 "a ring of another type" myelon cat --type 7 "$ring"
+    expect 7 "a consumer that comes too late" myelon cat -q --verify-only "$ring"
+    expect_text "$dir/err" "came too late" "a consumer that comes too late"
+    [ ! -e "$dir/x" ] || fail "a refused cat made its output file"
+
+    expect 0 "ls" myelon ls
+    expect_text "$dir/out" "^$ring  *alive  *2/2 " "ls"
+    expect 0 "ls --json" myelon ls --json
+    expect_text "$dir/out" "\"name\":.*\"$ring\"" "ls --json"
+    expect 0 "inspect" myelon inspect "$ring"
+    expect_text "$dir/out" "^producer  *alive, process $cp;" "inspect"
+    expect_text "$dir/out" "^shape  *16 events of 4128 bytes" "inspect"
+    expect 0 "inspect --json" myelon inspect --json "$ring"
+    expect_text "$dir/out" "\"live_consumers\":.*2," "inspect --json"
+    expect_text "$dir/out" "\"pid\":.*$cp," "inspect --json"
+
+    expect 0 "rm --force" myelon rm --force "$ring"
+    expect_end 1 "cp whose ring was removed" "$cp" "$dir/cp.log"
+    expect_text "$dir/cp.log" "removed" "cp whose ring was removed"
+    expect_end 7 "a whose ring was removed" "$cat_a" "$dir/a.log"
+    expect_end 7 "b whose ring was removed" "$cat_b" "$dir/b.log"
+    rm -f "$dir"/*
+}
+
+test_evict_dead() {
+    ring=$prefix-evict
+    start_slow a b
+    kill -KILL "$cat_b"
+    wait "$cat_b" 2>/dev/null
+    wait_until "cp's word about b" has_line "$dir/cp.log" "consumer b died"
+    expect 0 "inspect" myelon inspect "$ring"
+    expect_text "$dir/out" "^b  *dead " "inspect of a dead consumer"
+    expect 0 "evict of a dead consumer" myelon evict "$ring" b
+    expect_end 7 "cp that lost one of two for good" "$cp" "$dir/cp.log"
+    expect_end 0 "the other cat" "$cat_a" "$dir/a.log"
+    expect_same "$dir/in" "$dir/a" "the other cat"
+    rm -f "$dir"/*
+}
+
+# --- interrupted and resumed -----------------------------------------------------------------------------------
+
+test_terminated_and_resumed() {
+    ring=$prefix-term
+    start_slow a b
+    kill -TERM "$cat_b"
+    expect_end 143 "cat after SIGTERM" "$cat_b" "$dir/b.log"
+    expect_text "$dir/b.log" "keeps its place" "cat after SIGTERM"
+    kill -TERM "$cp"
+    expect_end 143 "cp after SIGTERM" "$cp" "$dir/cp.log"
+    expect_text "$dir/cp.log" "same command goes on" "cp after SIGTERM"
+    wait_until "a's word about cp" has_line "$dir/a.log" "sender left after"
+
+    make_file "$dir/other" 6000000
+    expect 1 "cp of another file" myelon cp "$dir/other" "$ring"
+    expect_text "$dir/err" "another file" "cp of another file"
+    expect 1 "cp of a pipe" myelon cp - "$ring" </dev/null
+    expect 1 "cat of a known id to stdout" myelon cat --id b "$ring"
+    expect_text "$dir/err" "acknowledged before" "cat of a known id to stdout"
+    : >"$dir/empty"
+    expect 1 "cat of a known id to another file" myelon cat --id b -o "$dir/empty" "$ring"
+    expect_text "$dir/err" "not the file" "cat of a known id to another file"
+
+    "$MYELON_CLI" cat -o "$dir/b" --id b "$ring" 2>"$dir/b.log" & cat_b=$!
+    expect 0 "cp that goes on" myelon cp "$dir/in" "$ring"
+    expect_text "$dir/err" "goes on at" "cp that goes on"
+    expect_end 0 "cat that stayed" "$cat_a" "$dir/a.log"
+    expect_end 0 "cat that goes on" "$cat_b" "$dir/b.log"
+    expect_text "$dir/a.log" "sender left behind event .* and back after" "cat that stayed"
+    expect_text "$dir/b.log" "of them by this process" "cat that goes on"
+    expect_same "$dir/in" "$dir/a" "cat that stayed"
+    expect_same "$dir/in" "$dir/b" "cat that goes on"
+    rm -f "$dir"/*
+}
+
+test_meddled_output_is_noticed() {
+    ring=$prefix-meddle
+    start_slow a
+    kill -KILL "$cat_a"
+    wait "$cat_a" 2>/dev/null
+    printf 'x' | dd of="$dir/a" bs=1 seek=10 conv=notrunc 2>/dev/null
+    expect 3 "cat of a meddled output" myelon cat -o "$dir/a" --id a "$ring"
+    expect_text "$dir/err" "is not the file that was sent" "cat of a meddled output"
+    # Its one receiver did not acknowledge the end.
+    expect_end 7 "its cp" "$cp" "$dir/cp.log"
+    rm -f "$dir"/*
+}
+
+test_changed_file_is_noticed() {
+    ring=$prefix-change
+    start_slow a
+    : >"$dir/in"
+    expect_end 1 "cp of a file that became shorter" "$cp" "$dir/cp.log"
+    expect_text "$dir/cp.log" "became shorter" "cp of a file that became shorter"
+    expect_end 7 "its cat" "$cat_a" "$dir/a.log"
+    expect_text "$dir/a.log" "gave up after .*became shorter" "its cat"
+
+    start_slow a
+    printf 'x' >>"$dir/in"
+    expect_end 1 "cp of a file that became longer" "$cp" "$dir/cp.log"
+    expect_end 7 "its cat" "$cat_a" "$dir/a.log"
+    rm -f "$dir"/*
+}
+
+test_pipe_cannot_resume() {
+    ring=$prefix-dead-pipe
+    mkfifo "$dir/fifo"
+    "$MYELON_CLI" cp -q --wait 0 --chunk 64 "$dir/fifo" "$ring" & cp=$!
+    printf 'first' >"$dir/fifo.in"
+    { cat "$dir/fifo.in" && wait_until "the ring" ring_exists "$ring" && cat "$dir/fifo.in" && kill -KILL "$cp"; } \
+        >"$dir/fifo"
+    wait "$cp" 2>/dev/null
+    make_file "$dir/in" 100
+    expect 1 "cp after a dead pipe" myelon cp "$dir/in" "$ring"
+    expect_text "$dir/err" "from a pipe whose sender died" "cp after a dead pipe"
+    expect 0 "rm of a dead ring" myelon rm "$ring"
+    rm -f "$dir"/*
+}
+
+# --- outputs that fail -----------------------------------------------------------------------------------------
+
+test_full_device() {
+    [ -c /dev/full ] || return 0
+    ring=$prefix-full
+    make_file "$dir/in" 10000
+    "$MYELON_CLI" cat -o /dev/full "$ring" 2>"$dir/a.log" & a=$!
+    expect 7 "cp to a full device" myelon cp -q "$dir/in" "$ring"
+    expect_end 1 "cat to a full device" "$a"
+    expect_text "$dir/a.log" "No space left" "cat to a full device"
+    rm -f "$dir"/*
+}
+
+test_file_limit_and_resume() {
+    ring=$prefix-limit
+    make_file "$dir/in" 200000
+    # Beyond the limit a write answers EFBIG, as a full disk answers ENOSPC; before it there is a partial write.
+    (
+        trap '' XFSZ
+        ulimit -f 100
+        exec "$MYELON_CLI" cat -o "$dir/a" --id a "$ring" 2>/dev/null
+    ) & a=$!
+    "$MYELON_CLI" cp -q --chunk 4000 --capacity 4 "$dir/in" "$ring" & cp=$!
+    expect_end 1 "cat beyond the limit" "$a"
+    expect 0 "cat that goes on" myelon cat -o "$dir/a" --id a "$ring"
+    expect_text "$dir/err" "goes on at byte" "cat that goes on"
+    expect_end 0 "cp" "$cp"
+    expect_same "$dir/in" "$dir/a" "cat that goes on"
+    rm -f "$dir"/*
+}
+
+test_reader_gone() {
+    ring=$prefix-epipe
+    make_file "$dir/in" 2000000
+    { "$MYELON_CLI" cat "$ring" 2>"$dir/a.log"; echo $? >"$dir/status"; } | head -c 10 >/dev/null &
+    a=$!
+    expect 7 "cp whose only receiver left" myelon cp -q --capacity 2 "$dir/in" "$ring"
+    wait "$a"
+    [ "$(cat "$dir/status")" -eq 1 ] || fail "cat whose reader has gone: status $(cat "$dir/status")"
+    expect_text "$dir/a.log" "its reader has gone" "cat whose reader has gone"
+    rm -f "$dir"/*
+}
+
+# shellcheck disable=SC2317 # wait_until calls it
+ring_is_full() { # NAME
+    myelon inspect "$1" 2>/dev/null | grep -q "^b gates, 16 of 16"
+}
+
+test_timeouts() {
+    ring=$prefix-timeout
+    start_slow a b
+    kill -STOP "$cat_b"
+    wait_until "a full ring" ring_is_full "$ring"
+    kill -KILL "$cp"
+    wait "$cp" 2>/dev/null
+    expect 6 "cp that is held up" myelon cp --timeout 0.3 "$dir/in" "$ring"
+    expect_text "$dir/err" "waited 300 ms for room" "cp that is held up"
+    kill -KILL "$cat_a"
+    wait "$cat_a" 2>/dev/null
+    expect 6 "cat without a sender" myelon cat --timeout 0.3 --id a -o "$dir/a" "$ring"
+    expect_text "$dir/err" "waited 300 ms for the sender" "cat without a sender"
+    end_all "$cat_b"
+}
+
+test_sizes
+test_pipe
+test_mapped_file
+test_longer_file_is_cut
+test_refusals_while_alive
+test_evict_dead
+test_terminated_and_resumed
+test_meddled_output_is_noticed
+test_changed_file_is_noticed
+test_pipe_cannot_resume
+test_full_device
+test_file_limit_and_resume
+test_reader_gone
+test_timeouts
+finish

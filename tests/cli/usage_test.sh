@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Wrong command lines: each gets one sentence on stderr, its exit code, and changes nothing.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/cli/lib.sh
+. "$here/lib.sh"
+
+ring=$prefix-usage
+file=$dir/file
+make_file "$file" 1000
+
+# refused STATUS PATTERN ARGUMENT...: one line, which says PATTERN.
+refused() {
+    status=$1 pattern=$2
+    shift 2
+    expect "$status" "myelon $*" myelon "$@"
+    expect_text "$dir/err" "$pattern" "myelon $*"
+    [ "$(wc -l <"$dir/err")" -eq 1 ] || fail "myelon $*: not one line on stderr"
+    [ ! -s "$dir/out" ] || fail "myelon $*: something on stdout"
+}
+
+refused 2 "no command"
+refused 2 "'copy'" copy
+refused 2 "'--frob'" ls --frob
+refused 2 "'-Z'" inspect -Z
+refused 2 "too many" ls extra
+refused 2 "name is missing" inspect
+refused 2 "name is missing" rm
+refused 2 "id is missing" evict "$ring"
+refused 2 "too many" rm "$ring" extra
+refused 2 "needs a value" cat --output
+refused 2 "'-t' needs a value" cp "$file" "$ring" -t
+refused 2 "takes no value" ls --json=yes
+refused 2 "file to send is missing" cp
+refused 2 "is empty" cp "" "$ring"
+refused 2 "name is missing" cp "$file"
+refused 2 "too many" cp "$file" "$ring" extra
+refused 2 "has a slash" cp "$file" a/b
+refused 2 "starts with a dot" cp "$file" .hidden
+refused 2 "path after --file is empty" cp "$file" --file=
+refused 2 "is a directory" cp "$dir" "$ring"
+refused 1 "No such file" cp "$dir/nothing" "$ring"
+refused 2 "out of range" cp --chunk 63 "$file" "$ring"
+refused 2 "out of range" cp --chunk 1M "$file" "$ring"
+refused 2 "wants a size" cp --chunk 1Q "$file" "$ring"
+refused 2 "wants a size" cp --chunk 99999999999999999G "$file" "$ring"
+refused 2 "power of two" cp --capacity 63 "$file" "$ring"
+refused 2 "out of range" cp --capacity 1 "$file" "$ring"
+refused 2 "whole number" cp --capacity -4 "$file" "$ring"
+refused 2 "whole number" cp --wait all "$file" "$ring"
+refused 2 "out of range" cp --wait 1025 "$file" "$ring"
+refused 2 "wants seconds" cp --timeout soon "$file" "$ring"
+refused 2 "wants seconds" cp --timeout nan "$file" "$ring"
+refused 2 "other than 0" cp --type 0 "$file" "$ring"
+refused 2 "out of range" cp --rate 0 "$file" "$ring"
+refused 2 "leave --output" cat --verify-only -o "$dir/x" "$ring"
+refused 2 "file name after --output is empty" cat -o "" "$ring"
+refused 2 "consumer id" cat --id "a b" --attach 0 "$ring"
+refused 2 "consumer id" cat --id "" --attach 0 "$ring"
+refused 4 "no ring" cat --attach 0.05 "$ring"
+refused 4 "no ring" inspect "$ring"
+refused 4 "no ring" rm "$ring"
+refused 4 "no ring" evict "$ring" a
+refused 1 "not a ring" inspect --file "$file"
+refused 6 "in vain" cp --quiet --timeout 0.05 "$file" "$ring"
+
+# ls goes on with the others, which may be there.
+expect 4 "ls --file of nothing" myelon ls --file "$dir/nothing"
+expect_text "$dir/err" "no ring" "ls --file of nothing"
+
+for command in ls inspect cp cat rm evict; do
+    expect 0 "$command --help" myelon "$command" --help
+    expect_text "$dir/out" "usage: myelon $command" "$command --help"
+    [ ! -s "$dir/err" ] || fail "$command --help: something on stderr"
+done
+expect 0 "--help" myelon --help
+expect 0 "--version" myelon --version
+expect_text "$dir/out" "^myelon [0-9]*\.[0-9]*\.[0-9]*$" "--version"
+# shellcheck disable=SC2016 # the inner shell's
+[ ! -e /dev/full ] || expect 1 "--help to a full device" sh -c '"$MYELON_CLI" --help >/dev/full'
+finish

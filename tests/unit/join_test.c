@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT
+ * Joining and leaving: where a consumer starts, what it is told to have lost, a full table, eviction; and what a producer
+ * does while it is alone. */
+#include "ring/consumer.h"
+#include "unit/rings.h"
+
+static myl_joined joined_of(const myl_consumer *consumer)
+{
+    myl_joined joined;
+    test_ok(myl_consumer_joined(consumer, &joined));
+    return joined;
+}
+
+static myl_consumer *open_at(const char *name, const char *id, enum myl_start start)
+{
+    myl_consumer_options options = consumer_options(id);
+    options.start = start;
+    return open_consumer_with(name, &options);
+}
+
+static void expect_full(myl_producer *producer)
+{
+    void *event;
+    test_code(MYL_EAGAIN, myl_producer_claim(producer, &event, MYL_TRY));
+    test_code(MYL_ETIMEDOUT, myl_producer_claim(producer, &event, MYL_MSEC(2)));
+}
+
+static void test_alone_block(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "block"), &o);
+    put_many(producer, 0, 8);
+    expect_full(producer);
+    assert_int_equal(myl_producer_gating(producer), 7); /* nobody gates */
+    myl_consumer *consumer = open_consumer(name, "late");
+    assert_int_equal(joined_of(consumer).start, 0);
+    assert_int_equal(joined_of(consumer).resumed, 0);
+    assert_int_equal(myl_producer_gating(producer), MYL_SEQUENCE_NONE);
+    take_many(consumer, 0, 8);
+    put_many(producer, 8, 8);
+    take_many(consumer, 8, 8);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
+static void test_alone_run_free(void **state)
+{
+    (void)state;
+    for (uint32_t cell = 0; cell <= 256; cell += 256) {
+        char name[TEST_NAME_SIZE];
+        myl_producer_options o = producer_options(16);
+        o.alone = MYL_ALONE_RUN_FREE;
+        o.packed_cell = cell;
+        myl_producer *producer = open_producer(test_name(name, "free"), &o);
+        put_many(producer, 0, 1000);
+        myl_consumer *now = open_at(name, "now", MYL_START_NOW);
+        assert_int_equal(joined_of(now).start, 1000);
+        myl_consumer *oldest = open_at(name, "oldest", MYL_START_OLDEST);
+        uint64_t from = joined_of(oldest).start;
+        assert_true(from > 900 && from < 1000);
+        take_many(oldest, from, 1000 - from);
+        put_many(producer, 1000, 3);
+        take_many(now, 1000, 3);
+        take_many(oldest, 1000, 3);
+        myl_consumer_close(now);
+        myl_consumer_close(oldest);
+        myl_producer_close(producer);
+    }
+}
+
+static void test_alone_buffer(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(16);
+    o.alone = MYL_ALONE_BUFFER;
+    o.buffer = 5;
+    myl_producer *producer = open_producer(test_name(name, "buffer"), &o);
+    put_many(producer, 0, 5);
+    expect_full(producer);
+    myl_consumer *consumer = open_consumer(name, "c");
+    put_many(producer, 5, 11); /* with a consumer it is the whole ring */
+    expect_full(producer);
+    take_many(consumer, 0, 16);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+}
+
+static void test_startup_timeout(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    const char *const ids[] = {"left", "right"};
+    myl_producer_options o = producer_options(8);
+    test_name(name, "startup");
+    int before = test_shm_entries();
+    o.wait_consumers = 2;
+    o.wait_timeout_ns = MYL_MSEC(15);
+    int64_t start = test_now_ns();
+    expect_no_producer(MYL_ESTARTUP, "0 of 2", name, &o);
+    assert_true(test_now_ns() - start >= MYL_MSEC(15));
+    expect_detail("15 ms");
+    o.wait_prefix = "blue";
+    expect_no_producer(MYL_ESTARTUP, "blue", name, &o);
+    o.wait_prefix = NULL;
+    o.wait_ids = ids;
+    expect_no_producer(MYL_ESTARTUP, "0 of 2", name, &o);
+    assert_int_equal(test_shm_entries(), before);
+    /* On a ring that exists, the ones that do not count are not counted, and the ring stays. */
+    myl_producer_options make = producer_options(8);
+    myl_producer *producer = open_producer(name, &make);
+    myl_consumer *left = open_consumer(name, "left");
+    myl_consumer *other = open_consumer(name, "other");
+    test_ok(myl_producer_wait_consumers(producer, NULL, 2, MYL_TRY));
+    test_ok(myl_producer_wait_consumers(producer, "oth", 1, MYL_TRY));
+    test_code(MYL_EAGAIN, myl_producer_wait_consumers(producer, NULL, 3, MYL_TRY));
+    test_code(MYL_ETIMEDOUT, myl_producer_wait_consumers(producer, "right", 1, MYL_MSEC(2)));
+    myl_producer_leave(producer);
+    expect_no_producer(MYL_ESTARTUP, "1 of 2", name, &o);
+    assert_true(ring_exists(name));
+    myl_consumer *right = open_consumer(name, "right");
+    producer = open_producer(name, &o);
+    put_many(producer, 0, 2);
+    take_many(left, 0, 2);
+    take_many(right, 0, 2);
+    take_many(other, 0, 2);
+    myl_consumer_close(left);
+    myl_consumer_close(right);
+    myl_consumer_close(other);
+    myl_producer_close(producer);
+}
+
+static void test_starts(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(16);
+    myl_producer *producer = open_producer(test_name(name, "starts"), &o);
+    myl_consumer *gating = open_consumer(name, "gating");
+    put_many(producer, 0, 10);
+    take_many(gating, 0, 6);
+    myl_consumer *now = open_at(name, "now", MYL_START_NOW);
+    myl_consumer *oldest = open_at(name, "oldest", MYL_START_OLDEST);
+    myl_consumer *unknown = open_at(name, "unknown", MYL_START_RESUME);
+    assert_int_equal(joined_of(now).start, 10);
+    assert_int_equal(joined_of(oldest).start, joined_of(unknown).start);
+    assert_true(joined_of(oldest).start <= 6);
+    assert_int_equal(joined_of(oldest).lost, 0);
+    expect_nothing(now, MYL_EAGAIN);
+    put_many(producer, 10, 1);
+    take_many(now, 10, 1);
+    take_many(oldest, joined_of(oldest).start, 11 - joined_of(oldest).start);
+    assert_int_equal(joined_of(gating).entry, 0);
+    assert_int_equal(joined_of(now).entry, 1);
+    myl_consumer_close(unknown);
+    myl_consumer_close(oldest);
+    myl_consumer_close(now);
+    myl_consumer_close(gating);
+    myl_producer_close(producer);
+}
+
+static void test_resume_and_lost(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    const void *event;
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "resume"), &o);
+    myl_consumer *keeper = open_consumer(name, "keeper");
+    myl_consumer *guest = open_consumer(name, "guest");
+    put_many(producer, 0, 8);
+    take_many(guest, 0, 3);
+    test_ok(myl_consumer_next(guest, &event, MYL_TRY)); /* leased, not released: not acknowledged */
+    myl_consumer_close(guest);
+    guest = open_consumer(name, "guest");
+    assert_int_equal(joined_of(guest).resumed, 1);
+    assert_int_equal(joined_of(guest).start, 3);
+    assert_int_equal(joined_of(guest).lost, 0);
+    take_many(guest, 3, 1);
+    myl_consumer_close(guest); /* stopped at 4 */
+    for (uint64_t i = 0; i < 20; i++) {
+        take_many(keeper, i, 1);
+        put(producer, 8 + i, MYL_TRY);
+    }
+    guest = open_consumer(name, "guest");
+    myl_joined joined = joined_of(guest);
+    assert_int_equal(joined.resumed, 1);
+    assert_true(joined.start > 4 && joined.start <= 20);
+    assert_int_equal(joined.lost, joined.start - 4);
+    take_many(guest, joined.start, 28 - joined.start);
+    take_many(keeper, 20, 8);
+    myl_consumer_close(guest);
+    guest = open_at(name, "guest", MYL_START_NOW); /* not resumed, though known */
+    assert_int_equal(joined_of(guest).start, 28);
+    assert_int_equal(joined_of(guest).lost, 0);
+    myl_consumer_close(guest);
+    myl_consumer_close(keeper);
+    myl_producer_close(producer);
+}
+
+static void test_table_full(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE], id[16];
+    myl_producer_options o = producer_options(8);
+    o.max_consumers = 5;
+    myl_producer *producer = open_producer(test_name(name, "full"), &o);
+    myl_consumer *consumer[5];
+    for (int i = 0; i < 5; i++) {
+        snprintf(id, sizeof id, "id%d", i);
+        consumer[i] = open_consumer(name, id);
+    }
+    myl_consumer_options one_more = consumer_options("sixth");
+    expect_no_consumer(MYL_ETABLEFULL, "all 5", name, &one_more);
+    expect_no_consumer(MYL_ETABLEFULL, name, name, NULL); /* automatic id */
+    put_many(producer, 0, 2);
+    for (int i = 0; i < 5; i++)
+        take_many(consumer[i], 0, 2);
+    myl_consumer_close(consumer[3]);
+    myl_consumer_close(consumer[2]);
+    consumer[2] = open_consumer(name, "id2"); /* a join later ... */
+    myl_consumer_close(consumer[1]);
+    consumer[3] = open_consumer_with(name, &one_more); /* takes the place that was left first */
+    assert_int_equal(joined_of(consumer[3]).entry, 3);
+    consumer[1] = open_consumer(name, "id1"); /* still known */
+    assert_int_equal(joined_of(consumer[1]).resumed, 1);
+    assert_int_equal(joined_of(consumer[1]).entry, 1);
+    myl_consumer_close(consumer[0]);
+    consumer[0] = open_consumer(name, "id3"); /* forgotten */
+    assert_int_equal(joined_of(consumer[0]).resumed, 0);
+    for (int i = 0; i < 5; i++)
+        myl_consumer_close(consumer[i]);
+    myl_producer_close(producer);
+}
+
+static void test_most_consumers(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE], id[16];
+    enum { MOST = 200 };
+    static myl_consumer *consumer[MOST];
+    myl_producer_options o = producer_options(8);
+    o.max_consumers = MYL_CONSUMERS_MAX;
+    myl_producer *producer = open_producer(test_name(name, "many"), &o);
+    for (int i = 0; i < MOST; i++) {
+        snprintf(id, sizeof id, "id%d", i);
+        consumer[i] = open_consumer(name, id);
+        assert_int_equal(joined_of(consumer[i]).entry, i);
+    }
+    put_many(producer, 0, 8);
+    for (int i = 0; i < MOST; i++) {
+        expect_full(producer);
+        take_many(consumer[i], 0, 8);
+    }
+    put_many(producer, 8, 8);
+    for (int i = 0; i < MOST; i++)
+        myl_consumer_close(consumer[i]);
+    myl_producer_close(producer);
+}
+
+static void test_duplicate(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "duplicate"), &o);
+    myl_consumer *consumer = open_consumer(name, "only-one");
+    put_many(producer, 0, 3);
+    take_many(consumer, 0, 1);
+    myl_consumer_options again = consumer_options("only-one");
+    expect_no_consumer(MYL_EDUPLICATE, "only-one", name, &again);
+    again.start = MYL_START_NOW;
+    expect_no_consumer(MYL_EDUPLICATE, "only-one", name, &again);
+    again.prefix = "x";
+    expect_no_consumer(MYL_EID, "only-one", name, &again); /* both */
+    expect_no_producer(MYL_EPRODUCERALIVE, name, name, &o);
+    expect_no_producer(MYL_EPRODUCERALIVE, name, name, NULL);
+    assert_int_equal(myl_producer_gating(producer), 0); /* nothing moved */
+    take_many(consumer, 1, 2);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+}
+
+/* Its process still runs, but its seat is gone: what a closed descriptor does. */
+static void lose_seat(myl_consumer *consumer)
+{
+    myl_os_seat_drop(consumer->handle.segment.fd, myl_entry_seat(consumer->joined.entry));
+}
+
+static void test_eviction(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    const void *event;
+    void *room;
+    myl_run run;
+    myl_producer_options o = producer_options(4);
+    myl_producer *producer = open_producer(test_name(name, "evict"), &o);
+    myl_consumer *consumer = open_consumer(name, "slow");
+    put_many(producer, 0, 4);
+    test_ok(myl_consumer_next(consumer, &event, MYL_TRY));
+    test_code(MYL_ENOTFOUND, myl_evict(name, MYL_BACKEND_SHM, "somebody"));
+    expect_detail("somebody");
+    test_code(MYL_EINUSE, myl_evict(name, MYL_BACKEND_SHM, "slow"));
+    expect_detail("slow");
+    expect_full(producer);
+    lose_seat(consumer);
+    test_code(MYL_ECONSUMERDEAD, myl_producer_claim(producer, &room, MYL_FOREVER));
+    expect_detail("slow");
+    expect_detail("4 events");
+    test_code(MYL_ECONSUMERDEAD, myl_producer_claim(producer, &room, MYL_FOREVER)); /* asked again, told again */
+    test_ok(myl_evict(name, MYL_BACKEND_SHM, "slow"));
+    test_code(MYL_ENOTFOUND, myl_evict(name, MYL_BACKEND_SHM, "slow"));
+    test_code(MYL_EEVICTED, myl_consumer_release(consumer));
+    expect_detail("slow");
+    expect_full(producer); /* alone again, and what nobody has read is kept */
+    myl_consumer *next = open_consumer(name, "slow"); /* nothing known of it any more */
+    assert_int_equal(joined_of(next).resumed, 0);
+    take_many(next, 0, 4);
+    put(producer, 4, MYL_TRY);
+    while (myl_consumer_next(consumer, &event, MYL_TRY) == MYL_OK) /* what it can still see */
+        ;
+    test_code(MYL_EEVICTED, myl_consumer_next(consumer, &event, MYL_FOREVER));
+    test_code(MYL_EEVICTED, myl_consumer_next_run(consumer, 4, &run, MYL_FOREVER));
+    take_many(next, 4, 1);
+    myl_consumer_close(consumer); /* does not touch the place of its successor */
+    put_many(producer, 5, 4);
+    expect_full(producer);
+    take_many(next, 5, 4);
+    myl_consumer_close(next);
+    myl_producer_close(producer);
+}
+
+static void test_death_wait_goes_on(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    void *room;
+    myl_producer_options o = producer_options(2);
+    o.on_death = MYL_DEATH_WAIT;
+    o.liveness_ns = MYL_USEC(200);
+    myl_producer *producer = open_producer(test_name(name, "patient"), &o);
+    myl_consumer *consumer = open_consumer(name, "gone");
+    put_many(producer, 0, 2);
+    lose_seat(consumer);
+    test_code(MYL_ETIMEDOUT, myl_producer_claim(producer, &room, MYL_MSEC(5)));
+    myl_consumer *again = open_consumer(name, "gone");
+    assert_int_equal(joined_of(again).resumed, 1);
+    take_many(again, 0, 2);
+    put(producer, 2, MYL_TRY);
+    take_many(again, 2, 1);
+    myl_consumer_close(again);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alone_block),
+        cmocka_unit_test(test_alone_run_free),
+        cmocka_unit_test(test_alone_buffer),
+        cmocka_unit_test(test_startup_timeout),
+        cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_resume_and_lost),
+        cmocka_unit_test(test_table_full),
+        cmocka_unit_test(test_most_consumers),
+        cmocka_unit_test(test_duplicate),
+        cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_death_wait_goes_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

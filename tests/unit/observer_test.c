@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT
+ * Observers: they gate nobody, read nothing torn, and count exactly what they missed. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "unit/rings.h"
+
+static myl_observer *open_observer(const char *name, enum myl_start start)
+{
+    myl_consumer_options o = {.size = sizeof o, .start = start};
+    myl_observer *observer = NULL;
+    test_ok(myl_observer_open(&observer, name, &o));
+    return observer;
+}
+
+static void test_reads_everything_when_fast(void **state)
+{
+    (void)state;
+    for (uint32_t cell = 0; cell <= 256; cell += 256) {
+        char name[TEST_NAME_SIZE];
+        struct event event;
+        uint64_t lost = 99;
+        myl_producer_options o = producer_options(20);
+        o.packed_cell = cell;
+        o.capacity = cell == 0 ? 16 : 20;
+        myl_producer *producer = open_producer(test_name(name, "fast"), &o);
+        myl_consumer *consumer = open_consumer(name, "c");
+        myl_observer *observer = open_observer(name, MYL_START_RESUME);
+        assert_int_equal(myl_observer_position(observer), MYL_SEQUENCE_NONE);
+        test_code(MYL_EAGAIN, myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));
+        assert_int_equal(lost, 0);
+        for (uint64_t i = 0; i < 500; i++) {
+            put(producer, i, MYL_TRY);
+            test_ok(myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));
+            expect_event(&event, i);
+            assert_int_equal(lost, 0);
+            assert_int_equal(myl_observer_position(observer), i);
+            take_many(consumer, i, 1);
+        }
+        test_code(MYL_ETIMEDOUT, myl_observer_get(observer, &event, sizeof event, &lost, MYL_MSEC(2)));
+        put(producer, 500, MYL_TRY);
+        myl_producer_close(producer);
+        test_ok(myl_observer_get(observer, &event, sizeof event, &lost, MYL_FOREVER));
+        test_code(MYL_ECLOSED, myl_observer_get(observer, &event, sizeof event, &lost, MYL_FOREVER));
+        myl_observer_close(observer);
+        take_many(consumer, 500, 1);
+        myl_consumer_close(consumer);
+    }
+}
+
+static void test_counts_what_it_missed(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    struct event event;
+    uint64_t lost, total = 0, expected = 0;
+    myl_producer_options o = producer_options(16);
+    o.alone = MYL_ALONE_RUN_FREE;
+    myl_producer *producer = open_producer(test_name(name, "missed"), &o);
+    myl_observer *observer = open_observer(name, MYL_START_OLDEST);
+    uint64_t published = 0;
+    for (uint64_t round = 1; round < 60; round++) { /* more and more than the ring holds */
+        put_many(producer, published, round);
+        published += round;
+        while (myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY) == MYL_OK) {
+            expected += lost;
+            expect_event(&event, expected); /* exactly: the number says how many were before it */
+            assert_int_equal(myl_observer_position(observer), expected);
+            expected++;
+            total += lost;
+        }
+        assert_int_equal(expected, published);
+    }
+    assert_true(total > 0);
+    myl_observer *late = open_observer(name, MYL_START_NOW);
+    assert_int_equal(myl_observer_position(late), published - 1);
+    test_code(MYL_EAGAIN, myl_observer_get(late, &event, sizeof event, &lost, MYL_TRY));
+    put(producer, published, MYL_TRY);
+    test_ok(myl_observer_get(late, &event, sizeof event, &lost, MYL_TRY));
+    expect_event(&event, published);
+    assert_int_equal(lost, 0);
+    myl_info info = {.size = sizeof info};
+    test_ok(myl_observer_info(late, &info));
+    assert_int_equal(info.capacity, 16);
+    myl_observer_close(late);
+    myl_observer_close(observer);
+    myl_producer_close(producer);
+}
+
+static void test_never_gates(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(4);
+    myl_producer *producer = open_producer(test_name(name, "gates"), &o);
+    myl_observer *observer = open_observer(name, MYL_START_OLDEST);
+    myl_consumer *consumer = open_consumer(name, "c");
+    for (uint64_t i = 0; i < 100; i++) {
+        put(producer, i, MYL_TRY);
+        take_many(consumer, i, 1);
+    }
+    struct event event;
+    uint64_t lost;
+    test_ok(myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));
+    expect_event(&event, lost);
+    assert_true(lost >= 96 - 4 && lost <= 99);
+    myl_snapshot *snapshot;
+    test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
+    assert_int_equal(snapshot->consumers, 1); /* it is not in the table */
+    myl_snapshot_free(snapshot);
+    myl_consumer_close(consumer);
+    myl_observer_close(observer);
+    myl_producer_close(producer);
+}
+
+enum { STREAM = 200000 };
+
+struct stream {
+    myl_producer *producer;
+};
+
+static void *produce(void *argument)
+{
+    struct stream *stream = argument;
+    for (uint64_t i = 0; i < STREAM; i++) {
+        void *event;
+        if (myl_producer_claim(stream->producer, &event, MYL_SEC(10)) != MYL_OK)
+            break;
+        event_fill(event, i);
+        myl_producer_publish(stream->producer);
+    }
+    myl_producer_close(stream->producer);
+    return NULL;
+}
+
+/* Overwritten while it reads: whole events only, in order, and read + lost is all there was. */
+static void test_torn_reads_are_not_shown(void **state)
+{
+    (void)state;
+    for (uint32_t cell = 0; cell <= 256; cell += 256) {
+        char name[TEST_NAME_SIZE];
+        myl_producer_options o = producer_options(8);
+        o.alone = MYL_ALONE_RUN_FREE;
+        o.packed_cell = cell;
+        struct stream stream = {.producer = open_producer(test_name(name, "torn"), &o)};
+        myl_observer *observer = open_observer(name, MYL_START_OLDEST);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, produce, &stream), 0);
+        struct event event;
+        uint64_t next = 0, lost, got = 0;
+        int rc;
+        while ((rc = myl_observer_get(observer, &event, sizeof event, &lost, MYL_SEC(20))) == MYL_OK) {
+            next += lost;
+            if (!event_is(&event, next))
+                test_fail("event %llu is torn or another one", (unsigned long long)next);
+            next++;
+            got++;
+        }
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(rc, MYL_ECLOSED);
+        assert_int_equal(next, STREAM);
+        assert_true(got > 0);
+        myl_observer_close(observer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reads_everything_when_fast),
+        cmocka_unit_test(test_counts_what_it_missed),
+        cmocka_unit_test(test_never_gates),
+        cmocka_unit_test(test_torn_reads_are_not_shown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * A ring as seen from outside: snapshots, listing, removal. */
+#include "unit/rings.h"
+
+static myl_snapshot *look(const char *name)
+{
+    myl_snapshot *snapshot = NULL;
+    test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
+    assert_non_null(snapshot);
+    return snapshot;
+}
+
+static void test_fresh_ring(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(16);
+    o.label = "label";
+    o.type_id = 12;
+    o.spin_only = 1;
+    myl_producer *producer = open_producer(test_name(name, "fresh"), &o);
+    myl_snapshot *s = look(name);
+    assert_string_equal(s->info.name, name);
+    assert_string_equal(s->info.label, "label");
+    assert_int_equal(s->info.type_id, 12);
+    assert_int_equal(s->info.capacity, 16);
+    assert_int_equal(s->info.event_size, sizeof(struct event));
+    assert_int_equal(s->info.parkable, 0);
+    assert_true(s->info.created_ns > UINT64_C(1500000000000000000));
+    assert_int_equal(s->next, 0);
+    assert_int_equal(s->gate, 0);
+    assert_int_equal(s->closed, 0);
+    assert_int_equal(s->superseded, 0);
+    assert_int_equal(s->producer_alive, 1);
+    assert_int_equal(s->producer_left, 0);
+    assert_int_equal(s->producer_pid, getpid());
+    assert_int_equal(s->epoch, 1);
+    assert_int_equal(s->consumers, 0);
+    assert_int_equal(s->live_consumers, 0);
+    myl_snapshot_free(s);
+    myl_producer_close(producer);
+}
+
+static void test_parties(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(16);
+    myl_producer *producer = open_producer(test_name(name, "parties"), &o);
+    myl_consumer *a = open_consumer(name, "a");
+    myl_consumer *b = open_consumer(name, "b");
+    put_many(producer, 0, 10);
+    take_many(a, 0, 10);
+    take_many(b, 0, 4);
+    myl_snapshot *s = look(name);
+    assert_int_equal(s->next, 10);
+    assert_int_equal(s->consumers, 2);
+    assert_int_equal(s->live_consumers, 2);
+    assert_string_equal(s->entry[0].id, "a");
+    assert_string_equal(s->entry[1].id, "b");
+    assert_int_equal(s->entry[0].state, MYL_PARTY_ACTIVE);
+    assert_int_equal(s->entry[0].alive, 1);
+    assert_int_equal(s->entry[0].pid, getpid());
+    assert_int_equal(s->entry[0].cursor, 10);
+    assert_int_equal(s->entry[0].lag, 0);
+    assert_int_equal(s->entry[1].cursor, 4);
+    assert_int_equal(s->entry[1].lag, 6);
+    assert_true(s->entry[1].start_ns > UINT64_C(1500000000000000000));
+    uint32_t generation = s->entry[1].generation;
+    myl_snapshot_free(s);
+    myl_consumer_close(b);
+    s = look(name);
+    assert_int_equal(s->consumers, 2); /* remembered */
+    assert_int_equal(s->live_consumers, 1);
+    assert_int_equal(s->entry[1].state, MYL_PARTY_LEFT);
+    assert_int_equal(s->entry[1].alive, 0);
+    assert_int_equal(s->entry[1].generation, generation + 1);
+    assert_int_equal(s->entry[1].cursor, 4);
+    myl_snapshot_free(s);
+    myl_producer_leave(producer);
+    s = look(name);
+    assert_int_equal(s->producer_alive, 0);
+    assert_int_equal(s->producer_left, 1);
+    assert_int_equal(s->closed, 0);
+    myl_snapshot_free(s);
+    producer = open_producer(name, NULL);
+    s = look(name);
+    assert_int_equal(s->epoch, 2);
+    assert_int_equal(s->producer_left, 0);
+    myl_snapshot_free(s);
+    myl_producer_close(producer);
+    s = look(name);
+    assert_int_equal(s->closed, 1);
+    assert_int_equal(s->closed_at, 10);
+    myl_snapshot_free(s);
+    myl_consumer_close(a);
+    assert_false(ring_exists(name));
+}
+
+struct search {
+    const char *name;
+    int found;
+    int stop;
+};
+
+static int visit(const char *name, void *user)
+{
+    struct search *search = user;
+    if (strcmp(name, search->name) != 0)
+        return 0;
+    search->found++;
+    return search->stop;
+}
+
+static void test_list(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE], foreign[TEST_NAME_SIZE], path[TEST_NAME_SIZE + 16];
+    myl_producer_options o = producer_options(16);
+    struct search search = {.name = test_name(name, "list")};
+    assert_int_equal(myl_list(visit, &search), 0);
+    assert_int_equal(search.found, 0);
+    myl_producer *producer = open_producer(name, &o);
+    assert_int_equal(myl_list(visit, &search), 0);
+    assert_int_equal(search.found, 1);
+    search.stop = 33;
+    assert_int_equal(myl_list(visit, &search), 33);
+    snprintf(path, sizeof path, "/dev/shm/%s", test_name(foreign, "no-ring"));
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("this is not a ring", file);
+    fclose(file);
+    search = (struct search){.name = foreign};
+    assert_int_equal(myl_list(visit, &search), 0);
+    assert_int_equal(search.found, 0);
+    unlink(path);
+    myl_producer_close(producer);
+}
+
+static void test_memfd_has_no_name(void **state)
+{
+    (void)state;
+    myl_snapshot *s = (myl_snapshot *)(void *)&s;
+    test_code(MYL_EINVAL, myl_snapshot_take("x", MYL_BACKEND_MEMFD, &s));
+    assert_null(s);
+    test_code(MYL_EINVAL, myl_remove("x", MYL_BACKEND_MEMFD, 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fresh_ring),
+        cmocka_unit_test(test_parties),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_memfd_has_no_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -16,7 +16,6 @@ function(myelon_find name module)
     endif()
 endfunction()
 
-myelon_find(NCURSES ncursesw)
 myelon_find(CJSON libcjson)
 myelon_find(CRYPTO libcrypto)
 

@@ -22,5 +22,5 @@ cppcheck --quiet --error-exitcode=1 --cppcheck-build-dir="$cache" -j "$(getconf 
     --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective \
     -D__GNUC__=12 -D__GCC_ATOMIC_LLONG_LOCK_FREE=2 -D__GCC_ATOMIC_INT_LOCK_FREE=2 -D__linux__=1 -D__x86_64__=1 \
     -D_GNU_SOURCE= -UMYL_SIM -UMYL_TEST_STEPS -U__cplusplus -UMYL_OS_POSIX \
-    -DMYL_HAVE_CRYPTO=1 -DMYL_HAVE_CJSON=1 -DMYL_HAVE_NCURSES=1 -Iinclude -Isrc -Icli $folders
+    -DMYL_HAVE_CRYPTO=1 -DMYL_HAVE_CJSON=1 -Iinclude -Isrc -Icli $folders
 echo "cppcheck: no findings in $folders"

@@ -4,7 +4,7 @@
 # Which packages which job needs, and how they are installed. Sourced by run and .ci/run. docs/dependencies.md says
 # what each is for.
 
-packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libncurses-dev libcjson-dev libssl-dev"
+packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libcjson-dev libssl-dev"
 packages_lint="shellcheck clang clang-format clang-tidy cppcheck"
 packages_models="spin gcc libc6-dev"
 packages_ci="$packages_build $packages_lint $packages_models libclang-rt-14-dev musl-tools"

@@ -55,7 +55,7 @@ static int produce(int socket)
         (void)close(fd);
     for (uint64_t i = 0; rc == MYL_OK && i < EVENTS; i++)
         rc = myl_producer_put(producer, &i, sizeof i, MYL_SEC(20));
-    if (rc == MYL_OK) /* a closed ring without a name cannot be joined any more: see that the child has come */
+    if (rc == MYL_OK) /* who wants to know that all was handled waits for it */
         rc = myl_producer_wait_consumed(producer, (myl_sequence)EVENTS - 1, MYL_SEC(20));
     if (rc != MYL_OK)
         (void)failed("producer");

@@ -192,6 +192,8 @@ int myl_consumer_get(myl_consumer *consumer, void *event, size_t bytes, int64_t 
 {
     const void *from;
     uint32_t size = consumer->handle.segment.head.event_bytes;
+    if (consumer->handle.forked)
+        return myl_handle_forked(&consumer->handle);
     if (consumer->hot.next != consumer->hot.acknowledged)
         return myl_fail(MYL_ENOTCLAIMED, "ring \"%s\": %" PRIu64 " leased events are not released; release them before copying out",
                         consumer->handle.segment.name, consumer->hot.next - consumer->hot.acknowledged);

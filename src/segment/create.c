@@ -147,7 +147,10 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
     } else if (live > 0 && how->existing == MYL_EXISTING_REPLACE) {
         return myl_fail(MYL_EINUSE, "ring \"%s\" is used by %" PRIu32 " living consumers; stop them, or open with "
                         "MYL_EXISTING_SUPERSEDE", segment->name, live);
-    } else if (live > 0) {
+    }
+    if (how->head.event_bytes == 0)
+        return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size", segment->name);
+    if (live > 0 && how->existing == MYL_EXISTING_SUPERSEDE) {
         MYL_STEP("C6");
         /* A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
         myl_store32_rel(&segment->control->superseded, 1);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ * Producers and consumers as child processes. Both obey their parent: it tells a count, they move so many events and tell
+ * their position back. */
+#ifndef MYL_TESTS_PROCESS_PARTY_H
+#define MYL_TESTS_PROCESS_PARTY_H
+
+#include <signal.h>
+
+#include "unit/rings.h"
+
+/* Orders besides a number of events. */
+#define PARTY_CLOSE (UINT64_MAX - 1) /* end in order: close, exit 0 */
+#define PARTY_LEAVE (UINT64_MAX - 2) /* a producer leaves without ending the stream, exit 0 */
+#define PARTY_LEASE (UINT64_MAX - 3) /* a consumer leases what is there and keeps it; a producer claims one */
+#define PARTY_DRAIN (UINT64_MAX - 4) /* a consumer reads until its stream ends; tells the code, negated, then the position */
+
+struct party {
+    const char *name;
+    const char *id;
+    myl_producer_options producer;
+    myl_consumer_options consumer;
+    uint64_t start;                  /* of a consumer, once it has joined: told to the parent first */
+};
+
+RINGS_UNUSED static int produce_on_orders(test_peer *parent, void *argument)
+{
+    const struct party *party = argument;
+    myl_producer *producer = open_producer(party->name, &party->producer);
+    uint64_t n = (uint64_t)(myl_producer_last(producer) + 1);
+    void *event;
+    test_tell(parent, n);
+    for (;;) {
+        uint64_t order = test_hear(parent);
+        if (order == PARTY_CLOSE)
+            break;
+        if (order == PARTY_LEAVE) {
+            myl_producer_leave(producer);
+            return 0;
+        }
+        if (order == PARTY_LEASE) {
+            test_ok(myl_producer_claim(producer, &event, MYL_SEC(10)));
+        } else {
+            for (uint64_t i = 0; i < order; i++)
+                put(producer, n++, MYL_SEC(15));
+        }
+        test_tell(parent, n);
+    }
+    myl_producer_close(producer);
+    return 0;
+}
+
+RINGS_UNUSED static uint64_t drain(myl_consumer *consumer, uint64_t n, int *code)
+{
+    const void *event;
+    while ((*code = myl_consumer_next(consumer, &event, MYL_SEC(15))) == MYL_OK) {
+        expect_event(event, n);
+        n++;
+        test_ok(myl_consumer_release(consumer));
+    }
+    return n;
+}
+
+RINGS_UNUSED static int consume_on_orders(test_peer *parent, void *argument)
+{
+    struct party *party = argument;
+    myl_consumer_options options = party->consumer;
+    options.size = sizeof options;
+    options.id = party->id;
+    myl_consumer *consumer = open_consumer_with(party->name, &options);
+    myl_joined joined;
+    test_ok(myl_consumer_joined(consumer, &joined));
+    uint64_t n = joined.start;
+    const void *event;
+    test_tell(parent, n);
+    for (;;) {
+        uint64_t order = test_hear(parent);
+        if (order == PARTY_CLOSE)
+            break;
+        if (order == PARTY_LEASE) {
+            uint64_t leased = n;
+            while (myl_consumer_next(consumer, &event, MYL_TRY) == MYL_OK)
+                expect_event(event, leased++);
+            test_tell(parent, leased);
+            continue;
+        }
+        if (order == PARTY_DRAIN) {
+            int code;
+            n = drain(consumer, n, &code);
+            test_tell(parent, (uint64_t)-code);
+        } else {
+            take_many(consumer, n, order);
+            n += order;
+        }
+        test_tell(parent, n);
+    }
+    myl_consumer_close(consumer);
+    return 0;
+}
+
+RINGS_UNUSED static void start_producer(test_child *child, struct party *party, uint64_t position)
+{
+    test_spawn(child, produce_on_orders, party);
+    test_hear_value(&child->peer, position);
+}
+
+RINGS_UNUSED static void start_consumer(test_child *child, struct party *party, uint64_t position)
+{
+    test_spawn(child, consume_on_orders, party);
+    test_hear_value(&child->peer, position);
+}
+
+RINGS_UNUSED static void order(test_child *child, uint64_t what, uint64_t answer)
+{
+    test_tell(&child->peer, what);
+    test_hear_value(&child->peer, answer);
+}
+
+RINGS_UNUSED static void finish(test_child *child, uint64_t how)
+{
+    test_tell(&child->peer, how);
+    test_expect_exit(child, 0);
+}
+
+#endif

@@ -115,8 +115,9 @@ MYL_BEGIN_DECLS
 MYL_API MYL_NODISCARD int myl_producer_open(myl_producer **producer, const char *name,
                                             const myl_producer_options *options);
 
-/* Ends the stream: consumers read what is left, then get MYL_ECLOSED. The last one to go removes the name. Frees
- * the handle; NULL is fine. Open claims are forgotten. */
+/* Ends the stream: consumers read what is left, then get MYL_ECLOSED. The last one to go removes the name; if no consumer
+ * has come yet the ring stays for the first one, with its events (unless MYL_ALONE_RUN_FREE). Frees the handle; NULL is
+ * fine. Open claims are forgotten. */
 MYL_API void myl_producer_close(myl_producer *producer);
 
 /* Leaves without ending the stream: the seat is free, the next producer goes on. Frees the handle. Waiting

@@ -60,6 +60,9 @@ void myl_segment_sweep(const struct myl_segment *segment, uint32_t own_entry)
         return;
     if (myl_segment_live_consumers(segment, own_entry, &live) != MYL_OK || live > 0)
         return;
+    /* Nobody has come yet, and the events were to wait for the first. */
+    if (myl_segment_entries(segment) == 0 && closed > 1 && segment->head.alone != MYL_ALONE_RUN_FREE)
+        return;
     /* A consumer that died before it had read everything can still come back for the rest. */
     uint32_t entries = myl_segment_entries(segment);
     for (uint32_t i = 0; i < entries; i++) {

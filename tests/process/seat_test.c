@@ -20,6 +20,15 @@ static void test_two_producers(void **state)
     myl_producer *producer = open_producer(name, &party.producer);
     assert_int_equal(myl_producer_last(producer), 4);
     myl_producer_close(producer);
+    assert_true(ring_exists(name)); /* nobody has read it yet: it waits for its first consumer */
+    myl_consumer *consumer;
+    const void *event;
+    test_ok(myl_consumer_open(&consumer, name, NULL));
+    for (int i = 0; i < 5; i++)
+        test_ok(myl_consumer_next(consumer, &event, MYL_TRY));
+    test_code(MYL_ECLOSED, myl_consumer_next(consumer, &event, MYL_TRY));
+    test_ok(myl_consumer_release(consumer));
+    myl_consumer_close(consumer);
     assert_false(ring_exists(name));
 }
 

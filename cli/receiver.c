@@ -204,7 +204,7 @@ static void sender_gone(struct receiver *r, int code)
     if (r->orphan_ns != 0)
         return;
     r->orphan_ns = cli_now_ns();
-    saw(r, ", sender %s behind event %" PRIu64, how, r->next);
+    saw(r, ", sender %s after %" PRIu64 " events", how, r->next);
     if (!r->options->quiet)
         cli_say("%s: the sender %s after %" PRIu64
                 " events; waiting for the next one: start the same 'myelon cp' again",

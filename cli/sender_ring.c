@@ -117,8 +117,8 @@ static int find_place(struct sender *s)
     s->offset = published < chunks ? published * s->chunk : s->source.size;
     s->resumed_at = s->offset;
     if (!s->options->quiet)
-        cli_say("goes on at %s of %s, behind event %" PRIu64, cli_bytes(s->offset).s, cli_bytes(s->source.size).s,
-                published - 1);
+        cli_say("goes on at %s of %s, after %" PRIu64 " events", cli_bytes(s->offset).s, cli_bytes(s->source.size).s,
+                published);
     switch (digest_add_file(s->digest, s->source.fd, s->offset)) {
     case DIGEST_FILE_DONE:
         return 0;

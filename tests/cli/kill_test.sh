@@ -81,7 +81,9 @@ for round in $(seq "$rounds"); do
     next_random
     size=$((6000000 + random % 1000000))
     make_file "$dir/in" "$size"
-    keep cp "$MYELON_CLI" cp --wait 3 --chunk 8K --capacity 16 --rate 20 --timeout 2 "$dir/in" "$ring" & cp=$!
+    next_random
+    rate=$((20 + random / 65536 % 8 * 20)) capacity=$((2 << random / 65536 % 6))
+    keep cp "$MYELON_CLI" cp --wait 3 --chunk 8K --capacity $capacity --rate $rate --timeout 2 "$dir/in" "$ring" & cp=$!
     for copy in a b c; do
         keep $copy "$MYELON_CLI" cat -o "$dir/$copy" --id $copy --attach 2 --timeout 3 "$ring" &
         eval "$copy=$!"

@@ -1,15 +1,17 @@
-/* name.pml: names of segments: create, take over, replace, remove.
+/* SPDX-License-Identifier: MIT
+ * name.pml: names of segments: create, take over, replace, remove.
  *
  * What is claimed:
  *   - nobody's name is taken away behind his back: what is unlinked is the
  *     object that was examined, and no live producer or consumer is left on an
- *     object without a name unless it was told so (SUPERSEDED);
- *   - one object has one live producer at most;
- *   - a consumer that was let in is on the object the name leads to, or is told.
+ *     object without a name unless it is told so (SUPERSEDED, or closed: then it
+ *     reads what is there, and the end);
+ *   - one object has one live producer at most.
  *
  * Step names are those of the C code: C1..C8 (C1, filling the nameless object,
- * is private and not modelled: nobody else sees it). Everybody may be killed
- * after any step; the kernel then frees its locks.
+ * is private and not modelled: nobody else sees it), C7s the sweep of a closed
+ * ring by whoever goes last, E1..E3 the end of a stream, V1..V4 leaving.
+ * Everybody may be killed after any step; the kernel then frees its locks.
  *
  *  V   planted bug                                         what breaks
  *  0   none: the protocol
@@ -23,8 +25,16 @@
  *  6   C4 takes the seat, but not the registrar lock       consumer left behind
  *  7   C6 does not mark SUPERSEDED                         consumer left behind
  *  8   a forced removal does without the registrar lock    another's name unlinked
+ *                                                          (needs FORCE)
+ *  9   an open that fails after C3 unlinks its name        another's name unlinked
+ *      without C4 (registrar) and C5                       (needs ENDS, FORCE)
+ * 10   the sweep does not take the registrar lock          another's name unlinked
+ *                                                          (needs ENDS, FORCE)
  *
  * FORCE   the remover insists, whoever is alive
+ * ENDS    producers close, opens fail half way, consumers leave, closed rings
+ *         are swept
+ * NOATT   no joining consumer
  *
  * Objects: 1 is there at first, its producer dead, perhaps with a live
  * consumer; 2 and 3 are made by creators 1 and 2.
@@ -39,7 +49,7 @@ byte seat[NOBJ];             /* locks: 0 free, else the holder */
 byte reg[NOBJ];
 byte live[NOBJ];             /* the producer that runs on it, 0: none */
 byte entries[NOBJ];          /* live consumers: their entry locks are held */
-bool superseded[NOBJ];
+bool superseded[NOBJ], closed[NOBJ];
 
 inline drop(o, me) {
   atomic {
@@ -56,6 +66,27 @@ inline unlink(o) {
     assert(live[o] == 0 || superseded[o]);
     name = 0
   }
+}
+
+/* C7s: whoever goes last from a closed ring takes the name along, if he can. */
+inline sweep(o) {
+#if V!=10
+  if
+  :: atomic { reg[o] == 0 -> reg[o] = me }
+  :: atomic { reg[o] == me -> skip }
+  :: atomic { reg[o] != 0 && reg[o] != me -> drop(o, me); goto end }
+  fi;
+  MAYDIE(o);
+#endif
+  if :: entries[o] != 0 || !closed[o] -> drop(o, me); goto end :: else fi;
+  if
+  :: atomic { seat[o] == 0 || seat[o] == me -> seat[o] = me }
+  :: atomic { seat[o] != 0 && seat[o] != me -> drop(o, me); goto end }
+  fi;
+  MAYDIE(o);
+  if :: name != o -> drop(o, me); goto end :: else fi;
+  MAYDIE(o);
+  unlink(o)
 }
 
 /* An open of the name as a producer. RESUME takes a dead producer's ring over,
@@ -91,7 +122,7 @@ again:
   MAYDIE(o);
 #endif
   if
-  :: resume && !superseded[o] ->                               /* takeover */
+  :: resume && !superseded[o] && !closed[o] ->                             /* takeover */
      atomic { assert(live[o] == 0); live[o] = me; reg[o] = (reg[o] == me -> 0 : reg[o]) };
      goto running
   :: else
@@ -128,9 +159,29 @@ make:                                                          /* C8, C1 */
 #endif
   o = mine;
 running:
-  if                                                           /* runs, and may be killed */
-  :: true
-  :: atomic { live[o] = 0; drop(o, me) }
+  if
+  :: true                                                      /* runs on */
+  :: atomic { live[o] = 0; drop(o, me) }                       /* is killed */
+#ifdef ENDS
+  :: atomic { live[o] = 0; closed[o] = true };                 /* E1 */
+     MAYDIE(o);
+     sweep(o);                                                 /* E3 */
+     drop(o, me)
+  :: o == mine ->                                              /* the open fails after C3 */
+     atomic { live[o] = 0; superseded[o] = true };
+     MAYDIE(o);
+#if V!=9
+     if
+     :: atomic { reg[o] == 0 -> reg[o] = me }
+     :: atomic { reg[o] != 0 -> drop(o, me); goto end }        /* the next one retires it */
+     fi;
+     MAYDIE(o);
+     if :: name != o -> drop(o, me); goto end :: else fi;
+     MAYDIE(o);
+#endif
+     unlink(o);
+     drop(o, me)
+#endif
   fi;
 end: skip
 }
@@ -179,6 +230,16 @@ proctype attacher(byte me) {
 #endif
   atomic { entries[o]++ };                                     /* J1..J8 */
   drop(o, me);
+#ifdef ENDS
+  if
+  :: goto end                                                  /* stays */
+  :: atomic { reg[o] == 0 -> reg[o] = me };                    /* leaves: V1..V3 */
+     atomic { entries[o]-- };
+     MAYDIE(o);
+     sweep(o);                                                 /* V4 */
+     drop(o, me)
+  fi;
+#endif
 end: skip
 }
 
@@ -186,7 +247,10 @@ init {
   atomic {
     name = 1;
     if :: entries[1] = 1 :: true fi;
-    run creator(1, 2); run creator(2, 3); run attacher(4);
+    run creator(1, 2); run creator(2, 3);
+#ifndef NOATT
+    run attacher(4);
+#endif
 #ifdef FORCE
     run remover(3, true)
 #else
@@ -197,7 +261,7 @@ init {
   assert(live[1] == 0 || name == 1 || superseded[1]);
   assert(live[2] == 0 || name == 2 || superseded[2]);
   assert(live[3] == 0 || name == 3 || superseded[3]);
-  assert(entries[1] == 0 || name == 1 || superseded[1]);
-  assert(entries[2] == 0 || name == 2 || superseded[2]);
-  assert(entries[3] == 0 || name == 3 || superseded[3])
+  assert(entries[1] == 0 || name == 1 || superseded[1] || closed[1]);
+  assert(entries[2] == 0 || name == 2 || superseded[2] || closed[2]);
+  assert(entries[3] == 0 || name == 3 || superseded[3] || closed[3])
 }

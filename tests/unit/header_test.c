@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A header that does not tell the truth: every field garbled, another version, the other byte order, cut short, not a ring
- * at all. Each gets its own error, and nothing of the segment is touched. */
+ * A header that does not tell the truth: every field garbled, another version, the other byte order, cut short, not a
+ * ring at all. Each gets its own error, and nothing of the segment is touched. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -262,12 +262,9 @@ static void test_nothing_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_every_byte_counts),
-        cmocka_unit_test(test_shape_fields),
-        cmocka_unit_test(test_place_fields),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_foreign_objects),
+        cmocka_unit_test(test_identity),      cmocka_unit_test(test_every_byte_counts),
+        cmocka_unit_test(test_shape_fields),  cmocka_unit_test(test_place_fields),
+        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_foreign_objects),
         cmocka_unit_test(test_nothing_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

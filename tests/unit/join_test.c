@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Joining and leaving: where a consumer starts, what it is told to have lost, a full table, eviction; and what a producer
- * does while it is alone. */
+ * Joining and leaving: where a consumer starts, what it is told to have lost, a full table, eviction; and what a
+ * producer does while it is alone. */
 #include "ring/consumer.h"
 #include "unit/rings.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Names of rings, ids of consumers, and options structures: what is refused, in which words, and that nothing was made. */
+ * Names of rings, ids of consumers, and options structures: what is refused, in which words, and that nothing was
+ * made. */
 #include "unit/rings.h"
 
 static void expect_name(int code, const char *name, const char *text)
@@ -55,7 +56,8 @@ static void test_ids(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    const char *bad[] = {"", "with space", "with/slash", "new\nline", "umlaut-\xc3\xa4", "x1234567890123456789012345678901"};
+    const char *bad[] = {"",          "with space",      "with/slash",
+                         "new\nline", "umlaut-\xc3\xa4", "x1234567890123456789012345678901"};
     const char *good[] = {"a", "A.b_c-9", "x123456789012345678901234567890"};
     myl_producer_options make = producer_options(8);
     myl_producer *producer = open_producer(test_name(name, "ids"), &make);
@@ -181,12 +183,9 @@ static void test_options_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_names),
-        cmocka_unit_test(test_longest_name_works),
-        cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_options_sizes),
-        cmocka_unit_test(test_options_out_of_range),
+        cmocka_unit_test(test_bad_names),     cmocka_unit_test(test_longest_name_works),
+        cmocka_unit_test(test_ids),           cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_options_sizes), cmocka_unit_test(test_options_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One producer and its consumers in one thread: what claim, publish, lease and release mean, around the end of the ring, for
- * plain and for packed cells. */
+ * One producer and its consumers in one thread: what claim, publish, lease and release mean, around the end of the
+ * ring, for plain and for packed cells. */
 #include <stdlib.h>
 
 #include "unit/rings.h"

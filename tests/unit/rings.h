@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Rings as the tests of one and of several processes use them: opened with few words, events that show every tear, loss and
- * repetition, and a look at a detail sentence. */
+ * Rings as the tests of one and of several processes use them: opened with few words, events that show every tear,
+ * loss and repetition, and a look at a detail sentence. */
 #ifndef MYL_TESTS_UNIT_RINGS_H
 #define MYL_TESTS_UNIT_RINGS_H
 
@@ -70,8 +70,9 @@ RINGS_UNUSED static int event_is(const void *event, uint64_t number)
 
 RINGS_UNUSED static myl_producer_options producer_options(uint64_t capacity)
 {
-    return (myl_producer_options){
-        .size = sizeof(myl_producer_options), .event_size = sizeof(struct event), .capacity = capacity};
+    return (myl_producer_options){.size = sizeof(myl_producer_options),
+                                  .event_size = sizeof(struct event),
+                                  .capacity = capacity};
 }
 
 RINGS_UNUSED static myl_consumer_options consumer_options(const char *id)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The background consumer: stop under continuous traffic, a failing handler, the end of the stream, join with a time limit. */
+ * The background consumer: stop under continuous traffic, a failing handler, the end of the stream, join with a time
+ * limit. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -250,12 +251,9 @@ static void test_join_timeout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop_under_traffic),
-        cmocka_unit_test(test_stop_while_idle),
-        cmocka_unit_test(test_handler_fails),
-        cmocka_unit_test(test_handler_stops_its_runner),
-        cmocka_unit_test(test_end_of_stream),
-        cmocka_unit_test(test_producer_leaves),
+        cmocka_unit_test(test_stop_under_traffic), cmocka_unit_test(test_stop_while_idle),
+        cmocka_unit_test(test_handler_fails),      cmocka_unit_test(test_handler_stops_its_runner),
+        cmocka_unit_test(test_end_of_stream),      cmocka_unit_test(test_producer_leaves),
         cmocka_unit_test(test_join_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

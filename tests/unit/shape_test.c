@@ -220,12 +220,8 @@ static void test_agreement(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_shapes),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_alignments),
-        cmocka_unit_test(test_packed),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_agreement),
+        cmocka_unit_test(test_refused_shapes), cmocka_unit_test(test_sizes),    cmocka_unit_test(test_alignments),
+        cmocka_unit_test(test_packed),         cmocka_unit_test(test_defaults), cmocka_unit_test(test_agreement),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,8 +88,9 @@ static void test_bad_environment(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"MYELON_WAIT", "fast"}, {"MYELON_SPIN_NS", "-1"}, {"MYELON_SPIN_NS", "10us"},
-        {"MYELON_SPIN_NS", "99999999999999999999999"}, {"MYELON_YIELDS", "x"}, {"MYELON_SLEEP_NS", "1"},
+        {"MYELON_WAIT", "fast"},    {"MYELON_SPIN_NS", "-1"},
+        {"MYELON_SPIN_NS", "10us"}, {"MYELON_SPIN_NS", "99999999999999999999999"},
+        {"MYELON_YIELDS", "x"},     {"MYELON_SLEEP_NS", "1"},
     };
     char name[TEST_NAME_SIZE];
     myl_producer_options make = producer_options(8);
@@ -217,11 +218,8 @@ int main(void)
 {
     clear_environment();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_bad_environment),
-        cmocka_unit_test(test_timeouts),
-        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_environment), cmocka_unit_test(test_bad_environment),
+        cmocka_unit_test(test_timeouts), cmocka_unit_test(test_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,8 +187,11 @@ RING_CASE(case_attach)
 RING_CASE(case_rejoin)
 {
     (void)context, (void)side;
-    struct story story = {
-        {{seated_producer, self->shape, -1}, {seated_consumer, self->shape, -1}}, 2, 1, {rejoiner, self->shape, -1}, 2};
+    struct story story = {{{seated_producer, self->shape, -1}, {seated_consumer, self->shape, -1}},
+                          2,
+                          1,
+                          {rejoiner, self->shape, -1},
+                          2};
     return play(&story, value);
 }
 
@@ -202,7 +205,10 @@ RING_CASE(case_takeover)
 RING_CASE(case_dead)
 {
     (void)context, (void)side;
-    struct story story = {
-        {{blocked_producer, self->shape, -1}, {seated_consumer, self->shape, -1}}, 2, 1, {NULL, NULL, -1}, 0};
+    struct story story = {{{blocked_producer, self->shape, -1}, {seated_consumer, self->shape, -1}},
+                          2,
+                          1,
+                          {NULL, NULL, -1},
+                          0};
     return play(&story, value);
 }

@@ -18,15 +18,20 @@ static unsigned slot_bytes(unsigned words)
     return words == 2 ? 16 : (words * 8 + 63) / 64 * 64;
 }
 
+static uint64_t slots(const struct ring_shape *shape)
+{
+    return shape->slots != 0 ? shape->slots : shape->capacity;
+}
+
 size_t cursor_bytes(const struct ring_shape *shape)
 {
-    return sizeof(struct cursor_ring) + shape->capacity * slot_bytes(shape->words);
+    return sizeof(struct cursor_ring) + slots(shape) * slot_bytes(shape->words);
 }
 
 RING_INLINE void produce(struct cursor_ring *ring, const struct ring_job *job, unsigned words, unsigned slot,
                          uint64_t batch)
 {
-    uint64_t capacity = job->shape->capacity, mask = capacity - 1, total = job->total, gate = 0;
+    uint64_t capacity = slots(job->shape), mask = capacity - 1, total = job->total, gate = 0;
     for (uint64_t next = 0; next < total;) {
         uint64_t count = total - next < batch ? total - next : batch;
         while (next + count - gate > capacity) {
@@ -43,7 +48,7 @@ RING_INLINE void produce(struct cursor_ring *ring, const struct ring_job *job, u
 RING_INLINE void consume(struct cursor_ring *ring, const struct ring_job *job, struct ring_meter *meter, unsigned words,
                          unsigned slot)
 {
-    uint64_t mask = job->shape->capacity - 1, total = job->total, next = 0, sum = 0;
+    uint64_t mask = slots(job->shape) - 1, total = job->total, next = 0, sum = 0;
     while (next < total) {
         uint64_t end = ring_load(&ring->published);
         if (end == next) {

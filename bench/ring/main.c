@@ -3,110 +3,122 @@
 #include "ring.h"
 
 #define M 1000000u
-#define RATE(name, baseline) {{.id = name, .unit = "events/s", .better = "higher", .against = baseline}}
-#define TIMES(name, baseline)                                                                                          \
-    {{.id = name, .unit = "ns", .better = "lower", .against = baseline},                                               \
-     {.id = name "_p99", .unit = "ns", .better = "lower", .against = baseline}}
-#define ONE(name, what) {{.id = name, .unit = what, .better = "lower"}}
 
-/* One producer, one consumer, both spinning, each on a CPU of its own. */
-#define SPINNING .wait = MYL_WAIT_SPIN_HINT, .consumers = 1, .parkable = 1
+/* One producer and one consumer, both spinning, each on a CPU of its own: `words` of 8 bytes an event. */
+#define SPINNING .wait = MYL_WAIT_SPIN_HINT, .parkable = 1, .consumers = 1
+#define SINGLES(words_, capacity_, events_) \
+    { \
+        .words = words_, .capacity = capacity_, .batch = 1, .events = events_, SPINNING \
+    }
+#define RUNS_OF_64(capacity_, events_) \
+    { \
+        .words = 7, .capacity = capacity_, .batch = 64, .events = events_, .with = RING_RUNS, SPINNING \
+    }
+/* 16-byte events in 1 MiB: 65536 slots for the baseline; ours in cells of 64 bytes hold 3, of 256 bytes 15. */
+#define PACKED_64 .words = 2, .capacity = 49152, .slots = 65536, .packed_cell = 64
+#define PACKED_256 .words = 2, .capacity = 61440, .slots = 65536, .packed_cell = 256
+/* Consumers that may park. */
+#define BLOCKING(strategy, consumers_, spin) \
+    { \
+        .words = 7, .capacity = 16384, .batch = 1, .events = 4 * M, .parkable = 1, .wait = strategy, .spin_ns = spin, \
+        .consumers = consumers_, .unpinned = consumers_ > 1 \
+    }
+#define IDLE(strategy) \
+    { \
+        .words = 7, .capacity = 4096, .parkable = 1, .wait = strategy, .consumers = 1 \
+    }
+#define TRIPS(cells, strategy) \
+    { \
+        .words = 6, .capacity = cells, .parkable = 1, .wait = strategy, .consumers = 1 \
+    }
 
-static const struct ring_shape event_56 = {.words = 7, .capacity = 4096, .batch = 1, .events = 4 * M, SPINNING};
-static const struct ring_shape event_56_shallow = {.words = 7, .capacity = 1024, .batch = 1, .events = 4 * M, SPINNING};
-static const struct ring_shape event_56_mid = {.words = 7, .capacity = 16384, .batch = 1, .events = 6 * M, SPINNING};
-static const struct ring_shape event_56_deep = {.words = 7, .capacity = 65536, .batch = 1, .events = 8 * M, SPINNING};
-static const struct ring_shape batch_56_shallow = {
-    .words = 7, .capacity = 1024, .batch = 64, .events = 8 * M, .with = RING_RUNS, SPINNING};
-static const struct ring_shape batch_56_4096 = {
-    .words = 7, .capacity = 4096, .batch = 64, .events = 8 * M, .with = RING_RUNS, SPINNING};
-static const struct ring_shape batch_56 = {
-    .words = 7, .capacity = 16384, .batch = 64, .events = 12 * M, .with = RING_RUNS, SPINNING};
-static const struct ring_shape batch_56_deep = {
-    .words = 7, .capacity = 65536, .batch = 64, .events = 16 * M, .with = RING_RUNS, SPINNING};
-static const struct ring_shape batch_56_single = {.words = 7, .capacity = 16384, .batch = 64, .events = 12 * M, SPINNING};
-static const struct ring_shape event_1k = {.words = 127, .capacity = 4096, .batch = 1, .events = M, SPINNING};
+static const struct ring_shape event_56 = SINGLES(7, 4096, 4 * M);
+static const struct ring_shape event_56_1024 = SINGLES(7, 1024, 4 * M);
+static const struct ring_shape event_56_16384 = SINGLES(7, 16384, 6 * M);
+static const struct ring_shape event_56_65536 = SINGLES(7, 65536, 8 * M);
+static const struct ring_shape event_1k = SINGLES(127, 4096, M);
+static const struct ring_shape batch_56_1024 = RUNS_OF_64(1024, 8 * M);
+static const struct ring_shape batch_56_4096 = RUNS_OF_64(4096, 8 * M);
+static const struct ring_shape batch_56_16384 = RUNS_OF_64(16384, 12 * M);
+static const struct ring_shape batch_56_65536 = RUNS_OF_64(65536, 16 * M);
+static const struct ring_shape batch_56_each = {.words = 7, .capacity = 16384, .batch = 64, .events = 12 * M, SPINNING};
+static const struct ring_shape packed_1 = {PACKED_64, .batch = 1, .events = 16 * M, SPINNING};
+static const struct ring_shape packed_16 = {PACKED_256, .batch = 16, .events = 32 * M, .with = RING_RUNS, SPINNING};
+static const struct ring_shape packed_256 = {PACKED_256, .batch = 256, .events = 48 * M, .with = RING_RUNS, SPINNING};
+static const struct ring_shape packed_256_each = {PACKED_256, .batch = 256, .events = 48 * M, SPINNING};
 
-/* 1 MiB of 16-byte slots; ours in cells of 64 bytes (3 events) for single publishes, of 256 (15 events) for batches. */
-static const struct ring_shape packed_1 = {
-    .words = 2, .capacity = 65536, .batch = 1, .events = 16 * M, .packed_cell = 64, SPINNING};
-static const struct ring_shape packed_16 = {
-    .words = 2, .capacity = 65536, .batch = 16, .events = 32 * M, .packed_cell = 256, .with = RING_RUNS, SPINNING};
-static const struct ring_shape packed_256 = {
-    .words = 2, .capacity = 65536, .batch = 256, .events = 48 * M, .packed_cell = 256, .with = RING_RUNS, SPINNING};
-static const struct ring_shape packed_256_single = {
-    .words = 2, .capacity = 65536, .batch = 256, .events = 48 * M, .packed_cell = 256, SPINNING};
+/* A shallow ring for round trips: nothing ever waits in it, and its cells stay in the caches. */
+static const struct ring_shape trip = TRIPS(64, MYL_WAIT_SPIN_HINT);
+static const struct ring_shape trip_1024 = TRIPS(1024, MYL_WAIT_SPIN_HINT);
+static const struct ring_shape trip_adaptive = TRIPS(64, MYL_WAIT_ADAPTIVE);
 
-static const struct ring_shape event_48 = {
-    .words = 6, .capacity = 1024, .wait = MYL_WAIT_SPIN_HINT, .consumers = 1, .parkable = 1};
-static const struct ring_shape event_48_adaptive = {
-    .words = 6, .capacity = 1024, .wait = MYL_WAIT_ADAPTIVE, .consumers = 1, .parkable = 1};
+/* A consumer that would park, and does not: it would have to wait for a second first. */
+static const struct ring_shape parkable = BLOCKING(MYL_WAIT_BLOCK, 1, MYL_SEC(1));
+static const struct ring_shape parking = BLOCKING(MYL_WAIT_BLOCK, 1, 0);
+static const struct ring_shape fan = BLOCKING(MYL_WAIT_BLOCK, 8, 0);
+static const struct ring_shape fan_adaptive = BLOCKING(MYL_WAIT_ADAPTIVE, 8, 0);
+static const struct ring_shape blocking = IDLE(MYL_WAIT_BLOCK);
+static const struct ring_shape adaptive = IDLE(MYL_WAIT_ADAPTIVE);
 
-/* Consumers that would park, and do not: they would have to wait for a second first. */
-static const struct ring_shape parkable = {.words = 7, .capacity = 16384, .batch = 1, .events = 6 * M, .parkable = 1,
-                                           .wait = MYL_WAIT_BLOCK, .spin_ns = MYL_SEC(1), .consumers = 1};
-/* The same, as it comes. */
-static const struct ring_shape parking = {.words = 7, .capacity = 16384, .batch = 1, .events = 6 * M, .parkable = 1,
-                                          .wait = MYL_WAIT_BLOCK, .consumers = 1};
-static const struct ring_shape fan8 = {.words = 7, .capacity = 16384, .batch = 1, .events = 4 * M, .parkable = 1,
-                                       .wait = MYL_WAIT_BLOCK, .consumers = 8, .unpinned = 1};
-static const struct ring_shape fan8_adaptive = {.words = 7, .capacity = 16384, .batch = 1, .events = 4 * M,
-                                                .parkable = 1, .wait = MYL_WAIT_ADAPTIVE, .consumers = 8, .unpinned = 1};
-static const struct ring_shape blocking = {
-    .words = 7, .capacity = 4096, .wait = MYL_WAIT_BLOCK, .consumers = 1, .parkable = 1};
-static const struct ring_shape adaptive = {
-    .words = 7, .capacity = 4096, .wait = MYL_WAIT_ADAPTIVE, .consumers = 1, .parkable = 1};
-
-#define CURSOR_CASE(name, text, which)                                                                                 \
-    {.about = text, .metric = RATE(name, "lmax_cursor"), .wait = "spin", .cpus = 2, .measure = case_against_cursor,    \
-     .shape = &(which)}
+/* A case of two CPUs in events a second; one in ns, median and 99th percentile; one without a partner. */
+#define RATE(id_, against_, how, wait_, shape_, text) \
+    { \
+        .about = text, .metric = {{id_, "events/s", "higher", against_}}, .wait = wait_, .cpus = 2, .measure = how, \
+        .shape = &(shape_) \
+    }
+#define TIMES(id_, against_, how, wait_, shape_, text) \
+    { \
+        .about = text, .metric = {{id_, "ns", "lower", against_}, {id_ "_p99", "ns", "lower", against_}}, \
+        .wait = wait_, .cpus = 2, .measure = how, .shape = &(shape_) \
+    }
+#define COLD(id_, unit_, how, wait_, shape_, text) \
+    { \
+        .about = text, .metric = {{id_, unit_, "lower", NULL}}, .wait = wait_, .cpus = 1, .measure = how, \
+        .shape = &(shape_) \
+    }
+#define CURSOR(id_, shape_, text) RATE(id_, "lmax_cursor", case_against_cursor, "spin", shape_, text)
+#define IDLE_CASE(id_, wait_, shape_, text) \
+    { \
+        .about = text, .metric = {{id_, "percent", "lower", NULL}}, .wait = wait_, .cpus = 1, .repeats = 3, \
+        .repeats_quick = 1, .measure = case_idle, .shape = &(shape_) \
+    }
 
 static const struct bench_case cases[] = {
-    {.about = "round trip of a 48-byte event, median and 99th percentile", .metric = TIMES("ring.rtt_48", "two_lines"),
-     .wait = "spin", .cpus = 2, .measure = case_round_trip, .shape = &event_48},
-    {.about = "the same with the default wait strategy", .metric = TIMES("ring.rtt_48_adaptive", "two_lines"),
-     .wait = "adaptive", .cpus = 2, .measure = case_round_trip, .shape = &event_48_adaptive},
-    CURSOR_CASE("ring.oneway_56", "56 B, published one at a time, 4096 cells", event_56),
-    CURSOR_CASE("ring.oneway_56_shallow", "56 B, one at a time, 1024 cells", event_56_shallow),
-    CURSOR_CASE("ring.oneway_56_mid", "56 B, one at a time, 16384 cells", event_56_mid),
-    CURSOR_CASE("ring.oneway_56_deep", "56 B, one at a time, 65536 cells", event_56_deep),
-    CURSOR_CASE("ring.oneway_56_batch_1024", "56 B, batches of 64, 1024 cells", batch_56_shallow),
-    CURSOR_CASE("ring.oneway_56_batch_4096", "56 B, batches of 64, 4096 cells", batch_56_4096),
-    CURSOR_CASE("ring.oneway_56_batch", "56 B, batches of 64, 16384 cells", batch_56),
-    CURSOR_CASE("ring.oneway_56_batch_deep", "56 B, batches of 64, 65536 cells", batch_56_deep),
-    CURSOR_CASE("ring.oneway_56_batch_each", "as oneway_56_batch, but claimed and read event by event", batch_56_single),
-    CURSOR_CASE("ring.oneway_16", "16 B packed in 64-byte cells, one at a time, 1 MiB", packed_1),
-    CURSOR_CASE("ring.oneway_16_batch16", "16 B packed in 256-byte cells, batches of 16, 1 MiB", packed_16),
-    CURSOR_CASE("ring.oneway_16_batch", "16 B packed in 256-byte cells, batches of 256, 1 MiB", packed_256),
-    CURSOR_CASE("ring.oneway_16_batch_each", "as oneway_16_batch, but event by event", packed_256_single),
-    CURSOR_CASE("ring.oneway_1k", "1016 B, one at a time, 4096 cells", event_1k),
-    {.about = "as ring.oneway_56, against a hand-written loop over the same cells",
-     .metric = RATE("ring.bare_56", "bare_loop"), .wait = "spin", .cpus = 2, .measure = case_against_bare,
-     .shape = &event_56},
-    {.about = "the same at 65536 cells", .metric = RATE("ring.bare_56_deep", "bare_loop"), .wait = "spin", .cpus = 2,
-     .measure = case_against_bare, .shape = &event_56_deep},
-    {.about = "56 B, 16384 cells, consumer may park and does not", .metric = RATE("ring.parkable", "spin_only"),
-     .wait = "block", .cpus = 2, .measure = case_against_spin_only, .shape = &parkable},
-    {.about = "56 B, 16384 cells, consumer parks when it has to", .metric = RATE("ring.parking", "spin_only"),
-     .wait = "block", .cpus = 2, .measure = case_against_spin_only, .shape = &parking},
-    {.about = "1 producer, 8 consumers that may park, all deliveries", .metric = RATE("ring.fan8", "one_to_one"),
-     .wait = "block", .cpus = 2, .measure = case_fan, .shape = &fan8},
-    {.about = "the same with the default wait strategy", .metric = RATE("ring.fan8_adaptive", "one_to_one"),
-     .wait = "adaptive", .cpus = 2, .measure = case_fan, .shape = &fan8_adaptive},
-    {.about = "from publish to a consumer woken from its sleep", .metric = TIMES("ring.wake", "bare_futex"),
-     .wait = "block", .cpus = 2, .measure = case_wake, .shape = &blocking},
-    {.about = "CPU of a consumer waiting 2 s for nothing", .metric = ONE("ring.idle_cpu", "percent"), .wait = "block",
-     .cpus = 1, .repeats = 3, .repeats_quick = 1, .measure = case_idle, .shape = &blocking},
-    {.about = "the same with the default wait strategy", .metric = ONE("ring.idle_cpu_adaptive", "percent"),
-     .wait = "adaptive", .cpus = 1, .repeats = 3, .repeats_quick = 1, .measure = case_idle, .shape = &adaptive},
-    {.about = "a new consumer joins", .metric = ONE("ring.attach", "us"), .wait = "none", .cpus = 1,
-     .measure = case_attach, .shape = &blocking},
-    {.about = "a consumer joins again after SIGKILL", .metric = ONE("ring.rejoin", "us"), .wait = "none", .cpus = 1,
-     .measure = case_rejoin, .shape = &blocking},
-    {.about = "a producer takes over after SIGKILL", .metric = ONE("ring.takeover", "us"), .wait = "none", .cpus = 1,
-     .measure = case_takeover, .shape = &blocking},
-    {.about = "from SIGKILL of a consumer to the blocked producer's verdict", .metric = ONE("ring.dead", "ms"),
-     .wait = "block", .cpus = 1, .measure = case_dead, .shape = &blocking},
+    TIMES("ring.rtt_48", "two_lines", case_round_trip, "spin", trip, "round trip of a 48-byte event, 64 cells"),
+    TIMES("ring.rtt_48_1024", "two_lines", case_round_trip, "spin", trip_1024, "the same over 1024 cells"),
+    TIMES("ring.rtt_48_adaptive", "two_lines", case_round_trip, "adaptive", trip_adaptive,
+          "round trip over 64 cells, default wait strategy"),
+    CURSOR("ring.oneway_56", event_56, "56 B, published one at a time, 4096 cells"),
+    CURSOR("ring.oneway_56_1024", event_56_1024, "56 B, one at a time, 1024 cells"),
+    CURSOR("ring.oneway_56_16384", event_56_16384, "56 B, one at a time, 16384 cells"),
+    CURSOR("ring.oneway_56_deep", event_56_65536, "56 B, one at a time, 65536 cells"),
+    CURSOR("ring.oneway_56_batch", batch_56_16384, "56 B, batches of 64, 16384 cells"),
+    CURSOR("ring.oneway_56_batch_1024", batch_56_1024, "56 B, batches of 64, 1024 cells"),
+    CURSOR("ring.oneway_56_batch_4096", batch_56_4096, "56 B, batches of 64, 4096 cells"),
+    CURSOR("ring.oneway_56_batch_deep", batch_56_65536, "56 B, batches of 64, 65536 cells"),
+    CURSOR("ring.oneway_56_batch_each", batch_56_each, "as oneway_56_batch, but claimed and read event by event"),
+    CURSOR("ring.oneway_16", packed_1, "16 B packed in 64-byte cells, one at a time, 1 MiB"),
+    CURSOR("ring.oneway_16_batch16", packed_16, "16 B packed in 256-byte cells, batches of 16, 1 MiB"),
+    CURSOR("ring.oneway_16_batch", packed_256, "16 B packed in 256-byte cells, batches of 256, 1 MiB"),
+    CURSOR("ring.oneway_16_batch_each", packed_256_each, "as oneway_16_batch, but event by event"),
+    CURSOR("ring.oneway_1k", event_1k, "1016 B, one at a time, 4096 cells"),
+    RATE("ring.bare_56", "bare_loop", case_against_bare, "spin", event_56,
+         "as oneway_56, against a hand-written loop over the same cells"),
+    RATE("ring.bare_56_deep", "bare_loop", case_against_bare, "spin", event_56_65536, "the same at 65536 cells"),
+    RATE("ring.parkable", "spin_only", case_against_spin_only, "block", parkable,
+         "56 B, 16384 cells, the consumer may park and does not"),
+    RATE("ring.parking", "spin_only", case_against_spin_only, "block", parking,
+         "56 B, 16384 cells, the consumer parks when it has to"),
+    RATE("ring.fan8", "one_to_one", case_fan, "block", fan, "1 producer, 8 consumers that may park, all deliveries"),
+    RATE("ring.fan8_adaptive", "one_to_one", case_fan, "adaptive", fan_adaptive, "the same, default wait strategy"),
+    TIMES("ring.wake", "bare_futex", case_wake, "block", blocking, "from publish to a consumer woken from its sleep"),
+    IDLE_CASE("ring.idle_cpu", "block", blocking, "CPU of a consumer waiting 2 s for nothing"),
+    IDLE_CASE("ring.idle_cpu_adaptive", "adaptive", adaptive, "the same, default wait strategy"),
+    COLD("ring.attach", "us", case_attach, "none", blocking, "a new consumer joins"),
+    COLD("ring.rejoin", "us", case_rejoin, "none", blocking, "a consumer joins again after SIGKILL"),
+    COLD("ring.takeover", "us", case_takeover, "none", blocking, "a producer takes over after SIGKILL"),
+    COLD("ring.dead", "ms", case_dead, "block", blocking,
+         "from SIGKILL of a consumer to the blocked producer's verdict"),
 };
 
 int main(int argc, char **argv)

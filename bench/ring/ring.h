@@ -10,20 +10,21 @@
 #include <myelon/myelon.h>
 
 enum ring_with {
-    RING_SINGLE,             /* claim and next, one event a call */
-    RING_RUNS,               /* claim_run and next_run */
+    RING_SINGLE, /* claim and next, one event a call */
+    RING_RUNS, /* claim_run and next_run */
 };
 
 struct ring_shape {
-    unsigned words;          /* of payload in an event, 8 bytes each: 2, 7 or 127 */
-    uint64_t capacity;       /* events */
-    uint64_t batch;          /* events per publish */
-    uint64_t events;         /* to be measured; --quick takes a quarter */
-    uint32_t packed_cell;    /* ours: bytes of a cell that events share; 0: a cell each */
-    enum ring_with with;     /* ours */
-    int parkable;            /* ours: consumers may park */
+    unsigned words; /* of payload in an event, 8 bytes each: 2, 7 or 127 */
+    uint64_t capacity; /* events */
+    uint64_t slots; /* the baseline's capacity where it differs: as many bytes; 0: the same */
+    uint64_t batch; /* events per publish */
+    uint64_t events; /* to be measured; --quick takes a quarter */
+    uint32_t packed_cell; /* ours: bytes of a cell that events share; 0: a cell each */
+    enum ring_with with; /* ours */
+    int parkable; /* ours: consumers may park */
     enum myl_wait_strategy wait; /* ours */
-    int64_t spin_ns;         /* ours: before yielding; 0 = the library's default */
+    int64_t spin_ns; /* ours: before yielding; 0 = the library's default */
     int unpinned;
     int consumers;
 };
@@ -31,8 +32,8 @@ struct ring_shape {
 /* What a party is given. */
 struct ring_job {
     const struct ring_shape *shape;
-    uint64_t warm, total;    /* events not measured at the start (two laps and more), and all of them */
-    void *memory;            /* baselines: the bare shared memory */
+    uint64_t warm, total; /* events not measured at the start (two laps and more), and all of them */
+    void *memory; /* baselines: the bare shared memory */
 };
 
 /* A consumer's account: when it had seen the warm-up, when all, and the sum of every word. */
@@ -95,7 +96,7 @@ void bare_consume(struct bench_stage *stage, int self, const void *job);
 size_t bare_bytes(const struct ring_shape *shape);
 
 /* Measuring functions for the table of cases (main.c); `shape` of the case is a struct ring_shape unless said. */
-#define RING_CASE(name)                                                                                                \
+#define RING_CASE(name) \
     enum bench_outcome name(const struct bench_case *self, const struct bench_context *context, enum bench_side side, \
                             double *value)
 RING_CASE(case_against_cursor);

@@ -18,7 +18,7 @@ enum { WARM = 20, WAKES = 1000, WAKES_QUICK = 300, GAP_NS = 200000 };
 
 struct waking {
     const struct ring_shape *shape;
-    uint64_t wakes;            /* the warm-up included */
+    uint64_t wakes; /* the warm-up included */
 };
 
 static void note(struct bench_stage *stage, uint64_t i, uint64_t sent_ns)

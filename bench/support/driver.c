@@ -12,7 +12,7 @@
 
 struct command {
     int quick, json, list, about;
-    const char *only;          /* ids with commas between; NULL: all */
+    const char *only; /* ids with commas between; NULL: all */
     const char *raw;
 };
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-enum { PROBE_NS = 50000000, GAP_NS = 1000 };
+enum { PROBE_NS = 50000000, GAP_NS = 1000, LINE_PROBES = 40, LINE_REST_NS = 10000000 };
 
 #if defined(__clang__)
 #define COMPILER "clang " __clang_version__
@@ -65,6 +65,18 @@ static void listen_on(int cpu, uint64_t *lost_ns, uint64_t *longest_ns)
     }
 }
 
+static void probe_line(struct bench_machine *machine)
+{
+    for (int i = 0; i < LINE_PROBES && machine->cpus >= 2; i++) {
+        double line = bench_machine_line(machine);
+        if (i == 0 || line < machine->line_least)
+            machine->line_least = line;
+        if (line > machine->line_most)
+            machine->line_most = line;
+        bench_sleep_ns(LINE_REST_NS);
+    }
+}
+
 void bench_machine_look(struct bench_machine *machine)
 {
     memset(machine, 0, sizeof *machine);
@@ -88,6 +100,8 @@ void bench_machine_look(struct bench_machine *machine)
     machine->stolen = probed == 0 ? 0 : 100.0 * (double)lost / ((double)PROBE_NS * probed);
     machine->longest_us = (double)longest / 1000.0;
 
+    probe_line(machine);
+
     char model[96];
     cpu_model(model, sizeof model);
     double load = 0;
@@ -96,6 +110,9 @@ void bench_machine_look(struct bench_machine *machine)
     struct utsname kernel;
     memset(&kernel, 0, sizeof kernel);
     (void)uname(&kernel);
-    snprintf(machine->text, sizeof machine->text, "%s, %d CPUs, %s %.40s, %.40s, load %.2f, stolen %.2f %% (longest %.0f us)",
-             model, machine->cpus, kernel.sysname, kernel.release, COMPILER, load, machine->stolen, machine->longest_us);
+    snprintf(machine->text, sizeof machine->text,
+             "%s, %d CPUs, %s %.40s, %.40s, load %.2f, "
+             "stolen %.2f %% (longest %.0f us), line %.0f - %.0f ns",
+             model, machine->cpus, kernel.sysname, kernel.release, COMPILER, load, machine->stolen, machine->longest_us,
+             machine->line_least, machine->line_most);
 }

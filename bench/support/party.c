@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 static const uint64_t limit_ns = 30000000000u;
 
 static char explanation[320];
+static long pushed;
 
 void bench_explain(const char *format, ...)
 {
@@ -27,6 +29,11 @@ void bench_explain(const char *format, ...)
     va_start(list, format);
     vsnprintf(explanation, sizeof explanation, format, list);
     va_end(list);
+}
+
+long bench_pushed(void)
+{
+    return pushed;
 }
 
 const char *bench_explanation(void)
@@ -119,13 +126,15 @@ static int join_all(struct bench_stage *stage, pid_t *pid, int count, int first)
     while (left > 0) {
         for (int i = 0; i < count; i++) {
             int status = 0;
+            struct rusage usage;
             if (pid[i] <= 0)
                 continue;
             if (bad) {
                 bench_kill(pid[i]);
-            } else if (waitpid(pid[i], &status, WNOHANG) != pid[i]) {
+            } else if (wait4(pid[i], &status, WNOHANG, &usage) != pid[i]) {
                 continue;
             } else {
+                pushed += usage.ru_nivcsw;
                 bad = judge(stage, first + i, status) != 0;
             }
             pid[i] = 0;

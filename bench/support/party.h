@@ -12,25 +12,25 @@ enum { BENCH_PARTIES = 16, BENCH_LINE = 128 };
 
 struct bench_result {
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
-    uint64_t events;           /* between the two */
-    double value;              /* what the party likes */
-    char error[256];           /* why it failed */
+    uint64_t events; /* between the two */
+    double value; /* what the party likes */
+    char error[256]; /* why it failed */
 };
 
 struct bench_stage {
     _Alignas(BENCH_LINE) uint32_t met; /* parties that came to bench_meet */
     _Alignas(BENCH_LINE) uint64_t mark[16]; /* free for the case; zero at first */
     _Alignas(BENCH_LINE) struct bench_result result[BENCH_PARTIES];
-    char name[64];             /* a ring's name, new for every stage */
+    char name[64]; /* a ring's name, new for every stage */
     size_t samples_max;
-    size_t samples_count;      /* set by the party that wrote them */
+    size_t samples_count; /* set by the party that wrote them */
     uint64_t samples[];
 };
 
 struct bench_party {
     void (*run)(struct bench_stage *stage, int self, const void *arg); /* in a process of its own */
     const void *arg;
-    int cpu;                   /* -1: anywhere */
+    int cpu; /* -1: anywhere */
 };
 
 /* Zeroed memory shared with processes forked later. NULL: none left. */
@@ -55,6 +55,9 @@ void bench_meet(struct bench_stage *stage, uint32_t count);
 /* In a party: ends it as failed. */
 _Noreturn void bench_die(struct bench_stage *stage, int self, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* How often the kernel took a CPU from a party that wanted to go on, over all parties so far. */
+long bench_pushed(void);
 
 /* Why the last measurement of this process could not be made. */
 void bench_explain(const char *format, ...) __attribute__((format(printf, 1, 2)));

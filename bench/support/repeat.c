@@ -3,6 +3,7 @@
 #include "repeat.h"
 
 #include "clock.h"
+#include "party.h"
 #include "stats.h"
 
 #include <string.h>
@@ -22,7 +23,9 @@ static enum bench_outcome measure_pair(const struct bench_case *one, const struc
     int sides = one->metric[0].against != NULL ? 2 : 1;
     for (int turn = 0; turn < sides; turn++) {
         enum bench_side side = sides == 2 && (number + turn) % 2 != 0 ? BENCH_AGAINST : BENCH_OURS;
+        long before = bench_pushed();
         enum bench_outcome outcome = one->measure(one, context, side, pair->value[side]);
+        pair->pushed += bench_pushed() - before;
         if (outcome != BENCH_DONE)
             return outcome;
         if (one->cpus < 2)
@@ -34,7 +37,7 @@ static enum bench_outcome measure_pair(const struct bench_case *one, const struc
     return BENCH_DONE;
 }
 
-/* Two places differ by a factor of three or more where they differ at all; `farthest` is the largest line time ever seen. */
+/* Two places differ by a factor of three or so where they differ at all; `farthest` is the longest line ever seen. */
 static enum bench_place place_of(const struct bench_pair *pair, double farthest)
 {
     double border = 0.6 * farthest;
@@ -79,6 +82,8 @@ enum bench_outcome bench_repeat(const struct bench_case *one, const struct bench
                                 struct bench_pairs *pairs)
 {
     static double farthest;
+    if (farthest == 0)
+        farthest = context->machine->line_most;
     int wanted = one->repeats ? one->repeats : 9;
     if (context->quick)
         wanted = one->repeats_quick ? one->repeats_quick : 3;

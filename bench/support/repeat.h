@@ -12,16 +12,17 @@ enum bench_place { BENCH_ANYWHERE, BENCH_APART, BENCH_TOGETHER, BENCH_MOVED };
 
 struct bench_pair {
     double value[2][BENCH_METRICS]; /* [BENCH_OURS], [BENCH_AGAINST] */
-    double line_least, line_most;   /* bench_machine_line before, between and after */
+    double line_least, line_most; /* bench_machine_line before, between and after */
+    long pushed; /* bench_pushed of both halves */
     enum bench_place place;
     int used;
 };
 
 struct bench_pairs {
-    int count;                 /* all that were measured */
-    int used;                  /* those that the figures are made of */
-    enum bench_place place;    /* of those */
-    double line;               /* median of their line_least */
+    int count; /* all that were measured */
+    int used; /* those that the figures are made of */
+    enum bench_place place; /* of those */
+    double line; /* median of their line_least */
     struct bench_pair pair[BENCH_PAIRS];
 };
 

@@ -59,7 +59,8 @@ static void write_raw(FILE *out, const struct bench_metric *metric, int m, const
         fprintf(out, ",\"pair\":%d,\"used\":%d,\"value\":%.9g", i, pair->used, pair->value[BENCH_OURS][m]);
         if (metric->against != NULL)
             fprintf(out, ",\"against_value\":%.9g", pair->value[BENCH_AGAINST][m]);
-        fprintf(out, ",\"line_least_ns\":%.1f,\"line_most_ns\":%.1f,", pair->line_least, pair->line_most);
+        fprintf(out, ",\"line_least_ns\":%.1f,\"line_most_ns\":%.1f,\"pushed\":%ld,", pair->line_least, pair->line_most,
+                pair->pushed);
         json_string(out, "place", bench_place_name(pair->place));
         fputs("}\n", out);
     }
@@ -67,8 +68,8 @@ static void write_raw(FILE *out, const struct bench_metric *metric, int m, const
 }
 
 struct summary {
-    double ours, against;      /* medians */
-    double least, most;        /* of ours */
+    double ours, against; /* medians */
+    double least, most; /* of ours */
     double ratio, ratio_least, ratio_most; /* of pairs: what disturbs both halves cancels out */
 };
 
@@ -107,7 +108,8 @@ static void write_table(FILE *out, const struct bench_metric *metric, const stru
         fprintf(out, "%-26s %18s  %-12s %10s  %.3f (%.3f - %.3f)", metric->id, ours, metric->against, against,
                 summary->ratio, summary->ratio_least, summary->ratio_most);
     else
-        fprintf(out, "%-26s %18s  %-12s %10s  (%.4g - %.4g)", metric->id, ours, "-", "-", summary->least, summary->most);
+        fprintf(out, "%-26s %18s  %-12s %10s  (%.4g - %.4g)", metric->id, ours, "-", "-", summary->least,
+                summary->most);
     fprintf(out, "  %d", pairs->used);
     if (pairs->place != BENCH_ANYWHERE)
         fprintf(out, " %s", bench_place_name(pairs->place));
@@ -116,7 +118,8 @@ static void write_table(FILE *out, const struct bench_metric *metric, const stru
 }
 
 static void write_json(const struct bench_report *report, const struct bench_case *one,
-                       const struct bench_metric *metric, const struct summary *summary, const struct bench_pairs *pairs)
+                       const struct bench_metric *metric, const struct summary *summary,
+                       const struct bench_pairs *pairs)
 {
     FILE *out = report->json;
     fputc('{', out);

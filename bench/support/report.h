@@ -9,9 +9,9 @@
 #include <stdio.h>
 
 struct bench_report {
-    FILE *table;               /* stdout; stderr if JSON goes to stdout */
-    FILE *json;                /* NULL: not asked for */
-    FILE *raw;                 /* NULL: not asked for */
+    FILE *table; /* stdout; stderr if JSON goes to stdout */
+    FILE *json; /* NULL: not asked for */
+    FILE *raw; /* NULL: not asked for */
     const struct bench_machine *machine;
 };
 

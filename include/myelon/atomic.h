@@ -7,6 +7,8 @@
 
 #include <myelon/base.h>
 
+/* One accessor a line, to be read as a table. */
+/* clang-format off */
 typedef struct { uint64_t v; } myl_au64;
 typedef struct { uint32_t v; } myl_au32;
 
@@ -68,7 +70,10 @@ MYL_INLINE uint32_t myl_load32_rlx(const myl_au32 *a) { return __atomic_load_n(&
 MYL_INLINE uint32_t myl_load32_acq(const myl_au32 *a) { return __atomic_load_n(&a->v, __ATOMIC_ACQUIRE); }
 MYL_INLINE void myl_store32_rlx(myl_au32 *a, uint32_t v) { __atomic_store_n(&a->v, v, __ATOMIC_RELAXED); }
 MYL_INLINE void myl_store32_rel(myl_au32 *a, uint32_t v) { __atomic_store_n(&a->v, v, __ATOMIC_RELEASE); }
-MYL_INLINE uint32_t myl_add32_acq_rel(myl_au32 *a, uint32_t v) { return __atomic_fetch_add(&a->v, v, __ATOMIC_ACQ_REL); }
+MYL_INLINE uint32_t myl_add32_acq_rel(myl_au32 *a, uint32_t v)
+{
+    return __atomic_fetch_add(&a->v, v, __ATOMIC_ACQ_REL);
+}
 MYL_INLINE int myl_cas32_sc(myl_au32 *a, uint32_t *expected, uint32_t desired)
 {
     return __atomic_compare_exchange_n(&a->v, expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
@@ -80,6 +85,7 @@ MYL_INLINE void myl_fence_acq(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
 MYL_INLINE void myl_fence_compiler(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 
 #endif /* MYL_SIM */
+/* clang-format on */
 
 /* Copies out of memory that somebody may be overwriting: every load is atomic, the whole is not. The caller finds out
  * afterwards whether it was torn. */

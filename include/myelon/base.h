@@ -38,9 +38,9 @@ typedef int64_t myl_sequence;
  * MYL_EAGAIN, MYL_FOREVER waits until there is an answer, anything else answers MYL_ETIMEDOUT. */
 #define MYL_TRY      ((int64_t)0)
 #define MYL_FOREVER  ((int64_t)-1)
-#define MYL_USEC(n)  ((int64_t)(n) * 1000)
-#define MYL_MSEC(n)  ((int64_t)(n) * 1000000)
-#define MYL_SEC(n)   ((int64_t)(n) * 1000000000)
+#define MYL_USEC(n) ((int64_t)(n)*1000)
+#define MYL_MSEC(n) ((int64_t)(n)*1000000)
+#define MYL_SEC(n) ((int64_t)(n)*1000000000)
 
 MYL_BEGIN_DECLS
 

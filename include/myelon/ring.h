@@ -115,9 +115,9 @@ MYL_BEGIN_DECLS
 MYL_API MYL_NODISCARD int myl_producer_open(myl_producer **producer, const char *name,
                                             const myl_producer_options *options);
 
-/* Ends the stream: consumers read what is left, then get MYL_ECLOSED. The last one to go removes the name; if no consumer
- * has come yet the ring stays for the first one, with its events (unless MYL_ALONE_RUN_FREE). Frees the handle; NULL is
- * fine. Open claims are forgotten. */
+/* Ends the stream: consumers read what is left, then get MYL_ECLOSED. The last one to go removes the name; if no
+ * consumer has come yet the ring stays for the first one, with its events (unless MYL_ALONE_RUN_FREE). Frees the
+ * handle; NULL is fine. Open claims are forgotten. */
 MYL_API void myl_producer_close(myl_producer *producer);
 
 /* Leaves without ending the stream: the seat is free, the next producer goes on. Frees the handle. Waiting
@@ -143,8 +143,7 @@ MYL_INLINE void myl_producer_publish(myl_producer *producer);
 MYL_API void myl_producer_abort(myl_producer *producer);
 
 /* Convenience: claim, copy `bytes` (the ring's event size), publish. */
-MYL_API MYL_NODISCARD int myl_producer_put(myl_producer *producer, const void *event, size_t bytes,
-                                           int64_t timeout_ns);
+MYL_API MYL_NODISCARD int myl_producer_put(myl_producer *producer, const void *event, size_t bytes, int64_t timeout_ns);
 
 /* Number of the last event published, MYL_SEQUENCE_NONE before the first. */
 MYL_API myl_sequence myl_producer_last(const myl_producer *producer);
@@ -157,8 +156,7 @@ MYL_API myl_sequence myl_producer_gating(const myl_producer *producer);
 MYL_API int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence);
 
 /* Waits until every gating consumer has acknowledged event `sequence` and at least one consumer is registered. */
-MYL_API MYL_NODISCARD int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence,
-                                                     int64_t timeout_ns);
+MYL_API MYL_NODISCARD int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns);
 
 /* Waits until `count` consumers whose ids start with `prefix` (NULL: all) are registered and alive. */
 MYL_API MYL_NODISCARD int myl_producer_wait_consumers(myl_producer *producer, const char *prefix, uint32_t count,

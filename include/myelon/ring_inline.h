@@ -99,7 +99,8 @@ MYL_INLINE void myl_producer_publish(myl_producer *producer)
         h->published += h->publish.left;
         n -= h->publish.left;
         MYL_STEP("S1");
-        /* A1 stamp [rel]: the events of the cell are written before. Pairs: A2, the consumer's stamp load; A20, takeover. */
+        /* A1 stamp [rel]: the events of the cell are written before. Pairs: A2, the consumer's stamp load; A20,
+         * takeover. */
         myl_store_rel(myl_i_stamp(&h->publish), h->published);
         myl_i_walk_next_cell(&h->publish, &h->ring);
     }
@@ -110,7 +111,8 @@ MYL_INLINE void myl_producer_publish(myl_producer *producer)
         myl_store_rel(myl_i_stamp(&h->publish), h->published); /* A1 */
     }
     MYL_STEP("S1n");
-    /* A3 next [rel]: behind the stamps, so that a successor finds no hole (protocol 5). Pairs: A4 joiners, A20 takeover. */
+    /* A3 next [rel]: behind the stamps, so that a successor finds no hole (protocol 5). Pairs: A4 joiners, A20
+     * takeover. */
     myl_store_rel(h->shared_next, h->published);
     myl_fence_compiler(); /* S2: the load below stays behind the stamps in program order */
     /* A5 park word [rlx], S3. Pairs: A6, the parker's CAS: FENCE and EFF give the order that is missing here. */

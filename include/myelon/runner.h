@@ -30,10 +30,11 @@ typedef struct myl_runner_result {
 MYL_BEGIN_DECLS
 
 /* Starts a thread that consumes from `consumer`, which belongs to the runner until it is joined. */
-MYL_API MYL_NODISCARD int myl_runner_start(myl_runner **runner, myl_consumer *consumer, myl_handler handler,
-                                           void *user, const myl_runner_options *options);
+MYL_API MYL_NODISCARD int myl_runner_start(myl_runner **runner, myl_consumer *consumer, myl_handler handler, void *user,
+                                           const myl_runner_options *options);
 
-/* Asks it to stop: after the event at hand, even when more are there. Does not wait. Any thread, the handler included. */
+/* Asks it to stop: after the event at hand, even when more are there. Does not wait. Any thread, the handler
+ * included. */
 MYL_API void myl_runner_stop(myl_runner *runner);
 
 /* Waits for its end, tells how it ended, frees it; the consumer is the caller's again. MYL_ETIMEDOUT: still running,

@@ -68,7 +68,10 @@ typedef struct myl_info {
 } myl_info;
 
 enum myl_party_state {
-    MYL_PARTY_FREE = 0, MYL_PARTY_JOINING, MYL_PARTY_ACTIVE, MYL_PARTY_LEFT,
+    MYL_PARTY_FREE = 0,
+    MYL_PARTY_JOINING,
+    MYL_PARTY_ACTIVE,
+    MYL_PARTY_LEFT,
 };
 
 /* One consumer entry as seen from outside. */

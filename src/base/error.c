@@ -15,10 +15,9 @@ static const struct {
     enum myl_error_class class;
     const char *name;
     const char *text;
-} errors[] = {
-    {MYL_OK, MYL_CLASS_OK, "MYL_OK", "success"},
+} errors[] = {{MYL_OK, MYL_CLASS_OK, "MYL_OK", "success"},
 #define MYL_X(name, value, class, text) {value, MYL_CLASS_##class, "MYL_" #name, text},
-    MYL_ERROR_LIST(MYL_X)
+              MYL_ERROR_LIST(MYL_X)
 #undef MYL_X
 };
 

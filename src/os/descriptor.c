@@ -27,7 +27,9 @@ int myl_send_fd(int socket, int fd)
     char byte = 'm';
     struct iovec data = {.iov_base = &byte, .iov_len = 1};
     union control control;
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes,
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
     memset(&control, 0, sizeof control);
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
@@ -47,7 +49,9 @@ int myl_recv_fd(int socket, int *fd)
     char byte;
     struct iovec data = {.iov_base = &byte, .iov_len = 1};
     union control control;
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes,
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
     ssize_t got;
     *fd = -1;

@@ -33,7 +33,8 @@ const char *myl_os_shm_directory(void);
 
 /* Makes an object without a name, sized and reserved. ENOSPC says the memory is not there. */
 int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd);
-/* Gives it its name in one atomic step. After a failure (EEXIST: the name is taken) the object is only good for closing. */
+/* Gives it its name in one atomic step. After a failure (EEXIST: the name is taken) the object is only good for
+ * closing. */
 int myl_os_object_publish(int fd, const char *path);
 /* Opens a name without following a link at its end. Falls back to reading only if `may_read_only` and writing is not
  * allowed; *read_only tells. The descriptor has an open-file description of its own. */
@@ -80,7 +81,8 @@ int myl_os_pin(int cpu);
 
 /* Sleeps while *word == value, at most timeout_ns. Returns 0 (woken, changed, or no reason) or ETIMEDOUT. */
 int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns);
-/* *word += 4 and wakes everybody who sleeps on it: one system call where the system can, so that no death falls between. */
+/* *word += 4 and wakes everybody who sleeps on it: one system call where the system can, so that no death falls
+ * between. */
 void myl_os_wake_add4(myl_au32 *word);
 void myl_os_wake(myl_au32 *word);
 /* Makes this process a target of myl_os_barrier; nonzero: cannot be. */

@@ -20,13 +20,16 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
     const struct myl_control *control = segment->control;
     struct myl_i_consumer_hot *h = &consumer->hot;
     if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
-        return myl_fail(MYL_EEVICTED, "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 "; open it again", consumer->joined.id,
-                        segment->name, h->next);
+        return myl_fail(MYL_EEVICTED, "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 "; open it again",
+                        consumer->joined.id, segment->name, h->next);
     if ((int64_t)(stamp - h->next) > (int64_t)h->lease.left)
-        return myl_fail(MYL_ECORRUPT, "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64 ", though this consumer gates; the "
-                        "segment is damaged", segment->name, h->next, stamp);
-    /* A16 closed [acq], protocol 7. Pairs: A44. The stamps are stored before it, so a stamp that is still missing behind this
-     * load is missing for good. */
+        return myl_fail(MYL_ECORRUPT,
+                        "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64
+                        ", though this consumer gates; the "
+                        "segment is damaged",
+                        segment->name, h->next, stamp);
+    /* A16 closed [acq], protocol 7. Pairs: A44. The stamps are stored before it, so a stamp that is still missing
+     * behind this load is missing for good. */
     uint64_t closed = myl_load_acq(&control->closed);
     if (closed != 0 && closed - 1 <= h->next) {
         if (myl_load_acq(myl_i_stamp(&h->lease)) - h->next - 1 < h->lease.left) /* A2 */
@@ -35,7 +38,8 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
                         (myl_sequence)closed - 2);
     }
     if (myl_load32_acq(&control->superseded) != 0) /* A15. Pairs: A14 */
-        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again", segment->name);
+        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again",
+                        segment->name);
     return MYL_EAGAIN;
 }
 
@@ -59,10 +63,15 @@ static int overdue(void *context)
         return MYL_OK; /* its last events, or its end of the stream, were faster */
     /* A45 producer_state [acq]. Pairs: A43 */
     if (myl_load32_acq(&segment->control->producer_state) == MYL_PRODUCER_LEFT)
-        return myl_fail(MYL_EUNSEATED, "the producer of ring \"%s\" left behind event %" PRId64 " without ending the stream; wait for "
-                        "the next one, or close", segment->name, (myl_sequence)consumer->hot.next - 1);
-    return myl_fail(MYL_EPRODUCERDEAD, "the producer of ring \"%s\" (process %" PRIu32 ") died behind event %" PRId64 "; restart it: it goes "
-                    "on there", segment->name, myl_load32_rlx(&segment->control->producer_pid), /* A42 */
+        return myl_fail(MYL_EUNSEATED,
+                        "the producer of ring \"%s\" left behind event %" PRId64 " without ending the stream; wait for "
+                        "the next one, or close",
+                        segment->name, (myl_sequence)consumer->hot.next - 1);
+    return myl_fail(MYL_EPRODUCERDEAD,
+                    "the producer of ring \"%s\" (process %" PRIu32 ") died behind event %" PRId64
+                    "; restart it: it goes "
+                    "on there",
+                    segment->name, myl_load32_rlx(&segment->control->producer_pid), /* A42 */
                     (myl_sequence)consumer->hot.next - 1);
 }
 
@@ -92,7 +101,8 @@ static int wait_for_events(struct myl_consumer *consumer, int64_t timeout_ns)
     if (rc != MYL_EAGAIN)
         return rc;
     if (h->next >= h->acknowledged / head->events_per_cell * head->events_per_cell + head->capacity)
-        return myl_fail(MYL_ELEASED, "all %" PRIu64 " events of ring \"%s\" are leased; release them, the producer waits for that",
+        return myl_fail(MYL_ELEASED,
+                        "all %" PRIu64 " events of ring \"%s\" are leased; release them, the producer waits for that",
                         h->next - h->acknowledged, consumer->handle.segment.name);
     if (consumer->room_told != h->acknowledged)
         tell_room(consumer); /* A11: always fenced before a wait */
@@ -100,9 +110,14 @@ static int wait_for_events(struct myl_consumer *consumer, int64_t timeout_ns)
         return MYL_EAGAIN;
     int parks = (head->flags & MYL_FLAG_SPIN_ONLY) == 0;
     struct myl_wait_site site = {
-        .context = consumer, .ready = ready, .overdue = overdue, .before_park = before_park,
-        .liveness_ns = consumer->liveness_ns, .liveness_most_ns = consumer->liveness_most_ns,
-        .park = parks ? &consumer->handle.segment.control->data : NULL, .mode = MYL_PARK_LAZY,
+        .context = consumer,
+        .ready = ready,
+        .overdue = overdue,
+        .before_park = before_park,
+        .liveness_ns = consumer->liveness_ns,
+        .liveness_most_ns = consumer->liveness_most_ns,
+        .park = parks ? &consumer->handle.segment.control->data : NULL,
+        .mode = MYL_PARK_LAZY,
     };
     return myl_wait(&consumer->handle.waiter, &site, timeout_ns);
 }
@@ -124,7 +139,8 @@ int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_
 static uint64_t count_run(const struct myl_i_consumer_hot *h, uint64_t most)
 {
     if (h->ring.per_cell > 1) {
-        uint64_t there = myl_load_acq(myl_i_stamp(&h->lease)) - h->next; /* A2; at most `left`, ready() has seen to it */
+        uint64_t there =
+            myl_load_acq(myl_i_stamp(&h->lease)) - h->next; /* A2; at most `left`, ready() has seen to it */
         there = there < h->lease.left ? there : h->lease.left;
         return there < most ? there : most;
     }
@@ -173,7 +189,9 @@ int myl_i_release_slow(myl_consumer *consumer)
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
     if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
-        return myl_fail(MYL_EEVICTED, "consumer \"%s\" of ring \"%s\" was evicted; events %" PRIu64 " to %" PRIu64 " are not acknowledged",
+        return myl_fail(MYL_EEVICTED,
+                        "consumer \"%s\" of ring \"%s\" was evicted; events %" PRIu64 " to %" PRIu64
+                        " are not acknowledged",
                         consumer->joined.id, consumer->handle.segment.name, h->acknowledged, h->next);
     h->acknowledged = h->next;
     tell_room(consumer);
@@ -195,7 +213,8 @@ int myl_consumer_get(myl_consumer *consumer, void *event, size_t bytes, int64_t 
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
     if (consumer->hot.next != consumer->hot.acknowledged)
-        return myl_fail(MYL_ENOTCLAIMED, "ring \"%s\": %" PRIu64 " leased events are not released; release them before copying out",
+        return myl_fail(MYL_ENOTCLAIMED,
+                        "ring \"%s\": %" PRIu64 " leased events are not released; release them before copying out",
                         consumer->handle.segment.name, consumer->hot.next - consumer->hot.acknowledged);
     int rc = myl_consumer_next(consumer, &from, timeout_ns);
     if (rc != MYL_OK)
@@ -271,14 +290,16 @@ static int check_expectations(const struct myl_segment *segment, const myl_consu
 {
     const struct myl_header *head = &segment->head;
     if (o->event_size != 0 && o->event_size != head->event_bytes)
-        return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" has events of %" PRIu32 " bytes, %" PRIu32 " were expected; build both sides from "
-                        "the same event structure", segment->name, head->event_bytes, o->event_size);
+        return myl_fail(MYL_EEVENTSIZE,
+                        "ring \"%s\" has events of %" PRIu32 " bytes, %" PRIu32 " were expected; build both sides from "
+                        "the same event structure",
+                        segment->name, head->event_bytes, o->event_size);
     if (o->event_align != 0 && o->event_align != head->event_align)
-        return myl_fail(MYL_EALIGN, "ring \"%s\" aligns events to %" PRIu32 ", %" PRIu32 " was expected", segment->name, head->event_align,
-                        o->event_align);
+        return myl_fail(MYL_EALIGN, "ring \"%s\" aligns events to %" PRIu32 ", %" PRIu32 " was expected", segment->name,
+                        head->event_align, o->event_align);
     if (o->type_id != 0 && o->type_id != head->type_id)
-        return myl_fail(MYL_ETYPE, "ring \"%s\" carries type %016" PRIx64 ", %016" PRIx64 " was expected", segment->name, head->type_id,
-                        o->type_id);
+        return myl_fail(MYL_ETYPE, "ring \"%s\" carries type %016" PRIx64 ", %016" PRIx64 " was expected",
+                        segment->name, head->type_id, o->type_id);
     return MYL_OK;
 }
 

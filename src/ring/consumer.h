@@ -19,8 +19,8 @@ struct myl_consumer {
 #define MYL_CONSUMER_LIVENESS_NS      MYL_MSEC(20)
 #define MYL_CONSUMER_LIVENESS_MOST_NS MYL_MSEC(100)
 
-/* Protocol 3, J1 to J8: fills consumer->entry, ->joined and the hot position. MYL_EAGAIN: the name leads to another segment
- * by now; find it again. */
+/* Protocol 3, J1 to J8: fills consumer->entry, ->joined and the hot position. MYL_EAGAIN: the name leads to another
+ * segment by now; find it again. */
 int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options);
 /* Leaves: the entry keeps its id and position. */
 void myl_leave(struct myl_consumer *consumer);

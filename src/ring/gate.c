@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The gate: how far the producer may write. Protocol 2 and 4; models/join.pml. The invariant: gate >= limit always, and
- * nothing below limit is needed by an entry that is JOINING or ACTIVE, so the producer writes s only below limit + capacity. */
+ * The gate: how far the producer may write. Protocol 2 and 4; models/join.pml. The invariant: gate >= limit always,
+ * and nothing below limit is needed by an entry that is JOINING or ACTIVE, so the producer writes s only below limit +
+ * capacity. */
 #include "ring/producer.h"
 
 #include <inttypes.h>
@@ -21,8 +22,10 @@ static int impossible_cursor(const struct myl_producer *producer, const struct m
 {
     char id[MYL_ID_MAX + 1];
     myl_entry_id(entry, id);
-    return myl_fail(MYL_ECORRUPT, "ring \"%s\": consumer \"%s\" says it has acknowledged %" PRIu64 " events of %" PRIu64
-                    " published; evict it", producer->handle.segment.name, id, cursor, producer->hot.published);
+    return myl_fail(MYL_ECORRUPT,
+                    "ring \"%s\": consumer \"%s\" says it has acknowledged %" PRIu64 " events of %" PRIu64
+                    " published; evict it",
+                    producer->handle.segment.name, id, cursor, producer->hot.published);
 }
 
 int myl_gate_minimum(const struct myl_producer *producer, uint64_t *minimum, uint32_t *gating)
@@ -37,8 +40,9 @@ int myl_gate_minimum(const struct myl_producer *producer, uint64_t *minimum, uin
         uint32_t state = myl_load32_acq(&entry->state);
         if (state != MYL_PARTY_JOINING && state != MYL_PARTY_ACTIVE)
             continue;
-        /* A8 cursor [acq], loaded exactly once: compared and taken twice, it may move in between, and the minimum rises above
-         * another's. Pairs: A7, the consumer's release: its reads of the cells are before our overwriting. */
+        /* A8 cursor [acq], loaded exactly once: compared and taken twice, it may move in between, and the minimum
+         * rises above another's. Pairs: A7, the consumer's release: its reads of the cells are before our
+         * overwriting. */
         uint64_t cursor = myl_load_acq(&entry->cursor);
         if (cursor > producer->hot.published)
             return impossible_cursor(producer, entry, cursor);
@@ -91,10 +95,13 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
     uint64_t per_cell = segment->head.events_per_cell;
     /* A25 epoch [acq]. Pairs: A26, the successor's store: a seat can be lost behind its owner's back. */
     if (myl_load32_acq(&control->epoch) != producer->epoch)
-        return myl_fail(MYL_ESEATLOST, "another producer has taken ring \"%s\" over: its seat's descriptor was closed in this "
-                        "process; close this handle", segment->name);
+        return myl_fail(MYL_ESEATLOST,
+                        "another producer has taken ring \"%s\" over: its seat's descriptor was closed in this "
+                        "process; close this handle",
+                        segment->name);
     if (myl_load32_acq(&control->superseded) != 0) /* A15. Pairs: A14 */
-        return myl_fail(MYL_ESUPERSEDED, "ring \"%s\" was removed by force; nobody can find it any more: close this handle",
+        return myl_fail(MYL_ESUPERSEDED,
+                        "ring \"%s\" was removed by force; nobody can find it any more: close this handle",
                         segment->name);
     for (int look = 0; look < LOOKS_MAX; look++) {
         uint64_t minimum, window = segment->head.capacity;
@@ -111,8 +118,8 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
         if (producer->hot.next + events > limit + window)
             return MYL_EAGAIN; /* step 3 */
         MYL_STEP("G4");
-        /* A24 gate [rlx], step 4: monotone and tentative; nobody derives a limit from it while somebody gates. The fence
-         * orders it before the version and before all we overwrite. Pairs: A29, J7 and the observers. */
+        /* A24 gate [rlx], step 4: monotone and tentative; nobody derives a limit from it while somebody gates. The
+         * fence orders it before the version and before all we overwrite. Pairs: A29, J7 and the observers. */
         if (minimum > myl_load_rlx(&control->gate))
             myl_store_rlx(&control->gate, minimum);
         myl_fence_sc(); /* step 5; pairs with J6 */
@@ -152,9 +159,10 @@ static int report_death(const struct myl_gate_wish *wish, uint32_t index)
     char id[MYL_ID_MAX + 1];
     myl_entry_id(entry, id);
     return myl_fail(MYL_ECONSUMERDEAD,
-                    "ring \"%s\": consumer \"%s\" (process %" PRIu32 ") died with %" PRIu64 " events unread and holds the ring; "
-                    "restart it under the same id, or evict it", segment->name, id,
-                    myl_load32_rlx(&entry->pid) /* A48 */, wish->producer->hot.published - cursor);
+                    "ring \"%s\": consumer \"%s\" (process %" PRIu32 ") died with %" PRIu64
+                    " events unread and holds the ring; "
+                    "restart it under the same id, or evict it",
+                    segment->name, id, myl_load32_rlx(&entry->pid) /* A48 */, wish->producer->hot.published - cursor);
 }
 
 /* Who is alive is asked of the kernel, and only of those who hold us up. */
@@ -169,7 +177,8 @@ static int overdue(void *context)
         uint32_t state = myl_load32_acq(&entry->state); /* A13 */
         if (state != MYL_PARTY_JOINING && state != MYL_PARTY_ACTIVE)
             continue;
-        if (myl_load_acq(&entry->cursor) >= wish->cursor || myl_os_seat_held(segment->fd, myl_entry_seat(i)) != 0) /* A8 */
+        if (myl_load_acq(&entry->cursor) >= wish->cursor ||
+            myl_os_seat_held(segment->fd, myl_entry_seat(i)) != 0) /* A8 */
             continue;
         if (state == MYL_PARTY_JOINING)
             reap_dead_joiner(segment, i);
@@ -190,8 +199,8 @@ static void before_park(void *context)
     struct myl_control *control = producer->handle.segment.control;
     uint64_t need = wish->cursor;
     if (wish->events != 0) {
-        /* Some slack, so that the next event does not wait again; what is there already is taken after liveness_ns at the
-         * latest. Never more than the consumers can reach. */
+        /* Some slack, so that the next event does not wait again; what is there already is taken after liveness_ns at
+         * the latest. Never more than the consumers can reach. */
         need += producer->handle.segment.head.capacity / SLACK_SHARE;
         if (need > producer->hot.published)
             need = producer->hot.published > wish->cursor ? producer->hot.published : wish->cursor;
@@ -205,9 +214,14 @@ int myl_gate_wait(struct myl_gate_wish *wish, int (*ready)(void *), int64_t time
     struct myl_producer *producer = wish->producer;
     int parks = (producer->handle.segment.head.flags & MYL_FLAG_SPIN_ONLY) == 0;
     struct myl_wait_site site = {
-        .context = wish, .ready = ready, .overdue = overdue, .before_park = before_park,
-        .liveness_ns = producer->liveness_ns, .liveness_most_ns = producer->liveness_ns,
-        .park = parks ? &producer->handle.segment.control->room : NULL, .mode = MYL_PARK_FENCED,
+        .context = wish,
+        .ready = ready,
+        .overdue = overdue,
+        .before_park = before_park,
+        .liveness_ns = producer->liveness_ns,
+        .liveness_most_ns = producer->liveness_ns,
+        .park = parks ? &producer->handle.segment.control->room : NULL,
+        .mode = MYL_PARK_FENCED,
     };
     return myl_wait(&producer->handle.waiter, &site, timeout_ns);
 }

@@ -60,7 +60,8 @@ void myl_handle_disarm(struct myl_handle *handle)
 
 int myl_handle_forked(const struct myl_handle *handle)
 {
-    return myl_fail(MYL_EFORKED, "this handle of ring \"%s\" was opened before the fork, by the parent; open one in the child",
+    return myl_fail(MYL_EFORKED,
+                    "this handle of ring \"%s\" was opened before the fork, by the parent; open one in the child",
                     handle->segment.name);
 }
 
@@ -68,6 +69,8 @@ int myl_check_options(const void *options, size_t size, size_t known, const char
 {
     if (options == NULL || size == known)
         return MYL_OK;
-    return myl_fail(MYL_EOPTIONS, "%s has size %zu, this library knows %zu; set .size = sizeof it, and build against the "
-                    "headers of the library in use", what, size, known);
+    return myl_fail(MYL_EOPTIONS,
+                    "%s has size %zu, this library knows %zu; set .size = sizeof it, and build against the "
+                    "headers of the library in use",
+                    what, size, known);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Joining, resuming, leaving, evicting. Protocol 3; models/join.pml. The registrar's seat is held throughout, so one party at a
- * time changes the table; an entry's owner holds its seat for as long as it lives. */
+ * Joining, resuming, leaving, evicting. Protocol 3; models/join.pml. The registrar's seat is held throughout, so one
+ * party at a time changes the table; an entry's owner holds its seat for as long as it lives. */
 #include "ring/consumer.h"
 
 #include <errno.h>
@@ -75,15 +75,18 @@ static int take_spare(struct myl_segment *segment, uint32_t *index)
     }
     if (oldest != UINT64_MAX && lock_entry(segment, *index) == 0)
         return MYL_OK;
-    return myl_fail(MYL_ETABLEFULL, "all %" PRIu32 " consumer entries of ring \"%s\" are taken; evict dead ones (`myelon evict`), or "
-                    "make the ring with a larger max_consumers", segment->head.max_consumers, segment->name);
+    return myl_fail(MYL_ETABLEFULL,
+                    "all %" PRIu32 " consumer entries of ring \"%s\" are taken; evict dead ones (`myelon evict`), or "
+                    "make the ring with a larger max_consumers",
+                    segment->head.max_consumers, segment->name);
 }
 
 static int take_known(struct myl_segment *segment, uint32_t index, struct place *place)
 {
     int err = lock_entry(segment, index);
     if (err == EAGAIN)
-        return myl_fail(MYL_EDUPLICATE, "ring \"%s\" has a living consumer \"%s\" (process %" PRIu32 "); stop it, or take another id",
+        return myl_fail(MYL_EDUPLICATE,
+                        "ring \"%s\" has a living consumer \"%s\" (process %" PRIu32 "); stop it, or take another id",
                         segment->name, place->id, myl_load32_rlx(&myl_segment_entry(segment, index)->pid)); /* A48 */
     if (err != 0)
         return myl_fail_errno(err, "the seat of consumer \"%s\" cannot be taken", place->id);
@@ -123,8 +126,8 @@ static int choose_prefix(struct myl_segment *segment, const char *prefix, struct
 }
 
 /* J3: where to start, before anybody knows of us. */
-static uint64_t first_position(const struct myl_control *control, const struct myl_entry *entry, const struct place *place,
-                               enum myl_start start)
+static uint64_t first_position(const struct myl_control *control, const struct myl_entry *entry,
+                               const struct place *place, enum myl_start start)
 {
     if (start == MYL_START_NOW)
         return myl_load_acq(&control->next); /* A4. Pairs: A3 */
@@ -133,8 +136,9 @@ static uint64_t first_position(const struct myl_control *control, const struct m
     return myl_load_acq(&control->gate);     /* A29. Pairs: A24 */
 }
 
-/* Does a dead one's cursor lie beyond what was published? `next` alone does not tell: its producer may have died between the
- * stamp, which the consumer read, and `next`. It is read again last, since a new producer may have moved it meanwhile. */
+/* Does a dead one's cursor lie beyond what was published? `next` alone does not tell: its producer may have died
+ * between the stamp, which the consumer read, and `next`. It is read again last, since a new producer may have moved
+ * it meanwhile. */
 static int lies_ahead(const struct myl_segment *segment, uint64_t position)
 {
     const struct myl_control *control = segment->control;
@@ -176,7 +180,9 @@ static int resume(const struct myl_consumer *consumer, const struct myl_entry *e
     uint64_t next = myl_load_acq(&segment->control->next); /* A4 */
     *position = myl_load_acq(&entry->cursor);              /* A8 */
     if (lies_ahead(segment, *position) || (next > *position && next - *position > segment->head.capacity))
-        return myl_fail(MYL_ECORRUPT, "ring \"%s\": consumer \"%s\" stopped at event %" PRIu64 " of %" PRIu64 ", which cannot be; evict it",
+        return myl_fail(MYL_ECORRUPT,
+                        "ring \"%s\": consumer \"%s\" stopped at event %" PRIu64 " of %" PRIu64
+                        ", which cannot be; evict it",
                         segment->name, consumer->joined.id, *position, next);
     return MYL_OK;
 }
@@ -216,7 +222,8 @@ static int join_as_registrar(struct myl_consumer *consumer, const myl_consumer_o
     if (segment->path != NULL && myl_os_object_is_named(segment->path, &segment->object, &same) == 0 && !same)
         return MYL_EAGAIN; /* replaced since it was opened */
     if (myl_load32_acq(&segment->control->superseded) != 0) /* A15 */
-        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again", segment->name);
+        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again",
+                        segment->name);
     MYL_STEP("J1");
     int rc;
     if (o->id != NULL) {
@@ -248,8 +255,8 @@ void myl_leave(struct myl_consumer *consumer)
 {
     struct myl_segment *segment = &consumer->handle.segment;
     struct myl_entry *entry = consumer->entry;
-    /* The state is ours to change while we hold the entry's seat. The registrar is needed for the last look around only, so a
-     * registrar that was stopped does not keep us. */
+    /* The state is ours to change while we hold the entry's seat. The registrar is needed for the last look around
+     * only, so a registrar that was stopped does not keep us. */
     int registrar = myl_registrar_take(segment) == MYL_OK;
     if (myl_load32_acq(&entry->generation) == consumer->hot.own_generation) { /* A9 */
         myl_store_rlx(&entry->left_order, myl_load_acq(&segment->control->version)); /* A46 */
@@ -280,7 +287,8 @@ int myl_evict(const char *name, enum myl_backend backend, const char *id)
         rc = myl_registrar_take(&segment);
     int index = rc == MYL_OK ? find_id(&segment, id) : -1;
     if (rc == MYL_OK && index < 0)
-        rc = myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists them", segment.name, id);
+        rc = myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists them", segment.name,
+                      id);
     if (rc == MYL_OK && lock_entry(&segment, (uint32_t)index) != 0)
         rc = myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment.name);
     if (rc == MYL_OK) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Observers: they read without gating, and are told exactly what they missed. Protocol 4, O1 to O6; models/observer.pml. */
+ * Observers: they read without gating, and are told exactly what they missed. Protocol 4, O1 to O6;
+ * models/observer.pml. */
 #include "ring/consumer.h"
 
 #include <inttypes.h>
@@ -29,10 +30,12 @@ static int nothing_there(const struct look *look)
         struct myl_i_walk walk = myl_walk_from(segment, look->at);
         if (myl_load_acq(myl_i_stamp(&walk)) - look->at - 1 < walk.left) /* A2 */
             return MYL_OK;
-        return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64, segment->name, (myl_sequence)closed - 2);
+        return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64, segment->name,
+                        (myl_sequence)closed - 2);
     }
     if (myl_load32_acq(&segment->control->superseded) != 0) /* A15 */
-        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again", segment->name);
+        return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again",
+                        segment->name);
     return MYL_EAGAIN;
 }
 
@@ -75,7 +78,8 @@ static int overdue(void *context)
         return MYL_OK;
     if (myl_load32_acq(&segment->control->producer_state) == MYL_PRODUCER_LEFT) /* A45 */
         return myl_fail(MYL_EUNSEATED, "the producer of ring \"%s\" left without ending the stream", segment->name);
-    return myl_fail(MYL_EPRODUCERDEAD, "the producer of ring \"%s\" died; a restarted one goes on where it stopped", segment->name);
+    return myl_fail(MYL_EPRODUCERDEAD, "the producer of ring \"%s\" died; a restarted one goes on where it stopped",
+                    segment->name);
 }
 
 int myl_observer_get(myl_observer *observer, void *event, size_t bytes, uint64_t *lost, int64_t timeout_ns)
@@ -88,9 +92,13 @@ int myl_observer_get(myl_observer *observer, void *event, size_t bytes, uint64_t
     if (rc == MYL_EAGAIN && timeout_ns != MYL_TRY) {
         int parks = (observer->handle.segment.head.flags & MYL_FLAG_SPIN_ONLY) == 0;
         struct myl_wait_site site = {
-            .context = &look, .ready = read_next, .overdue = overdue, .liveness_ns = observer->liveness_ns,
+            .context = &look,
+            .ready = read_next,
+            .overdue = overdue,
+            .liveness_ns = observer->liveness_ns,
             .liveness_most_ns = observer->liveness_most_ns,
-            .park = parks ? &observer->handle.segment.control->data : NULL, .mode = MYL_PARK_LAZY,
+            .park = parks ? &observer->handle.segment.control->data : NULL,
+            .mode = MYL_PARK_LAZY,
         };
         rc = myl_wait(&observer->handle.waiter, &site, timeout_ns);
     }

@@ -21,7 +21,8 @@ static void announce_fenced(struct myl_parker *parker, uint32_t *value)
     for (;;) {
         uint32_t w = myl_load32_acq(&parker->park->word); /* A17, P1. Pairs: A12, the counter of unconditional wakes */
         MYL_STEP("P4");
-        /* A6 SLEEP [sc]. Pairs: A5 and A11, the loads behind a publisher's fence: either it sees SLEEP, or we see its store. */
+        /* A6 SLEEP [sc]. Pairs: A5 and A11, the loads behind a publisher's fence: either it sees SLEEP, or we see its
+         * store. */
         if ((w & MYL_PARK_SLEEP) == 0 && !myl_cas32_sc(&parker->park->word, &w, w | MYL_PARK_SLEEP))
             continue;
         myl_fence_sc(); /* P5; pairs with the fence between cursor and room word (A11), or stamp and data word (S5) */
@@ -104,8 +105,7 @@ int myl_park_publish_slow(struct myl_park_word *park, int registered, uint32_t *
         *quiet = 0;
         /* A6. FENCE and EFF go together and are counted; a sleeper that announced meanwhile makes the CAS fail. */
         if ((w & MYL_PARK_EFF) != 0)
-            (void)myl_cas32_sc(&park->word, &w,
-                               (w & ~(uint32_t)(MYL_PARK_FENCE | MYL_PARK_EFF)) + MYL_PARK_COUNT);
+            (void)myl_cas32_sc(&park->word, &w, (w & ~(uint32_t)(MYL_PARK_FENCE | MYL_PARK_EFF)) + MYL_PARK_COUNT);
     }
     return 0;
 }

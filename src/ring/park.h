@@ -28,8 +28,9 @@ struct myl_parker {
     int overslept;       /* a bounded sleep of this wait ended unconfirmed */
 };
 
-/* L1 to L4 (lazy), or P1 to P5 (fenced): announces the sleep. *value is the word to sleep on, *most_ns how long the sleep
- * may last. The caller re-checks its condition, then sleeps (myl_park_sleep) or walks away, leaving the word alone. */
+/* L1 to L4 (lazy), or P1 to P5 (fenced): announces the sleep. *value is the word to sleep on, *most_ns how long the
+ * sleep may last. The caller re-checks its condition, then sleeps (myl_park_sleep) or walks away, leaving the word
+ * alone. */
 void myl_park_announce(struct myl_parker *parker, uint32_t *value, int64_t *most_ns);
 /* L6, L7. */
 void myl_park_sleep(struct myl_parker *parker, uint32_t value, int64_t ns, int64_t most_ns);

@@ -17,14 +17,18 @@ static int check_wish(const struct myl_producer *producer, uint64_t events)
     const struct myl_segment *segment = &producer->handle.segment;
     uint64_t open = producer->hot.next - producer->hot.published;
     if (events > segment->head.capacity)
-        return myl_fail(MYL_ETOOBIG, "%" PRIu64 " events at once are more than ring \"%s\" can hold (%" PRIu64 "); claim fewer",
+        return myl_fail(MYL_ETOOBIG,
+                        "%" PRIu64 " events at once are more than ring \"%s\" can hold (%" PRIu64 "); claim fewer",
                         events, segment->name, segment->head.capacity);
     if (myl_gate_cursor_for(producer, events) <= producer->hot.published)
         return MYL_OK;
     if (open > 0)
-        return myl_fail(MYL_ELEASED, "ring \"%s\": %" PRIu64 " events are claimed and not published; publish or abort them "
-                        "before claiming %" PRIu64 " more", segment->name, open, events);
-    return myl_fail(MYL_ETOOBIG, "%" PRIu64 " events do not fit behind the half-filled cell of ring \"%s\"; claim at most %" PRIu64,
+        return myl_fail(MYL_ELEASED,
+                        "ring \"%s\": %" PRIu64 " events are claimed and not published; publish or abort them "
+                        "before claiming %" PRIu64 " more",
+                        segment->name, open, events);
+    return myl_fail(MYL_ETOOBIG,
+                    "%" PRIu64 " events do not fit behind the half-filled cell of ring \"%s\"; claim at most %" PRIu64,
                     events, segment->name, segment->head.capacity - segment->head.events_per_cell);
 }
 
@@ -152,8 +156,8 @@ int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, in
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
     if (sequence >= (myl_sequence)producer->hot.published)
-        return myl_fail(MYL_EINVAL, "event %" PRId64 " of ring \"%s\" is not published yet; the last one is %" PRId64, sequence,
-                        producer->handle.segment.name, myl_producer_last(producer));
+        return myl_fail(MYL_EINVAL, "event %" PRId64 " of ring \"%s\" is not published yet; the last one is %" PRId64,
+                        sequence, producer->handle.segment.name, myl_producer_last(producer));
     struct myl_gate_wish wish = {.producer = producer, .cursor = sequence < 0 ? 0 : (uint64_t)sequence + 1};
     int rc = ready_when_consumed(&wish);
     return rc == MYL_EAGAIN ? myl_gate_wait(&wish, ready_when_consumed, timeout_ns) : rc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A producer's beginning and end: shape, seat, takeover, waiting for consumers, close and leave. Protocol 5, 7 and 9. */
+ * A producer's beginning and end: shape, seat, takeover, waiting for consumers, close and leave. Protocol 5, 7 and
+ * 9. */
 #define _POSIX_C_SOURCE 200809L
 #include "ring/producer.h"
 
@@ -45,15 +46,20 @@ static int shape_packed(struct myl_header *head, const myl_producer_options *o)
 {
     uint32_t cell = o->packed_cell;
     if (cell % MYL_CELL_ALIGN != 0 || cell > MYL_PACKED_CELL_MAX || cell % head->event_align != 0)
-        return myl_fail(MYL_EALIGN, "packed cells of %" PRIu32 " bytes: use a multiple of 64 and of the event alignment, up to %u",
+        return myl_fail(MYL_EALIGN,
+                        "packed cells of %" PRIu32 " bytes: use a multiple of 64 and of the event alignment, up to %u",
                         cell, MYL_PACKED_CELL_MAX);
     if (o->event_size % head->event_align != 0)
-        return myl_fail(MYL_EALIGN, "packed events of %" PRIu32 " bytes are not a multiple of their alignment %" PRIu32
-                        "; set event_align", o->event_size, head->event_align);
+        return myl_fail(MYL_EALIGN,
+                        "packed events of %" PRIu32 " bytes are not a multiple of their alignment %" PRIu32
+                        "; set event_align",
+                        o->event_size, head->event_align);
     head->events_per_cell = cell > head->event_offset ? (cell - head->event_offset) / o->event_size : 0;
     if (head->events_per_cell < 2)
-        return myl_fail(MYL_EEVENTSIZE, "a packed cell of %" PRIu32 " bytes holds %" PRIu32 " events of %" PRIu32 " bytes; take "
-                        "larger cells, or packed_cell = 0", cell, head->events_per_cell, o->event_size);
+        return myl_fail(MYL_EEVENTSIZE,
+                        "a packed cell of %" PRIu32 " bytes holds %" PRIu32 " events of %" PRIu32 " bytes; take "
+                        "larger cells, or packed_cell = 0",
+                        cell, head->events_per_cell, o->event_size);
     head->cell_bytes = cell;
     uint64_t cells = (o->capacity + head->events_per_cell - 1) / head->events_per_cell;
     head->cells = o->capacity == 0 ? default_cells(cell) : MYL_CELLS_MIN;
@@ -72,7 +78,8 @@ static int shape_plain(struct myl_header *head, const myl_producer_options *o)
         uint64_t better = MYL_CELLS_MIN;
         while (better < head->cells)
             better *= 2;
-        return myl_fail(MYL_ECAPACITY, "a capacity of %" PRIu64 " events is not a power of two from 2 on; take %" PRIu64, o->capacity,
+        return myl_fail(MYL_ECAPACITY,
+                        "a capacity of %" PRIu64 " events is not a power of two from 2 on; take %" PRIu64, o->capacity,
                         better);
     }
     return MYL_OK;
@@ -83,11 +90,14 @@ static int shape(struct myl_header *head, const myl_producer_options *o)
     memset(head, 0, sizeof *head);
     uint32_t align = o->event_align == 0 ? 8 : o->event_align;
     if (!is_power_of_two(align) || align > MYL_EVENT_ALIGN_MAX)
-        return myl_fail(MYL_EALIGN, "an event alignment of %" PRIu32 " is not a power of two up to %u", align, MYL_EVENT_ALIGN_MAX);
+        return myl_fail(MYL_EALIGN, "an event alignment of %" PRIu32 " is not a power of two up to %u", align,
+                        MYL_EVENT_ALIGN_MAX);
     if (o->event_size > MYL_EVENT_MAX)
-        return myl_fail(MYL_EEVENTSIZE, "events of %" PRIu32 " bytes are larger than the most, %" PRIu32, o->event_size, MYL_EVENT_MAX);
+        return myl_fail(MYL_EEVENTSIZE, "events of %" PRIu32 " bytes are larger than the most, %" PRIu32, o->event_size,
+                        MYL_EVENT_MAX);
     if (o->capacity > MYL_CELLS_MAX)
-        return myl_fail(MYL_ECAPACITY, "a capacity of %" PRIu64 " events is more than %" PRIu64, o->capacity, MYL_CELLS_MAX);
+        return myl_fail(MYL_ECAPACITY, "a capacity of %" PRIu64 " events is more than %" PRIu64, o->capacity,
+                        MYL_CELLS_MAX);
     if (o->max_consumers > MYL_CONSUMERS_MAX)
         return myl_fail(MYL_EINVAL, "%" PRIu32 " consumers are more than %d", o->max_consumers, MYL_CONSUMERS_MAX);
     if ((unsigned)o->alone > MYL_ALONE_BUFFER)
@@ -117,7 +127,9 @@ static int shape(struct myl_header *head, const myl_producer_options *o)
 
 static int differs(const struct myl_segment *segment, int code, const char *what, uint64_t is, uint64_t asked)
 {
-    return myl_fail(code, "ring \"%s\" exists with %s %" PRIu64 ", %" PRIu64 " was asked for; ask for the same (or 0), or remove it",
+    return myl_fail(code,
+                    "ring \"%s\" exists with %s %" PRIu64 ", %" PRIu64
+                    " was asked for; ask for the same (or 0), or remove it",
                     segment->name, what, is, asked);
 }
 
@@ -153,13 +165,16 @@ static int roll_forward(const struct myl_segment *segment, uint64_t *next)
         uint64_t stamp = myl_load_acq(myl_i_stamp(&walk));
         if (stamp - n - 1 >= walk.left) {
             if ((int64_t)(stamp - n) > (int64_t)walk.left)
-                return myl_fail(MYL_ECORRUPT, "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64 ", which lies ahead; "
-                                "remove the ring", segment->name, n, stamp);
+                return myl_fail(MYL_ECORRUPT,
+                                "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64 ", which lies ahead; "
+                                "remove the ring",
+                                segment->name, n, stamp);
             break;
         }
         n = stamp;
         if (n - from > segment->head.capacity)
-            return myl_fail(MYL_ECORRUPT, "ring \"%s\": every cell is stamped ahead of event %" PRIu64 "; remove the ring",
+            return myl_fail(MYL_ECORRUPT,
+                            "ring \"%s\": every cell is stamped ahead of event %" PRIu64 "; remove the ring",
                             segment->name, from);
     }
     *next = n;
@@ -277,13 +292,18 @@ static int wait_startup(struct myl_producer *producer, const myl_producer_option
 {
     if (o->wait_consumers == 0)
         return MYL_OK;
-    struct crowd crowd = {.wish = {.producer = producer}, .prefix = o->wait_prefix, .ids = o->wait_ids,
+    struct crowd crowd = {.wish = {.producer = producer},
+                          .prefix = o->wait_prefix,
+                          .ids = o->wait_ids,
                           .count = o->wait_consumers};
     int64_t timeout_ns = o->wait_timeout_ns == 0 ? STARTUP_NS : o->wait_timeout_ns;
     int rc = wait_crowd(&crowd, timeout_ns);
     if (rc == MYL_ETIMEDOUT)
-        rc = myl_fail(MYL_ESTARTUP, "ring \"%s\": %" PRIu32 " of %" PRIu32 " consumers%s%s came within %" PRId64 " ms; start the rest, "
-                      "or raise wait_timeout_ns", producer->handle.segment.name, crowd.found, crowd.count,
+        rc = myl_fail(MYL_ESTARTUP,
+                      "ring \"%s\": %" PRIu32 " of %" PRIu32 " consumers%s%s came within %" PRId64
+                      " ms; start the rest, "
+                      "or raise wait_timeout_ns",
+                      producer->handle.segment.name, crowd.found, crowd.count,
                       o->wait_prefix != NULL ? " with prefix " : "", o->wait_prefix != NULL ? o->wait_prefix : "",
                       timeout_ns / MYL_MSEC(1));
     return rc;
@@ -295,11 +315,14 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
 {
     struct myl_segment_make make = {
         .open = {.backend = o->backend, .name = name, .fd = o->fd, .any_owner = o->any_owner},
-        .existing = o->existing, .mode = o->mode == 0 ? MODE : o->mode, .group = o->group,
+        .existing = o->existing,
+        .mode = o->mode == 0 ? MODE : o->mode,
+        .group = o->group,
         .huge = o->backend == MYL_BACKEND_MEMFD && o->memory.huge != MYL_NO,
     };
     if ((unsigned)o->backend > MYL_BACKEND_MEMFD || (unsigned)o->existing > MYL_EXISTING_SUPERSEDE)
-        return myl_fail(MYL_EINVAL, "back end %d or `existing` %d is none of the known ones", (int)o->backend, (int)o->existing);
+        return myl_fail(MYL_EINVAL, "back end %d or `existing` %d is none of the known ones", (int)o->backend,
+                        (int)o->existing);
     if (o->mode > 0777U)
         return myl_fail(MYL_EINVAL, "mode 0%" PRIo32 " has more than the permission bits", o->mode);
     if (o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)

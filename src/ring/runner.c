@@ -43,7 +43,8 @@ static int run_batch(struct myl_runner *runner)
     const void *event;
     int rc = myl_consumer_next(consumer, &event, MYL_FOREVER);
     while (rc == MYL_OK) {
-        int code = runner->handler(event, myl_consumer_position(consumer), myl_consumer_end_of_batch(consumer), runner->user);
+        int code =
+            runner->handler(event, myl_consumer_position(consumer), myl_consumer_end_of_batch(consumer), runner->user);
         if (code != 0) {
             runner->result.handler_code = code;
             rc = myl_fail(MYL_EHANDLER, "the handler returned %d for event %" PRId64 "; it is not acknowledged", code,
@@ -185,7 +186,8 @@ int myl_runner_join(myl_runner *runner, myl_runner_result *result, int64_t timeo
     if (!wait_ended(runner, timeout_ns))
         return MYL_ETIMEDOUT;
     (void)pthread_join(runner->thread, NULL);
-    myl_store32_rlx(&runner->consumer->handle.waiter.interrupted, 0); /* A22: the stop was for the runner, not for its owner */
+    /* A22: the stop was for the runner, not for its owner. */
+    myl_store32_rlx(&runner->consumer->handle.waiter.interrupted, 0);
     if (result != NULL)
         *result = runner->result;
     (void)pthread_cond_destroy(&runner->changed);

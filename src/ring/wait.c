@@ -41,8 +41,10 @@ int myl_wait_strategy_parse(const char *name, enum myl_wait_strategy *strategy)
             return MYL_OK;
         }
     }
-    return myl_fail(MYL_EINVAL, "\"%s\" is not a wait strategy; there are adaptive, busy-spin, spin-hint, spin-yield, sleep "
-                    "and block", name == NULL ? "" : name);
+    return myl_fail(MYL_EINVAL,
+                    "\"%s\" is not a wait strategy; there are adaptive, busy-spin, spin-hint, spin-yield, sleep "
+                    "and block",
+                    name == NULL ? "" : name);
 }
 
 /* A number from the environment; `value` stays what it is when the variable is not set. */
@@ -55,8 +57,9 @@ static int from_environment(const char *variable, int64_t least, int64_t most, i
     errno = 0;
     long long number = strtoll(text, &end, 10);
     if (errno != 0 || *end != '\0' || number < least || number > most)
-        return myl_fail(MYL_EINVAL, "the environment says %s=%.40s; it takes a whole number from %" PRId64 " to %" PRId64,
-                        variable, text, least, most);
+        return myl_fail(MYL_EINVAL,
+                        "the environment says %s=%.40s; it takes a whole number from %" PRId64 " to %" PRId64, variable,
+                        text, least, most);
     *value = number;
     return MYL_OK;
 }
@@ -125,7 +128,8 @@ static int clock_checks(struct wait *wait)
     }
     if (wait->now >= wait->next_question) {
         /* The longer nothing happens, the less often we ask: an idle party costs nothing that can be seen. */
-        wait->interval = wait->interval * 2 < wait->site->liveness_most_ns ? wait->interval * 2 : wait->site->liveness_most_ns;
+        wait->interval =
+            wait->interval * 2 < wait->site->liveness_most_ns ? wait->interval * 2 : wait->site->liveness_most_ns;
         wait->next_question = wait->now + wait->interval;
         int rc = wait->site->overdue(wait->site->context);
         if (rc != MYL_OK)
@@ -222,8 +226,9 @@ static int park(struct wait *wait)
     }
 }
 
-/* Adaptive: the next spin is as long as would have done this time, twice over. It shrinks when even the longest would not have
- * done, and when a yield showed that somebody else wants this core: then spinning only keeps them from working. */
+/* Adaptive: the next spin is as long as would have done this time, twice over. It shrinks when even the longest would
+ * not have done, and when a yield showed that somebody else wants this core: then spinning only keeps them from
+ * working. */
 static void adapt(struct wait *wait, int contended)
 {
     struct myl_waiter *waiter = wait->waiter;
@@ -289,7 +294,8 @@ int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, int64_
 
 void myl_waiter_interrupt(struct myl_waiter *waiter, struct myl_park_word *park)
 {
-    /* A22 interrupted [rel]. Pairs: A21. Before the bump: whoever falls asleep later sees it, whoever sleeps is woken. */
+    /* A22 interrupted [rel]. Pairs: A21. Before the bump: whoever falls asleep later sees it, whoever sleeps is
+     * woken. */
     myl_store32_rel(&waiter->interrupted, 1);
     if (park != NULL)
         myl_park_bump(park);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One waiting loop for everybody: spin, yield, then park or sleep, with time-out, interruption and a regular question after
- * the other side's life. docs/waiting.md. */
+ * One waiting loop for everybody: spin, yield, then park or sleep, with time-out, interruption and a regular question
+ * after the other side's life. docs/waiting.md. */
 #ifndef MYL_RING_WAIT_H
 #define MYL_RING_WAIT_H
 
@@ -22,7 +22,8 @@ struct myl_wait_site {
     void *context;
     /* MYL_OK: there; MYL_EAGAIN: not yet; anything else ends the wait with that result. Called in loops. */
     int (*ready)(void *context);
-    /* Every liveness_ns, twice as long each time up to liveness_most_ns: MYL_OK to go on, else the result. May take system calls. */
+    /* Every liveness_ns, twice as long each time up to liveness_most_ns: MYL_OK to go on, else the result. May take
+     * system calls. */
     int (*overdue)(void *context);
     /* May be NULL. Called when the wait goes to sleep for the first time: counting, and announcing what is needed. */
     void (*before_park)(void *context);

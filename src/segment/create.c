@@ -11,28 +11,37 @@
 #define TURNS_MAX      1000
 #define TURN_PAUSE_NS  ((int64_t)200000)
 
-static int no_space(const struct myl_segment_make *how, const struct myl_os_object_spec *spec, const char *name, int err)
+static int no_space(const struct myl_segment_make *how, const struct myl_os_object_spec *spec, const char *name,
+                    int err)
 {
     if (err == ENOLINK)
-        return myl_fail(MYL_EFILESYSTEM, "\"%s\" would be on a network or FUSE file system, where neither locks nor shared "
-                        "mappings can be trusted; use a local one", name);
+        return myl_fail(MYL_EFILESYSTEM,
+                        "\"%s\" would be on a network or FUSE file system, where neither locks nor shared "
+                        "mappings can be trusted; use a local one",
+                        name);
     if (err != ENOSPC && err != ENOMEM)
         return myl_fail_errno(err, "ring \"%s\" of %" PRIu64 " bytes cannot be made", name, spec->bytes);
     if (how->open.backend == MYL_BACKEND_MEMFD)
-        return myl_fail(MYL_ENOSPACE, "the ring needs %" PRIu64 " bytes of %smemory, which are not to be had; lower its "
-                        "capacity", spec->bytes, spec->huge ? "huge-page " : "");
+        return myl_fail(MYL_ENOSPACE,
+                        "the ring needs %" PRIu64 " bytes of %smemory, which are not to be had; lower its "
+                        "capacity",
+                        spec->bytes, spec->huge ? "huge-page " : "");
     return myl_fail(MYL_ENOSPACE,
                     "ring \"%s\" needs %" PRIu64 " KiB, %s has %" PRIu64 " KiB free; lower its capacity, or make room "
-                    "(a container: raise --shm-size)", name, spec->bytes >> 10, spec->path,
-                    myl_os_free_bytes(spec->path) >> 10);
+                    "(a container: raise --shm-size)",
+                    name, spec->bytes >> 10, spec->path, myl_os_free_bytes(spec->path) >> 10);
 }
 
 /* C1: everything is in place before anybody can see it. */
 static int make_nameless(struct myl_segment *segment, const struct myl_segment_make *how)
 {
     struct myl_os_object_spec spec = {
-        .backend = how->open.backend, .path = segment->path, .bytes = segment->head.segment_bytes,
-        .mode = how->mode, .group = how->group, .huge = how->huge,
+        .backend = how->open.backend,
+        .path = segment->path,
+        .bytes = segment->head.segment_bytes,
+        .mode = how->mode,
+        .group = how->group,
+        .huge = how->huge,
     };
     MYL_STEP("C1");
     int err = myl_os_object_create(&spec, &segment->fd);
@@ -126,9 +135,10 @@ static int check_unread(const struct myl_segment *segment, uint64_t closed_at)
         char id[MYL_ID_MAX + 1];
         myl_entry_id(entry, id);
         return myl_fail(MYL_EUNREAD,
-                        "ring \"%s\" was closed, but its dead consumer \"%s\" has %" PRIu64 " events unread; restart that "
-                        "consumer, evict it, or open with MYL_EXISTING_REPLACE", segment->name, id,
-                        closed_at - cursor);
+                        "ring \"%s\" was closed, but its dead consumer \"%s\" has %" PRIu64
+                        " events unread; restart that "
+                        "consumer, evict it, or open with MYL_EXISTING_REPLACE",
+                        segment->name, id, closed_at - cursor);
     }
     return MYL_OK;
 }
@@ -145,11 +155,14 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
         if (rc != MYL_OK)
             return rc;
     } else if (live > 0 && how->existing == MYL_EXISTING_REPLACE) {
-        return myl_fail(MYL_EINUSE, "ring \"%s\" is used by %" PRIu32 " living consumers; stop them, or open with "
-                        "MYL_EXISTING_SUPERSEDE", segment->name, live);
+        return myl_fail(MYL_EINUSE,
+                        "ring \"%s\" is used by %" PRIu32 " living consumers; stop them, or open with "
+                        "MYL_EXISTING_SUPERSEDE",
+                        segment->name, live);
     }
     if (how->head.event_bytes == 0)
-        return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size", segment->name);
+        return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size",
+                        segment->name);
     if (live > 0 && how->existing == MYL_EXISTING_SUPERSEDE) {
         MYL_STEP("C6");
         /* A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
@@ -161,8 +174,8 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
     return err == 0 ? MYL_OK : myl_fail_errno(err, "the old ring \"%s\" cannot be removed", segment->name);
 }
 
-/* Somebody holds the producer's seat: a living producer, or one that is ending its stream, or a sweeper; the latter two will be
- * gone in a moment (MYL_EAGAIN). */
+/* Somebody holds the producer's seat: a living producer, or one that is ending its stream, or a sweeper; the latter
+ * two will be gone in a moment (MYL_EAGAIN). */
 static int seat_is_taken(struct myl_segment *segment)
 {
     int rc = myl_segment_map(segment, 0, 0);
@@ -170,7 +183,8 @@ static int seat_is_taken(struct myl_segment *segment)
         return rc;
     if (!still_named(segment))
         return MYL_EAGAIN;
-    if (myl_load_acq(&segment->control->closed) != 0 || myl_load32_acq(&segment->control->superseded) != 0) { /* A16, A15 */
+    /* A16, A15. */
+    if (myl_load_acq(&segment->control->closed) != 0 || myl_load32_acq(&segment->control->superseded) != 0) {
         myl_os_sleep(TURN_PAUSE_NS);
         return MYL_EAGAIN;
     }
@@ -185,7 +199,8 @@ static int examine(struct myl_segment *segment, const struct myl_segment_make *h
     if (rc != MYL_OK)
         return rc;
     if (how->existing == MYL_EXISTING_FAIL) {
-        rc = myl_fail(MYL_EEXISTS, "ring \"%s\" exists; choose another name or another `existing` option", segment->name);
+        rc = myl_fail(MYL_EEXISTS, "ring \"%s\" exists; choose another name or another `existing` option",
+                      segment->name);
         goto out;
     }
     MYL_STEP("C4");
@@ -242,5 +257,6 @@ int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_
         if (rc != MYL_EEXISTS)
             return rc;
     }
-    return myl_fail(MYL_EBUSY, "ring \"%s\" was made and removed by others %d times in a row", how->open.name, TURNS_MAX);
+    return myl_fail(MYL_EBUSY, "ring \"%s\" was made and removed by others %d times in a row", how->open.name,
+                    TURNS_MAX);
 }

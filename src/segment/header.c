@@ -41,13 +41,13 @@ int myl_header_complete(struct myl_header *head, int huge)
     head->header_bytes = sizeof *head;
     head->capacity = head->cells * head->events_per_cell;
     head->control_offset = align;
-    head->control_bytes =
-        align_up(sizeof(struct myl_control) + head->max_consumers * sizeof(struct myl_entry), align);
+    head->control_bytes = align_up(sizeof(struct myl_control) + head->max_consumers * sizeof(struct myl_entry), align);
     head->data_offset = head->control_offset + head->control_bytes;
     head->data_bytes = align_up(data, align);
     head->segment_bytes = head->data_offset + head->data_bytes;
     if (head->segment_bytes > MYL_SEGMENT_MAX)
-        return myl_fail(MYL_ECAPACITY, "a ring of %" PRIu64 " events would need %" PRIu64 " bytes; the most is %" PRIu64,
+        return myl_fail(MYL_ECAPACITY,
+                        "a ring of %" PRIu64 " events would need %" PRIu64 " bytes; the most is %" PRIu64,
                         head->capacity, head->segment_bytes, MYL_SEGMENT_MAX);
     return MYL_OK;
 }
@@ -66,11 +66,12 @@ static int check_identity(const struct myl_header *head, const char *name)
         return myl_fail(MYL_ENOTRING, "\"%s\" is not a ring: it starts with %016" PRIx64 "; choose another name", name,
                         head->magic);
     if (head->byte_order != MYL_BYTE_ORDER)
-        return myl_fail(MYL_EBYTEORDER, "ring \"%s\" has byte-order mark %08" PRIx32 "; this machine's is %08" PRIx32, name,
-                        head->byte_order, MYL_BYTE_ORDER);
+        return myl_fail(MYL_EBYTEORDER, "ring \"%s\" has byte-order mark %08" PRIx32 "; this machine's is %08" PRIx32,
+                        name, head->byte_order, MYL_BYTE_ORDER);
     if (head->layout_version != MYL_LAYOUT_VERSION)
         return myl_fail(MYL_EVERSION,
-                        "ring \"%s\" has layout version %" PRIu32 ", this library %s reads version %u; use one version of "
+                        "ring \"%s\" has layout version %" PRIu32
+                        ", this library %s reads version %u; use one version of "
                         "myelon on both sides, or remove the ring",
                         name, head->layout_version, myl_version(), MYL_LAYOUT_VERSION);
     if (head->header_bytes != sizeof *head)
@@ -133,7 +134,7 @@ int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const
         return corrupt(name, "data size", head->data_bytes);
     if (object_bytes < head->segment_bytes)
         return myl_fail(MYL_ETRUNCATED,
-                        "ring \"%s\" has %" PRIu64 " bytes, its header says %" PRIu64 ": it was cut short; remove it", name,
-                        object_bytes, head->segment_bytes);
+                        "ring \"%s\" has %" PRIu64 " bytes, its header says %" PRIu64 ": it was cut short; remove it",
+                        name, object_bytes, head->segment_bytes);
     return MYL_OK;
 }

@@ -19,7 +19,8 @@ int myl_check_name(const char *name)
         return myl_fail(MYL_ENAME, "the name \"%.32s...\" is longer than %d bytes; choose a shorter one", name,
                         MYL_NAME_MAX);
     if (strchr(name, '/') != NULL)
-        return myl_fail(MYL_ENAME, "the name \"%s\" has a slash; leave it out, or use the file backend for a path", name);
+        return myl_fail(MYL_ENAME, "the name \"%s\" has a slash; leave it out, or use the file backend for a path",
+                        name);
     if (name[0] == '.')
         return myl_fail(MYL_ENAME, "the name \"%s\" starts with a dot; choose another first letter", name);
     return MYL_OK;
@@ -48,7 +49,8 @@ int myl_segment_path(const char *name, enum myl_backend backend, char **path)
 
 static int id_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
 }
 
 int myl_check_id(const char *id, size_t most)

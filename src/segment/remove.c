@@ -21,7 +21,8 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
     if (rc != MYL_OK)
         return rc;
     if (!force && (producer_alive || live > 0))
-        return myl_fail(MYL_EINUSE, "ring \"%s\" is in use by %s%" PRIu32 " living consumer%s; stop them first, or force it",
+        return myl_fail(MYL_EINUSE,
+                        "ring \"%s\" is in use by %s%" PRIu32 " living consumer%s; stop them first, or force it",
                         segment->name, producer_alive ? "its producer and " : "", live, live == 1 ? "" : "s");
     if (!still_named(segment))
         return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by somebody else meanwhile", segment->name);

@@ -17,8 +17,8 @@
 static int read_header(struct myl_segment *segment)
 {
     if (segment->object.bytes < sizeof segment->head)
-        return myl_fail(MYL_ENOTRING, "\"%s\" is not a ring: it has %" PRIu64 " bytes, a header alone has %zu", segment->name,
-                        segment->object.bytes, sizeof segment->head);
+        return myl_fail(MYL_ENOTRING, "\"%s\" is not a ring: it has %" PRIu64 " bytes, a header alone has %zu",
+                        segment->name, segment->object.bytes, sizeof segment->head);
     void *mapped;
     int err = myl_os_map(segment->fd, 0, sizeof segment->head, 0, &mapped);
     if (err != 0)
@@ -36,7 +36,8 @@ static int check_owner(const struct myl_segment *segment, const struct myl_segme
     if (how->any_owner || owner == myl_os_user() || owner == 0)
         return MYL_OK;
     return myl_fail(MYL_EOWNER,
-                    "ring \"%s\" belongs to user %" PRIu32 ", you are %" PRIu32 "; set any_owner if you trust its owner",
+                    "ring \"%s\" belongs to user %" PRIu32 ", you are %" PRIu32
+                    "; set any_owner if you trust its owner",
                     segment->name, owner, myl_os_user());
 }
 
@@ -77,8 +78,10 @@ int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open 
     if (rc == MYL_OK) {
         int err = myl_os_object_stat(segment->fd, &segment->object);
         if (err == ENOLINK)
-            rc = myl_fail(MYL_EFILESYSTEM, "\"%s\" is on a network or FUSE file system, where neither locks nor shared "
-                          "mappings can be trusted; use a local one", segment->name);
+            rc = myl_fail(MYL_EFILESYSTEM,
+                          "\"%s\" is on a network or FUSE file system, where neither locks nor shared "
+                          "mappings can be trusted; use a local one",
+                          segment->name);
         else if (err != 0)
             rc = myl_fail_errno(err, "ring \"%s\" cannot be examined", segment->name);
         else if (!segment->object.regular)
@@ -100,8 +103,8 @@ int myl_segment_map(struct myl_segment *segment, int control_writable, int data_
     control_writable = control_writable && segment->control_writable;
     int err = myl_os_map(segment->fd, head->control_offset, head->control_bytes, control_writable, &control);
     if (err != 0)
-        return myl_fail_errno(err, "the control area of ring \"%s\" (%" PRIu64 " bytes) cannot be mapped", segment->name,
-                              head->control_bytes);
+        return myl_fail_errno(err, "the control area of ring \"%s\" (%" PRIu64 " bytes) cannot be mapped",
+                              segment->name, head->control_bytes);
     segment->control = control;
     segment->control_writable = control_writable;
     err = myl_os_map(segment->fd, head->data_offset, head->data_bytes, data_writable, &data);
@@ -118,8 +121,10 @@ static int grade(enum myl_grade asked, int err, const char *what, const struct m
     *granted = MYL_OK;
     if (err == 0)
         return MYL_OK;
-    *granted = myl_fail_errno(err, "ring \"%s\": %s was required and is not to be had; ask for it with MYL_TRY_IT, or raise "
-                              "the limit", segment->name, what);
+    *granted = myl_fail_errno(err,
+                              "ring \"%s\": %s was required and is not to be had; ask for it with MYL_TRY_IT, or raise "
+                              "the limit",
+                              segment->name, what);
     return asked == MYL_REQUIRE ? *granted : MYL_OK;
 }
 
@@ -133,7 +138,8 @@ int myl_segment_place(struct myl_segment *segment, const myl_memory_options *mem
     granted->page_size = myl_os_page_size();
     /* Placement before touching, touching before locking. */
     if (rc == MYL_OK && memory->numa != MYL_NO)
-        rc = grade(memory->numa, myl_os_memory_bind(data, bytes, memory->numa_node), "the NUMA node", segment, &granted->numa);
+        rc = grade(memory->numa, myl_os_memory_bind(data, bytes, memory->numa_node), "the NUMA node", segment,
+                   &granted->numa);
     if (rc == MYL_OK && memory->huge != MYL_NO) {
         int hugetlb = segment->head.control_offset % MYL_HUGE_ALIGN == 0; /* only hugetlb memfds are laid out so */
         rc = grade(memory->huge, hugetlb ? 0 : myl_os_memory_huge(data, bytes), "huge pages", segment, &granted->huge);
@@ -255,7 +261,8 @@ int myl_registrar_take(const struct myl_segment *segment)
         if (myl_os_now() >= until)
             return myl_fail(MYL_EBUSY,
                             "ring \"%s\": another process has been joining or leaving for a second; it may be stopped: "
-                            "look for it with `myelon inspect`, and try again", segment->name);
+                            "look for it with `myelon inspect`, and try again",
+                            segment->name);
         myl_os_sleep(REGISTRAR_PAUSE_NS);
     }
 }

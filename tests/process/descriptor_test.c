@@ -137,8 +137,8 @@ static void test_file(void **state)
     finish(&producer, PARTY_CLOSE);
     finish(&consumer, PARTY_CLOSE);
     assert_int_equal(access(path, F_OK), -1);
-    expect_no_consumer(MYL_ENOTFOUND, path, path, &((myl_consumer_options){
-        .size = sizeof(myl_consumer_options), .backend = MYL_BACKEND_FILE}));
+    expect_no_consumer(MYL_ENOTFOUND, path, path,
+                       &((myl_consumer_options){.size = sizeof(myl_consumer_options), .backend = MYL_BACKEND_FILE}));
     myl_producer_options nowhere = party.producer;
     expect_no_producer(MYL_ENOTFOUND, "/no/such/folder", "/no/such/folder/ring", &nowhere);
 }

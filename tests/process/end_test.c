@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * How a ring ends for those who wait: close, leave, death, removal by force; what becomes of its name; and parties that are
- * stopped, which is not an end. */
+ * How a ring ends for those who wait: close, leave, death, removal by force; what becomes of its name; and parties
+ * that are stopped, which is not an end. */
 #include "process/party.h"
 
 enum { LIMIT_MS = 2000 }; /* generous: the liveness questions come every few milliseconds */
-
 
 static void check_ending(uint64_t how, int code, enum myl_wait_strategy strategy)
 {
@@ -305,14 +304,10 @@ static void test_existing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_endings),
-        cmocka_unit_test(test_waits_on_over_a_death),
-        cmocka_unit_test(test_blocked_producer),
-        cmocka_unit_test(test_stopped_is_not_dead),
-        cmocka_unit_test(test_unread),
-        cmocka_unit_test(test_name_is_reusable_at_once),
-        cmocka_unit_test(test_remove),
-        cmocka_unit_test(test_existing),
+        cmocka_unit_test(test_endings),          cmocka_unit_test(test_waits_on_over_a_death),
+        cmocka_unit_test(test_blocked_producer), cmocka_unit_test(test_stopped_is_not_dead),
+        cmocka_unit_test(test_unread),           cmocka_unit_test(test_name_is_reusable_at_once),
+        cmocka_unit_test(test_remove),           cmocka_unit_test(test_existing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the system refuses: too little memory behind /dev/shm, somebody else's ring; and that no system call is made on the
- * hot path. */
+ * What the system refuses: too little memory behind /dev/shm, somebody else's ring; and that no system call is made on
+ * the hot path. */
 #define _GNU_SOURCE
 #include "process/party.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Producers and consumers as child processes. Both obey their parent: it tells a count, they move so many events and tell
- * their position back. */
+ * Producers and consumers as child processes. Both obey their parent: it tells a count, they move so many events and
+ * tell their position back. */
 #ifndef MYL_TESTS_PROCESS_PARTY_H
 #define MYL_TESTS_PROCESS_PARTY_H
 
@@ -12,7 +12,8 @@
 #define PARTY_CLOSE (UINT64_MAX - 1) /* end in order: close, exit 0 */
 #define PARTY_LEAVE (UINT64_MAX - 2) /* a producer leaves without ending the stream, exit 0 */
 #define PARTY_LEASE (UINT64_MAX - 3) /* a consumer leases what is there and keeps it; a producer claims one */
-#define PARTY_DRAIN (UINT64_MAX - 4) /* a consumer reads until its stream ends; tells the code, negated, then the position */
+#define PARTY_DRAIN \
+    (UINT64_MAX - 4) /* a consumer reads until its stream ends; tells the code, negated, then the position */
 
 struct party {
     const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Seats are the kernel's: two producers, two consumers of one id, takeover after SIGKILL, a killed consumer that resumes,
- * waiting for a ring to appear. */
+ * Seats are the kernel's: two producers, two consumers of one id, takeover after SIGKILL, a killed consumer that
+ * resumes, waiting for a ring to appear. */
 #include "process/party.h"
 
 static void test_two_producers(void **state)

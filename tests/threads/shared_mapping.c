@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One mapping for all handles of this process. ThreadSanitizer follows addresses: it sees no race between two mappings of the
- * same memory. So the linker puts these two in front of the library's own (--wrap). */
+ * One mapping for all handles of this process. ThreadSanitizer follows addresses: it sees no race between two mappings
+ * of the same memory. So the linker puts these two in front of the library's own (--wrap). */
 #include "os/os.h"
 
 #include <errno.h>

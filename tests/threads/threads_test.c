@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Producer, consumers and observer as threads over one mapping, for ThreadSanitizer (shared_mapping.c): every word of every
- * event is checked, every waiting strategy parks or spins for real. */
+ * Producer, consumers and observer as threads over one mapping, for ThreadSanitizer (shared_mapping.c): every word of
+ * every event is checked, every waiting strategy parks or spins for real. */
 /* ctest: timeout=120 */
 #include "support/test.h"
 
@@ -62,8 +62,12 @@ static void broadcast(enum myl_wait_strategy strategy, uint64_t capacity, uint32
         readers[i].strategy = strategy;
         assert_int_equal(pthread_create(&readers[i].thread, NULL, read_all, &readers[i]), 0);
     }
-    myl_producer_options o = {.size = sizeof o, .event_size = sizeof(struct event), .capacity = capacity,
-                              .packed_cell = packed_cell, .wait_consumers = CONSUMERS, .wait_timeout_ns = MYL_SEC(20)};
+    myl_producer_options o = {.size = sizeof o,
+                              .event_size = sizeof(struct event),
+                              .capacity = capacity,
+                              .packed_cell = packed_cell,
+                              .wait_consumers = CONSUMERS,
+                              .wait_timeout_ns = MYL_SEC(20)};
     myl_producer *producer;
     o.wait.strategy = strategy;
     test_ok(myl_producer_open(&producer, name, &o));
@@ -145,11 +149,8 @@ static void test_runner(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_block),
-        cmocka_unit_test(test_adaptive),
-        cmocka_unit_test(test_yield_packed),
-        cmocka_unit_test(test_sleep),
-        cmocka_unit_test(test_runner),
+        cmocka_unit_test(test_block), cmocka_unit_test(test_adaptive), cmocka_unit_test(test_yield_packed),
+        cmocka_unit_test(test_sleep), cmocka_unit_test(test_runner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

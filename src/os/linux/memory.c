@@ -43,7 +43,8 @@ int myl_os_map_twice(int fd, uint64_t offset, uint64_t bytes, int writable, void
     if (both == MAP_FAILED)
         return errno;
     for (int i = 0; i < 2; i++) {
-        if (mmap(both + (size_t)i * bytes, bytes, protection, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED) {
+        if (mmap(both + (size_t)i * bytes, bytes, protection, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) ==
+            MAP_FAILED) {
             int err = errno;
             (void)munmap(both, bytes * 2);
             return err;

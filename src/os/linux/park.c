@@ -11,11 +11,13 @@
 
 #define NS_PER_S 1000000000
 
-/* The kernel's interface, see futex(2) and membarrier(2). Not taken from the linux headers, which not every C library comes with. */
+/* The kernel's interface, see futex(2) and membarrier(2). Not taken from the linux headers, which not every C library
+ * comes with. */
 #define FUTEX_OP_WAIT     0
 #define FUTEX_OP_WAKE     1
 #define FUTEX_OP_WAKE_OP  5
-/* "*word += 4; then compare its old value with -1": operation 1 (add) << 28 | comparison 0 (equal) << 24 | 4 << 12 | 0xfff. */
+/* "*word += 4; then compare its old value with -1": operation 1 (add) << 28 | comparison 0 (equal) << 24 | 4 << 12 |
+ * 0xfff. */
 #define ADD_4_NEVER_EQUAL ((1U << 28) | (4U << 12) | 0xfffU)
 #define BARRIER_GLOBAL_EXPEDITED          (1 << 1)
 #define BARRIER_REGISTER_GLOBAL_EXPEDITED (1 << 2)
@@ -39,8 +41,7 @@ int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
 void myl_os_wake_add4(myl_au32 *word)
 {
     /* The comparison never holds (nobody can have this old value), so the second wake does not happen. */
-    (void)syscall(SYS_futex, &word->v, FUTEX_OP_WAKE_OP, INT_MAX, (void *)0, &word->v,
-                  ADD_4_NEVER_EQUAL);
+    (void)syscall(SYS_futex, &word->v, FUTEX_OP_WAKE_OP, INT_MAX, (void *)0, &word->v, ADD_4_NEVER_EQUAL);
 }
 
 void myl_os_wake(myl_au32 *word)

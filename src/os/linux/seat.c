@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Seats on Linux: open-file-description locks on single bytes far behind the end of the object. The kernel drops them when
- * the last descriptor of the description is closed, which a death does. */
+ * Seats on Linux: open-file-description locks on single bytes far behind the end of the object. The kernel drops them
+ * when the last descriptor of the description is closed, which a death does. */
 #define _GNU_SOURCE
 #include "os/os.h"
 

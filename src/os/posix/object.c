@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Shared objects with nothing but POSIX: ordinary files, made under a temporary name and linked to the final one. POSIX shared
- * memory objects are not used: on macOS they can be neither linked, locked nor opened again. No memfd. */
+ * Shared objects with nothing but POSIX: ordinary files, made under a temporary name and linked to the final one.
+ * POSIX shared memory objects are not used: on macOS they can be neither linked, locked nor opened again. No memfd. */
 #define _GNU_SOURCE
 #define _DARWIN_C_SOURCE
 #include "os/os.h"
@@ -57,16 +57,16 @@ static int reserve(int fd, uint64_t bytes)
     return 0;
 }
 
-/* The temporary name is derived from the object, so that publish finds it again: DIRECTORY/.myelon-DEVICE-INODE is made by
- * renaming what mkstemp made. */
+/* The temporary name is derived from the object, so that publish finds it again: DIRECTORY/.myelon-DEVICE-INODE is
+ * made by renaming what mkstemp made. */
 static int temporary_name(int fd, const char *path, char name[PATH_BYTES])
 {
     struct stat st;
     const char *slash = strrchr(path, '/');
     if (fstat(fd, &st) != 0)
         return errno;
-    int used = snprintf(name, PATH_BYTES, "%.*s.myelon-%" PRIx64 "-%" PRIx64, slash == NULL ? 0 : (int)(slash - path + 1), path,
-                        (uint64_t)st.st_dev, (uint64_t)st.st_ino);
+    int used = snprintf(name, PATH_BYTES, "%.*s.myelon-%" PRIx64 "-%" PRIx64,
+                        slash == NULL ? 0 : (int)(slash - path + 1), path, (uint64_t)st.st_dev, (uint64_t)st.st_ino);
     return used < PATH_BYTES ? 0 : ENAMETOOLONG;
 }
 
@@ -195,7 +195,8 @@ uint64_t myl_os_free_bytes(const char *path)
     char directory[PATH_BYTES];
     struct statvfs about;
     const char *slash = strrchr(path, '/');
-    (void)snprintf(directory, sizeof directory, "%.*s", slash == NULL ? 1 : (int)(slash - path + 1), slash == NULL ? "." : path);
+    (void)snprintf(directory, sizeof directory, "%.*s", slash == NULL ? 1 : (int)(slash - path + 1),
+                   slash == NULL ? "." : path);
     if (statvfs(directory, &about) != 0)
         return 0;
     return (uint64_t)about.f_bavail * (uint64_t)about.f_frsize;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Sleeping and waking without futexes: a sleeper looks at its word again and again, at growing intervals. Idle is cheap, not
- * free, and a wake-up takes up to a millisecond; docs/building.md says so. */
+ * Sleeping and waking without futexes: a sleeper looks at its word again and again, at growing intervals. Idle is
+ * cheap, not free, and a wake-up takes up to a millisecond; docs/building.md says so. */
 #define _POSIX_C_SOURCE 200809L
 #include "os/os.h"
 

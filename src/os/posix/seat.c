@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Seats without open-file-description locks: flock on a side file per seat, DIRECTORY/.myelon-seat-USER-DEVICE-INODE-SEAT. Like those,
- * a flock belongs to the open file description and goes with its last descriptor. Whoever drops a seat removes its file;
- * whoever takes one makes sure that the file it locked is still the one with the name. */
+ * Seats without open-file-description locks: flock on a side file per seat,
+ * DIRECTORY/.myelon-seat-USER-DEVICE-INODE-SEAT. Like those, a flock belongs to the open file description and goes
+ * with its last descriptor. Whoever drops a seat removes its file; whoever takes one makes sure that the file it
+ * locked is still the one with the name. */
 #define _GNU_SOURCE
 #define _DARWIN_C_SOURCE
 #include "os/os.h"

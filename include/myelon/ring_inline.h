@@ -148,12 +148,12 @@ MYL_INLINE int myl_consumer_release(myl_consumer *consumer)
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
     if (MYL_UNLIKELY(h->ring.cells == 0))
         return myl_i_release_slow(consumer);
+    /* A9 own generation [rlx], same line: changed means evicted, and the cursor may be somebody else's by now. */
+    if (MYL_UNLIKELY(myl_load32_rlx(h->generation) != h->own_generation))
+        return myl_i_release_slow(consumer);
     MYL_STEP("R1");
     /* A7 cursor [rel]: the reads of the events are before it. Pairs: A8, the producer's look at the gate. */
     myl_store_rel(h->cursor, h->next);
-    /* A9 own generation [rlx], same line: changed means evicted, and this lease is not acknowledged. */
-    if (MYL_UNLIKELY(myl_load32_rlx(h->generation) != h->own_generation))
-        return myl_i_release_slow(consumer);
     h->acknowledged = h->next;
     myl_fence_compiler();
     /* A10 room word [rlx]: without a fence it may be missed for a moment; the fenced look at every quarter of the ring

@@ -1,26 +1,29 @@
-/* join.pml: joining consumers against the producer's gate, takeover, free run.
+/* SPDX-License-Identifier: MIT
+ * join.pml: joining consumers against the producer's gate, takeover, free run.
  *
  * What is claimed: a consumer that was told "you start at p" sees every
  * sequence from p on; no producer, old or new, ever overwrites a cell that a
  * gating consumer has not released.
  *
  * Step names are those of the C code:
- *   gate look 1..7   the producer's cold path before it raises its limit
- *   J1..J8           the join
+ *   G1..G7   the gate look: the producer's cold path before it raises its limit
+ *   J1..J8   the join; J2r the resume of an entry that never stopped gating
+ *   V1..V3   the leave
+ *   T1, T2   the takeover
  *
- * Steps are interleaved one by one, in program order. The two full fences
- * (gate look 5, J6) are not statements here: they are what makes program order
- * true. V=7 and V=8 take them away by swapping the two accesses around them.
+ * Steps are interleaved one by one, in program order. The two full fences (G5,
+ * J6) are not statements here: they are what makes program order true. V=7 and
+ * V=8 take them away by swapping the two accesses around them.
  *
  *  V   planted bug                                      what breaks
  *  0   none: the protocol
  *  1   gate := minimum, may go back; limit := gate      overwrite (assert in put)
  *  2   gate monotone, but limit := gate                 overwrite
  *  3   a takeover starts from limit := gate             overwrite (needs TAKEOVER)
- *  4   the version is not looked at again (no 6)        overwrite
+ *  4   the version is not looked at again (no G6)        overwrite
  *  5   dead JOINING entries are never reaped            never done (needs LIVE)
  *  6   the scan loads a cursor twice                    overwrite
- *  7   no full fence at gate look 5                     overwrite
+ *  7   no full fence at G5                              overwrite
  *  8   no full fence at J6                              overwrite
  *  9   J7 left out: the joiner trusts its first p       overwrite
  * 10   free run raises its limit without announcing it  overwrite (needs FREERUN)
@@ -30,9 +33,11 @@
  *      reaped meanwhile (state not checked again)
  *
  * FREERUN   no founding consumer: the producer grants itself room
+ * BLOCK     with FREERUN: nobody there means waiting, not running free
  * TAKEOVER  the first producer may be killed between any two steps; a second
  *           one takes the seat
- * RESUME    a consumer that died while gating comes back under its id
+ * RESUME    a consumer that died while gating comes back under its id, where it
+ *           stopped (J2r) or at another start (J3..J8 on an entry that gates)
  * TWO       two joiners
  * LIVE      check "the producers get done" instead, under weak fairness
  */
@@ -83,7 +88,7 @@ inline put() {
   n++
 }
 
-/* gate look 2: minimum over JOINING and ACTIVE, entry by entry */
+/* G2: minimum over JOINING and ACTIVE, entry by entry */
 inline scan() {
   m = 255; i = 0;
   do
@@ -106,9 +111,9 @@ inline scan() {
 }
 
 inline produce() {
-  n = next;                                        /* takeover: roll forward */
+  n = next;                                        /* T1: roll forward */
   do :: cell[n % CAP] == n + 1 -> n++ :: else -> break od;
-  next = n;
+  next = n;                                        /* T2 */
   lim = 0;                                         /* no limit known yet */
 #if V==3
   lim = gate;
@@ -117,11 +122,15 @@ inline produce() {
   :: n < N && n < lim + CAP -> put()
   :: n < N && n >= lim + CAP ->
 again:
-     v = version;                                  /* 1 */
-     scan();                                       /* 2 */
+     v = version;                                  /* G1 */
+     scan();                                       /* G2 */
      if :: m == 255 ->                             /* section 4: grant itself */
            m = (n + 1 + CHUNK > CAP -> n + 1 + CHUNK - CAP : 0);
            m = (m > n -> n : m);
+#ifdef BLOCK
+           m = 0;                                  /* no more than joiners were promised */
+#endif
+           m = (gate > m -> gate : m);             /* announced already; checked by G6 like any other */
 #if V==10
            lim = (m > lim -> m : lim); goto looked
 #endif
@@ -139,20 +148,20 @@ again:
      if :: m > gate -> gate = m :: else fi;
      lim = m;
 #elif V==7
-     if :: version != v -> goto again :: else fi;  /* 6 passes 4 */
+     if :: version != v -> goto again :: else fi;  /* G6 before G4 */
      if :: m > gate -> gate = m :: else fi;
      lim = (m > lim -> m : lim);
 #else
-     if :: m > lim ->                              /* 3: else no room */
-           if :: m > gate -> gate = m :: else fi;  /* 4: tentative, monotone */
-           /* 5: full fence, pairs with J6 */
-           if :: version != v -> goto again :: else fi;   /* 6 */
-           lim = m                                 /* 7: private */
+     if :: m > lim ->                              /* G3: else no room */
+           if :: m > gate -> gate = m :: else fi;  /* G4: tentative, monotone */
+           /* G5: full fence, pairs with J6 */
+           if :: version != v -> goto again :: else fi;   /* G6 */
+           lim = m                                 /* G7: private */
         :: else
      fi;
 #endif
 #if V!=5
-     /* 3, no room: reap dead JOINING entries. The registrar lock and the entry's
+     /* No room: reap dead JOINING entries. The registrar lock and the entry's
       * lock are both free, or this is not done. */
      do
      :: i < NC ->
@@ -203,7 +212,9 @@ proctype consumer(byte id; bool founder) {
   byte p, g; bool stopped, over;
   if :: founder -> goto serve :: else fi;
 join:
-  atomic { reg == 0 -> reg = id + 1; dead[id] = false };   /* J1 registrar lock, J2 entry lock */
+  atomic { reg == 0 -> reg = id + 1 };             /* J1 registrar lock */
+enter:
+  dead[id] = false;                                /* J2 entry lock */
   if
   :: p = gate                                      /* J3 "oldest" */
   :: p = next                                      /* J3 "now" */
@@ -221,7 +232,7 @@ join:
   st[id] = JOINING;                                /* J4 */
   MAYDIE;
   version++;                                       /* J5 */
-  /* J6: full fence, pairs with gate look 5 */
+  /* J6: full fence, pairs with G5 */
   MAYDIE;
 #endif
 #if V!=9
@@ -240,7 +251,7 @@ serve:
      p++;
      cur[id] = p
   :: cell[p % CAP] < p + 1 && done && p >= N -> break
-  :: !stopped && p > 0 ->                          /* leave */
+  :: !stopped && p > 0 ->                          /* leave: V1 */
      stopped = true;
      atomic { told[id] = false; st[id] = LEFT };
      goto end
@@ -250,9 +261,14 @@ serve:
      if
      :: atomic { reg == 0 -> reg = id + 1 };       /* same id again: J1 */
 #if V!=13
-        if :: st[id] != ACTIVE -> reg = 0; goto join :: else fi;   /* reaped: ordinary join */
+        if
+        :: st[id] != ACTIVE -> goto enter          /* reaped: an ordinary join */
+        :: st[id] == ACTIVE && id == 1 ->          /* another start, on an entry that gates */
+           told[id] = false; goto enter
+        :: st[id] == ACTIVE
+        fi;
 #endif
-        atomic { dead[id] = false; p = cur[id]; told[id] = true; st[id] = ACTIVE; reg = 0 };
+        atomic { dead[id] = false; p = cur[id]; told[id] = true; st[id] = ACTIVE; reg = 0 };   /* J2r */
         goto serve
      :: goto end
      fi

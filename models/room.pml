@@ -1,4 +1,5 @@
-/* room.pml: the producer waits for room, consumers wake it.
+/* SPDX-License-Identifier: MIT
+ * room.pml: the producer waits for room, consumers wake it.
  *
  * What is claimed: while there is room for what the producer asked for, it does
  * not sleep for ever. With SLICE=0 a lost wake-up is a deadlock, which spin
@@ -12,39 +13,39 @@
  * value. A full fence or a locked instruction brings it up to date.
  *
  * Step names are those of the C code:
- *   Q1 gate look: no room                     R1 cursor [rel]
- *   Q2 need = wanted cursor, at most next     R2 signal fence, plain load of W
- *   Q3 W: set SLEEP by CAS                    R3 SLEEP, and this step crossed
- *   Q4 full fence                                need: wake op
- *   Q5 gate look again                        R4 every FQ events, and always
- *   Q6 futex_wait(W, w, at most a slice)         before it waits: full fence,
- *   Q7 whatever it returned: Q1                  load W again
- *                                             R5 SLEEP, and need was crossed since
- *                                                the last R4: wake op
- * Leave and resume wake without asking (W + 8).
+ *   G    the gate look (join.pml has its steps)
+ *   need the cursor that the producer waits for, at most `next`
+ *   P4   the parker sets SLEEP by CAS      R1  cursor [rel]; compiler fence; load of
+ *   P5   full fence                            the word: SLEEP seen is a hint
+ *   P6   gate look again                   R2  on a hint, every FQ events, and always
+ *   P7   sleep, at most a slice                before it waits: full fence, load again
+ *   P8   gate look; again from P4          R3  SLEEP, and need was crossed since the
+ *                                              last R2: wake op
+ * Leave (V3) and resume wake without asking (W + 8).
  *
  *  V   planted bug (1 to 10 with SLICE=0)                 what breaks
  *  0   none: the protocol
- *  1   R4 left out: no fence before the consumer waits    sleeps for ever
- *  2   R5 asks only whether its last step crossed need    sleeps for ever
+ *  1   no R2 before the consumer waits                    sleeps for ever
+ *  2   R3 asks only whether the last release crossed need sleeps for ever
  *  3   leave does not wake                                sleeps for ever
- *  4   Q5 before Q3 (as without the fence Q4)             sleeps for ever
- *  5   Q2 after Q5: need is not yet there when it is      sleeps for ever
- *      compared
- *  6   Q6 compares a W loaded after Q5                    sleeps for ever
- *  7   need is not held at next (slack makes it larger)   sleeps for ever
+ *  4   P6 before P4 (as without the fence P5)             sleeps for ever
+ *  5   need is stored behind P6                           sleeps for ever
+ *  6   P7 compares a word loaded behind P6                sleeps for ever
+ *  7   need may lie beyond next (slack makes it larger)   sleeps for ever
  *  8   a restarted consumer does not wake                 sleeps for ever (needs DIE)
- *  9   R5 counts from the last R2, not from the last R4   sleeps for ever
- * 10   there is no Q5: no second look before sleeping     sleeps for ever
+ *  9   a hint is trusted without R2's fence, and counts   sleeps for ever
+ *      as R2
+ * 10   no P6                                              sleeps for ever
  * 11   the sleep is not bounded, and a consumer is        sleeps for ever (needs FORGET)
- *      killed between R1 and R4
+ *      killed between R1 and R2
  *
- * Q2 and Q3 may change places; what counts is that both come before Q4 and Q5.
+ * need and P4 may change places; what counts is that both come before P5, P6.
  *
- * SLICE   1: Q6 is bounded (5 ms in the code), 0: it is not. Unbounded passes
- *         too, as every consumer comes to R4 before it waits, unless one is
+ * SLICE   1: P7 is bounded (5 ms in the code), 0: it is not. Unbounded passes
+ *         too, as every consumer comes to R2 before it waits, unless one is
  *         killed before that and stays away (V=11). And with SLICE=1 V=1 passes:
- *         the slice alone loses nothing, R4 is what makes it prompt.
+ *         the slice alone loses nothing, R2 is what makes it prompt.
+ * SLACK   asked for beyond what is needed, so as to be woken less often
  * DIE     consumer 1 may be killed after any step; it comes back at its cursor
  * FORGET  consumer 1 may be killed once the producer could finish without it,
  *         and does not come back
@@ -66,10 +67,10 @@
 #define CAP 2
 #endif
 #ifndef FQ
-#define FQ 2                 /* events between two R4 on the hot path: capacity/4 in the code */
+#define FQ 2                 /* events between two R2 on the hot path: capacity/4 in the code */
 #endif
 #ifndef SLACK
-#define SLACK 0              /* asked for beyond what is needed, so as to be woken less often */
+#define SLACK 0
 #endif
 #define NC 2
 
@@ -110,21 +111,22 @@ proctype prod() {
   :: next == N -> finished = true; break
   :: next < N ->
      if :: n = 1 :: next + CAP <= N -> n = CAP fi;         /* one event, or a full ring */
+     look();                                               /* G */
+     if :: next + n <= m + CAP -> goto there :: else fi;
+#if V!=5
+     set_need();
+#endif
      do
-     :: look();                                            /* Q1 */
-        if :: next + n <= m + CAP -> next = next + n; break :: else fi;
+     ::
 #if V==4
         look();
-        if :: next + n <= m + CAP -> next = next + n; break :: else fi;
+        if :: next + n <= m + CAP -> goto there :: else fi;
 #endif
-#if V!=5
-        set_need();                                        /* Q2 */
-#endif
-        atomic { W = W | SLEEP; w = W };                   /* Q3 */
-        /* Q4 full fence: pairs with R4 */
+        atomic { W = W | SLEEP; w = W };                   /* P4 */
+        /* P5 full fence: pairs with R2 */
 #if V!=4 && V!=10
-        look();                                            /* Q5 */
-        if :: next + n <= m + CAP -> next = next + n; break :: else fi;   /* leave W alone */
+        look();                                            /* P6: leave W alone */
+        if :: next + n <= m + CAP -> goto there :: else fi;
 #endif
 #if V==5
         set_need();
@@ -132,72 +134,74 @@ proctype prod() {
 #if V==6
         w = W;
 #endif
-        atomic { if :: W == w -> asleep = true :: else fi; w = 0; m = 0 };        /* Q6 */
+        atomic { if :: W == w -> asleep = true :: else fi; w = 0; m = 0 };        /* P7 */
         if
         :: !asleep
 #if SLICE
         :: atomic { asleep -> asleep = false }             /* the slice is over */
 #endif
-        fi
+        fi;
+        look();                                            /* P8 */
+        if :: next + n <= m + CAP -> goto there :: else fi
      od;
-     m = 0; n = 0; w = 0
+there:
+     atomic { next = next + n; m = 0; n = 0; w = 0 }
   od
 }
 
 inline wake_op(k) { atomic { FENCE(k); W = W + SLEEP; asleep = false } }
 inline wake_all(k) { atomic { FENCE(k); W = W + 8; asleep = false } }
 
-/* R4, R5: `checked` is the cursor at the last such check */
-#if V==1
-inline check(k) { skip }
-#else
-inline check(k) {
+/* R2, R3: `told` is the cursor at the last R2 */
+inline tell(k) {
   atomic { FENCE(k); since = 0 };
-  w = W;
+  w = W;                                                   /* R2 */
   if
-  :: w & SLEEP ->
-#if V==2 || V==9
-     if :: old < need && need <= cur[k] -> wake_op(k) :: else fi
+#if V==2
+  :: (w & SLEEP) && old < need && need <= cur[k] -> wake_op(k)
 #else
-     if :: checked < need && need <= cur[k] -> wake_op(k) :: else fi
+  :: (w & SLEEP) && told < need && need <= cur[k] -> wake_op(k)    /* R3 */
 #endif
   :: else
   fi;
-  atomic { checked = cur[k]; old = cur[k]; w = 0 }
+  atomic { told = cur[k]; w = 0 }
 }
+#if V==1
+#define BEFORE_WAIT(k) skip
+#else
+#define BEFORE_WAIT(k) tell(k)
 #endif
 
 inline consume(k) {
   do
-  :: cur[k] == N -> check(k); break
+  :: cur[k] == N -> BEFORE_WAIT(k); break
   :: cur[k] < N && next > cur[k] ->
      atomic {
-#if V!=9
        old = cur[k];
-#endif
-       if :: cur[k]++; since++
-          :: cur[k] + 1 < next -> cur[k] = cur[k] + 2; since = since + 2
+       if
+       :: cur[k]++; since++
+       :: cur[k] + 1 < next -> cur[k] = cur[k] + 2; since = since + 2
        fi
      };                                                    /* R1 */
-     w = W;                                                /* R2 */
-     if :: w & SLEEP ->                                    /* R3 */
-           if :: old < need && need <= cur[k] -> wake_op(k) :: else fi
-        :: else
-     fi;
+     w = W;
 #if V==9
-     old = cur[k];
+     if
+     :: (w & SLEEP) && told < need && need <= cur[k] -> wake_op(k)
+     :: else
+     fi;
+     told = cur[k];
+     if :: since >= FQ -> tell(k) :: else fi;
+#else
+     if :: (w & SLEEP) || since >= FQ -> tell(k) :: else fi;
 #endif
-     w = 0;
-#if V!=1
-     if :: since >= FQ -> check(k) :: else fi              /* R4 on the hot path */
-#endif
-  :: cur[k] < N && next == cur[k] -> check(k);             /* finds nothing: R4, R5, waits */
+     w = 0
+  :: cur[k] < N && next == cur[k] -> BEFORE_WAIT(k);       /* finds nothing, waits */
      (next > cur[k])
 #ifndef DIE
   :: k == 1 && cur[k] == 1 ->                              /* leaves */
      atomic { FENCE(k); left[1] = true };
 #if V!=3
-     wake_all(k);
+     wake_all(k);                                          /* V3 */
 #endif
      break
 #endif
@@ -206,12 +210,12 @@ inline consume(k) {
 
 bool killed;
 proctype cons(byte k) {
-  byte w, old, checked, since;
+  byte w, old, told, since;
 #ifdef DIE
-  { consume(k) } unless { atomic { k == 1 && killed -> FENCE(k); w = 0; since = 0; old = 0; checked = 0 } };
+  { consume(k) } unless { atomic { k == 1 && killed -> FENCE(k); w = 0; since = 0; old = 0; told = 0 } };
   if :: k == 1 && killed ->
-        /* resume: goes on at its cursor; knows nothing of what was checked */
-        atomic { checked = cur[k]; old = cur[k] };
+        /* resume: goes on at its cursor; knows nothing of what was told */
+        atomic { told = cur[k]; old = cur[k] };
 #if V!=8
         wake_all(k);
 #endif
@@ -219,7 +223,7 @@ proctype cons(byte k) {
      :: else
   fi
 #elif defined(FORGET)
-  { consume(k) } unless { atomic { k == 1 && killed -> FENCE(k); w = 0; since = 0; old = 0; checked = 0 } }
+  { consume(k) } unless { atomic { k == 1 && killed -> FENCE(k); w = 0; since = 0; old = 0; told = 0 } }
 #else
   consume(k)
 #endif

@@ -192,6 +192,9 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
 {
     struct myl_segment *segment = &consumer->handle.segment;
     struct myl_entry *entry = myl_segment_entry(segment, place->index);
+    /* Whoever held this entry before, and may have lost its seat without noticing, is out from here on. */
+    consumer->hot.own_generation = myl_load32_acq(&entry->generation) + 1;      /* A9 */
+    myl_store32_rel(&entry->generation, consumer->hot.own_generation);          /* A49. Pairs: A9 */
     uint64_t before = myl_load_acq(&entry->cursor); /* A8 */
     uint64_t position;
     memcpy(consumer->joined.id, place->id, sizeof consumer->joined.id);
@@ -209,7 +212,6 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     }
     consumer->joined.start = position;
     consumer->joined.lost = consumer->joined.resumed && position > before ? position - before : 0;
-    consumer->hot.own_generation = myl_load32_acq(&entry->generation); /* A9 */
     consumer->entry = entry;
     return MYL_OK;
 }

@@ -56,23 +56,9 @@ static int ready(void *context)
 static int overdue(void *context)
 {
     struct myl_consumer *consumer = context;
-    const struct myl_segment *segment = &consumer->handle.segment;
-    if (consumer->on_death == MYL_DEATH_WAIT || myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) != 0)
+    if (consumer->on_death == MYL_DEATH_WAIT)
         return MYL_OK;
-    if (ready(consumer) != MYL_EAGAIN)
-        return MYL_OK; /* its last events, or its end of the stream, were faster */
-    /* A45 producer_state [acq]. Pairs: A43 */
-    if (myl_load32_acq(&segment->control->producer_state) == MYL_PRODUCER_LEFT)
-        return myl_fail(MYL_EUNSEATED,
-                        "the producer of ring \"%s\" left behind event %" PRId64 " without ending the stream; wait for "
-                        "the next one, or close",
-                        segment->name, (myl_sequence)consumer->hot.next - 1);
-    return myl_fail(MYL_EPRODUCERDEAD,
-                    "the producer of ring \"%s\" (process %" PRIu32 ") died behind event %" PRId64
-                    "; restart it: it goes "
-                    "on there",
-                    segment->name, myl_load32_rlx(&segment->control->producer_pid), /* A42 */
-                    (myl_sequence)consumer->hot.next - 1);
+    return myl_ask_for_producer(&consumer->handle.segment, consumer->hot.next, ready, consumer);
 }
 
 static void tell_room(struct myl_consumer *consumer)

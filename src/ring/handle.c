@@ -2,6 +2,7 @@
  * The parts that all handles share. */
 #include "ring/handle.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 struct myl_i_geometry myl_geometry(const struct myl_segment *segment)
@@ -34,6 +35,32 @@ int myl_is_published(const struct myl_segment *segment, uint64_t sequence)
 {
     struct myl_i_walk walk = myl_walk_from(segment, sequence);
     return myl_load_acq(myl_i_stamp(&walk)) - sequence - 1 < walk.left; /* A2. Pairs: A1 */
+}
+
+int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (*ready)(void *context), void *context)
+{
+    const struct myl_control *control = segment->control;
+    uint32_t epoch = myl_load32_acq(&control->epoch); /* A25, D1. Pairs: A26 */
+    if (myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) != 0)
+        return MYL_OK;
+    MYL_STEP("D2");
+    if (ready(context) != MYL_EAGAIN)
+        return MYL_OK; /* its last events, or its end of the stream, were faster */
+    MYL_STEP("D3");
+    uint32_t state = myl_load32_acq(&control->producer_state); /* A45. Pairs: A43 */
+    uint32_t pid = myl_load32_rlx(&control->producer_pid);     /* A42 */
+    MYL_STEP("D4");
+    if (myl_load32_acq(&control->epoch) != epoch) /* A25: a successor came meanwhile, and the state is its */
+        return MYL_OK;
+    if (state == MYL_PRODUCER_LEFT)
+        return myl_fail(MYL_EUNSEATED,
+                        "the producer of ring \"%s\" left without ending the stream, %" PRIu64
+                        " events in; wait for the next one, or close",
+                        segment->name, next);
+    return myl_fail(MYL_EPRODUCERDEAD,
+                    "the producer of ring \"%s\" (process %" PRIu32 ") died, %" PRIu64
+                    " events in; restart it: it goes on there",
+                    segment->name, pid, next);
 }
 
 int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,

@@ -24,6 +24,10 @@ struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequ
 /* Is `sequence` published, by its stamp? A dead producer may have stored the stamp and not `next`. */
 int myl_is_published(const struct myl_segment *segment, uint64_t sequence);
 
+/* Asked at intervals by who waits for event `next`. MYL_OK: somebody is there, or `ready` has an answer; else
+ * MYL_EUNSEATED or MYL_EPRODUCERDEAD. models/close.pml, D1 to D4. */
+int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (*ready)(void *context), void *context);
+
 /* Shared part of opening: fork watch and waiter. `in_child` poisons the hot path. */
 int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,
                    void (*in_child)(struct myl_os_fork_node *node));

@@ -71,15 +71,9 @@ static int overdue(void *context)
 {
     struct look *look = context;
     const struct myl_observer *observer = look->observer;
-    const struct myl_segment *segment = &observer->handle.segment;
-    if (observer->on_death == MYL_DEATH_WAIT || myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) != 0)
+    if (observer->on_death == MYL_DEATH_WAIT)
         return MYL_OK;
-    if (myl_load_acq(&segment->control->next) > look->at || myl_load_acq(&segment->control->closed) != 0) /* A4, A16 */
-        return MYL_OK;
-    if (myl_load32_acq(&segment->control->producer_state) == MYL_PRODUCER_LEFT) /* A45 */
-        return myl_fail(MYL_EUNSEATED, "the producer of ring \"%s\" left without ending the stream", segment->name);
-    return myl_fail(MYL_EPRODUCERDEAD, "the producer of ring \"%s\" died; a restarted one goes on where it stopped",
-                    segment->name);
+    return myl_ask_for_producer(&observer->handle.segment, observer->next, read_next, look);
 }
 
 int myl_observer_get(myl_observer *observer, void *event, size_t bytes, uint64_t *lost, int64_t timeout_ns)

@@ -363,17 +363,10 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
     return wait_startup(producer, o);
 }
 
-/* A ring that this failed call made must not stay behind. */
 static void undo(struct myl_producer *producer, int created)
 {
-    struct myl_segment *segment = &producer->handle.segment;
-    if (created && segment->fd >= 0 && segment->path != NULL) {
-        if (segment->control != NULL) {
-            myl_store32_rel(&segment->control->superseded, 1); /* A14 */
-            myl_segment_wake_all(segment);
-        }
-        (void)myl_os_object_unlink(segment->path); /* ours: the seat has been ours from the start */
-    }
+    if (created && producer->handle.segment.fd >= 0)
+        myl_segment_withdraw(&producer->handle.segment); /* a ring that this failed call made must not stay behind */
     myl_handle_disarm(&producer->handle);
     free(producer);
 }

@@ -53,6 +53,17 @@ int myl_remove(const char *name, enum myl_backend backend, int force)
     return rc;
 }
 
+void myl_segment_withdraw(const struct myl_segment *segment)
+{
+    if (segment->control == NULL || segment->path == NULL || myl_registrar_take(segment) != MYL_OK)
+        return;
+    myl_store32_rel(&segment->control->superseded, 1); /* A14 */
+    myl_segment_wake_all(segment);
+    if (still_named(segment)) /* C5: it may have been removed by force, and the name be somebody else's */
+        (void)myl_os_object_unlink(segment->path);
+    myl_registrar_drop(segment);
+}
+
 void myl_segment_sweep(const struct myl_segment *segment, uint32_t own_entry)
 {
     uint32_t live;

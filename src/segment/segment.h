@@ -88,6 +88,8 @@ void myl_park_bump(struct myl_park_word *park);
 int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_make *how, int *created);
 
 /* --- remove.c --- */
+/* With the producer's seat: whoever has come meanwhile is told that it is over, and the name goes. */
+void myl_segment_withdraw(const struct myl_segment *segment);
 /* Under the registrar's seat: if the stream is ended and nobody else is there, the name goes. */
 void myl_segment_sweep(const struct myl_segment *segment, uint32_t own_entry);
 

@@ -147,14 +147,14 @@ int myl_runner_start(myl_runner **runner, myl_consumer *consumer, myl_handler ha
     int err = pthread_mutex_init(&made->lock, NULL);
     if (err == 0)
         err = set_up_clock(made);
+    *runner = made; /* before the thread: its handler may want to stop it */
     if (err == 0)
         err = start_thread(made, o);
-    if (err != 0) {
-        free(made);
-        return myl_fail_errno(err, "a runner's thread cannot be started");
-    }
-    *runner = made;
-    return MYL_OK;
+    if (err == 0)
+        return MYL_OK;
+    *runner = NULL;
+    free(made);
+    return myl_fail_errno(err, "a runner's thread cannot be started");
 }
 
 void myl_runner_stop(myl_runner *runner)

@@ -120,6 +120,46 @@ static int each_child(int kill_them)
     return count;
 }
 
+/* Prints the first line of /proc/PID/WHAT, NULs as spaces; nothing if there is none. */
+static void show_line(int pid, const char *what)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, what);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return;
+    for (ssize_t i = 0; i < n; i++)
+        if (text[i] == 0)
+            text[i] = ' ';
+    text[n] = 0;
+    text[strcspn(text, "\n")] = 0;
+    fprintf(stderr, " %s", text);
+}
+
+/* The test hangs: who is in its process group, and what the kernel says each waits for (Linux). */
+static void show_group(pid_t group)
+{
+    DIR *dir = opendir("/proc");
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        int pid = atoi(e->d_name);
+        if (pid <= 0 || getpgid(pid) != group)
+            continue;
+        fprintf(stderr, "leakcheck:   process %d:", pid);
+        show_line(pid, "cmdline");
+        fputs(" in", stderr);
+        show_line(pid, "wchan");
+        fputs(", system call", stderr);
+        show_line(pid, "syscall");
+        fputc('\n', stderr);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 /* After the test's end: its other processes get a moment to end by themselves (a child just killed may not be gone
  * yet), then they are killed and count as left behind. Returns how many were. */
 static int end_children(pid_t group, const sigset_t *set, int64_t grace_ms)
@@ -231,8 +271,10 @@ static int check(char **argv, int timeout_s)
     setpgid(test, test); /* both sides do it, so that it is done whoever comes first */
     int status = 0;
     int in_time = wait_for_test(test, timeout_s, &set, &status) == 0;
-    if (!in_time && !asked_to_stop)
+    if (!in_time && !asked_to_stop) {
         say("no end after %d s: killed", timeout_s);
+        show_group(test);
+    }
     int leaks = end_children(test, &set, in_time ? GRACE_MS : 0);
     char tag[48];
     snprintf(tag, sizeof tag, "myl-test-%d-", (int)test);

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Plants one violation of each kind in a copy of the sources and expects the check in question to see it:
+# selftest.sh [LIBRARY]; with the library the check of its symbols too.
+set -eu
+cd "$(dirname "$0")/.."
+root=$(pwd)
+work=$(mktemp -d "${MYL_TEST_DIR:-/tmp}/selftest.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+fresh() {
+    rm -rf "$work/tree"
+    mkdir "$work/tree"
+    for part in src include tools docs cli bench examples tests cmake run .ci .clang-format; do
+        [ ! -e "$root/$part" ] || cp -R "$root/$part" "$work/tree/"
+    done
+}
+
+# expect PATTERN WHAT CHECK [ARGUMENT...]: the check must fail, and say why.
+expect() {
+    pattern=$1 what=$2
+    shift 2
+    if (cd "$work/tree" && "$@") >"$work/out" 2>&1; then
+        echo "not seen by $1: $what"
+        failed=1
+    elif ! grep -q -e "$pattern" "$work/out"; then
+        echo "$1 failed for another reason than \"$what\":"
+        sed 's/^/    /' "$work/out"
+        failed=1
+    fi
+}
+
+fresh
+printf '#include "ring/ring.h"\n' >>"$work/tree/src/os/os.h"
+expect 'os.h:.*layer above' "a lower layer includes an upper one" tools/check-layers.sh
+fresh
+printf '#include <myelon/ring.h>\n' >>"$work/tree/src/segment/segment.h"
+expect 'segment.h:.*layer above' "a lower layer includes an upper one's public header" tools/check-layers.sh
+fresh
+mkdir "$work/tree/src/elsewhere"
+echo 'int myl_elsewhere;' >"$work/tree/src/elsewhere/a.c"
+expect 'not one of the layers' "a folder that is no layer" tools/check-layers.sh
+
+fresh
+printf 'static uint64_t f(const uint64_t *p)\n{\n    return __atomic_load_n(p, 0);\n}\n' >>"$work/tree/src/ring/gate.c"
+expect 'bare atomic' "a bare atomic access" tools/check-atomics.sh
+fresh
+printf 'static volatile int flag;\n' >>"$work/tree/src/ring/gate.c"
+expect 'volatile orders nothing' "a volatile" tools/check-atomics.sh
+fresh
+printf '\n\n\n\n\nstatic uint64_t f(const myl_au64 *p)\n{\n    return myl_load_acq(p);\n}\n' >>"$work/tree/src/ring/gate.c"
+expect 'without an id' "an atomic site without an id" tools/check-atomics.sh
+fresh
+printf '/* A99999 */\n' >>"$work/tree/src/ring/gate.c"
+expect 'does not explain A99999' "an id that is not explained" tools/check-atomics.sh
+fresh
+printf '| A99999 | of no site |\n' >>"$work/tree/docs/memory-model.md"
+expect 'A99999, which the code does not have' "an explanation of no site" tools/check-atomics.sh
+
+fresh
+yes ';' | head -n 701 >"$work/tree/src/ring/long.c"
+expect 'long.c: 701 lines' "a file of 701 lines" tools/check-length.sh
+
+fresh
+printf '#ifndef X_H\n#define X_H\nextern myl_sequence myl_x;\n#endif\n' >"$work/tree/include/myelon/x.h"
+expect 'does not stand alone as c11' "a header that needs another one before it" tools/check-headers.sh
+fresh
+printf '#ifndef X_H\n#define X_H\nstatic inline int *f(void *p)\n{\n    return p;\n}\n#endif\n' >"$work/tree/include/myelon/x.h"
+expect 'does not stand alone as c++17' "a header that is not C++" tools/check-headers.sh
+
+if [ $# -eq 1 ]; then
+    fresh
+    printf '#ifdef X\n#endif\nMYL_API int\nmyl_not_there(int (*f)(void));\n' >>"$work/tree/include/myelon/base.h"
+    expect 'myl_not_there is in the headers' "a function of the headers that the list has not" tools/check-symbols.sh "$1"
+    fresh
+    sed 's/^    myl_version;$/    myl_version;\n    myl_versiona;/' src/libmyelon.map >"$work/tree/src/libmyelon.map"
+    expect 'myl_versiona is in src/libmyelon.map' "a listed function that is not there" tools/check-symbols.sh "$1"
+    fresh
+    grep -v '^    myl_version;$' src/libmyelon.map >"$work/tree/src/libmyelon.map"
+    expect 'myl_version is in .*, but not in src/libmyelon.map' "an exported function that is not listed" \
+        tools/check-symbols.sh "$1"
+fi
+exit "$failed"

@@ -1,4 +1,5 @@
-/* framed.pml: records of several cells, and who takes over when the producer
+/* SPDX-License-Identifier: MIT
+ * framed.pml: records of several cells, and who takes over when the producer
  * is killed.
  *
  * What is claimed: a reader never takes payload for a header, never meets a
@@ -9,6 +10,7 @@
  * may be killed after each of the marked steps; what it stored until then stays.
  *
  * Step names are those of the C code: F1..F5, and F6 for the takeover.
+ * Steps: F1..F6
  *
  *  V   planted bug                                        what breaks
  *  0   none: the protocol

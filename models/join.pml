@@ -10,6 +10,7 @@
  *   J1..J8   the join; J2r the resume of an entry that never stopped gating
  *   V1..V3   the leave
  *   T1, T2   the takeover
+ * Steps: G1..G7 J1..J8 J2r V1..V3 T1 T2
  *
  * Steps are interleaved one by one, in program order. The two full fences (G5,
  * J6) are not statements here: they are what makes program order true. V=7 and
@@ -251,7 +252,7 @@ serve:
      p++;
      cur[id] = p
   :: cell[p % CAP] < p + 1 && done && p >= N -> break
-  :: !stopped && p > 0 ->                          /* leave: V1 */
+  :: !stopped && p > 0 ->                          /* leave: V1..V3 */
      stopped = true;
      atomic { told[id] = false; st[id] = LEFT };
      goto end

@@ -1,4 +1,5 @@
-/* mp_cell.pml: several producers, one ring. The claim lives in the cell.
+/* SPDX-License-Identifier: MIT
+ * mp_cell.pml: several producers, one ring. The claim lives in the cell.
  *
  * What is claimed: everything that was published (M5) is consumed, once, whole,
  * in the order of its producer; nothing else is; and the ring stands still for
@@ -9,6 +10,7 @@
  *
  * Step names are those of the C code: M1..M6, "fill", "reuse" (a new producer
  * under a dead one's owner index), "close" (a bit in tail).
+ * Steps: M1..M6
  *
  *  V   planted bug                                        what breaks
  *  0   none: the protocol

@@ -9,8 +9,10 @@
  *   - one object has one live producer at most.
  *
  * Step names are those of the C code: C1..C8 (C1, filling the nameless object,
- * is private and not modelled: nobody else sees it), C7s the sweep of a closed
- * ring by whoever goes last, E1..E3 the end of a stream, V1..V4 leaving.
+ * is one step here: nobody else sees it; C1r is its fallback), C7s the sweep of a
+ * closed ring by whoever goes last, E1..E3 the end of a stream, V1..V4 leaving.
+ * Steps: C1..C8 C7s E1..E3 V1..V4 J1..J8
+ * Steps not modelled: C1r
  * Everybody may be killed after any step; the kernel then frees its locks.
  *
  *  V   planted bug                                         what breaks
@@ -163,7 +165,7 @@ running:
   :: true                                                      /* runs on */
   :: atomic { live[o] = 0; drop(o, me) }                       /* is killed */
 #ifdef ENDS
-  :: atomic { live[o] = 0; closed[o] = true };                 /* E1 */
+  :: atomic { live[o] = 0; closed[o] = true };                 /* E1, E2 */
      MAYDIE(o);
      sweep(o);                                                 /* E3 */
      drop(o, me)

@@ -1,4 +1,5 @@
-/* observer.pml: reading without being waited for, in a ring that runs free.
+/* SPDX-License-Identifier: MIT
+ * observer.pml: reading without being waited for, in a ring that runs free.
  *
  * What is claimed: what an observer takes (O6 passed) is a record as it was
  * published, whole; it never reads outside of the record area whatever it finds;
@@ -7,8 +8,9 @@
  * Records are 1 or 2 cells long and payload is hostile: a payload cell looks
  * like the stamp that the observer expects just now, with a senseless length.
  *
- * Step names are those of the C code: O1..O6; gate look 2..5 for the free-running
- * producer, which grants itself room, F3 for its publish.
+ * Step names are those of the C code: O1..O6; G2..G7 for the free-running
+ * producer, which grants itself room, F1..F3 for its publish.
+ * Steps: O1..O6 G2 G4 G5 G7 F1..F3
  *
  *  V   planted bug                                        what breaks
  *  0   none: the protocol
@@ -63,17 +65,17 @@ active proctype producer() {
 #endif
      if
      :: s + NEED > lim + CAP ->
-        /* gate look 2, nobody gates: the first record boundary from here on */
+        /* G2, nobody gates: the first record boundary from here on */
         m = (s + NEED + CHUNK > CAP -> s + NEED + CHUNK - CAP : 0);
         m = (m > s -> s : m);
 #if V!=5
         do :: d_step { m < s && !starts[m] -> m++ } :: else -> break od;
 #endif
 #if V!=1
-        gate = m;                                          /* 4 */
-        /* 5 full fence: before anything below m is overwritten */
+        gate = m;                                          /* G4 */
+        /* G5 full fence: before anything below m is overwritten */
 #endif
-        lim = m                                            /* 7 */
+        lim = m                                            /* G7 */
      :: else
      fi;
      /* F1..F3: build in place, clear the next header's word, stamp */

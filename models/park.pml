@@ -1,4 +1,5 @@
-/* park.pml: parking on the data word W, and being woken.
+/* SPDX-License-Identifier: MIT
+ * park.pml: parking on the data word W, and being woken.
  *
  * What is claimed: no wake-up is lost. Whatever the order of steps, a consumer
  * never sleeps for ever while there is something for it (spin reports such an
@@ -7,8 +8,8 @@
  * Each publisher has a store buffer of one stamp: its loads pass it, and it is
  * drained at any later moment. A full fence or a locked instruction waits for
  * its own buffer to be empty; membarrier waits for an instant, publisher by
- * publisher, at which theirs is. (The pauses of L3 do nothing here: a store may
- * stay in the buffer for any time.)
+ * publisher, at which theirs is. The pauses of L3 do nothing here: a store may
+ * stay in the buffer for any time.
  *
  * W: bit 0 FENCE   publishers must fence between stamp and W
  *    bit 1 EFF     every publisher is known to see FENCE
@@ -17,10 +18,12 @@
  *
  * Step names are those of the C code:
  *   S1..S7   publish       L1..L7   lazy parker       P1..P8   biased parker
+ * Steps: S1..S7 S5b L1..L7 P1 P4..P8
+ * Steps not built: P2 P3
  *
  * MODE 0  lazy (the data side of single-producer rings)
  * MODE 1  biased (what lazy was measured against; not built)
- * MODE 2  fence (room side, several producers, no membarrier): SLEEP only
+ * MODE 2  fence (room side, several producers): SLEEP only; steps P1, P4..P8
  *
  *  V   planted bug                                        what breaks
  *  0   none: the protocol
@@ -52,6 +55,7 @@
  * TOUT=n  each sleeper may also wake up n times for no reason
  * NOCONF  no S5b: EFF comes from membarrier alone
  * NOMB    membarrier is missing: lazy without L4
+ * UNREG   the publisher could not register: it fences at every publish
  */
 #ifndef V
 #define V 0
@@ -105,7 +109,7 @@ inline publish() {
   w = W;
 #endif
   atomic { !buf[p] -> sb[p] = n + 1; buf[p] = true; n++ };    /* S1 */
-#if MODE==2 && V!=4 && V!=16
+#if (MODE==2 || defined(UNREG)) && V!=4 && V!=16
   own_fence();                                                  /* always */
 #endif
 #if V!=5
@@ -261,10 +265,11 @@ again:
      fi;
      /* P5 full fence */
 #else
-     if :: !(w & SLEEP) -> cas(w | SLEEP);                      /* fence mode: SLEEP is all */
+     if :: !(w & SLEEP) -> cas(w | SLEEP);                      /* P4: SLEEP is all */
                            if :: !ok -> goto again :: else fi
         :: else
      fi;
+     /* P5 full fence */
 #endif
 #if V==18
      if :: false -> skip

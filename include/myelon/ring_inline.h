@@ -116,7 +116,7 @@ MYL_INLINE void myl_producer_publish(myl_producer *producer)
     myl_store_rel(h->shared_next, h->published);
     myl_fence_compiler(); /* S2: the load below stays behind the stamps in program order */
     /* A5 park word [rlx], S3. Pairs: A6, the parker's CAS: FENCE and EFF give the order that is missing here. */
-    if (MYL_UNLIKELY((myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0))
+    if (MYL_UNLIKELY((myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0)) /* S4 */
         myl_i_wake_slow(producer);
 }
 

@@ -116,13 +116,13 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
             return rc;
         uint64_t limit = round_down(minimum, per_cell);
         if (producer->hot.next + events > limit + window)
-            return MYL_EAGAIN; /* step 3 */
+            return MYL_EAGAIN; /* step 3, G3 */
         MYL_STEP("G4");
         /* A24 gate [rlx], step 4: monotone and tentative; nobody derives a limit from it while somebody gates. The
          * fence orders it before the version and before all we overwrite. Pairs: A29, J7 and the observers. */
         if (minimum > myl_load_rlx(&control->gate))
             myl_store_rlx(&control->gate, minimum);
-        myl_fence_sc(); /* step 5; pairs with J6 */
+        myl_fence_sc(); /* step 5, G5; pairs with J6 */
         MYL_STEP("G6");
         if (myl_load_rlx(&control->version) != version) /* A27, step 6: somebody joined meanwhile */
             continue;

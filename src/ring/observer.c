@@ -59,7 +59,7 @@ static int read_next(void *context)
                 return rc;
             continue;
         }
-        uint32_t size = segment->head.event_bytes;
+        uint32_t size = segment->head.event_bytes; /* O3: as the checked header says, nothing to clamp */
         myl_copy_rlx(look->event, walk.event, look->bytes < size ? look->bytes : size); /* O4; A50 */
         myl_fence_acq(); /* O5: the copy is before the gate below */
         if (myl_load_rlx(&segment->control->gate) <= look->at) /* A29, O6. Pairs: A24 before the fence of step 5 */

@@ -48,7 +48,7 @@ static int make_room(struct myl_producer *producer, uint64_t events, int64_t tim
 
 int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns)
 {
-    MYL_STEP("P1");
+    MYL_STEP("K1");
     int rc = make_room(producer, 1, timeout_ns);
     if (rc != MYL_OK)
         return rc;

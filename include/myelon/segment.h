@@ -42,6 +42,12 @@ typedef struct myl_memory_options {
     uint32_t numa_node;
 } myl_memory_options;
 
+/* What a ring carries. */
+enum myl_ring_kind {
+    MYL_RING_OF_EVENTS = 1, /* fixed-size events: ring.h */
+    MYL_RING_OF_FRAMES,     /* messages of any size: frame.h. Its sequences count cells of 64 bytes */
+};
+
 /* What the machine really gave: each MYL_OK (granted), MYL_EAGAIN (not asked for) or the error that came. */
 typedef struct myl_granted {
     int huge, lock, prefault, numa, pin;
@@ -54,16 +60,18 @@ typedef struct myl_info {
     char name[256];          /* as opened; longer paths are cut from the left */
     char label[MYL_LABEL_MAX + 1];
     enum myl_backend backend;
+    enum myl_ring_kind kind;
     uint64_t session[2];     /* random, new for every ring */
     uint64_t type_id;
-    uint64_t capacity;       /* events */
-    uint32_t event_size, event_align, event_offset; /* bytes */
+    uint64_t capacity;       /* events; frames: cells */
+    uint32_t event_size, event_align, event_offset; /* bytes; frames: max_frame, 64, the record header's size */
     uint32_t cell_size;      /* bytes from one cell to the next */
     uint32_t events_per_cell;
     uint32_t max_consumers;
     uint64_t segment_bytes;  /* all of it, as reserved */
     uint64_t created_ns;     /* CLOCK_REALTIME */
     uint32_t parkable;       /* 0: consumers of this ring never park */
+    uint64_t max_message;    /* bytes; frames only */
     myl_granted granted;     /* this handle's */
 } myl_info;
 
@@ -82,7 +90,7 @@ typedef struct myl_consumer_status {
     int32_t pid;             /* for people; never decides anything */
     uint32_t generation;
     uint64_t start_ns;       /* CLOCK_REALTIME of the join */
-    uint64_t cursor;         /* events acknowledged: the next one it needs */
+    uint64_t cursor;         /* events (frames: cells) acknowledged: the next one it needs */
     uint64_t lag;            /* published and not acknowledged */
     uint64_t parks;          /* how often it went to sleep */
 } myl_consumer_status;
@@ -90,7 +98,7 @@ typedef struct myl_consumer_status {
 /* A ring as seen from outside, at one moment; taken without disturbing anybody. */
 typedef struct myl_snapshot {
     myl_info info;
-    uint64_t next;           /* events published */
+    uint64_t next;           /* events published; frames: cells */
     uint64_t gate;           /* events below this may have been overwritten */
     uint64_t closed_at;      /* valid if closed */
     int closed, superseded;

@@ -22,7 +22,7 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
     if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
         return myl_fail(MYL_EEVICTED, "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 "; open it again",
                         consumer->joined.id, segment->name, h->next);
-    if ((int64_t)(stamp - h->next) > (int64_t)h->lease.left)
+    if (myl_is_impossible(segment, stamp, h->next, h->lease.left))
         return myl_fail(MYL_ECORRUPT,
                         "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64
                         ", though this consumer gates; the "
@@ -77,7 +77,7 @@ static void before_park(void *context)
     myl_store_rlx(&consumer->entry->parks, myl_load_rlx(&consumer->entry->parks) + 1);
 }
 
-static int wait_for_events(struct myl_consumer *consumer, int64_t timeout_ns)
+int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
 {
     const struct myl_header *head = &consumer->handle.segment.head;
     struct myl_i_consumer_hot *h = &consumer->hot;
@@ -111,7 +111,7 @@ static int wait_for_events(struct myl_consumer *consumer, int64_t timeout_ns)
 int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns)
 {
     MYL_STEP("N1");
-    int rc = wait_for_events(consumer, timeout_ns);
+    int rc = myl_consumer_wait(consumer, timeout_ns);
     if (rc != MYL_OK)
         return rc;
     struct myl_i_consumer_hot *h = &consumer->hot;
@@ -147,7 +147,7 @@ int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run, i
     if (most == 0)
         return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
     if (h->ring.cells == NULL || myl_consumer_end_of_batch(consumer)) {
-        int rc = wait_for_events(consumer, timeout_ns);
+        int rc = myl_consumer_wait(consumer, timeout_ns);
         if (rc != MYL_OK)
             return rc;
     }
@@ -272,9 +272,12 @@ int myl_check_consumer_options(const myl_consumer_options *o)
     return rc;
 }
 
-static int check_expectations(const struct myl_segment *segment, const myl_consumer_options *o)
+static int check_expectations(const struct myl_segment *segment, const myl_consumer_options *o, uint32_t kind)
 {
     const struct myl_header *head = &segment->head;
+    int rc = myl_check_kind(segment, kind);
+    if (rc != MYL_OK)
+        return rc;
     if (o->event_size != 0 && o->event_size != head->event_bytes)
         return myl_fail(MYL_EEVENTSIZE,
                         "ring \"%s\" has events of %" PRIu32 " bytes, %" PRIu32 " were expected; build both sides from "
@@ -295,13 +298,14 @@ int64_t myl_attach_deadline(const myl_consumer_options *o)
     return o->attach_timeout_ns < 0 || o->attach_timeout_ns > INT64_MAX - now ? INT64_MAX : now + o->attach_timeout_ns;
 }
 
-int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *o, int64_t until)
+int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *o, uint32_t kind,
+               int64_t until)
 {
     struct myl_segment_open how = {.backend = o->backend, .name = name, .fd = o->fd, .any_owner = o->any_owner};
     for (;;) {
         int rc = myl_segment_find(segment, &how);
         if (rc == MYL_OK) {
-            rc = check_expectations(segment, o);
+            rc = check_expectations(segment, o, kind);
             if (rc == MYL_OK)
                 rc = myl_segment_map(segment, 1, 0);
             if (rc == MYL_OK)
@@ -338,12 +342,12 @@ static void start_hot(struct myl_consumer *consumer)
     h->room = &segment->control->room.word;
 }
 
-static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o)
+static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind)
 {
     int64_t until = myl_attach_deadline(o);
     int rc;
     do { /* again only if the name was given to another segment in between */
-        rc = myl_attach(&consumer->handle.segment, name, o, until);
+        rc = myl_attach(&consumer->handle.segment, name, o, kind, until);
         if (rc != MYL_OK)
             return rc;
         rc = myl_join(consumer, o);
@@ -359,6 +363,25 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
     return myl_handle_arm(&consumer->handle, &o->wait, in_child);
 }
 
+int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind)
+{
+    consumer->handle.segment.fd = -1;
+    int rc = set_up(consumer, name, o, kind);
+    if (rc == MYL_OK)
+        return MYL_OK;
+    if (consumer->entry != NULL && consumer->handle.segment.control != NULL)
+        myl_leave(consumer);
+    myl_handle_disarm(&consumer->handle);
+    return rc;
+}
+
+void myl_consumer_stop(struct myl_consumer *consumer)
+{
+    if (!consumer->handle.forked)
+        myl_leave(consumer);
+    myl_handle_disarm(&consumer->handle);
+}
+
 int myl_consumer_open(myl_consumer **consumer, const char *name, const myl_consumer_options *options)
 {
     static const myl_consumer_options defaults = {.size = sizeof defaults};
@@ -370,12 +393,8 @@ int myl_consumer_open(myl_consumer **consumer, const char *name, const myl_consu
     myl_consumer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a consumer's handle");
-    made->handle.segment.fd = -1;
-    rc = set_up(made, name, o);
+    rc = myl_consumer_start(made, name, o, MYL_KIND_EVENTS);
     if (rc != MYL_OK) {
-        if (made->entry != NULL && made->handle.segment.control != NULL)
-            myl_leave(made);
-        myl_handle_disarm(&made->handle);
         free(made);
         return rc;
     }
@@ -385,10 +404,7 @@ int myl_consumer_open(myl_consumer **consumer, const char *name, const myl_consu
 
 void myl_consumer_close(myl_consumer *consumer)
 {
-    if (consumer == NULL)
-        return;
-    if (!consumer->handle.forked)
-        myl_leave(consumer);
-    myl_handle_disarm(&consumer->handle);
+    if (consumer != NULL)
+        myl_consumer_stop(consumer);
     free(consumer);
 }

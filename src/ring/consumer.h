@@ -25,8 +25,16 @@ int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options)
 /* Leaves: the entry keeps its id and position. */
 void myl_leave(struct myl_consumer *consumer);
 /* Finds, waiting at most options->attach_timeout_ns for the name to appear, and checks expectations. */
-int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *options, int64_t until);
+int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *options, uint32_t kind,
+               int64_t until);
 int64_t myl_attach_deadline(const myl_consumer_options *options);
 int myl_check_consumer_options(const myl_consumer_options *options);
+/* Opens into a zeroed handle, with checked options; on failure nothing is left to close. */
+int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *options,
+                       uint32_t kind);
+/* Leaves and closes without freeing the handle. */
+void myl_consumer_stop(struct myl_consumer *consumer);
+/* MYL_OK: what lies at hot.next is published. Else as myl_consumer_next. */
+int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns);
 
 #endif

@@ -83,9 +83,7 @@ static int alone(const struct myl_producer *producer, uint64_t events, uint64_t 
         wanted += chunk;
     if (wanted > producer->hot.published)
         wanted = producer->hot.published;
-    if (wanted > *minimum)
-        *minimum = wanted;
-    return MYL_OK;
+    return wanted > gate ? myl_boundary_from(segment, gate, wanted, minimum) : MYL_OK;
 }
 
 int myl_gate_look(struct myl_producer *producer, uint64_t events)

@@ -21,7 +21,7 @@ struct myl_i_geometry myl_geometry(const struct myl_segment *segment)
 struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequence)
 {
     const struct myl_header *head = &segment->head;
-    uint64_t cell = (sequence / head->events_per_cell) & (head->cells - 1);
+    uint64_t cell = sequence / head->events_per_cell % head->cells;
     uint32_t index = (uint32_t)(sequence % head->events_per_cell);
     unsigned char *at = segment->data + cell * head->cell_bytes;
     return (struct myl_i_walk){
@@ -31,10 +31,77 @@ struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequ
     };
 }
 
-int myl_is_published(const struct myl_segment *segment, uint64_t sequence)
+static int stamped_ahead(const struct myl_segment *segment, uint64_t sequence, uint64_t stamp)
 {
+    return myl_fail(MYL_ECORRUPT,
+                    "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64
+                    ", which cannot be; remove the ring",
+                    segment->name, sequence, stamp);
+}
+
+/* Position `at` is a record's first cell. */
+static int end_of_record(const struct myl_segment *segment, uint64_t at, uint64_t *end)
+{
+    struct myl_i_walk walk = myl_walk_from(segment, at);
+    const struct myl_record *record = (const struct myl_record *)(const void *)walk.cell;
+    uint64_t stamp = myl_load_acq(&record->stamp); /* A20. Pairs: A1 */
+    *end = at;
+    if (stamp == 0)
+        return MYL_OK;
+    if (stamp != at + 1)
+        return stamped_ahead(segment, at, stamp);
+    uint64_t about = myl_load_rlx(&record->about); /* A61, once. Pairs: A62, before the stamp */
+    if (!myl_record_is_possible(&segment->head, about))
+        return myl_fail(MYL_ECORRUPT,
+                        "ring \"%s\": the record at position %" PRIu64 " says %016" PRIx64
+                        " of itself, which cannot be; remove the ring",
+                        segment->name, at, about);
+    *end = at + myl_record_cells(about & UINT32_MAX, (about & MYL_ABOUT_FAR) != 0);
+    return MYL_OK;
+}
+
+int myl_published_end(const struct myl_segment *segment, uint64_t sequence, uint64_t *end)
+{
+    if (segment->head.kind == MYL_KIND_FRAMES)
+        return end_of_record(segment, sequence, end);
     struct myl_i_walk walk = myl_walk_from(segment, sequence);
-    return myl_load_acq(myl_i_stamp(&walk)) - sequence - 1 < walk.left; /* A2. Pairs: A1 */
+    /* A20 stamp [acq]. Pairs: A1, perhaps of a dead producer: the events are whole. */
+    uint64_t stamp = myl_load_acq(myl_i_stamp(&walk));
+    int published = stamp - sequence - 1 < walk.left;
+    if (!published && (int64_t)(stamp - sequence) > (int64_t)walk.left)
+        return stamped_ahead(segment, sequence, stamp);
+    *end = published ? stamp : sequence;
+    return MYL_OK;
+}
+
+int myl_boundary_from(const struct myl_segment *segment, uint64_t from, uint64_t wanted, uint64_t *boundary)
+{
+    *boundary = wanted;
+    if (segment->head.kind != MYL_KIND_FRAMES)
+        return MYL_OK;
+    *boundary = from;
+    while (*boundary < wanted) {
+        uint64_t end;
+        int rc = end_of_record(segment, *boundary, &end);
+        if (rc == MYL_OK && end == *boundary)
+            rc = stamped_ahead(segment, end, 0);
+        if (rc != MYL_OK)
+            return rc;
+        *boundary = end;
+    }
+    return MYL_OK;
+}
+
+int myl_is_impossible(const struct myl_segment *segment, uint64_t stamp, uint64_t sequence, uint32_t left)
+{
+    if (segment->head.kind == MYL_KIND_FRAMES)
+        return stamp != 0 && stamp != sequence + 1;
+    return (int64_t)(stamp - sequence) > (int64_t)left;
+}
+
+uint64_t myl_publish_need(const struct myl_segment *segment)
+{
+    return segment->head.kind == MYL_KIND_FRAMES ? myl_record_cells(segment->head.event_bytes, 1) + 1 : 1;
 }
 
 int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (*ready)(void *context), void *context)

@@ -21,12 +21,23 @@ struct myl_handle {
 struct myl_i_geometry myl_geometry(const struct myl_segment *segment);
 struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequence);
 
-/* Is `sequence` published, by its stamp? A dead producer may have stored the stamp and not `next`. */
-int myl_is_published(const struct myl_segment *segment, uint64_t sequence);
+/* Where what is published from `sequence` on ends, as far as one stamp tells: *end == sequence if it is not. A dead
+ * producer may have stored the stamp and not `next`. Frames: `sequence` is a record's beginning. MYL_ECORRUPT. */
+int myl_published_end(const struct myl_segment *segment, uint64_t sequence, uint64_t *end);
+/* The first place at or behind `wanted` that something may begin at. `from` is such a place; all is published up to
+ * there. */
+int myl_boundary_from(const struct myl_segment *segment, uint64_t from, uint64_t wanted, uint64_t *boundary);
+/* `stamp`, where `sequence` is not published yet and cannot have been overwritten: is it one that cannot be there? */
+int myl_is_impossible(const struct myl_segment *segment, uint64_t stamp, uint64_t sequence, uint32_t left);
+/* The most that one publish may need, in sequences. */
+uint64_t myl_publish_need(const struct myl_segment *segment);
 
 /* Asked at intervals by who waits for event `next`. MYL_OK: somebody is there, or `ready` has an answer; else
  * MYL_EUNSEATED or MYL_EPRODUCERDEAD. models/close.pml, D1 to D4. */
 int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (*ready)(void *context), void *context);
+
+/* MYL_ESHAPE, with the calls that are right, if the ring carries something else. */
+int myl_check_kind(const struct myl_segment *segment, uint32_t kind);
 
 /* Shared part of opening: fork watch and waiter. `in_child` poisons the hot path. */
 int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,

@@ -142,8 +142,12 @@ static uint64_t first_position(const struct myl_control *control, const struct m
 static int lies_ahead(const struct myl_segment *segment, uint64_t position)
 {
     const struct myl_control *control = segment->control;
-    return position > myl_load_acq(&control->next) && /* A4. Pairs: A3 */
-           !myl_is_published(segment, position - 1) && position > myl_load_acq(&control->next); /* A4 */
+    uint64_t end = myl_load_acq(&control->next); /* A4. Pairs: A3 */
+    uint64_t from;
+    do {
+        from = end;
+    } while (from < position && myl_published_end(segment, from, &end) == MYL_OK && end != from);
+    return position > end && position > myl_load_acq(&control->next); /* A4 */
 }
 
 /* J3 to J8. */

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Observers: they read without gating, and are told exactly what they missed. Protocol 4, O1 to O6;
  * models/observer.pml. */
-#include "ring/consumer.h"
+#include "ring/observer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-
-struct myl_observer {
-    struct myl_handle handle;
-    uint64_t next;             /* first sequence neither read nor lost */
-    enum myl_on_death on_death;
-    int64_t liveness_ns, liveness_most_ns;
-};
 
 /* One attempt. */
 struct look {
@@ -21,14 +14,14 @@ struct look {
     uint64_t at;               /* sequence read, if it was */
 };
 
-static int nothing_there(const struct look *look)
+int myl_observer_nothing_there(const struct myl_observer *observer, uint64_t at)
 {
-    const struct myl_segment *segment = &look->observer->handle.segment;
+    const struct myl_segment *segment = &observer->handle.segment;
     uint64_t closed = myl_load_acq(&segment->control->closed); /* A16 */
-    if (closed != 0 && closed - 1 <= look->at) {
+    if (closed != 0 && closed - 1 <= at) {
         /* Protocol 7: the stamps are stored before. */
-        struct myl_i_walk walk = myl_walk_from(segment, look->at);
-        if (myl_load_acq(myl_i_stamp(&walk)) - look->at - 1 < walk.left) /* A2 */
+        struct myl_i_walk walk = myl_walk_from(segment, at);
+        if (myl_load_acq(myl_i_stamp(&walk)) - at - 1 < walk.left) /* A2 */
             return MYL_OK;
         return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64, segment->name,
                         (myl_sequence)closed - 2);
@@ -54,7 +47,7 @@ static int read_next(void *context)
         if (stamp - look->at - 1 >= walk.left) {
             if (myl_load_acq(&segment->control->gate) > look->at) /* A29 */
                 continue;
-            int rc = nothing_there(look);
+            int rc = myl_observer_nothing_there(observer, look->at);
             if (rc != MYL_OK)
                 return rc;
             continue;
@@ -67,13 +60,44 @@ static int read_next(void *context)
     }
 }
 
+/* What one wait of an observer is about. */
+struct wish {
+    struct myl_observer *observer;
+    int (*read)(void *context);
+    void *context;
+};
+
+static int ready(void *context)
+{
+    struct wish *wish = context;
+    return wish->read(wish->context);
+}
+
 static int overdue(void *context)
 {
-    struct look *look = context;
-    const struct myl_observer *observer = look->observer;
-    if (observer->on_death == MYL_DEATH_WAIT)
+    struct wish *wish = context;
+    if (wish->observer->on_death == MYL_DEATH_WAIT)
         return MYL_OK;
-    return myl_ask_for_producer(&observer->handle.segment, observer->next, read_next, look);
+    return myl_ask_for_producer(&wish->observer->handle.segment, wish->observer->next, wish->read, wish->context);
+}
+
+int myl_observer_wait(struct myl_observer *observer, int (*read)(void *context), void *context, int64_t timeout_ns)
+{
+    int rc = read(context);
+    if (rc != MYL_EAGAIN || timeout_ns == MYL_TRY)
+        return rc;
+    int parks = (observer->handle.segment.head.flags & MYL_FLAG_SPIN_ONLY) == 0;
+    struct wish wish = {.observer = observer, .read = read, .context = context};
+    struct myl_wait_site site = {
+        .context = &wish,
+        .ready = ready,
+        .overdue = overdue,
+        .liveness_ns = observer->liveness_ns,
+        .liveness_most_ns = observer->liveness_most_ns,
+        .park = parks ? &observer->handle.segment.control->data : NULL,
+        .mode = MYL_PARK_LAZY,
+    };
+    return myl_wait(&observer->handle.waiter, &site, timeout_ns);
 }
 
 int myl_observer_get(myl_observer *observer, void *event, size_t bytes, uint64_t *lost, int64_t timeout_ns)
@@ -82,20 +106,7 @@ int myl_observer_get(myl_observer *observer, void *event, size_t bytes, uint64_t
     *lost = 0;
     if (observer->handle.forked)
         return myl_handle_forked(&observer->handle);
-    int rc = read_next(&look);
-    if (rc == MYL_EAGAIN && timeout_ns != MYL_TRY) {
-        int parks = (observer->handle.segment.head.flags & MYL_FLAG_SPIN_ONLY) == 0;
-        struct myl_wait_site site = {
-            .context = &look,
-            .ready = read_next,
-            .overdue = overdue,
-            .liveness_ns = observer->liveness_ns,
-            .liveness_most_ns = observer->liveness_most_ns,
-            .park = parks ? &observer->handle.segment.control->data : NULL,
-            .mode = MYL_PARK_LAZY,
-        };
-        rc = myl_wait(&observer->handle.waiter, &site, timeout_ns);
-    }
+    int rc = myl_observer_wait(observer, read_next, &look, timeout_ns);
     if (rc != MYL_OK)
         return rc;
     *lost = look.at - observer->next;
@@ -130,6 +141,25 @@ static void in_child(struct myl_os_fork_node *node)
     myl_segment_forked(&observer->handle.segment);
 }
 
+int myl_observer_start(struct myl_observer *observer, const char *name, const myl_consumer_options *o, uint32_t kind)
+{
+    struct myl_segment *segment = &observer->handle.segment;
+    segment->fd = -1;
+    int rc = myl_attach(segment, name, o, kind, myl_attach_deadline(o));
+    if (rc == MYL_OK)
+        rc = myl_handle_arm(&observer->handle, &o->wait, in_child);
+    if (rc != MYL_OK) {
+        myl_handle_disarm(&observer->handle);
+        return rc;
+    }
+    observer->on_death = o->on_death;
+    observer->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
+    observer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
+    observer->next = o->start == MYL_START_NOW ? myl_load_acq(&segment->control->next)   /* A4 */
+                                               : myl_load_acq(&segment->control->gate);  /* A29 */
+    return MYL_OK;
+}
+
 int myl_observer_open(myl_observer **observer, const char *name, const myl_consumer_options *options)
 {
     static const myl_consumer_options defaults = {.size = sizeof defaults};
@@ -141,21 +171,11 @@ int myl_observer_open(myl_observer **observer, const char *name, const myl_consu
     myl_observer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for an observer's handle");
-    struct myl_segment *segment = &made->handle.segment;
-    segment->fd = -1;
-    rc = myl_attach(segment, name, o, myl_attach_deadline(o));
-    if (rc == MYL_OK)
-        rc = myl_handle_arm(&made->handle, &o->wait, in_child);
+    rc = myl_observer_start(made, name, o, MYL_KIND_EVENTS);
     if (rc != MYL_OK) {
-        myl_handle_disarm(&made->handle);
         free(made);
         return rc;
     }
-    made->on_death = o->on_death;
-    made->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
-    made->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
-    made->next = o->start == MYL_START_NOW ? myl_load_acq(&segment->control->next)   /* A4 */
-                                           : myl_load_acq(&segment->control->gate);  /* A29 */
     *observer = made;
     return MYL_OK;
 }

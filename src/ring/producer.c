@@ -32,18 +32,22 @@ static int check_wish(const struct myl_producer *producer, uint64_t events)
                     events, segment->name, segment->head.capacity - segment->head.events_per_cell);
 }
 
-static int make_room(struct myl_producer *producer, uint64_t events, int64_t timeout_ns)
+int myl_producer_make_room(struct myl_producer *producer, uint64_t events, int64_t timeout_ns)
 {
-    if (producer->handle.forked)
-        return myl_handle_forked(&producer->handle);
-    int rc = check_wish(producer, events);
-    if (rc == MYL_OK)
-        rc = myl_gate_look(producer, events);
+    int rc = myl_gate_look(producer, events);
     if (rc != MYL_EAGAIN || timeout_ns == MYL_TRY)
         return rc;
     struct myl_gate_wish wish = {.producer = producer, .events = events};
     wish.cursor = myl_gate_cursor_for(producer, events);
     return myl_gate_wait(&wish, ready_for_claim, timeout_ns);
+}
+
+static int make_room(struct myl_producer *producer, uint64_t events, int64_t timeout_ns)
+{
+    if (producer->handle.forked)
+        return myl_handle_forked(&producer->handle);
+    int rc = check_wish(producer, events);
+    return rc == MYL_OK ? myl_producer_make_room(producer, events, timeout_ns) : rc;
 }
 
 int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns)

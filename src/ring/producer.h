@@ -22,6 +22,30 @@ struct myl_producer {
     myl_au64 no_next;          /* what hot.shared_next points to in a fork child */
 };
 
+/* What a producer asks for when it opens. */
+struct myl_shape {
+    struct myl_header head;    /* of a ring that is to be made; event_bytes 0: only one that exists will do */
+    int (*check)(const struct myl_segment *segment, const struct myl_shape *shape); /* is the existing one it? */
+    const void *options;       /* as the caller gave them, for `check` */
+};
+
+/* --- shape.c --- */
+int myl_shape_events(struct myl_shape *made, const myl_producer_options *o);
+/* What does not depend on what the ring carries. */
+int myl_shape_common(struct myl_header *head, const myl_producer_options *o);
+int myl_shape_check_common(const struct myl_segment *segment, const myl_producer_options *o);
+int myl_shape_differs(const struct myl_segment *segment, int code, const char *what, uint64_t is, uint64_t asked);
+
+/* --- producer_open.c --- */
+/* Opens into a zeroed handle; on failure nothing is left to close. */
+int myl_producer_start(struct myl_producer *producer, const char *name, const myl_producer_options *o,
+                       const struct myl_shape *shape);
+/* Closes (`end`: and ends the stream) without freeing the handle. */
+void myl_producer_stop(struct myl_producer *producer, int end);
+
+/* Waits for room behind hot.next; the wish must be one that can come true. */
+int myl_producer_make_room(struct myl_producer *producer, uint64_t events, int64_t timeout_ns);
+
 /* What the producer waits for: that every gating cursor is at `cursor` or beyond. */
 struct myl_gate_wish {
     struct myl_producer *producer;

@@ -81,11 +81,35 @@ static int check_identity(const struct myl_header *head, const char *name)
     return MYL_OK;
 }
 
+/* A record of the longest kind and its follower's stamp fit in; the data area can be mapped twice in a row. */
+static int check_frames(const struct myl_header *head, const char *name)
+{
+    if (head->cells * MYL_CELL_ALIGN % myl_os_page_size() != 0)
+        return corrupt(name, "number of cells", head->cells);
+    if (head->cell_bytes != MYL_CELL_ALIGN || head->events_per_cell != 1 || head->event_align != MYL_CELL_ALIGN)
+        return corrupt(name, "cell size", head->cell_bytes);
+    if (head->event_offset != MYL_RECORD_BARE && head->event_offset != MYL_RECORD_NUMBERED)
+        return corrupt(name, "record header size", head->event_offset);
+    if (head->event_bytes < MYL_CELL_ALIGN || myl_record_cells(head->event_bytes, 1) + 1 > head->cells)
+        return corrupt(name, "longest frame", head->event_bytes);
+    if (head->message_max < head->event_bytes || head->message_max > MYL_SEGMENT_MAX)
+        return corrupt(name, "longest message", head->message_max);
+    if (head->capacity != head->cells)
+        return corrupt(name, "capacity", head->capacity);
+    if (head->data_bytes != head->cells * MYL_CELL_ALIGN)
+        return corrupt(name, "data size", head->data_bytes);
+    return MYL_OK;
+}
+
 static int check_shape(const struct myl_header *head, const char *name)
 {
+    if (head->cells < MYL_CELLS_MIN || head->cells > MYL_CELLS_MAX)
+        return corrupt(name, "number of cells", head->cells);
+    if (head->kind == MYL_KIND_FRAMES)
+        return check_frames(head, name);
     if (head->kind != MYL_KIND_EVENTS)
         return corrupt(name, "kind", head->kind);
-    if (!is_power_of_two(head->cells) || head->cells < MYL_CELLS_MIN || head->cells > MYL_CELLS_MAX)
+    if (!is_power_of_two(head->cells))
         return corrupt(name, "number of cells", head->cells);
     if (head->cell_bytes == 0 || head->cell_bytes % MYL_CELL_ALIGN != 0 || head->cell_bytes > MYL_CELL_MAX)
         return corrupt(name, "cell size", head->cell_bytes);
@@ -101,6 +125,11 @@ static int check_shape(const struct myl_header *head, const char *name)
         return corrupt(name, "number of events per cell", head->events_per_cell);
     if (head->capacity != head->cells * head->events_per_cell)
         return corrupt(name, "capacity", head->capacity);
+    return MYL_OK;
+}
+
+static int check_options(const struct myl_header *head, const char *name)
+{
     if (head->max_consumers == 0 || head->max_consumers > MYL_CONSUMERS_MAX)
         return corrupt(name, "number of consumer entries", head->max_consumers);
     if (head->alone > MYL_ALONE_BUFFER)
@@ -115,6 +144,8 @@ int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const
     int rc = check_identity(head, name);
     if (rc == MYL_OK)
         rc = check_shape(head, name);
+    if (rc == MYL_OK)
+        rc = check_options(head, name);
     if (rc != MYL_OK)
         return rc;
     uint64_t page = myl_os_page_size();

@@ -24,7 +24,8 @@
 #define MYL_CELLS_MAX      (UINT64_C(1) << 32)
 #define MYL_SEGMENT_MAX    (UINT64_C(1) << 46)
 
-enum { MYL_KIND_EVENTS = 1 };
+/* What a ring carries. Sequences count events, or cells of 64 bytes. */
+enum { MYL_KIND_EVENTS = 1, MYL_KIND_FRAMES = 2 };
 
 enum { MYL_FLAG_SPIN_ONLY = 1U };
 
@@ -38,13 +39,13 @@ struct myl_header {
     uint64_t segment_bytes;
     uint64_t control_offset, control_bytes;
     uint64_t data_offset, data_bytes;
-    uint64_t cells;              /* a power of two */
+    uint64_t cells;              /* a power of two; frames: fills 64 KiB pages */
     uint64_t capacity;           /* cells * events_per_cell */
     uint32_t cell_bytes;
     uint32_t events_per_cell;
-    uint32_t event_bytes;
+    uint32_t event_bytes;        /* frames: the most that one record carries */
     uint32_t event_align;
-    uint32_t event_offset;       /* of a cell's first event */
+    uint32_t event_offset;       /* of a cell's first event; frames: bytes of a record's header */
     uint32_t max_consumers;
     uint64_t type_id;
     uint64_t session[2];
@@ -55,7 +56,8 @@ struct myl_header {
     uint32_t backend;            /* enum myl_backend */
     uint64_t buffer;
     char label[MYL_LABEL_MAX + 1];
-    uint8_t reserved[48];
+    uint64_t message_max;        /* frames: bytes of the longest message; else 0 */
+    uint8_t reserved[40];
     uint64_t checksum;           /* FNV-1a, 64 bit, of all before */
 };
 
@@ -70,11 +72,58 @@ struct myl_park_word {
 
 enum { MYL_PRODUCER_NONE = 0, MYL_PRODUCER_RUNNING, MYL_PRODUCER_LEFT };
 
+/* Frames, at the first cell of a record. A record is this header and its payload, over as many cells as they take; the
+ * data area is mapped twice in a row, so it lies in one piece. docs/frames.md. */
+struct myl_record {
+    myl_au64 stamp;              /* position + 1: published; 0: not yet. Every record's follower has its 0 before it. */
+    myl_au64 about;              /* length 32 bits, kind 8, flags 8, from the lowest bit on */
+};
+
+enum {
+    MYL_RECORD_FIRST = 1U,       /* begins a message */
+    MYL_RECORD_LAST = 2U,        /* ends a message */
+    MYL_RECORD_FAR = 4U,         /* the payload begins at the next cell, not behind the header */
+    MYL_RECORD_ABORTED = 8U,     /* its message was given up; no payload */
+    MYL_RECORD_FLAGS = 15U,
+};
+
+/* `about`, taken apart. */
+#define MYL_ABOUT_KIND_SHIFT  32
+#define MYL_ABOUT_FLAGS_SHIFT 40
+#define MYL_ABOUT_FAR         ((uint64_t)MYL_RECORD_FAR << MYL_ABOUT_FLAGS_SHIFT)
+
+/* Sizes of the header: bare, and with message number and sender's time. */
+#define MYL_RECORD_BARE     16U
+#define MYL_RECORD_NUMBERED 32U
+
+/* Cells of a record. */
+static inline uint64_t myl_record_cells(uint64_t length, int far)
+{
+    return far ? 1 + (length + MYL_CELL_ALIGN - 1) / MYL_CELL_ALIGN : 1;
+}
+
+/* Could a producer have written this `about`? */
+static inline int myl_record_is_possible(const struct myl_header *head, uint64_t about)
+{
+    uint64_t length = about & UINT32_MAX, flags = about >> MYL_ABOUT_FLAGS_SHIFT;
+    uint64_t most = (flags & MYL_RECORD_FAR) != 0 ? head->event_bytes : MYL_CELL_ALIGN - head->event_offset;
+    return length <= most && flags <= MYL_RECORD_FLAGS && ((flags & MYL_RECORD_ABORTED) == 0 || length == 0);
+}
+
+/* Up to position `at`, behind a record, so many messages have begun. Two, so that one stands while the other is
+ * written; a successor takes the one whose `at` is where it starts. */
+struct myl_count {
+    myl_au64 at;
+    myl_au64 messages;
+};
+
 /* At control_offset. 128-byte lines, since neighbouring 64-byte lines are fetched in pairs on many machines. */
 struct myl_control {
     /* line 0: the producer's, stored at every publish */
     myl_au64 next;               /* first sequence not published */
-    uint8_t pad0[120];
+    uint8_t pad0[24];
+    struct myl_count count[2];   /* frames with numbers */
+    uint8_t pad0b[64];
     /* line 1: gate and table, written when the producer looks at the gate and when somebody joins */
     myl_au64 gate;               /* announced before anything below it is overwritten */
     myl_au64 version;            /* of the table; a join adds 1 */
@@ -122,7 +171,9 @@ MYL_CHECK_OFFSET(myl_header, segment_bytes, 24);
 MYL_CHECK_OFFSET(myl_header, cells, 64);
 MYL_CHECK_OFFSET(myl_header, type_id, 104);
 MYL_CHECK_OFFSET(myl_header, label, 160);
+MYL_CHECK_OFFSET(myl_header, message_max, 192);
 MYL_CHECK_OFFSET(myl_header, checksum, 240);
+MYL_CHECK_OFFSET(myl_control, count, 32);
 MYL_CHECK_OFFSET(myl_control, gate, 128);
 MYL_CHECK_OFFSET(myl_control, closed, 256);
 MYL_CHECK_OFFSET(myl_control, data, 384);

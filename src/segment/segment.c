@@ -96,6 +96,11 @@ int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open 
     return rc;
 }
 
+uint64_t myl_segment_span(const struct myl_segment *segment)
+{
+    return segment->head.data_bytes * (segment->head.kind == MYL_KIND_FRAMES ? 2 : 1);
+}
+
 int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable)
 {
     const struct myl_header *head = &segment->head;
@@ -107,7 +112,9 @@ int myl_segment_map(struct myl_segment *segment, int control_writable, int data_
                               segment->name, head->control_bytes);
     segment->control = control;
     segment->control_writable = control_writable;
-    err = myl_os_map(segment->fd, head->data_offset, head->data_bytes, data_writable, &data);
+    err = head->kind == MYL_KIND_FRAMES
+              ? myl_os_map_twice(segment->fd, head->data_offset, head->data_bytes, data_writable, &data)
+              : myl_os_map(segment->fd, head->data_offset, head->data_bytes, data_writable, &data);
     if (err != 0)
         return myl_fail_errno(err, "the data of ring \"%s\" (%" PRIu64 " bytes) cannot be mapped", segment->name,
                               head->data_bytes);
@@ -131,7 +138,7 @@ static int grade(enum myl_grade asked, int err, const char *what, const struct m
 int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu)
 {
     void *data = segment->data;
-    uint64_t bytes = segment->head.data_bytes;
+    uint64_t bytes = myl_segment_span(segment);
     myl_granted *granted = &segment->granted;
     int rc = MYL_OK;
     granted->huge = granted->lock = granted->prefault = granted->numa = granted->pin = MYL_EAGAIN;
@@ -153,7 +160,7 @@ int myl_segment_place(struct myl_segment *segment, const myl_memory_options *mem
         rc = grade(memory->prefault, err, "pre-faulting", segment, &granted->prefault);
     }
     if (rc == MYL_OK && memory->lock != MYL_NO)
-        rc = grade(memory->lock, myl_os_memory_lock(data, bytes), "mlock", segment, &granted->lock);
+        rc = grade(memory->lock, myl_os_memory_lock(data, segment->head.data_bytes), "mlock", segment, &granted->lock);
     if (rc == MYL_OK && cpu != 0)
         rc = grade(MYL_REQUIRE, myl_os_pin(cpu - 1), "pinning to a CPU", segment, &granted->pin);
     return rc;
@@ -162,7 +169,7 @@ int myl_segment_place(struct myl_segment *segment, const myl_memory_options *mem
 static void unmap(struct myl_segment *segment)
 {
     myl_os_unmap(segment->control, segment->head.control_bytes);
-    myl_os_unmap(segment->data, segment->head.data_bytes);
+    myl_os_unmap(segment->data, myl_segment_span(segment));
     segment->control = NULL;
     segment->data = NULL;
 }
@@ -228,6 +235,8 @@ void myl_segment_info(const struct myl_segment *segment, myl_info *info)
     info->backend = segment->backend;
     info->session[0] = head->session[0];
     info->session[1] = head->session[1];
+    info->kind = head->kind == MYL_KIND_FRAMES ? MYL_RING_OF_FRAMES : MYL_RING_OF_EVENTS;
+    info->max_message = head->message_max;
     info->type_id = head->type_id;
     info->capacity = head->capacity;
     info->event_size = head->event_bytes;

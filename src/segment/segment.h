@@ -16,7 +16,7 @@ struct myl_segment {
     struct myl_os_object object;
     struct myl_header head;
     struct myl_control *control;
-    unsigned char *data;
+    unsigned char *data;         /* frames: the same bytes follow once more */
     int data_writable;
     int control_writable;
     myl_granted granted;
@@ -55,6 +55,8 @@ int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const
 /* --- segment.c --- */
 /* Opens and validates; maps nothing but the header, for a moment. */
 int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open *how);
+/* How far `data` reaches: twice data_bytes for frames. */
+uint64_t myl_segment_span(const struct myl_segment *segment);
 /* Maps control and data. */
 int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable);
 /* Places memory and pins as asked; what is required and not granted is an error. */

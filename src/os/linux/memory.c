@@ -17,6 +17,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 #define BIND_STRICTLY 2 /* MPOL_BIND */
+#define HUGE_PAGE     ((size_t)2 << 20)
 
 uint64_t myl_os_page_size(void)
 {
@@ -37,20 +38,28 @@ int myl_os_map(int fd, uint64_t offset, uint64_t bytes, int writable, void **add
 int myl_os_map_twice(int fd, uint64_t offset, uint64_t bytes, int writable, void **address)
 {
     int protection = PROT_READ | (writable ? PROT_WRITE : 0);
-    if (bytes > SIZE_MAX / 2)
+    if (bytes > SIZE_MAX / 2 - HUGE_PAGE)
         return ENOMEM;
-    char *both = mmap(NULL, bytes * 2, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (both == MAP_FAILED)
+    /* Room for both, at an address that huge pages can be mapped to; the rest is given back. */
+    size_t span = (size_t)bytes * 2, slack = bytes % HUGE_PAGE == 0 ? HUGE_PAGE : 0;
+    char *room = mmap(NULL, span + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
         return errno;
+    size_t before = slack != 0 ? (size_t)(-(uintptr_t)room % HUGE_PAGE) : 0;
+    char *both = room + before;
+    if (before != 0)
+        (void)munmap(room, before);
+    if (slack != before)
+        (void)munmap(both + span, slack - before);
     for (int i = 0; i < 2; i++) {
         if (mmap(both + (size_t)i * bytes, bytes, protection, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) ==
             MAP_FAILED) {
             int err = errno;
-            (void)munmap(both, bytes * 2);
+            (void)munmap(both, span);
             return err;
         }
     }
-    (void)madvise(both, bytes * 2, MADV_DONTFORK);
+    (void)madvise(both, span, MADV_DONTFORK);
     *address = both;
     return 0;
 }

@@ -14,7 +14,7 @@ find src include/myelon \( -name '*.c' -o -name '*.h' \) -type f |
         for (i = 1; i <= n; i++) rank[layer[i]] = i
         m = split("base error atomic segment wait", shared, " ")
         for (i = 1; i <= m; i++) public[shared[i]] = 0
-        public["ring"] = public["ring_inline"] = public["runner"] = rank["ring"]
+        public["ring"] = public["ring_inline"] = public["runner"] = public["liveness"] = rank["ring"]
     }
     # The rank of a public header; one not named above belongs to the layer it is named after.
     function public_rank(name) {

@@ -66,11 +66,23 @@ enum myl_start {
     MYL_START_NOW,        /* the next event to be published */
 };
 
+/* A time that is not to be waited at all, where 0 means the default. */
+#define MYL_AT_ONCE ((int64_t)-2)
+
+/* One consumer's role, with time-outs of its own. */
+typedef struct myl_role_options {
+    size_t size;             /* sizeof(myl_role_options) */
+    enum myl_role role;
+    int64_t progress_timeout_ns; /* 0 = as the producer has it; to the millisecond, up to 49 days */
+    int64_t grace_ns;        /* to the failure (required), to being reaped (expendable: 0 = at once); MYL_AT_ONCE */
+} myl_role_options;
+
 typedef struct myl_consumer_options {
     size_t size;             /* sizeof(myl_consumer_options) */
     const char *id;          /* up to 31 bytes of [A-Za-z0-9._-]; NULL = automatic, or by prefix */
     const char *prefix;      /* take the first free id of prefix_0, prefix_1, ...; dead ones are resumed first */
     enum myl_start start;
+    const myl_role_options *role; /* NULL: the one this id had, plain if it is unknown */
 
     uint32_t event_size;     /* expectation; 0 = any */
     uint32_t event_align;    /* expectation; 0 = any */

@@ -9,6 +9,7 @@
 #define MYL_ID_MAX       31   /* bytes of a consumer's id without the NUL */
 #define MYL_LABEL_MAX    31   /* bytes of a label without the NUL */
 #define MYL_CONSUMERS_MAX 1024
+#define MYL_DOING_MAX    39   /* bytes of what a party says it is doing, without the NUL */
 
 enum myl_backend {
     MYL_BACKEND_SHM = 0, /* POSIX shared memory: a name without slash, found by everyone on the machine */
@@ -82,6 +83,14 @@ enum myl_party_state {
     MYL_PARTY_LEFT,
 };
 
+/* What it means to the producer that this consumer stalls or dies: docs/liveness.md. */
+enum myl_role {
+    MYL_ROLE_PLAIN = 0, /* its death is reported to a blocked producer; whether it is slow, nobody asks */
+    MYL_ROLE_REQUIRED, /* an alert, then, after a grace, a failure that stays */
+    MYL_ROLE_ALERT, /* an alert, nothing more */
+    MYL_ROLE_EXPENDABLE, /* an alert; dead, it is reaped by the producer that it holds up */
+};
+
 /* One consumer entry as seen from outside. */
 typedef struct myl_consumer_status {
     char id[MYL_ID_MAX + 1];
@@ -93,6 +102,13 @@ typedef struct myl_consumer_status {
     uint64_t cursor;         /* events (frames: cells) acknowledged: the next one it needs */
     uint64_t lag;            /* published and not acknowledged */
     uint64_t parks;          /* how often it went to sleep */
+    enum myl_role role;
+    int64_t waiting_ns;      /* it has been waiting for the producer so long; -1: it does not wait */
+    uint64_t waited_ns;      /* spent in waits so far, this one included, but for short ones */
+    int64_t still_ns;        /* it has held up the producer so long without moving; -1: it does not */
+    char doing[MYL_DOING_MAX + 1]; /* what it said last; "": nothing */
+    int64_t patience_ns;     /* it has asked for patience so much longer; negative: that is over; 0: never asked */
+    uint64_t died_ns;        /* CLOCK_REALTIME: when its death became known; 0: it did not */
 } myl_consumer_status;
 
 /* A ring as seen from outside, at one moment; taken without disturbing anybody. */
@@ -107,10 +123,61 @@ typedef struct myl_snapshot {
     int32_t producer_pid;
     uint32_t epoch;          /* producers so far */
     uint64_t producer_parks;
+    int64_t producer_waiting_ns; /* it has been waiting so long; -1: it does not wait */
+    uint64_t producer_waited_ns; /* spent in waits so far, this one included, but for short ones */
+    uint64_t producer_waits_for; /* ... until every gating consumer has acknowledged so many */
+    char producer_doing[MYL_DOING_MAX + 1];
+    int64_t producer_patience_ns; /* as a consumer's patience_ns */
+    uint64_t producer_died_ns; /* CLOCK_REALTIME: when its death became known; 0: it did not */
+    char missing[MYL_ID_MAX + 1]; /* a required consumer that the producer waits for and that is not there; "": none */
     uint32_t live_consumers;
     uint32_t consumers;      /* entries used; at most as many as `entry` has */
     myl_consumer_status *entry;
 } myl_snapshot;
+
+/* What happened to a ring's parties: the records of the event log. */
+#define MYL_LOG_LIST(X) \
+    X(CREATED, 1, "created") /* the ring was made; value: number of the producer */ \
+    X(TAKEN_OVER, 2, "taken-over") /* by a new producer; sequence: its first event; value: its number */ \
+    X(PRODUCER_LEFT, 3, "producer-left") /* without ending the stream; sequence: the next event */ \
+    X(CLOSED, 4, "closed") /* sequence: the first event that will never come */ \
+    X(PRODUCER_DIED, 5, "producer-died") /* noticed now; sequence: the next event */ \
+    X(SUPERSEDED, 6, "superseded") /* ended by force */ \
+    X(JOINED, 10, "joined") /* sequence: the first event it will see */ \
+    X(RESUMED, 11, "resumed") /* the same, of a known id; value: events lost in between */ \
+    X(LEFT, 12, "left") /* sequence: its cursor */ \
+    X(DIED, 13, "died") /* noticed now; sequence: its cursor; value: events it has not acknowledged */ \
+    X(STALLED, 14, "stalled") /* sequence: its cursor; value: ns it has not moved */ \
+    X(RECOVERED, 15, "recovered") /* sequence: its cursor; value: ns that lasted */ \
+    X(EVICTED, 16, "evicted") /* sequence: its cursor; value: events given up */ \
+    X(REAPED, 17, "reaped") /* the same, by the producer */ \
+    X(ROLE, 18, "role") /* changed; value: enum myl_role */ \
+    X(SHUTDOWN, 19, "shutdown") /* the producer's calls fail for it; sequence: its cursor; value: ns */ \
+    X(CLEARED, 20, "cleared") /* the producer goes on after a failure */
+
+enum myl_log_kind {
+#define MYL_X(name, value, text) MYL_LOG_##name = value,
+    MYL_LOG_LIST(MYL_X)
+#undef MYL_X
+};
+
+typedef struct myl_log_entry {
+    uint64_t number;         /* counted from 0; gaps: overwritten, or its writer died within it */
+    uint64_t time_ns;        /* CLOCK_REALTIME */
+    enum myl_log_kind kind;
+    char id[MYL_ID_MAX + 1]; /* "": the producer */
+    uint64_t sequence, value; /* see MYL_LOG_LIST */
+    int32_t pid;             /* of whom it is about, for people */
+    int32_t by;              /* of who noticed or did it */
+} myl_log_entry;
+
+/* The last 256 things that happened to a ring, oldest first. */
+typedef struct myl_log {
+    uint64_t written;        /* records so far, those overwritten included */
+    uint32_t torn;           /* records left out, because their writer died or is at it */
+    uint32_t count;
+    myl_log_entry *entry;
+} myl_log;
 
 MYL_BEGIN_DECLS
 
@@ -134,6 +201,13 @@ MYL_API MYL_NODISCARD int myl_remove(const char *name, enum myl_backend backend,
 /* Frees the entry of a dead consumer, so that it no longer gates. What it had not acknowledged is given up. A live
  * one is refused with MYL_EINUSE. */
 MYL_API MYL_NODISCARD int myl_evict(const char *name, enum myl_backend backend, const char *id);
+
+/* Copies the event log of ring `name` (backend shm or file), also when everybody is dead. The caller frees it with
+ * myl_log_free. Takes no lock; does not wait. */
+MYL_API MYL_NODISCARD int myl_log_take(const char *name, enum myl_backend backend, myl_log **log);
+MYL_API void myl_log_free(myl_log *log);
+/* "joined", "died", ... Static storage; "?" for an unknown one. */
+MYL_API const char *myl_log_kind_name(enum myl_log_kind kind);
 
 /* Hands descriptor `fd` to the process at the other end of Unix socket `socket` (SCM_RIGHTS), or receives one.
  * May block as the socket does. */

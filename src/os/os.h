@@ -113,6 +113,18 @@ static inline void myl_os_pause(void)
 
 int myl_os_random(void *bytes, size_t count);
 uint32_t myl_os_pid(void);
+
+/* A process as people may find it again. It decides nothing: pids are used again, and mean something else in another
+ * container. */
+struct myl_os_identity {
+    uint32_t pid;
+    uint64_t space;          /* pid namespace; 0: cannot be told */
+    uint64_t born;           /* CLOCK_BOOTTIME, ns: it was there at this time */
+};
+void myl_os_identify(struct myl_os_identity *self);
+/* 1: stopped by a signal or a debugger, 0: not, negative errno: cannot be told (also: it is not visible from here, or
+ * its pid belongs to another process by now). */
+int myl_os_is_stopped(const struct myl_os_identity *who);
 uint32_t myl_os_user(void);
 uint64_t myl_os_cache_bytes(void); /* of a core's L2 */
 

@@ -269,6 +269,8 @@ int myl_check_consumer_options(const myl_consumer_options *o)
         rc = myl_fail(MYL_EINVAL, "start %d or back end %d is none of the known ones", (int)o->start, (int)o->backend);
     if (rc == MYL_OK && o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)
         rc = myl_fail(MYL_EINVAL, "liveness_ns %" PRId64 " is below 100 us", o->liveness_ns);
+    if (rc == MYL_OK && o->role != NULL)
+        rc = myl_role_check(o->role);
     return rc;
 }
 

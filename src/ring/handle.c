@@ -124,6 +124,7 @@ int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (
                         "the producer of ring \"%s\" left without ending the stream, %" PRIu64
                         " events in; wait for the next one, or close",
                         segment->name, next);
+    myl_note_producer_death(segment, epoch);
     return myl_fail(MYL_EPRODUCERDEAD,
                     "the producer of ring \"%s\" (process %" PRIu32 ") died, %" PRIu64
                     " events in; restart it: it goes on there",

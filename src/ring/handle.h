@@ -39,6 +39,14 @@ int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (
 /* MYL_ESHAPE, with the calls that are right, if the ring carries something else. */
 int myl_check_kind(const struct myl_segment *segment, uint32_t kind);
 
+/* --- join.c, role.c: what belongs to an entry, whoever holds it --- */
+/* With the registrar's seat and the entry's, and its owner dead: it gates no more. */
+void myl_entry_give_up(const struct myl_segment *segment, uint32_t index, enum myl_log_kind why);
+int myl_role_check(const myl_role_options *role);
+void myl_role_store(struct myl_entry *entry, const myl_role_options *role);
+/* Copied and checked; time-outs in ns, 0 = the producer's, MYL_AT_ONCE. */
+void myl_role_load(const struct myl_entry *entry, myl_role_options *role);
+
 /* Shared part of opening: fork watch and waiter. `in_child` poisons the hot path. */
 int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,
                    void (*in_child)(struct myl_os_fork_node *node));

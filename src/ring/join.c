@@ -191,11 +191,39 @@ static int resume(const struct myl_consumer *consumer, const struct myl_entry *e
     return MYL_OK;
 }
 
+static void log_entry(const struct myl_segment *segment, enum myl_log_kind kind, const char *id, uint64_t sequence,
+                      uint64_t value, uint32_t pid)
+{
+    myl_log_write(segment, &(struct myl_log_note){kind, id, sequence, value, pid});
+}
+
+/* Words for people and for the policy; nothing of it is needed for gating. */
+static void fill_words(struct myl_entry *entry, const struct place *place, const myl_role_options *role)
+{
+    struct myl_os_identity self;
+    myl_os_identify(&self);
+    myl_store32_rlx(&entry->pid, self.pid); /* A48 */
+    myl_store_rlx(&entry->space, self.space); /* A48 */
+    myl_store_rlx(&entry->born, self.born); /* A48 */
+    myl_store_rlx(&entry->joined_ns, myl_os_realtime());   /* A48 */
+    myl_store_rlx(&entry->waiting, 0); /* A66 */
+    myl_store_rlx(&entry->still, 0); /* A67 */
+    myl_store_rlx(&entry->died_ns, 0); /* A61 */
+    myl_doing_clear(&entry->doing);
+    if (role != NULL)
+        myl_role_store(entry, role);
+    else if (!place->known)
+        myl_role_store(entry, &(myl_role_options){.role = MYL_ROLE_PLAIN});
+}
+
 /* With the registrar's seat and the entry's. */
-static int take_place(struct myl_consumer *consumer, const struct place *place, enum myl_start start)
+static int take_place(struct myl_consumer *consumer, const struct place *place, const myl_consumer_options *o)
 {
     struct myl_segment *segment = &consumer->handle.segment;
     struct myl_entry *entry = myl_segment_entry(segment, place->index);
+    enum myl_start start = o->start;
+    if (place->gating) /* its owner died, and nobody was held up by that yet */
+        myl_note_consumer_death(segment, place->index);
     /* Whoever held this entry before, and may have lost its seat without noticing, is out from here on. */
     consumer->hot.own_generation = myl_load32_acq(&entry->generation) + 1;      /* A9 */
     myl_store32_rel(&entry->generation, consumer->hot.own_generation);          /* A49. Pairs: A9 */
@@ -204,8 +232,7 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     memcpy(consumer->joined.id, place->id, sizeof consumer->joined.id);
     consumer->joined.entry = place->index;
     consumer->joined.resumed = place->known && start == MYL_START_RESUME;
-    myl_store32_rlx(&entry->pid, myl_os_pid());            /* A48, for people */
-    myl_store_rlx(&entry->joined_ns, myl_os_realtime());   /* A48 */
+    fill_words(entry, place, o->role);
     if (place->gating && start == MYL_START_RESUME) {
         MYL_STEP("J2r"); /* it never stopped gating: nothing moved, nothing to announce */
         int rc = resume(consumer, entry, &position);
@@ -217,6 +244,8 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     consumer->joined.start = position;
     consumer->joined.lost = consumer->joined.resumed && position > before ? position - before : 0;
     consumer->entry = entry;
+    log_entry(segment, place->known ? MYL_LOG_RESUMED : MYL_LOG_JOINED, place->id, position, consumer->joined.lost,
+              myl_os_pid());
     return MYL_OK;
 }
 
@@ -241,7 +270,7 @@ static int join_as_registrar(struct myl_consumer *consumer, const myl_consumer_o
     if (rc != MYL_OK)
         return rc;
     MYL_STEP("J2");
-    return take_place(consumer, &place, o->start);
+    return take_place(consumer, &place, o);
 }
 
 int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options)
@@ -270,6 +299,7 @@ void myl_leave(struct myl_consumer *consumer)
         myl_store32_rel(&entry->state, MYL_PARTY_LEFT); /* A23 */
         MYL_STEP("V2");
         myl_store32_rel(&entry->generation, consumer->hot.own_generation + 1); /* A49. Pairs: A9 */
+        log_entry(segment, MYL_LOG_LEFT, consumer->joined.id, consumer->hot.acknowledged, 0, myl_os_pid());
     }
     MYL_STEP("V3");
     myl_segment_wake_all(segment);
@@ -277,6 +307,24 @@ void myl_leave(struct myl_consumer *consumer)
         MYL_STEP("V4");
         myl_segment_sweep(segment, consumer->joined.entry);
     }
+}
+
+void myl_entry_give_up(const struct myl_segment *segment, uint32_t index, enum myl_log_kind why)
+{
+    struct myl_entry *entry = myl_segment_entry(segment, index);
+    char id[MYL_ID_MAX + 1];
+    myl_entry_id(entry, id);
+    if (state_of(segment, index) == MYL_PARTY_ACTIVE)
+        myl_note_consumer_death(segment, index);
+    uint64_t cursor = myl_load_acq(&entry->cursor); /* A8 */
+    uint64_t next = myl_load_acq(&segment->control->next); /* A4 */
+    uint32_t pid = myl_load32_rlx(&entry->pid); /* A48 */
+    MYL_STEP("X1");
+    myl_store32_rel(&entry->generation, myl_load32_acq(&entry->generation) + 1); /* A49, A9 */
+    MYL_STEP("X2");
+    myl_store32_rel(&entry->state, MYL_PARTY_FREE); /* A23 */
+    MYL_STEP("X3");
+    log_entry(segment, why, id, cursor, next > cursor ? next - cursor : 0, pid);
 }
 
 int myl_evict(const char *name, enum myl_backend backend, const char *id)
@@ -298,9 +346,7 @@ int myl_evict(const char *name, enum myl_backend backend, const char *id)
     if (rc == MYL_OK && lock_entry(&segment, (uint32_t)index) != 0)
         rc = myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment.name);
     if (rc == MYL_OK) {
-        struct myl_entry *entry = myl_segment_entry(&segment, (uint32_t)index);
-        myl_store32_rel(&entry->generation, myl_load32_acq(&entry->generation) + 1); /* A49 */
-        myl_store32_rel(&entry->state, MYL_PARTY_FREE);                              /* A23 */
+        myl_entry_give_up(&segment, (uint32_t)index, MYL_LOG_EVICTED);
         myl_segment_wake_all(&segment);
     }
     myl_segment_close(&segment);

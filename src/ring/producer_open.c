@@ -38,6 +38,14 @@ static int roll_forward(const struct myl_segment *segment, uint64_t *next)
     return MYL_OK;
 }
 
+/* A predecessor that did not leave in order died; perhaps nobody has noticed. */
+static void note_predecessor(const struct myl_segment *segment)
+{
+    const struct myl_control *control = segment->control;
+    if (myl_load32_acq(&control->producer_state) == MYL_PRODUCER_RUNNING)  /* A45 */
+        myl_note_producer_death(segment, myl_load32_acq(&control->epoch)); /* A25 */
+}
+
 static int take_over(struct myl_producer *producer)
 {
     struct myl_segment *segment = &producer->handle.segment;
@@ -47,6 +55,7 @@ static int take_over(struct myl_producer *producer)
     int rc = roll_forward(segment, &next);
     if (rc != MYL_OK)
         return rc;
+    note_predecessor(segment);
     MYL_STEP("T2");
     myl_store_rel(&control->next, next); /* A3 */
     producer->epoch = myl_load32_acq(&control->epoch) + 1; /* A25 */
@@ -54,6 +63,20 @@ static int take_over(struct myl_producer *producer)
     myl_store32_rel(&control->epoch, producer->epoch); /* A26 */
     producer->hot.next = producer->hot.published = next;
     return MYL_OK;
+}
+
+/* For people. */
+static void say_who(struct myl_control *control)
+{
+    struct myl_os_identity self;
+    myl_os_identify(&self);
+    myl_store32_rel(&control->producer_pid, self.pid);              /* A42 */
+    myl_store_rlx(&control->producer_space, self.space);            /* A42 */
+    myl_store_rlx(&control->producer_born, self.born);              /* A42 */
+    myl_store_rlx(&control->producer_opened_ns, myl_os_realtime()); /* A42 */
+    myl_store_rlx(&control->producer_waiting, 0);                   /* A66 */
+    myl_store_rlx(&control->producer_died_ns, 0);                   /* A61 */
+    myl_doing_clear(&control->doing);
 }
 
 static void start_hot(struct myl_producer *producer)
@@ -70,7 +93,7 @@ static void start_hot(struct myl_producer *producer)
     h->park = parkable && producer->registered ? &control->data.word : &producer->stand_in;
     myl_store32_rlx(&producer->stand_in, parkable ? 1 : 0); /* A41, private */
     myl_store32_rel(&control->publisher_fences, parkable && !producer->registered); /* A42, for tools */
-    myl_store32_rel(&control->producer_pid, myl_os_pid());                          /* A42 */
+    say_who(control);
     myl_store32_rel(&control->producer_state, MYL_PRODUCER_RUNNING);                /* A43 */
     MYL_STEP("T4");
     myl_segment_wake_all(segment); /* sleepers of a dead predecessor whose wake-up died with it */
@@ -199,6 +222,14 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
     return rc;
 }
 
+static void log_own(const struct myl_producer *producer, enum myl_log_kind kind)
+{
+    myl_log_write(&producer->handle.segment, &(struct myl_log_note){.kind = kind,
+                                                                    .sequence = producer->hot.published,
+                                                                    .value = producer->epoch,
+                                                                    .pid = myl_os_pid()});
+}
+
 static int set_up(struct myl_producer *producer, const char *name, const myl_producer_options *o,
                   const struct myl_shape *shape, int *created)
 {
@@ -216,6 +247,7 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
     producer->buffer = shape->head.buffer != 0 ? shape->head.buffer : head->buffer;
     producer->on_death = o->on_death;
     producer->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;
+    log_own(producer, *created ? MYL_LOG_CREATED : MYL_LOG_TAKEN_OVER);
     start_hot(producer);
     return wait_startup(producer, o);
 }
@@ -268,6 +300,7 @@ void myl_producer_stop(struct myl_producer *producer, int end)
         myl_store32_rel(&control->producer_state, MYL_PRODUCER_LEFT); /* A43. Pairs: A45 */
         MYL_STEP("E2");
         myl_segment_wake_all(segment);
+        log_own(producer, end ? MYL_LOG_CLOSED : MYL_LOG_PRODUCER_LEFT);
         if (end && myl_registrar_take(segment) == MYL_OK) {
             MYL_STEP("E3");
             myl_segment_sweep(segment, UINT32_MAX);

@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: MIT
  * A look at a ring from outside: reads only, takes no seat, disturbs nobody. */
-#include "base/error.h"
-#include "segment/segment.h"
+#include "ring/handle.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static int64_t since(uint64_t began, int64_t now)
+{
+    return began == 0 || (int64_t)began > now || (int64_t)began < 0 ? -1 : now - (int64_t)began;
+}
+
+/* Time waited: what is over, and what is not. */
+static uint64_t waited(uint64_t over, int64_t waiting_ns)
+{
+    return over + (waiting_ns > 0 ? (uint64_t)waiting_ns : 0);
+}
+
+static int64_t say(const struct myl_doing *doing, int64_t now, char text[MYL_DOING_MAX + 1])
+{
+    struct myl_said said;
+    (void)myl_doing_get(doing, &said);
+    memcpy(text, said.text, sizeof said.text);
+    return said.until == 0 ? 0 : said.until - now == 0 ? -1 : said.until - now;
+}
 
 static void read_entry(const struct myl_segment *segment, uint32_t index, uint64_t next, myl_consumer_status *status)
 {
     const struct myl_entry *entry = myl_segment_entry(segment, index);
     status->state = (enum myl_party_state)(myl_load32_acq(&entry->state) & 3U); /* A13 */
     myl_entry_id(entry, status->id);
+    myl_text_clean(status->id);
     status->alive = myl_os_seat_held(segment->fd, myl_entry_seat(index)) > 0;
     status->pid = (int32_t)myl_load32_rlx(&entry->pid);           /* A48 */
     status->generation = myl_load32_rlx(&entry->generation);      /* A9 */
@@ -18,6 +37,15 @@ static void read_entry(const struct myl_segment *segment, uint32_t index, uint64
     status->cursor = myl_load_acq(&entry->cursor);                /* A8 */
     status->lag = next > status->cursor ? next - status->cursor : 0;
     status->parks = myl_load_rlx(&entry->parks);                  /* A40 */
+    int64_t now = myl_os_now();
+    status->waiting_ns = since(myl_load_rlx(&entry->waiting), now); /* A66 */
+    status->waited_ns = waited(myl_load_rlx(&entry->waited), status->waiting_ns); /* A40 */
+    status->still_ns = since(myl_load_rlx(&entry->still), now); /* A67 */
+    status->died_ns = status->alive ? 0 : myl_load_rlx(&entry->died_ns); /* A61 */
+    status->patience_ns = say(&entry->doing, now, status->doing);
+    myl_role_options role;
+    myl_role_load(entry, &role);
+    status->role = role.role;
 }
 
 static void read_control(const struct myl_segment *segment, myl_snapshot *snapshot)
@@ -33,6 +61,15 @@ static void read_control(const struct myl_segment *segment, myl_snapshot *snapsh
     snapshot->producer_left = myl_load32_acq(&control->producer_state) == MYL_PRODUCER_LEFT; /* A45 */
     snapshot->producer_pid = (int32_t)myl_load32_rlx(&control->producer_pid);                /* A42 */
     snapshot->producer_parks = myl_load_rlx(&control->producer_parks);                       /* A40 */
+    int64_t now = myl_os_now();
+    snapshot->producer_waiting_ns = since(myl_load_rlx(&control->producer_waiting), now); /* A66 */
+    snapshot->producer_waited_ns =
+        waited(myl_load_rlx(&control->producer_waited), snapshot->producer_waiting_ns); /* A40 */
+    snapshot->producer_waits_for = myl_load_rlx(&control->producer_waits_for); /* A66 */
+    snapshot->producer_died_ns = snapshot->producer_alive ? 0 : myl_load_rlx(&control->producer_died_ns); /* A61 */
+    snapshot->producer_patience_ns = say(&control->doing, now, snapshot->producer_doing);
+    myl_id_words(control->missing, snapshot->missing); /* A70 */
+    myl_text_clean(snapshot->missing);
 }
 
 static int read_all(const struct myl_segment *segment, myl_snapshot **made)

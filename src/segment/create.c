@@ -167,6 +167,7 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
         MYL_STEP("C6");
         /* A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
         myl_store32_rel(&segment->control->superseded, 1);
+        myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
         myl_segment_wake_all(segment);
     }
     MYL_STEP("C7");

@@ -41,7 +41,7 @@ int myl_header_complete(struct myl_header *head, int huge)
     head->header_bytes = sizeof *head;
     head->capacity = head->cells * head->events_per_cell;
     head->control_offset = align;
-    head->control_bytes = align_up(sizeof(struct myl_control) + head->max_consumers * sizeof(struct myl_entry), align);
+    head->control_bytes = align_up(myl_control_bytes(head->max_consumers), align);
     head->data_offset = head->control_offset + head->control_bytes;
     head->data_bytes = align_up(data, align);
     head->segment_bytes = head->data_offset + head->data_bytes;
@@ -154,7 +154,7 @@ int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const
     if (head->control_offset < sizeof *head || head->control_offset % page != 0 ||
         head->control_offset > head->segment_bytes)
         return corrupt(name, "control offset", head->control_offset);
-    if (head->control_bytes < sizeof(struct myl_control) + head->max_consumers * sizeof(struct myl_entry) ||
+    if (head->control_bytes < myl_control_bytes(head->max_consumers) ||
         head->control_bytes > head->segment_bytes - head->control_offset)
         return corrupt(name, "control size", head->control_bytes);
     if (head->data_offset < head->control_offset + head->control_bytes || head->data_offset % page != 0 ||

@@ -70,6 +70,16 @@ struct myl_park_word {
     uint8_t pad1[112];
 };
 
+/* What a party says it is doing: docs/liveness.md. One writer, the party itself; `version` is odd while it writes, and
+ * whoever reads copies, and compares. */
+struct myl_doing {
+    myl_au32 version;
+    uint32_t pad;
+    myl_au64 since;              /* CLOCK_MONOTONIC */
+    myl_au64 until;              /* it asks for patience until then; 0: it asks for none */
+    myl_au64 text[(MYL_DOING_MAX + 1) / 8]; /* bytes, NUL-filled */
+};
+
 enum { MYL_PRODUCER_NONE = 0, MYL_PRODUCER_RUNNING, MYL_PRODUCER_LEFT };
 
 /* Frames, at the first cell of a record. A record is this header and its payload, over as many cells as they take; the
@@ -145,7 +155,21 @@ struct myl_control {
     myl_au64 producer_wakes;
     myl_au64 gate_looks;
     uint8_t pad3[104];
-    uint8_t reserved[256];
+    /* lines 6 and 7: liveness, written on cold paths only */
+    myl_au64 log_next;           /* number of the next event log record */
+    myl_au32 producer_noted;     /* the epoch whose death is in the log */
+    uint32_t pad4;
+    myl_au64 producer_died_ns;   /* CLOCK_REALTIME: when its death became known */
+    myl_au64 producer_waiting;   /* CLOCK_MONOTONIC: waits since then; 0: does not */
+    myl_au64 producer_waits_for; /* ... for every gating cursor to be here */
+    myl_au64 producer_waited;    /* ns spent in waits that are over, but for short ones */
+    myl_au64 producer_space;     /* pid namespace, and CLOCK_BOOTTIME of the opening: whose pid it is, for people */
+    myl_au64 producer_born;
+    myl_au64 producer_opened_ns; /* CLOCK_REALTIME */
+    myl_au64 missing[(MYL_ID_MAX + 1) / 8]; /* a required consumer that is waited for and not registered */
+    uint8_t pad5[24];
+    struct myl_doing doing;      /* line 7: the producer's */
+    uint8_t reserved[64];
 };
 
 /* Behind struct myl_control, one for each possible consumer. */
@@ -154,16 +178,51 @@ struct myl_entry {
     myl_au64 cursor;             /* first sequence not acknowledged */
     myl_au32 state;              /* enum myl_party_state; changes under the registrar's seat and this entry's */
     myl_au32 generation;         /* +1 at leave and evict: whoever held the entry before is out */
-    uint8_t pad0[112];
-    /* line 1: for finding and for people; written under the registrar's seat */
+    uint8_t pad0[48];
+    struct myl_doing doing;      /* the other half of the line: hardly ever written */
+    /* line 1: for finding and for people; written under the registrar's seat if nothing else is said */
     myl_au64 id[(MYL_ID_MAX + 1) / 8]; /* bytes, NUL-filled */
     myl_au64 joined_ns;
     myl_au64 left_order;         /* the table's version when it left: the oldest is reused first */
     myl_au32 pid;
+    myl_au32 role;               /* enum myl_role; by anybody: the last one wins */
+    myl_au64 parks;              /* by its owner, as the next two */
+    myl_au64 waiting;            /* CLOCK_MONOTONIC: waits for the producer since then; 0: does not */
+    myl_au64 waited;             /* ns spent in waits that are over, but for short ones */
+    myl_au64 still;              /* CLOCK_MONOTONIC: a blocked producer has seen this cursor unmoved since then; 0 */
+    myl_au64 died_ns;            /* CLOCK_REALTIME: when its death became known */
+    myl_au32 progress_ms;        /* by whom sets the role; 0: as the producer has it */
+    myl_au32 grace_ms;
+    myl_au32 noted;              /* the generation whose death is in the log */
     uint32_t pad1;
-    myl_au64 parks;
-    uint8_t pad2[64];
+    myl_au64 space;              /* pid namespace, and CLOCK_BOOTTIME of the join: whose pid it is, for people */
+    myl_au64 born;
 };
+
+/* The event log, behind the entries: MYL_LOG_RECORDS of them, record n at n mod MYL_LOG_RECORDS. Written by anybody, by
+ * ticket; `number` is n + 1 when it is whole. A torn one fails its checksum, and is passed over. */
+struct myl_log_record {
+    myl_au64 number;
+    myl_au64 time_ns;            /* CLOCK_REALTIME */
+    myl_au64 sequence;
+    myl_au64 value;
+    myl_au32 kind;               /* enum myl_log_kind */
+    myl_au32 pid;                /* of whom it is about */
+    myl_au32 by;                 /* of who wrote it */
+    myl_au32 pad;
+    myl_au64 id[(MYL_ID_MAX + 1) / 8]; /* empty: the producer */
+    myl_au64 checksum;           /* FNV-1a of the number and all between */
+    uint8_t pad0[40];
+};
+
+#define MYL_LOG_RECORDS 256U
+#define MYL_LOG_WRITING (UINT64_C(1) << 63) /* in `number`: not whole yet */
+
+static inline uint64_t myl_control_bytes(uint64_t max_consumers)
+{
+    return sizeof(struct myl_control) + max_consumers * sizeof(struct myl_entry) +
+           MYL_LOG_RECORDS * sizeof(struct myl_log_record);
+}
 
 #define MYL_CHECK_OFFSET(type, member, at) \
     _Static_assert(offsetof(struct type, member) == (at), #type "." #member " moved: a new layout version")
@@ -179,9 +238,21 @@ MYL_CHECK_OFFSET(myl_control, closed, 256);
 MYL_CHECK_OFFSET(myl_control, data, 384);
 MYL_CHECK_OFFSET(myl_control, room, 512);
 MYL_CHECK_OFFSET(myl_control, producer_parks, 640);
+MYL_CHECK_OFFSET(myl_control, log_next, 768);
+MYL_CHECK_OFFSET(myl_control, missing, 840);
+MYL_CHECK_OFFSET(myl_control, doing, 896);
 MYL_CHECK_OFFSET(myl_entry, state, 8);
+MYL_CHECK_OFFSET(myl_entry, doing, 64);
 MYL_CHECK_OFFSET(myl_entry, id, 128);
 MYL_CHECK_OFFSET(myl_entry, joined_ns, 160);
+MYL_CHECK_OFFSET(myl_entry, role, 180);
+MYL_CHECK_OFFSET(myl_entry, waiting, 192);
+MYL_CHECK_OFFSET(myl_entry, progress_ms, 224);
+MYL_CHECK_OFFSET(myl_entry, born, 248);
+MYL_CHECK_OFFSET(myl_log_record, id, 48);
+MYL_CHECK_OFFSET(myl_log_record, checksum, 80);
+_Static_assert(sizeof(struct myl_doing) == 64, "doing: a new layout version");
+_Static_assert(sizeof(struct myl_log_record) == 128, "event log: a new layout version");
 _Static_assert(sizeof(struct myl_header) == 248, "header: a new layout version");
 _Static_assert(sizeof(struct myl_control) == 1024, "control: a new layout version");
 _Static_assert(sizeof(struct myl_entry) == 256, "entry: a new layout version");

@@ -64,3 +64,11 @@ int myl_check_id(const char *id, size_t most)
     }
     return MYL_OK;
 }
+
+void myl_text_clean(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at != '\0'; at++) {
+        if (*at < ' ' || *at == 0x7f)
+            *at = '?';
+    }
+}

@@ -28,6 +28,7 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
         return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by somebody else meanwhile", segment->name);
     if (segment->control_writable && (producer_alive || live > 0)) {
         myl_store32_rel(&segment->control->superseded, 1); /* A14 */
+        myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
         myl_segment_wake_all(segment);
     }
     int err = myl_os_object_unlink(segment->path);
@@ -58,6 +59,7 @@ void myl_segment_withdraw(const struct myl_segment *segment)
     if (segment->control == NULL || segment->path == NULL || myl_registrar_take(segment) != MYL_OK)
         return;
     myl_store32_rel(&segment->control->superseded, 1); /* A14 */
+    myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
     myl_segment_wake_all(segment);
     if (still_named(segment)) /* C5: it may have been removed by force, and the name be somebody else's */
         (void)myl_os_object_unlink(segment->path);

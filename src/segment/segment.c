@@ -200,10 +200,15 @@ struct myl_entry *myl_segment_entry(const struct myl_segment *segment, uint32_t 
     return (struct myl_entry *)(void *)(segment->control + 1) + entry;
 }
 
+void myl_id_words(const myl_au64 words[(MYL_ID_MAX + 1) / 8], char id[MYL_ID_MAX + 1])
+{
+    myl_copy_rlx(id, words, MYL_ID_MAX + 1); /* A50. Pairs: A53, A70 */
+    id[MYL_ID_MAX] = '\0';
+}
+
 void myl_entry_id(const struct myl_entry *entry, char id[MYL_ID_MAX + 1])
 {
-    myl_copy_rlx(id, entry->id, MYL_ID_MAX + 1); /* A50. Pairs: A53; ordered by the state, or by the registrar's seat */
-    id[MYL_ID_MAX] = '\0';
+    myl_id_words(entry->id, id);
 }
 
 void myl_entry_set_id(struct myl_entry *entry, const char id[MYL_ID_MAX + 1])

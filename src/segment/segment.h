@@ -44,6 +44,8 @@ struct myl_segment_make {
 /* --- name.c --- */
 int myl_segment_path(const char *name, enum myl_backend backend, char **path);
 int myl_check_id(const char *id, size_t most);
+/* Text that came out of shared memory, for people: control characters become question marks. */
+void myl_text_clean(char *text);
 
 /* --- header.c --- */
 /* Fills in offsets, sizes and checksum from the shape. MYL_ECAPACITY if it cannot be. */
@@ -68,6 +70,8 @@ void myl_segment_forked(struct myl_segment *segment);
 struct myl_entry *myl_segment_entry(const struct myl_segment *segment, uint32_t entry);
 /* An entry's id, copied out and ended by a NUL. May be torn if somebody is joining there right now. */
 void myl_entry_id(const struct myl_entry *entry, char id[MYL_ID_MAX + 1]);
+/* The same for the words of any id. */
+void myl_id_words(const myl_au64 words[(MYL_ID_MAX + 1) / 8], char id[MYL_ID_MAX + 1]);
 /* With the registrar's seat and the entry's. */
 void myl_entry_set_id(struct myl_entry *entry, const char id[MYL_ID_MAX + 1]);
 /* Entries ever used, clamped to the table. */
@@ -84,6 +88,33 @@ int myl_segment_live_consumers(const struct myl_segment *segment, uint32_t own, 
 /* Wakes everybody on both words, sleeping or about to: for join, leave, close, takeover, supersede. */
 void myl_segment_wake_all(const struct myl_segment *segment);
 void myl_park_bump(struct myl_park_word *park);
+
+/* --- log.c --- */
+/* Writes a record into the event log, if control is writable. Never waits; may be torn by a death, never by anybody
+ * else's writing. */
+struct myl_log_note {
+    enum myl_log_kind kind;
+    const char *id;          /* NULL: the producer */
+    uint64_t sequence, value;
+    uint32_t pid;            /* of whom it is about */
+};
+void myl_log_write(const struct myl_segment *segment, const struct myl_log_note *note);
+int myl_log_read(const struct myl_segment *segment, myl_log **log);
+
+/* --- party.c: words about parties, for people and for the liveness policy --- */
+/* A death was learnt from the kernel. The first to say so writes it down: when, and a record. */
+void myl_note_consumer_death(const struct myl_segment *segment, uint32_t entry);
+void myl_note_producer_death(const struct myl_segment *segment, uint32_t epoch);
+void myl_doing_set(struct myl_doing *doing, const char *text, int64_t patience_ns);
+void myl_doing_clear(struct myl_doing *doing);
+/* What it says, copied and checked: `until` is 0 or at most MYL_PATIENCE_MOST_NS behind `since`, which is not ahead of
+ * now. 0 if nothing is said, or it is being written right now. */
+struct myl_said {
+    char text[MYL_DOING_MAX + 1];
+    int64_t since, until;
+};
+int myl_doing_get(const struct myl_doing *doing, struct myl_said *said);
+#define MYL_PATIENCE_MOST_NS ((int64_t)86400 * 1000000000)
 
 /* --- create.c --- */
 /* Makes the segment or finds it, and takes the producer's seat. *created tells which. Mapped on return. */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ * The event log: what is in it after a ring's life, when it is full, and when a writer died within a record; and what
+ * parties say of themselves. */
+#include "rings.h"
+
+#include "ring/handle.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static myl_log *take_log(const char *name)
+{
+    myl_log *log = NULL;
+    test_ok(myl_log_take(name, MYL_BACKEND_SHM, &log));
+    return log;
+}
+
+/* The kinds of the whole log, "created joined ...". */
+static const char *kinds(const char *name)
+{
+    static char text[1024];
+    size_t used = 0;
+    myl_log *log = take_log(name);
+    text[0] = '\0';
+    for (uint32_t i = 0; i < log->count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s%s%s", i > 0 ? " " : "",
+                                 myl_log_kind_name(log->entry[i].kind), log->entry[i].id[0] != '\0' ? ":" : "",
+                                 log->entry[i].id);
+    myl_log_free(log);
+    return text;
+}
+
+static void test_a_ring_and_its_parties(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "life"), &o);
+    myl_consumer *a = open_consumer(name, "a");
+    put_many(producer, 0, 5);
+    take_many(a, 0, 3);
+    myl_consumer_close(a);
+    a = open_consumer(name, "a");
+    myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_ALERT};
+    test_ok(myl_set_role(name, MYL_BACKEND_SHM, "a", &role));
+    assert_string_equal(kinds(name), "created joined:a left:a resumed:a role:a");
+    myl_log *log = take_log(name);
+    assert_int_equal(log->written, 5);
+    assert_int_equal(log->torn, 0);
+    for (uint32_t i = 0; i < log->count; i++) {
+        assert_int_equal(log->entry[i].number, i);
+        assert_int_equal(log->entry[i].pid, getpid());
+        assert_int_equal(log->entry[i].by, getpid());
+        assert_true(log->entry[i].time_ns > UINT64_C(1500000000) * 1000000000);
+        assert_true(i == 0 || log->entry[i].time_ns >= log->entry[i - 1].time_ns);
+    }
+    assert_int_equal(log->entry[2].sequence, 3);
+    assert_int_equal(log->entry[3].sequence, 3);
+    assert_int_equal(log->entry[4].value, MYL_ROLE_ALERT);
+    myl_log_free(log);
+    myl_producer_leave(producer);
+    producer = open_producer(name, &o);
+    myl_producer_close(producer);
+    assert_string_equal(kinds(name), "created joined:a left:a resumed:a role:a producer-left taken-over closed");
+    myl_consumer_close(a);
+    assert_false(ring_exists(name));
+}
+
+static void test_only_the_last_ones_are_kept(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "many"), &o);
+    for (uint32_t i = 0; i < MYL_LOG_RECORDS; i++)
+        myl_consumer_close(open_consumer(name, "again"));
+    myl_log *log = take_log(name);
+    assert_int_equal(log->written, 1 + 2 * MYL_LOG_RECORDS);
+    assert_int_equal(log->count, MYL_LOG_RECORDS);
+    assert_int_equal(log->torn, 0);
+    assert_int_equal(log->entry[0].number, 1 + MYL_LOG_RECORDS);
+    assert_int_equal(log->entry[0].kind, MYL_LOG_RESUMED);
+    myl_log_free(log);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
+/* The segment as somebody who means harm, or has died, may leave it. */
+static struct myl_control *map_control(const char *name, uint32_t max_consumers, struct myl_log_record **records,
+                                       size_t *bytes)
+{
+    char path[TEST_NAME_SIZE + 16];
+    struct myl_header head;
+    snprintf(path, sizeof path, "/dev/shm/%s", name);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, &head, sizeof head), sizeof head);
+    *bytes = head.control_bytes;
+    void *at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)head.control_offset);
+    assert_ptr_not_equal(at, MAP_FAILED);
+    close(fd);
+    struct myl_control *control = at;
+    struct myl_entry *entry = (struct myl_entry *)(void *)(control + 1);
+    *records = (struct myl_log_record *)(void *)(entry + max_consumers);
+    return control;
+}
+
+static void test_torn_records_are_passed_over(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    struct myl_log_record *record;
+    size_t bytes;
+    myl_producer_options o = producer_options(8);
+    o.max_consumers = 4;
+    myl_producer *producer = open_producer(test_name(name, "torn"), &o);
+    myl_consumer *a = open_consumer(name, "a");
+    myl_consumer *b = open_consumer(name, "b");
+    assert_string_equal(kinds(name), "created joined:a joined:b");
+    struct myl_control *control = map_control(name, 4, &record, &bytes);
+
+    record[1].number.v |= MYL_LOG_WRITING; /* its writer died within */
+    assert_string_equal(kinds(name), "created joined:b");
+    record[1].number.v &= ~MYL_LOG_WRITING;
+    record[2].sequence.v += 1; /* mixed of two */
+    assert_string_equal(kinds(name), "created joined:a");
+    record[2].sequence.v -= 1;
+    control->log_next.v += 1; /* a ticket taken, and dead before the record was claimed */
+    assert_string_equal(kinds(name), "created joined:a joined:b");
+    myl_consumer_close(b);
+    assert_string_equal(kinds(name), "created joined:a joined:b left:b");
+    myl_log *log = take_log(name);
+    assert_int_equal(log->torn, 1);
+    assert_int_equal(log->entry[3].number, 4);
+    myl_log_free(log);
+
+    /* Numbers that cannot be. */
+    uint64_t was = control->log_next.v;
+    for (unsigned i = 0; i < 3; i++) {
+        control->log_next.v = i == 0 ? UINT64_MAX : i == 1 ? MYL_LOG_WRITING : 7;
+        log = take_log(name);
+        assert_true(log->count <= MYL_LOG_RECORDS && log->count + log->torn <= MYL_LOG_RECORDS);
+        myl_log_free(log);
+    }
+    control->log_next.v = was;
+    munmap(control, bytes);
+    myl_consumer_close(a);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
+/* Who was asleep for a whole round of the log does not write over what came after. */
+static void test_a_late_writer_keeps_off(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    struct myl_log_record *record;
+    size_t bytes;
+    myl_producer_options o = producer_options(8);
+    o.max_consumers = 4;
+    myl_producer *producer = open_producer(test_name(name, "late"), &o);
+    struct myl_control *control = map_control(name, 4, &record, &bytes);
+    control->log_next.v = 3 + MYL_LOG_RECORDS;
+    record[4].number.v = 5 + MYL_LOG_RECORDS; /* newer than number 4, which comes again */
+    control->log_next.v = 4;
+    myl_consumer_close(open_consumer(name, "a")); /* numbers 4 and 5 */
+    assert_int_equal(record[4].number.v, 5 + MYL_LOG_RECORDS);
+    assert_int_equal(record[5].number.v, 6);
+    munmap(control, bytes);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
+static void test_what_is_said(void **state)
+{
+    (void)state;
+    struct myl_doing doing = {0};
+    struct myl_said said;
+    assert_false(myl_doing_get(&doing, &said));
+    myl_doing_set(&doing, "compiling", MYL_SEC(5));
+    assert_true(myl_doing_get(&doing, &said));
+    assert_string_equal(said.text, "compiling");
+    assert_int_equal(said.until - said.since, MYL_SEC(5));
+    myl_doing_set(&doing, "a text that is longer than there is room for, by far", 0);
+    assert_true(myl_doing_get(&doing, &said));
+    assert_int_equal(strlen(said.text), MYL_DOING_MAX);
+    assert_int_equal(said.until, 0);
+    doing.version.v |= 1; /* a writer died within */
+    assert_false(myl_doing_get(&doing, &said));
+    myl_doing_set(&doing, "back", MYL_FOREVER);
+    assert_true(myl_doing_get(&doing, &said));
+    assert_string_equal(said.text, "back");
+    /* What cannot be is cut down. */
+    doing.until.v = UINT64_MAX / 4;
+    doing.since.v = UINT64_MAX / 8;
+    doing.text[0].v = UINT64_C(0x1b1b1b1b1b1b1b1b);
+    assert_true(myl_doing_get(&doing, &said));
+    assert_true(said.since <= myl_os_now() && said.until - said.since <= MYL_PATIENCE_MOST_NS);
+    assert_memory_equal(said.text, "????????", 8);
+    myl_doing_clear(&doing);
+    assert_false(myl_doing_get(&doing, &said));
+}
+
+static void test_roles(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "roles"), &o);
+    myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_EXPENDABLE};
+    myl_consumer_options co = consumer_options("x");
+    co.role = &role;
+    myl_consumer *x = open_consumer_with(name, &co);
+    myl_snapshot *snapshot;
+    test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
+    assert_int_equal(snapshot->entry[0].role, MYL_ROLE_EXPENDABLE);
+    myl_snapshot_free(snapshot);
+    myl_consumer_close(x);
+    x = open_consumer(name, "x"); /* a known id keeps its role */
+    test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
+    assert_int_equal(snapshot->entry[0].role, MYL_ROLE_EXPENDABLE);
+    myl_snapshot_free(snapshot);
+    test_code(MYL_ENOTFOUND, myl_producer_set_role(producer, "y", &role));
+    role.role = (enum myl_role)9;
+    test_code(MYL_EINVAL, myl_producer_set_role(producer, "x", &role));
+    role.role = MYL_ROLE_REQUIRED;
+    role.grace_ns = -7;
+    test_code(MYL_EINVAL, myl_producer_set_role(producer, "x", &role));
+    role.grace_ns = MYL_AT_ONCE;
+    test_ok(myl_producer_set_role(producer, "x", &role));
+    for (int i = MYL_ROLE_PLAIN; i <= MYL_ROLE_EXPENDABLE; i++) {
+        enum myl_role parsed;
+        test_ok(myl_role_parse(myl_role_name((enum myl_role)i), &parsed));
+        assert_int_equal(parsed, i);
+    }
+    enum myl_role parsed;
+    test_code(MYL_EINVAL, myl_role_parse("king", &parsed));
+    myl_consumer_close(x);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_ring_and_its_parties),
+        cmocka_unit_test(test_only_the_last_ones_are_kept),
+        cmocka_unit_test(test_torn_records_are_passed_over),
+        cmocka_unit_test(test_a_late_writer_keeps_off),
+        cmocka_unit_test(test_what_is_said),
+        cmocka_unit_test(test_roles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Error codes, their texts, and the thread's detail sentence. */
-#define _POSIX_C_SOURCE 200809L /* the XSI strerror_r */
+/* The XSI strerror_r, not GNU's of the same name. */
+#undef _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
 #include "base/error.h"
 
 #include <errno.h>

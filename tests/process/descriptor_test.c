@@ -6,6 +6,12 @@
 
 #include "process/party.h"
 
+#ifdef MYL_OS_POSIX
+#define need_memfd() test_skip("the portable layer has no memfds")
+#else
+#define need_memfd() (void)0
+#endif
+
 static myl_producer *open_memfd_producer(int fd)
 {
     myl_producer_options o = producer_options(8);
@@ -17,6 +23,7 @@ static myl_producer *open_memfd_producer(int fd)
 static void test_memfd_by_inheritance(void **state)
 {
     (void)state;
+    need_memfd();
     int fd = -1;
     int before = test_shm_entries();
     myl_producer *producer = open_memfd_producer(0);
@@ -57,6 +64,7 @@ static int produce_and_die(test_peer *parent, void *argument)
 static void test_memfd_over_a_socket(void **state)
 {
     (void)state;
+    need_memfd();
     int ends[2], fd = -1;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     test_child child;
@@ -104,6 +112,16 @@ static void test_wrong_descriptors(void **state)
     close(ends[1]);
 }
 
+#ifdef MYL_OS_POSIX
+static void test_memfd_is_unsupported(void **state)
+{
+    (void)state;
+    myl_producer_options o = producer_options(8);
+    o.backend = MYL_BACKEND_MEMFD;
+    expect_no_producer(MYL_EUNSUPPORTED, strerror(ENOSYS), NULL, &o);
+}
+#endif
+
 static void test_file(void **state)
 {
     (void)state;
@@ -150,6 +168,9 @@ int main(void)
         cmocka_unit_test(test_memfd_over_a_socket),
         cmocka_unit_test(test_wrong_descriptors),
         cmocka_unit_test(test_file),
+#ifdef MYL_OS_POSIX
+        cmocka_unit_test(test_memfd_is_unsupported),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,14 @@ static void test_detail_is_the_threads_own(void **state)
     expect_detail("of/mine"); /* valid until the next failing call */
 }
 
+static void test_system_errors_are_named(void **state)
+{
+    (void)state;
+    myl_consumer_options o = consumer_options("c");
+    o.backend = MYL_BACKEND_FILE;
+    expect_no_consumer(MYL_ENOTFOUND, strerror(ENOTDIR), "/dev/null/ring", &o);
+}
+
 static void test_version(void **state)
 {
     (void)state;
@@ -105,6 +113,7 @@ int main(void)
         cmocka_unit_test(test_success_and_unknown_codes),
         cmocka_unit_test(test_documentation_has_every_code),
         cmocka_unit_test(test_detail_is_the_threads_own),
+        cmocka_unit_test(test_system_errors_are_named),
         cmocka_unit_test(test_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

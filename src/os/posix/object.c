@@ -97,6 +97,7 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
     if (spec->backend == MYL_BACKEND_MEMFD)
         return ENOSYS;
     int made;
+    myl_posix_seats_sweep(NULL);
     int err = open_temporary(spec->path, &made);
     if (err != 0)
         return err;
@@ -175,6 +176,7 @@ int myl_os_object_is_named(const char *path, const struct myl_os_object *object,
 
 int myl_os_object_unlink(const char *path)
 {
+    myl_posix_seats_sweep(path);
     return unlink(path) == 0 ? 0 : errno;
 }
 

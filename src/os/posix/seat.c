@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: MIT
  * Seats without open-file-description locks: flock on a side file per seat,
  * DIRECTORY/.myelon-seat-USER-DEVICE-INODE-SEAT. Like those, a flock belongs to the open file description and goes
- * with its last descriptor. Whoever drops a seat removes its file; whoever takes one makes sure that the file it
- * locked is still the one with the name. */
+ * with its last descriptor. A side file may lose its name at any time, but only to somebody who holds its exclusive
+ * lock; so whoever takes a seat makes sure, behind the lock, that the file it locked is still the one with the name. */
 #define _GNU_SOURCE
 #define _DARWIN_C_SOURCE
 #include "os/os.h"
 #include "os/posix/seats.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define NAME_BYTES 256
-/* A question holds a shared lock for an instant; a taker that meets one tries again. */
-#define TRIES      20
-#define TRY_NS     ((int64_t)20000)
+#define PREFIX       ".myelon-seat-"
+#define NAME_BYTES   256
+/* Somebody who asks holds a shared lock for an instant, somebody who tidies up an exclusive one. */
+#define TRIES        3
+#define TRY_NS       ((int64_t)20000)
+/* How long a taker bears with those who ask: they are many, or stopped by a debugger at the worst place. */
+#define ASKERS_NS    ((int64_t)1000000000)
+/* Side files of dead owners are swept when they are older than this. */
+#define SWEEP_AGE_S  60
 
 struct taken {
     struct taken *next;
@@ -33,14 +41,23 @@ struct taken {
 static pthread_mutex_t taken_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct taken *taken;
 
-static int side_file(int fd, uint32_t seat, char name[NAME_BYTES])
+/* What all seats' side files of an object have in front of the seat's number. */
+static void side_prefix(const struct stat *object, char name[NAME_BYTES])
+{
+    (void)snprintf(name, NAME_BYTES, PREFIX "%u-%" PRIx64 "-%" PRIx64 "-", (unsigned)object->st_uid,
+                   (uint64_t)object->st_dev, (uint64_t)object->st_ino);
+}
+
+static int side_file(int fd, uint32_t seat, char name[NAME_BYTES], mode_t *mode)
 {
     struct stat st;
+    char prefix[NAME_BYTES];
     if (fstat(fd, &st) != 0)
         return errno;
-    (void)snprintf(name, NAME_BYTES, "%s/.myelon-seat-%u-%" PRIx64 "-%" PRIx64 "-%" PRIu32, myl_os_shm_directory(),
-                   (unsigned)st.st_uid, (uint64_t)st.st_dev, (uint64_t)st.st_ino, seat);
-    return 0;
+    side_prefix(&st, prefix);
+    int used = snprintf(name, NAME_BYTES, "%s/%s%" PRIu32, myl_os_shm_directory(), prefix, seat);
+    *mode = st.st_mode & 0666;
+    return used < NAME_BYTES ? 0 : ENAMETOOLONG;
 }
 
 static int still_named(int lock, const char *name)
@@ -82,14 +99,33 @@ static int find(int fd, uint32_t seat, int forget)
     return lock;
 }
 
-static int try_once(const char *name, int *lock)
+/* Whoever may open the object may sit on its seats, so the side file has the object's mode. Creating and opening are
+ * told apart, since systems refuse O_CREAT on somebody else's file in a sticky directory. */
+static int open_side_file(const char *name, mode_t mode, int *lock)
 {
-    *lock = open(name, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (*lock < 0)
-        return errno;
-    int err = flock(*lock, LOCK_EX | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK ? EAGAIN : errno;
-    if (err == 0 && !still_named(*lock, name))
-        err = EAGAIN;
+    *lock = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (*lock < 0 && errno == ENOENT) {
+        *lock = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (*lock >= 0)
+            (void)fchmod(*lock, mode);
+        else if (errno == EEXIST)
+            return EAGAIN;
+    }
+    return *lock >= 0 ? 0 : errno;
+}
+
+/* EAGAIN: try again; EBUSY: the seat is taken, or looks it; ETXTBSY: only by those who ask. */
+static int try_once(const char *name, mode_t mode, int *lock)
+{
+    int err = open_side_file(name, mode, lock);
+    if (err != 0)
+        return err;
+    if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
+        err = still_named(*lock, name) ? 0 : EAGAIN;
+    else if (errno != EWOULDBLOCK)
+        err = errno;
+    else
+        err = flock(*lock, LOCK_SH | LOCK_NB) == 0 ? ETXTBSY : EBUSY;
     if (err != 0)
         (void)close(*lock);
     return err;
@@ -98,33 +134,37 @@ static int try_once(const char *name, int *lock)
 int myl_os_seat_take(int fd, uint32_t seat)
 {
     char name[NAME_BYTES];
-    int lock;
+    mode_t mode;
+    int lock = -1, busy = 0;
     if (find(fd, seat, 0) >= 0)
         return 0; /* ours already */
-    int err = side_file(fd, seat, name);
-    for (int i = 0; err == 0 && i < TRIES; i++) {
-        err = try_once(name, &lock);
-        if (err == 0) {
-            err = remember(fd, seat, lock);
-            if (err != 0)
-                (void)close(lock);
+    int err = side_file(fd, seat, name, &mode);
+    if (err != 0)
+        return err;
+    int64_t until = myl_os_now() + ASKERS_NS;
+    while ((err = try_once(name, mode, &lock)) != 0) {
+        if (err != EAGAIN && err != EBUSY && err != ETXTBSY)
             return err;
-        }
-        if (err != EAGAIN || i == TRIES - 1)
-            return err;
-        myl_os_sleep(TRY_NS);
-        err = 0;
+        busy += err == EBUSY;
+        if (busy == TRIES || myl_os_now() >= until)
+            return EAGAIN;
+        if (err != EAGAIN)
+            myl_os_sleep(TRY_NS);
     }
+    err = remember(fd, seat, lock);
+    if (err != 0)
+        (void)close(lock);
     return err;
 }
 
 void myl_os_seat_drop(int fd, uint32_t seat)
 {
     char name[NAME_BYTES];
+    mode_t mode;
     int lock = find(fd, seat, 1);
     if (lock < 0)
         return;
-    if (side_file(fd, seat, name) == 0)
+    if (side_file(fd, seat, name, &mode) == 0)
         (void)unlink(name); /* while we hold it: whoever waits for it sees that it has no name any more */
     (void)close(lock);
 }
@@ -132,34 +172,83 @@ void myl_os_seat_drop(int fd, uint32_t seat)
 int myl_os_seat_held(int fd, uint32_t seat)
 {
     char name[NAME_BYTES];
+    mode_t mode;
     if (find(fd, seat, 0) >= 0)
         return 0; /* by ourselves: nobody else */
-    int err = side_file(fd, seat, name);
+    int err = side_file(fd, seat, name, &mode);
     if (err != 0)
         return -err;
-    int lock = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (lock < 0)
-        return errno == ENOENT ? 0 : -errno;
-    int held = flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    (void)close(lock);
+    int held = 1;
+    for (int i = 0; held && i < TRIES; i++) {
+        if (i > 0)
+            myl_os_sleep(TRY_NS);
+        int lock = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (lock < 0)
+            return errno == ENOENT ? 0 : -errno;
+        held = flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        (void)close(lock);
+    }
     return held;
+}
+
+/* The seat of `fd` that was taken first; 0 if there is none. */
+static int oldest_of(int fd, uint32_t *seat)
+{
+    int found = 0;
+    (void)pthread_mutex_lock(&taken_lock);
+    for (struct taken *node = taken; node != NULL; node = node->next) { /* the latest is first */
+        if (node->fd == fd) {
+            found = 1;
+            *seat = node->seat;
+        }
+    }
+    (void)pthread_mutex_unlock(&taken_lock);
+    return found;
 }
 
 void myl_posix_seats_close(int fd)
 {
-    for (;;) {
-        uint32_t seat = 0;
-        int found = 0;
-        (void)pthread_mutex_lock(&taken_lock);
-        for (struct taken *node = taken; node != NULL && !found; node = node->next) {
-            found = node->fd == fd;
-            seat = node->seat;
-        }
-        (void)pthread_mutex_unlock(&taken_lock);
-        if (!found)
-            return;
+    uint32_t seat;
+    /* In the order they were taken: the registrar's, which comes last where several are held, guards the question who
+     * else is there, so it goes last. With locks of a description all go at once. */
+    while (oldest_of(fd, &seat))
         myl_os_seat_drop(fd, seat);
-    }
+}
+
+struct sweep {
+    char prefix[NAME_BYTES];
+    time_t before;               /* last changed before; 0: whenever */
+};
+
+static int sweep_one(const char *entry, void *user)
+{
+    const struct sweep *sweep = user;
+    char name[NAME_BYTES];
+    struct stat st;
+    if (strncmp(entry, sweep->prefix, strlen(sweep->prefix)) != 0 ||
+        (size_t)snprintf(name, sizeof name, "%s/%s", myl_os_shm_directory(), entry) >= sizeof name)
+        return 0;
+    int lock = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (lock < 0)
+        return 0;
+    if (fstat(lock, &st) == 0 && (sweep->before == 0 || st.st_mtime < sweep->before) &&
+        flock(lock, LOCK_EX | LOCK_NB) == 0 && still_named(lock, name))
+        (void)unlink(name);
+    (void)close(lock);
+    return 0;
+}
+
+void myl_posix_seats_sweep(const char *path)
+{
+    struct sweep sweep = {.prefix = PREFIX};
+    struct stat object;
+    if (path == NULL)
+        sweep.before = time(NULL) - SWEEP_AGE_S;
+    else if (lstat(path, &object) == 0)
+        side_prefix(&object, sweep.prefix);
+    else
+        return;
+    (void)myl_os_directory_each(myl_os_shm_directory(), sweep_one, &sweep);
 }
 
 void myl_posix_seats_forget(int fd)

@@ -164,10 +164,8 @@ static void test_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memfd_by_inheritance),
-        cmocka_unit_test(test_memfd_over_a_socket),
-        cmocka_unit_test(test_wrong_descriptors),
-        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_memfd_by_inheritance), cmocka_unit_test(test_memfd_over_a_socket),
+        cmocka_unit_test(test_wrong_descriptors),    cmocka_unit_test(test_file),
 #ifdef MYL_OS_POSIX
         cmocka_unit_test(test_memfd_is_unsupported),
 #endif

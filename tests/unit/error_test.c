@@ -109,12 +109,9 @@ static void test_version(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_code_is_described),
-        cmocka_unit_test(test_success_and_unknown_codes),
-        cmocka_unit_test(test_documentation_has_every_code),
-        cmocka_unit_test(test_detail_is_the_threads_own),
-        cmocka_unit_test(test_system_errors_are_named),
-        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_every_code_is_described),      cmocka_unit_test(test_success_and_unknown_codes),
+        cmocka_unit_test(test_documentation_has_every_code), cmocka_unit_test(test_detail_is_the_threads_own),
+        cmocka_unit_test(test_system_errors_are_named),      cmocka_unit_test(test_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,13 +7,14 @@
 packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libcjson-dev libssl-dev"
 packages_lint="shellcheck clang clang-format clang-tidy cppcheck"
 packages_models="spin gcc libc6-dev"
-packages_ci="$packages_build $packages_lint $packages_models libclang-rt-14-dev musl-tools"
+packages_cross="gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross qemu-user-static"
+packages_ci="$packages_build $packages_lint $packages_models $packages_cross libclang-rt-14-dev musl-tools"
 
 # Commands that show, on a system without dpkg, that the job can be done.
 tools_build="cc cmake pkg-config"
 tools_lint="shellcheck clang-format clang-tidy cppcheck"
 tools_models="spin cc"
-tools_ci="$tools_build $tools_lint $tools_models clang musl-gcc"
+tools_ci="$tools_build $tools_lint $tools_models clang musl-gcc aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc qemu-aarch64-static"
 
 die() {
     printf '%s\n' "$*" >&2

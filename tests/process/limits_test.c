@@ -198,8 +198,12 @@ static int run_hot_path(test_peer *parent, void *argument)
     myl_consumer *first = open_consumer(hot->name, "first"), *second = open_consumer(hot->name, "second");
     long failed = 0;
     test_tell(parent, 1);
-    if (!forbid_system_calls())
+    if (!forbid_system_calls()) {
+        myl_consumer_close(first);
+        myl_consumer_close(second);
+        myl_producer_close(producer);
         return NOT_POSSIBLE;
+    }
     if (hot->misbehave)
         (void)getppid();
     for (uint64_t i = 0; i < HOT_EVENTS && failed == 0; i++) {

@@ -19,6 +19,7 @@
  *            seat is dropped                L1, L5, L6  the parker
  *   T1..T4   takeover; T3 the epoch, then state = RUNNING
  * Steps: S1 S1n S2..S6 E1 E2 D1..D4 T1..T4 L1 L2 L5 L6 C5
+ * Steps not modelled: E1s
  *
  *  V   planted bug                                         what breaks
  *  0   none: the protocol

@@ -11,6 +11,7 @@
  *   V1..V3   the leave
  *   T1, T2   the takeover
  * Steps: G1..G7 J1..J8 J2r V1..V3 T1 T2
+ * Steps not modelled: G3r J9
  *
  * Steps are interleaved one by one, in program order. The two full fences (G5,
  * J6) are not statements here: they are what makes program order true. V=7 and

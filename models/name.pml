@@ -70,6 +70,16 @@ inline unlink(o) {
   }
 }
 
+/* C6. The protocol marks always: observers hold no seat, and are not in this model. With a planted bug only who is known
+ * to be there is told; else everybody would be told anyway, and nobody left behind. */
+inline mark(o, known) {
+#if V==0
+  superseded[o] = true
+#else
+  if :: known -> superseded[o] = true :: else fi
+#endif
+}
+
 /* C7s: whoever goes last from a closed ring takes the name along, if he can. */
 inline sweep(o) {
 #if V!=10
@@ -130,7 +140,7 @@ again:
   :: else
   fi;
 #if V!=7
-  if :: entries[o] > 0 -> superseded[o] = true :: else fi;     /* C6 */
+  mark(o, entries[o] > 0);                                     /* C6 */
   MAYDIE(o);
 #endif
   unlink(o);                                                   /* C7 */
@@ -212,7 +222,7 @@ held:
   if :: !force && (alive || entries[o] > 0) -> goto out :: else fi;
   if :: name != o -> goto out :: else fi;                      /* C5 */
   MAYDIE(o);
-  if :: alive || entries[o] > 0 -> superseded[o] = true :: else fi;   /* C6 */
+  mark(o, alive || entries[o] > 0);                            /* C6 */
   MAYDIE(o);
   unlink(o);                                                   /* C7 */
 out:

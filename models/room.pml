@@ -22,6 +22,7 @@
  *   P8   gate look; again from P4          R3  SLEEP, and need was crossed since the
  *                                              last R2: wake op
  * Steps: P4..P8 R1..R3 V3
+ * Steps not modelled: R1n
  * Leave (V3) and resume wake without asking (W + 8).
  *
  *  V   planted bug (1 to 10 with SLICE=0)                 what breaks

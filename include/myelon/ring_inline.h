@@ -114,6 +114,7 @@ MYL_INLINE void myl_producer_publish(myl_producer *producer)
     /* A3 next [rel]: behind the stamps, so that a successor finds no hole (protocol 5). Pairs: A4 joiners, A20
      * takeover. */
     myl_store_rel(h->shared_next, h->published);
+    MYL_STEP("S3");
     myl_fence_compiler(); /* S2: the load below stays behind the stamps in program order */
     /* A5 park word [rlx], S3. Pairs: A6, the parker's CAS: FENCE and EFF give the order that is missing here. */
     if (MYL_UNLIKELY((myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0)) /* S4 */
@@ -154,6 +155,7 @@ MYL_INLINE int myl_consumer_release(myl_consumer *consumer)
     MYL_STEP("R1");
     /* A7 cursor [rel]: the reads of the events are before it. Pairs: A8, the producer's look at the gate. */
     myl_store_rel(h->cursor, h->next);
+    MYL_STEP("R1n");
     h->acknowledged = h->next;
     myl_fence_compiler();
     /* A10 room word [rlx]: without a fence it may be missed for a moment; the fenced look at every quarter of the ring

@@ -307,11 +307,13 @@ int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer
     for (;;) {
         int rc = myl_segment_find(segment, &how);
         if (rc == MYL_OK) {
+            MYL_STEP("AT1");
             rc = check_expectations(segment, o, kind);
             if (rc == MYL_OK)
                 rc = myl_segment_map(segment, 1, 0);
             if (rc == MYL_OK)
                 rc = myl_segment_place(segment, &o->memory, o->cpu);
+            MYL_STEP("AT2");
             if (rc != MYL_OK)
                 myl_segment_close(segment);
             return rc;

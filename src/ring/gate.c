@@ -113,6 +113,7 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
         if (rc != MYL_OK)
             return rc;
         uint64_t limit = round_down(minimum, per_cell);
+        MYL_STEP("G3");
         if (producer->hot.next + events > limit + window)
             return MYL_EAGAIN; /* step 3, G3 */
         MYL_STEP("G4");
@@ -140,6 +141,7 @@ static void reap_dead_joiner(struct myl_segment *segment, uint32_t index)
     if (myl_os_seat_take(segment->fd, MYL_SEAT_REGISTRAR) != 0)
         return; /* somebody is joining; next time */
     if (myl_os_seat_take(segment->fd, myl_entry_seat(index)) == 0) {
+        MYL_STEP("G3r");
         if (myl_load32_acq(&entry->state) == MYL_PARTY_JOINING)     /* A13 */
             myl_store32_rel(&entry->state, MYL_PARTY_FREE);         /* A23 */
         myl_os_seat_drop(segment->fd, myl_entry_seat(index));

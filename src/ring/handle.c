@@ -107,6 +107,7 @@ uint64_t myl_publish_need(const struct myl_segment *segment)
 int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (*ready)(void *context), void *context)
 {
     const struct myl_control *control = segment->control;
+    MYL_STEP("D1");
     uint32_t epoch = myl_load32_acq(&control->epoch); /* A25, D1. Pairs: A26 */
     if (myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) != 0)
         return MYL_OK;

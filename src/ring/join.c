@@ -281,6 +281,7 @@ int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options)
         return rc;
     rc = join_as_registrar(consumer, options);
     myl_registrar_drop(segment);
+    MYL_STEP("J9");
     if (rc == MYL_OK)
         myl_segment_wake_all(segment); /* the producer may wait for us */
     return rc;

@@ -39,6 +39,7 @@ static int read_next(void *context)
     const struct myl_segment *segment = &observer->handle.segment;
     look->at = observer->next;
     for (;;) {
+        MYL_STEP("O1");
         uint64_t gate = myl_load_acq(&segment->control->gate); /* A29, O1. Pairs: A24 */
         if (look->at < gate)
             look->at = gate;
@@ -53,7 +54,9 @@ static int read_next(void *context)
             continue;
         }
         uint32_t size = segment->head.event_bytes; /* O3: as the checked header says, nothing to clamp */
+        MYL_STEP("O4");
         myl_copy_rlx(look->event, walk.event, look->bytes < size ? look->bytes : size); /* O4; A50 */
+        MYL_STEP("O5");
         myl_fence_acq(); /* O5: the copy is before the gate below */
         if (myl_load_rlx(&segment->control->gate) <= look->at) /* A29, O6. Pairs: A24 before the fence of step 5 */
             return MYL_OK;

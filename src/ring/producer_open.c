@@ -297,6 +297,7 @@ void myl_producer_stop(struct myl_producer *producer, int end)
         MYL_STEP("E1");
         if (end) /* A44 closed [rel], protocol 7: behind the last stamp. Pairs: A16 */
             myl_store_rel(&control->closed, producer->hot.published + 1);
+        MYL_STEP("E1s");
         myl_store32_rel(&control->producer_state, MYL_PRODUCER_LEFT); /* A43. Pairs: A45 */
         MYL_STEP("E2");
         myl_segment_wake_all(segment);

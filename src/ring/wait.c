@@ -212,6 +212,7 @@ static int park(struct wait *wait)
         uint32_t value;
         int64_t most;
         myl_park_announce(&parker, &value, &most);
+        MYL_STEP("P6");
         int rc = wait->site->ready(wait->site->context); /* P6, L5 */
         if (rc == MYL_EAGAIN) {
             rc = clock_checks(wait); /* the interruption too is re-checked behind the announcement */

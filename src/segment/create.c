@@ -163,15 +163,15 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
     if (how->head.event_bytes == 0)
         return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size",
                         segment->name);
-    if (live > 0 && how->existing == MYL_EXISTING_SUPERSEDE) {
-        MYL_STEP("C6");
-        /* A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
-        myl_store32_rel(&segment->control->superseded, 1);
-        myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
-        myl_segment_wake_all(segment);
-    }
+    MYL_STEP("C6");
+    /* Also if no consumer is alive: observers hold no seat, and would wait for ever for what has no name any more.
+     * A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
+    myl_store32_rel(&segment->control->superseded, 1);
+    myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
+    myl_segment_wake_all(segment);
     MYL_STEP("C7");
     int err = myl_os_object_unlink(segment->path);
+    MYL_STEP("C8");
     return err == 0 ? MYL_OK : myl_fail_errno(err, "the old ring \"%s\" cannot be removed", segment->name);
 }
 

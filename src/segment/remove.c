@@ -26,11 +26,13 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
                         segment->name, producer_alive ? "its producer and " : "", live, live == 1 ? "" : "s");
     if (!still_named(segment))
         return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by somebody else meanwhile", segment->name);
-    if (segment->control_writable && (producer_alive || live > 0)) {
+    MYL_STEP("RM1");
+    if (segment->control_writable) { /* even if nobody is alive: observers hold no seat */
         myl_store32_rel(&segment->control->superseded, 1); /* A14 */
         myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
         myl_segment_wake_all(segment);
     }
+    MYL_STEP("RM2");
     int err = myl_os_object_unlink(segment->path);
     return err == 0 ? MYL_OK : myl_fail_errno(err, "ring \"%s\" cannot be removed", segment->name);
 }
@@ -58,9 +60,11 @@ void myl_segment_withdraw(const struct myl_segment *segment)
 {
     if (segment->control == NULL || segment->path == NULL || myl_registrar_take(segment) != MYL_OK)
         return;
+    MYL_STEP("WD1");
     myl_store32_rel(&segment->control->superseded, 1); /* A14 */
     myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
     myl_segment_wake_all(segment);
+    MYL_STEP("WD2");
     if (still_named(segment)) /* C5: it may have been removed by force, and the name be somebody else's */
         (void)myl_os_object_unlink(segment->path);
     myl_registrar_drop(segment);

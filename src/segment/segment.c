@@ -303,7 +303,9 @@ void myl_park_bump(struct myl_park_word *park)
 {
     /* A12 park word += 8 [acq_rel], its counter: whoever read the word before does not fall asleep. Pairs: A6. What is
      * announced is stored before; the sleeper re-checks it behind its own read of the word. */
+    MYL_STEP("BU1");
     (void)myl_add32_acq_rel(&park->word, 8);
+    MYL_STEP("BU2");
     myl_os_wake(&park->word);
 }
 

@@ -172,6 +172,34 @@ static void test_torn_reads_are_not_shown(void **state)
     }
 }
 
+/* An observer holds no seat. Whoever takes the name away from what it looks at tells it, or it would wait for ever. */
+static void test_is_told_that_the_name_is_gone(void **state)
+{
+    (void)state;
+    for (int removed = 0; removed < 2; removed++) {
+        char name[TEST_NAME_SIZE];
+        struct event event;
+        uint64_t lost;
+        myl_producer_options o = producer_options(8);
+        myl_producer *producer = open_producer(test_name(name, "gone"), &o);
+        put(producer, 0, MYL_TRY);
+        myl_observer *observer = open_observer(name, MYL_START_OLDEST);
+        myl_producer_leave(producer);
+        if (removed) {
+            test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
+        } else {
+            o.existing = MYL_EXISTING_REPLACE;
+            producer = open_producer(name, &o);
+        }
+        test_ok(myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));
+        expect_event(&event, 0);
+        test_code(MYL_ESUPERSEDED, myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));
+        myl_observer_close(observer);
+        if (!removed)
+            myl_producer_close(producer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_counts_what_it_missed),
         cmocka_unit_test(test_never_gates),
         cmocka_unit_test(test_torn_reads_are_not_shown),
+        cmocka_unit_test(test_is_told_that_the_name_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@
     X(ESEATLOST, -15, END, "another producer took the seat; this handle may not write any more")   \
     X(EFORKED, -16, USAGE, "the handle belongs to the parent process")                             \
     X(EUNSEATED, -17, PEER, "the producer left without ending the stream")                         \
+    X(ESTALLED, -18, PEER, "a required consumer has not moved for too long")                       \
     X(EINVAL, -30, USAGE, "an argument is out of range")                                           \
     X(EOPTIONS, -31, USAGE, "an options structure is not one this library knows")                  \
     X(ENAME, -32, USAGE, "not a usable name for a ring")                                           \

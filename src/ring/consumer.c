@@ -53,9 +53,34 @@ static int ready(void *context)
     return nothing_there(consumer, stamp);
 }
 
+/* For tools: from when on this consumer waits. */
+static void announce(struct myl_consumer *consumer)
+{
+    if (consumer->wait_began != 0)
+        return;
+    consumer->wait_began = myl_os_now();
+    if (consumer->silent_since == 0)
+        consumer->silent_since = consumer->wait_began;
+    myl_store_rlx(&consumer->entry->waiting, (uint64_t)consumer->silent_since); /* A66 */
+}
+
+static void end_wait(struct myl_consumer *consumer, int rc)
+{
+    struct myl_entry *entry = consumer->entry;
+    if (rc == MYL_OK)
+        consumer->silent_since = 0;
+    if (consumer->wait_began == 0)
+        return;
+    uint64_t waited = (uint64_t)(myl_os_now() - consumer->wait_began);
+    consumer->wait_began = 0;
+    myl_store_rlx(&entry->waited, myl_load_rlx(&entry->waited) + waited); /* A40, our own counter */
+    myl_store_rlx(&entry->waiting, 0);                                    /* A66 */
+}
+
 static int overdue(void *context)
 {
     struct myl_consumer *consumer = context;
+    announce(consumer);
     if (consumer->on_death == MYL_DEATH_WAIT)
         return MYL_OK;
     return myl_ask_for_producer(&consumer->handle.segment, consumer->hot.next, ready, consumer);
@@ -75,6 +100,7 @@ static void before_park(void *context)
     struct myl_consumer *consumer = context;
     /* A40, our own counter. */
     myl_store_rlx(&consumer->entry->parks, myl_load_rlx(&consumer->entry->parks) + 1);
+    announce(consumer);
 }
 
 int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
@@ -105,7 +131,9 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
         .park = parks ? &consumer->handle.segment.control->data : NULL,
         .mode = MYL_PARK_LAZY,
     };
-    return myl_wait(&consumer->handle.waiter, &site, timeout_ns);
+    rc = myl_wait(&consumer->handle.waiter, &site, timeout_ns);
+    end_wait(consumer, rc);
+    return rc;
 }
 
 int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns)
@@ -361,6 +389,7 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
     if (rc != MYL_OK)
         return rc;
     consumer->on_death = o->on_death;
+    consumer->peer_epoch = myl_load32_acq(&consumer->handle.segment.control->epoch); /* A25 */
     consumer->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
     consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
     start_hot(consumer);

@@ -13,10 +13,13 @@ struct myl_consumer {
     uint64_t room_told;        /* cursor at the last fenced look at the room word */
     enum myl_on_death on_death;
     int64_t liveness_ns, liveness_most_ns;
+    int64_t silent_since;    /* it found nothing, and has found nothing since then; 0: it did */
+    int64_t wait_began;      /* of the wait that is announced; 0: none */
+    uint32_t peer_epoch;     /* the producer that was asked after last */
 };
 
 /* How often a waiting consumer or observer asks after the producer's life: the first time, and after a long silence. */
-#define MYL_CONSUMER_LIVENESS_NS      MYL_MSEC(20)
+#define MYL_CONSUMER_LIVENESS_NS      MYL_MSEC(5)
 #define MYL_CONSUMER_LIVENESS_MOST_NS MYL_MSEC(100)
 
 /* Protocol 3, J1 to J8: fills consumer->entry, ->joined and the hot position. MYL_EAGAIN: the name leads to another

@@ -114,7 +114,7 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
             return rc;
         uint64_t limit = round_down(minimum, per_cell);
         MYL_STEP("G3");
-        if (producer->hot.next + events > limit + window)
+        if (!myl_liveness_complete(producer) || producer->hot.next + events > limit + window)
             return MYL_EAGAIN; /* step 3, G3 */
         MYL_STEP("G4");
         /* A24 gate [rlx], step 4: monotone and tentative; nobody derives a limit from it while somebody gates. The
@@ -134,61 +134,10 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
     return MYL_EAGAIN;
 }
 
-/* A joiner that died before it was told anything gates nobody: J4 reached, J8 not. */
-static void reap_dead_joiner(struct myl_segment *segment, uint32_t index)
-{
-    struct myl_entry *entry = myl_segment_entry(segment, index);
-    if (myl_os_seat_take(segment->fd, MYL_SEAT_REGISTRAR) != 0)
-        return; /* somebody is joining; next time */
-    if (myl_os_seat_take(segment->fd, myl_entry_seat(index)) == 0) {
-        MYL_STEP("G3r");
-        if (myl_load32_acq(&entry->state) == MYL_PARTY_JOINING)     /* A13 */
-            myl_store32_rel(&entry->state, MYL_PARTY_FREE);         /* A23 */
-        myl_os_seat_drop(segment->fd, myl_entry_seat(index));
-    }
-    myl_os_seat_drop(segment->fd, MYL_SEAT_REGISTRAR);
-}
-
-static int report_death(const struct myl_gate_wish *wish, uint32_t index)
-{
-    const struct myl_segment *segment = &wish->producer->handle.segment;
-    const struct myl_entry *entry = myl_segment_entry(segment, index);
-    uint64_t cursor = myl_load_acq(&entry->cursor); /* A8 */
-    if (cursor >= wish->cursor || myl_load32_acq(&entry->state) != MYL_PARTY_ACTIVE) /* A13 */
-        return MYL_OK;
-    char id[MYL_ID_MAX + 1];
-    myl_entry_id(entry, id);
-    return myl_fail(MYL_ECONSUMERDEAD,
-                    "ring \"%s\": consumer \"%s\" (process %" PRIu32 ") died with %" PRIu64
-                    " events unread and holds the ring; "
-                    "restart it under the same id, or evict it",
-                    segment->name, id, myl_load32_rlx(&entry->pid) /* A48 */, wish->producer->hot.published - cursor);
-}
-
 /* Who is alive is asked of the kernel, and only of those who hold us up. */
 static int overdue(void *context)
 {
-    struct myl_gate_wish *wish = context;
-    struct myl_producer *producer = wish->producer;
-    struct myl_segment *segment = &producer->handle.segment;
-    uint32_t entries = myl_segment_entries(segment);
-    for (uint32_t i = 0; i < entries; i++) {
-        const struct myl_entry *entry = myl_segment_entry(segment, i);
-        uint32_t state = myl_load32_acq(&entry->state); /* A13 */
-        if (state != MYL_PARTY_JOINING && state != MYL_PARTY_ACTIVE)
-            continue;
-        if (myl_load_acq(&entry->cursor) >= wish->cursor ||
-            myl_os_seat_held(segment->fd, myl_entry_seat(i)) != 0) /* A8 */
-            continue;
-        if (state == MYL_PARTY_JOINING)
-            reap_dead_joiner(segment, i);
-        else if (producer->on_death == MYL_DEATH_REPORT) {
-            int rc = report_death(wish, i);
-            if (rc != MYL_OK)
-                return rc;
-        }
-    }
-    return MYL_OK;
+    return myl_liveness_look(context);
 }
 
 /* Announces what is needed before the sleep: only the consumer whose step crosses it wakes us. */
@@ -207,6 +156,7 @@ static void before_park(void *context)
     }
     myl_store_rel(&control->room.need, need); /* A19 need [rel]. Pairs: A18 */
     myl_store_rel(&control->producer_parks, myl_load_rlx(&control->producer_parks) + 1); /* A40, our own counter */
+    myl_liveness_announce(wish);
 }
 
 int myl_gate_wait(struct myl_gate_wish *wish, int (*ready)(void *), int64_t timeout_ns)
@@ -218,10 +168,12 @@ int myl_gate_wait(struct myl_gate_wish *wish, int (*ready)(void *), int64_t time
         .ready = ready,
         .overdue = overdue,
         .before_park = before_park,
-        .liveness_ns = producer->liveness_ns,
-        .liveness_most_ns = producer->liveness_ns,
+        .liveness_ns = producer->liveness.interval_ns,
+        .liveness_most_ns = producer->liveness.interval_ns,
         .park = parks ? &producer->handle.segment.control->room : NULL,
         .mode = MYL_PARK_FENCED,
     };
-    return myl_wait(&producer->handle.waiter, &site, timeout_ns);
+    int rc = myl_wait(&producer->handle.waiter, &site, timeout_ns);
+    myl_liveness_end(producer, rc);
+    return rc;
 }

@@ -34,11 +34,19 @@ static int check_wish(const struct myl_producer *producer, uint64_t events)
 
 int myl_producer_make_room(struct myl_producer *producer, uint64_t events, int64_t timeout_ns)
 {
-    int rc = myl_gate_look(producer, events);
-    if (rc != MYL_EAGAIN || timeout_ns == MYL_TRY)
-        return rc;
     struct myl_gate_wish wish = {.producer = producer, .events = events};
+    int rc = myl_liveness_begin(producer, &timeout_ns);
+    if (rc == MYL_OK)
+        rc = myl_gate_look(producer, events);
+    else if (rc == MYL_EAGAIN)
+        return rc;
+    if (rc == MYL_OK && producer->liveness.blocked)
+        myl_liveness_end(producer, rc);
+    if (rc != MYL_EAGAIN)
+        return rc;
     wish.cursor = myl_gate_cursor_for(producer, events);
+    if (timeout_ns == MYL_TRY)
+        return producer->liveness.managed ? myl_liveness_poll(&wish, rc) : rc;
     return myl_gate_wait(&wish, ready_for_claim, timeout_ns);
 }
 
@@ -159,11 +167,16 @@ int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, in
 {
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
+    int rc = myl_liveness_failed(producer);
+    if (rc != MYL_OK)
+        return rc;
     if (sequence >= (myl_sequence)producer->hot.published)
         return myl_fail(MYL_EINVAL, "event %" PRId64 " of ring \"%s\" is not published yet; the last one is %" PRId64,
                         sequence, producer->handle.segment.name, myl_producer_last(producer));
     struct myl_gate_wish wish = {.producer = producer, .cursor = sequence < 0 ? 0 : (uint64_t)sequence + 1};
-    int rc = ready_when_consumed(&wish);
+    rc = ready_when_consumed(&wish);
+    if (rc == MYL_EAGAIN && timeout_ns == MYL_TRY)
+        return producer->liveness.managed ? myl_liveness_poll(&wish, rc) : rc;
     return rc == MYL_EAGAIN ? myl_gate_wait(&wish, ready_when_consumed, timeout_ns) : rc;
 }
 

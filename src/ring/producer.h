@@ -4,6 +4,7 @@
 #define MYL_RING_PRODUCER_H
 
 #include "ring/handle.h"
+#include "ring/liveness.h"
 
 struct myl_producer {
     struct myl_i_producer_hot hot; /* first: the inline paths cast to it */
@@ -16,6 +17,7 @@ struct myl_producer {
     uint64_t buffer;
     enum myl_on_death on_death;
     int64_t liveness_ns;
+    struct myl_liveness liveness;
     int registered;            /* a target of the parkers' barrier */
     uint32_t quiet;            /* parking: publish calls since somebody slept */
     myl_au32 stand_in;         /* what hot.park points to when it is not the data word: 0, or 1 to look closer always */

@@ -247,6 +247,9 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
     producer->buffer = shape->head.buffer != 0 ? shape->head.buffer : head->buffer;
     producer->on_death = o->on_death;
     producer->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;
+    rc = myl_liveness_set_up(producer);
+    if (rc != MYL_OK)
+        return rc;
     log_own(producer, *created ? MYL_LOG_CREATED : MYL_LOG_TAKEN_OVER);
     start_hot(producer);
     return wait_startup(producer, o);
@@ -263,6 +266,7 @@ int myl_producer_start(struct myl_producer *producer, const char *name, const my
     if (created && producer->handle.segment.fd >= 0)
         myl_segment_withdraw(&producer->handle.segment); /* a ring that this failed call made must not stay behind */
     myl_handle_disarm(&producer->handle);
+    myl_liveness_free(producer);
     return rc;
 }
 
@@ -308,6 +312,7 @@ void myl_producer_stop(struct myl_producer *producer, int end)
         }
     }
     myl_handle_disarm(&producer->handle); /* drops every seat */
+    myl_liveness_free(producer);
 }
 
 void myl_producer_close(myl_producer *producer)

@@ -290,7 +290,14 @@ int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, int64_
     wait.deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - wait.now ? INT64_MAX : wait.now + timeout_ns;
     wait.interval = site->liveness_ns;
     wait.next_question = wait.now + wait.interval;
-    return wait_by_strategy(&wait);
+    if (waiter->due != 0) {
+        wait.interval = waiter->due_interval;
+        wait.next_question = waiter->due;
+    }
+    int rc = wait_by_strategy(&wait);
+    waiter->due = rc == MYL_ETIMEDOUT ? wait.next_question : 0;
+    waiter->due_interval = wait.interval;
+    return rc;
 }
 
 void myl_waiter_interrupt(struct myl_waiter *waiter, struct myl_park_word *park)

@@ -56,16 +56,16 @@ static void print_producer(const myl_snapshot *snapshot)
 
 static void print_consumers(const myl_snapshot *snapshot)
 {
-    printf("\n%-12s  %-8s  %10s  %14s  %10s  %10s  %4s  %s\n", "CONSUMER", "STATE", "PROCESS", "ACKNOWLEDGED", "LAG",
-           "SLEPT", "GEN", "JOINED");
+    printf("\n%-12s  %-8s  %-10s  %10s  %14s  %10s  %10s  %4s  %s\n", "CONSUMER", "STATE", "ROLE", "PROCESS",
+           "ACKNOWLEDGED", "LAG", "SLEPT", "GEN", "JOINED");
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
         const myl_consumer_status *consumer = &snapshot->entry[i];
         char lag[24] = "-";
         if (snapshot_gates(consumer))
             snprintf(lag, sizeof lag, "%" PRIu64, consumer->lag);
-        printf("%-12s  %-8s  %10" PRId32 "  %14" PRIu64 "  %10s  %10" PRIu64 "  %4" PRIu32 "  %s\n", consumer->id,
-               snapshot_consumer_state(consumer), consumer->pid, consumer->cursor, lag, consumer->parks,
-               consumer->generation, cli_clock(consumer->start_ns).s);
+        printf("%-12s  %-8s  %-10s  %10" PRId32 "  %14" PRIu64 "  %10s  %10" PRIu64 "  %4" PRIu32 "  %s\n",
+               consumer->id, snapshot_consumer_state(consumer), myl_role_name(consumer->role), consumer->pid,
+               consumer->cursor, lag, consumer->parks, consumer->generation, cli_clock(consumer->start_ns).s);
     }
 }
 

@@ -24,6 +24,13 @@ static int add_u64(cJSON *object, const char *key, uint64_t value)
     return cJSON_AddRawToObject(object, key, text) != NULL;
 }
 
+static int add_i64(cJSON *object, const char *key, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    return cJSON_AddRawToObject(object, key, text) != NULL;
+}
+
 static int add_text(cJSON *object, const char *key, const char *value)
 {
     return cJSON_AddStringToObject(object, key, value) != NULL;
@@ -73,7 +80,12 @@ static int add_producer(cJSON *ring, const myl_snapshot *snapshot)
     return add_bool(producer, "alive", snapshot->producer_alive) &&
            add_bool(producer, "left", snapshot->producer_left) &&
            cJSON_AddNumberToObject(producer, "pid", snapshot->producer_pid) != NULL &&
-           add_u64(producer, "epoch", snapshot->epoch) && add_u64(producer, "parks", snapshot->producer_parks);
+           add_u64(producer, "epoch", snapshot->epoch) && add_u64(producer, "parks", snapshot->producer_parks) &&
+           add_i64(producer, "waiting_ns", snapshot->producer_waiting_ns) &&
+           add_u64(producer, "waited_ns", snapshot->producer_waited_ns) &&
+           add_text(producer, "doing", snapshot->producer_doing) &&
+           add_i64(producer, "patience_ns", snapshot->producer_patience_ns) &&
+           add_u64(producer, "died_ns", snapshot->producer_died_ns) && add_text(producer, "missing", snapshot->missing);
 }
 
 static int add_consumer(cJSON *list, const myl_consumer_status *status, const myl_consumer_status *slowest)
@@ -88,7 +100,10 @@ static int add_consumer(cJSON *list, const myl_consumer_status *status, const my
            cJSON_AddNumberToObject(consumer, "pid", status->pid) != NULL &&
            add_u64(consumer, "generation", status->generation) && add_u64(consumer, "start_ns", status->start_ns) &&
            add_u64(consumer, "cursor", status->cursor) && add_u64(consumer, "lag", status->lag) &&
-           add_u64(consumer, "parks", status->parks);
+           add_u64(consumer, "parks", status->parks) && add_text(consumer, "role", myl_role_name(status->role)) &&
+           add_i64(consumer, "waiting_ns", status->waiting_ns) && add_u64(consumer, "waited_ns", status->waited_ns) &&
+           add_i64(consumer, "still_ns", status->still_ns) && add_text(consumer, "doing", status->doing) &&
+           add_i64(consumer, "patience_ns", status->patience_ns) && add_u64(consumer, "died_ns", status->died_ns);
 }
 
 /* The ring as an object, or NULL without memory. */
@@ -144,6 +159,77 @@ int json_print_rings(myl_snapshot *const *snapshots, size_t count)
     return print_and_free(list);
 }
 
+/* A new object at the end of an array, or NULL. */
+static cJSON *append(cJSON *list)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (cJSON_AddItemToArray(list, object))
+        return object;
+    cJSON_Delete(object);
+    return NULL;
+}
+
+static int add_party(cJSON *list, const myl_verdict *verdict, uint32_t index)
+{
+    const myl_why_party *party = &verdict->party[index];
+    cJSON *object = append(list);
+    int good = object != NULL && add_text(object, "id", party->id) && add_bool(object, "producer", index == 0) &&
+               add_text(object, "condition", myl_condition_name(party->condition)) &&
+               add_text(object, "role", myl_role_name(party->role)) && add_i64(object, "pid", party->pid) &&
+               add_u64(object, "behind", party->behind) && add_i64(object, "still_ns", party->still_ns) &&
+               add_bool(object, "waits", party->waits) && add_i64(object, "waiting_ns", party->waiting_ns) &&
+               add_text(object, "doing", party->doing) && add_i64(object, "doing_ns", party->doing_ns) &&
+               add_i64(object, "patience_ns", party->patience_ns) && add_i64(object, "dead_ns", party->dead_ns) &&
+               (!party->waits || add_u64(object, "waits_for", party->waits_for));
+    cJSON *for_whom = good ? cJSON_AddArrayToObject(object, "for") : NULL;
+    good = for_whom != NULL;
+    for (uint32_t i = 0; good && i < verdict->edges; i++) {
+        if (verdict->edge[i].waits == index)
+            good = cJSON_AddItemToArray(for_whom, cJSON_CreateNumber(verdict->edge[i].for_whom)) != 0;
+    }
+    return good;
+}
+
+int json_print_verdict(const char *name, const myl_verdict *verdict)
+{
+    cJSON *json = cJSON_CreateObject();
+    int good = add_text(json, "name", name) && add_text(json, "verdict", verdict->sentence);
+    cJSON *parties = good ? cJSON_AddArrayToObject(json, "parties") : NULL;
+    good = parties != NULL;
+    for (uint32_t i = 0; good && i < verdict->parties; i++)
+        good = add_party(parties, verdict, i);
+    if (!good) {
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    return print_and_free(json);
+}
+
+static int add_log_entry(cJSON *list, const myl_log_entry *entry)
+{
+    cJSON *object = append(list);
+    return object != NULL && add_u64(object, "number", entry->number) && add_u64(object, "time_ns", entry->time_ns) &&
+           add_text(object, "kind", myl_log_kind_name(entry->kind)) && add_text(object, "id", entry->id) &&
+           add_u64(object, "sequence", entry->sequence) && add_u64(object, "value", entry->value) &&
+           add_i64(object, "pid", entry->pid) && add_i64(object, "by", entry->by);
+}
+
+int json_print_log(const char *name, const myl_log *log)
+{
+    cJSON *json = cJSON_CreateObject();
+    int good =
+        add_text(json, "name", name) && add_u64(json, "written", log->written) && add_u64(json, "torn", log->torn);
+    cJSON *list = good ? cJSON_AddArrayToObject(json, "log") : NULL;
+    good = list != NULL;
+    for (uint32_t i = 0; good && i < log->count; i++)
+        good = add_log_entry(list, &log->entry[i]);
+    if (!good) {
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    return print_and_free(json);
+}
+
 #else
 
 int json_available(void)
@@ -162,6 +248,20 @@ int json_print_rings(myl_snapshot *const *snapshots, size_t count)
 {
     (void)snapshots;
     (void)count;
+    return json_available();
+}
+
+int json_print_verdict(const char *name, const myl_verdict *verdict)
+{
+    (void)name;
+    (void)verdict;
+    return json_available();
+}
+
+int json_print_log(const char *name, const myl_log *log)
+{
+    (void)name;
+    (void)log;
     return json_available();
 }
 

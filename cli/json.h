@@ -11,5 +11,7 @@ int json_available(void);
 /* Prints one ring as an object, or `count` of them as an array. CLI_OK or CLI_FAILED. */
 int json_print_ring(const myl_snapshot *snapshot);
 int json_print_rings(myl_snapshot *const *snapshots, size_t count);
+int json_print_verdict(const char *name, const myl_verdict *verdict);
+int json_print_log(const char *name, const myl_log *log);
 
 #endif

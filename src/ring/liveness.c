@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Who holds the producer up, whether it is alive, and what follows. All of it runs only while a call is blocked: a claim
- * that finds room never comes here. Death is asked of the kernel; slowness is seen by cursors that do not move. */
+ * Who holds the producer up, whether it is alive, and what follows. All of it runs only while a call is blocked: a
+ * claim that finds room never comes here. Death is asked of the kernel; slowness shows in cursors that do not move. */
 #include "ring/liveness.h"
 
 #include "ring/producer.h"
@@ -160,8 +160,8 @@ int myl_liveness_complete(struct myl_producer *producer)
     struct myl_liveness *l = &producer->liveness;
     if (!l->managed || !l->started)
         return 1;
-    /* The scan of the gate came before. Who is seen ACTIVE here was gating in that scan, or joined since: then its J5 is
-     * before its J8, step 6 sees another version, and the scan is made again. So the gate never passes a required
+    /* The scan of the gate came before. Who is seen ACTIVE here was gating in that scan, or joined since: then its J5
+     * is before its J8, step 6 sees another version, and the scan is made again. So the gate never passes a required
      * consumer that is away, and it loses nothing. */
     for (uint32_t i = 0; i < l->required_count; i++) {
         if (is_missed(segment, l, &l->required[i]))
@@ -486,9 +486,10 @@ void myl_liveness_end(struct myl_producer *producer, int rc)
         myl_store_rlx(&entry->still, 0); /* A67 */
     }
     for (uint32_t i = 0; i < l->required_count; i++) {
+        struct suspect suspect = {.id = l->required[i].id};
+        suspect.role.role = MYL_ROLE_REQUIRED;
         if (l->required[i].alerted)
-            say(&look, &(struct suspect){.id = l->required[i].id, .role = {.role = MYL_ROLE_REQUIRED}},
-                MYL_ALERT_RECOVERED);
+            say(&look, &suspect, MYL_ALERT_RECOVERED);
         l->required[i].absent = l->required[i].alerted = 0;
     }
     if (l->required_count > 0)

@@ -36,8 +36,8 @@ struct myl_liveness {
     int blocked;             /* within a spell: some call found no room, and none has found any since */
     uint32_t spell;
     int64_t spell_began;     /* monotonic */
-    /* The policy's clock runs while the producer looks; a gap between two looks counts MYL_LIVENESS_GAP_NS at most. So a
-     * frozen machine, or a producer that was stopped itself, wakes up without blaming those it waits for. */
+    /* The policy's clock runs while the producer looks; a gap between two looks counts MYL_LIVENESS_GAP_NS at most. So
+     * a frozen machine, or a producer that was stopped itself, wakes up without blaming those it waits for. */
     int64_t clock, looked;
     int64_t interval_ns;
     int64_t call_began;      /* monotonic; of the call whose waiting is announced; 0: none */

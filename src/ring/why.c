@@ -139,6 +139,8 @@ static int read_consumer(const struct view *view, uint32_t index, myl_why_party 
     party->waiting_ns = ago(waiting, (uint64_t)view->now);
     party->waits_for = cursor;
     party->condition = condition_of(party, &who);
+    if (party->condition == MYL_COND_STOPPED && party->behind > 0)
+        party->waits = 0; /* stopped in a wait that is over */
     return 1;
 }
 
@@ -241,8 +243,11 @@ static void describe(const myl_why_party *party, char *text, size_t size)
     case MYL_COND_STALLED:
         (void)snprintf(text, size, "is alive and has not moved for %s%s%s", how_long, said, party->doing);
         return;
-    case MYL_COND_MOVING:
     case MYL_COND_WAITING:
+        (void)snprintf(text, size, "waits for the next event and has not released those it has%s%s", said,
+                       party->doing);
+        return;
+    case MYL_COND_MOVING:
     case MYL_COND_LEFT:
     case MYL_COND_CLOSED:
         (void)snprintf(text, size, "is %s%s%s", myl_condition_name(party->condition), said, party->doing);

@@ -62,6 +62,14 @@ refused 4 "no ring" cat --attach 0.05 "$ring"
 refused 4 "no ring" inspect "$ring"
 refused 4 "no ring" rm "$ring"
 refused 4 "no ring" evict "$ring" a
+refused 4 "no ring" why "$ring"
+refused 4 "no ring" log "$ring"
+refused 4 "no ring" role "$ring" a alert
+refused 2 "id is missing" role "$ring"
+refused 2 "role is missing" role "$ring" a
+refused 2 "not a role" role "$ring" a king
+refused 2 "wants seconds" role "$ring" a alert --grace soon
+refused 2 "wants seconds" why --watch now "$ring"
 refused 1 "not a ring" inspect --file "$file"
 refused 6 "in vain" cp --quiet --timeout 0.05 "$file" "$ring"
 
@@ -69,7 +77,7 @@ refused 6 "in vain" cp --quiet --timeout 0.05 "$file" "$ring"
 expect 4 "ls --file of nothing" myelon ls --file "$dir/nothing"
 expect_text "$dir/err" "no ring" "ls --file of nothing"
 
-for command in ls inspect cp cat rm evict; do
+for command in ls inspect why log role cp cat rm evict; do
     expect 0 "$command --help" myelon "$command" --help
     expect_text "$dir/out" "usage: myelon $command" "$command --help"
     [ ! -s "$dir/err" ] || fail "$command --help: something on stderr"

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * myelon log: what happened to the parties of a ring, also when all of them are dead. */
+#include "json.h"
+
+#include <inttypes.h>
+
+static const char help[] =
+    "usage: myelon log NAME [--json]\n"
+    "       myelon log --file PATH [--json]\n"
+    "\n"
+    "Shows the last 256 things that happened to the parties of a ring, the oldest first: who joined, left, died,\n"
+    "stalled, recovered, was evicted or reaped; who made the ring, took it over, closed it. It is kept in the ring\n"
+    "itself and can be read after the death of everybody. A death stands there when it was noticed.\n"
+    "\n"
+    "  -f, --file PATH  the ring in this mapped file instead of a name in shared memory\n"
+    "  -j, --json       the same as JSON\n"
+    "  -h, --help       this text\n"
+    "\n"
+    "EVENT is the party's position: the next event it needs, or will publish. BY is the process that wrote the line.\n";
+
+/* What the number of a record says; "" for kinds that have none. */
+static struct cli_text remark(const myl_log_entry *entry)
+{
+    struct cli_text text = {""};
+    switch (entry->kind) {
+    case MYL_LOG_CREATED:
+    case MYL_LOG_TAKEN_OVER:
+        snprintf(text.s, sizeof text.s, "producer %" PRIu64, entry->value);
+        break;
+    case MYL_LOG_RESUMED:
+        if (entry->value > 0)
+            snprintf(text.s, sizeof text.s, "lost %" PRIu64, entry->value);
+        break;
+    case MYL_LOG_DIED:
+        snprintf(text.s, sizeof text.s, "%" PRIu64 " unread", entry->value);
+        break;
+    case MYL_LOG_EVICTED:
+    case MYL_LOG_REAPED:
+        snprintf(text.s, sizeof text.s, "%" PRIu64 " given up", entry->value);
+        break;
+    case MYL_LOG_STALLED:
+    case MYL_LOG_RECOVERED:
+    case MYL_LOG_SHUTDOWN:
+        snprintf(text.s, sizeof text.s, "after %.24s", cli_duration((int64_t)entry->value).s);
+        break;
+    case MYL_LOG_ROLE:
+        snprintf(text.s, sizeof text.s, "%s", myl_role_name((enum myl_role)entry->value));
+        break;
+    case MYL_LOG_PRODUCER_LEFT:
+    case MYL_LOG_CLOSED:
+    case MYL_LOG_PRODUCER_DIED:
+    case MYL_LOG_SUPERSEDED:
+    case MYL_LOG_JOINED:
+    case MYL_LOG_LEFT:
+    case MYL_LOG_CLEARED:
+        break;
+    }
+    return text;
+}
+
+static void print_log(const myl_log *log)
+{
+    printf("%-23s  %-13s  %-12s  %8s  %14s  %8s  %s\n", "WHEN", "WHAT", "WHO", "PROCESS", "EVENT", "BY", "");
+    for (uint32_t i = 0; i < log->count; i++) {
+        const myl_log_entry *entry = &log->entry[i];
+        printf("%s.%03u  %-13s  %-12s  %8" PRId32 "  %14" PRIu64 "  %8" PRId32 "  %s\n", cli_clock(entry->time_ns).s,
+               (unsigned)(entry->time_ns / 1000000 % 1000), myl_log_kind_name(entry->kind),
+               entry->id[0] != '\0' ? entry->id : "(producer)", entry->pid, entry->sequence, entry->by,
+               remark(entry).s);
+    }
+    if (log->torn > 0)
+        cli_say("%u records are left out: who wrote them died within them", (unsigned)log->torn);
+}
+
+int cmd_log(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'},
+        {"file", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *file = NULL;
+    int json = 0, option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":jf:h", options, NULL)) != -1) {
+        if (option == 'j') {
+            json = 1;
+        } else if (option == 'f') {
+            file = optarg;
+        } else if (option == 'h') {
+            fputs(help, stdout);
+            return CLI_OK;
+        } else {
+            return cli_bad_option(option, argv);
+        }
+    }
+    struct cli_target target;
+    myl_log *log;
+    int code = cli_target(&target, file, argc, argv);
+    if (code == 0)
+        code = cli_no_more(argc, argv);
+    if (code == 0 && json)
+        code = json_available();
+    if (code != 0)
+        return code;
+    code = myl_log_take(target.name, target.backend, &log);
+    if (code != MYL_OK)
+        return cli_ring_error(code);
+    if (json)
+        code = json_print_log(target.name, log);
+    else
+        print_log(log);
+    myl_log_free(log);
+    return code;
+}

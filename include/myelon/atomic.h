@@ -87,6 +87,20 @@ MYL_INLINE void myl_fence_compiler(void) { __atomic_signal_fence(__ATOMIC_SEQ_CS
 #endif /* MYL_SIM */
 /* clang-format on */
 
+/* Asks for the line of `at` for writing. Never faults, wherever `at` points. */
+MYL_INLINE void myl_prefetch_write(const void *at)
+{
+#if defined(MYL_SIM)
+    (void)at;
+#elif defined(__x86_64__)
+    /* The compiler takes the instruction only when told that every target has it; it has been a no-op at worst on all
+     * 64-bit ones. */
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)at));
+#else
+    __builtin_prefetch(at, 1);
+#endif
+}
+
 /* Copies out of memory that somebody may be overwriting: every load is atomic, the whole is not. The caller finds out
  * afterwards whether it was torn. */
 MYL_INLINE void myl_copy_rlx(void *to, const void *from, size_t bytes)

@@ -5,6 +5,10 @@
 
 #include <myelon/atomic.h>
 
+/* A publish stores one stamp, however many events it publishes: into the cell of the first, the number behind the last.
+ * Where a publish ended the next one begins, so whoever has read up to there finds its stamp there. Events up to a
+ * stamp once seen are published, and need no look at the stamps of their own cells, which may be old. */
+
 /* A walk over the cells. A cell holds `per_cell` events behind its stamp; `left` of them, the next one at `event`,
  * have not been walked over. Private to the handle; the ring's geometry was checked when it was opened. */
 struct myl_i_walk {
@@ -14,7 +18,7 @@ struct myl_i_walk {
 };
 
 struct myl_i_geometry {
-    unsigned char *cells;     /* NULL in a fork child: every hot path ends in the slow one */
+    unsigned char *cells;
     unsigned char *cells_end;
     uint32_t cell_size;
     uint32_t per_cell;
@@ -22,13 +26,15 @@ struct myl_i_geometry {
     uint32_t event_offset;
 };
 
+/* The hot paths have no branch for fork children: theirs lead to words that make every one of them a slow one. */
+
 /* First member of every producer handle. */
 struct myl_i_producer_hot {
     uint64_t next;            /* first sequence not claimed; may be claimed while next < end */
     uint64_t end;             /* limit + capacity (protocol 2, step 7); 0 in a fork child */
     struct myl_i_walk claim;  /* at `next` */
     uint64_t published;       /* first sequence not published */
-    struct myl_i_walk publish; /* at `published`; `event` is not used */
+    myl_au64 *stamp;          /* of the cell of `published` */
     struct myl_i_geometry ring;
     myl_au64 *shared_next;
     const myl_au32 *park;     /* data park word, or a private stand-in: 0 (spin only), 1 (always look closer) */
@@ -37,7 +43,9 @@ struct myl_i_producer_hot {
 /* First member of every consumer handle. */
 struct myl_i_consumer_hot {
     uint64_t next;            /* first sequence not leased */
-    struct myl_i_walk lease;  /* at `next` */
+    uint64_t known;           /* events below are published; a publish ended here */
+    uint64_t window;          /* a stamp is at most so far ahead: the capacity (frames: 1) */
+    struct myl_i_walk lease;  /* at `next`; in a fork child at a stamp of 0 */
     uint64_t acknowledged;    /* first sequence not acknowledged: what `cursor` says */
     uint64_t room_check;      /* from this cursor value on, a release looks for a sleeping producer behind a fence */
     struct myl_i_geometry ring;
@@ -74,6 +82,21 @@ MYL_INLINE void myl_i_walk_step(struct myl_i_walk *walk, const struct myl_i_geom
         myl_i_walk_next_cell(walk, ring);
 }
 
+/* The line that a consumer had is asked for a few cells before it is written: a store that has to wait for its line
+ * holds up all stores behind it. Four cells are enough on what we have measured; more takes lines away from a consumer
+ * that is close behind in a small ring. Behind the last cell the address is nobody's, which does not matter. */
+#define MYL_I_AHEAD 4u
+
+MYL_INLINE void myl_i_claim_step(struct myl_i_producer_hot *h)
+{
+    if (--h->claim.left != 0) {
+        h->claim.event += h->ring.event_size;
+        return;
+    }
+    myl_i_walk_next_cell(&h->claim, &h->ring);
+    myl_prefetch_write(h->claim.cell + (size_t)MYL_I_AHEAD * h->ring.cell_size);
+}
+
 MYL_INLINE myl_au64 *myl_i_stamp(const struct myl_i_walk *walk)
 {
     return (myl_au64 *)(void *)walk->cell;
@@ -86,36 +109,27 @@ MYL_INLINE int myl_producer_claim(myl_producer *producer, void **event, int64_t 
         return myl_i_claim_slow(producer, event, timeout_ns);
     *event = h->claim.event;
     h->next++;
-    myl_i_walk_step(&h->claim, &h->ring);
+    myl_i_claim_step(h);
     return MYL_OK;
 }
 
 MYL_INLINE void myl_producer_publish(myl_producer *producer)
 {
     struct myl_i_producer_hot *h = (struct myl_i_producer_hot *)(void *)producer;
-    uint64_t n = h->next - h->published;
-    /* Stamps ascend: a producer killed in between has published a prefix (protocol 5, takeover). */
-    while (n >= h->publish.left) {
-        h->published += h->publish.left;
-        n -= h->publish.left;
-        MYL_STEP("S1");
-        /* A1 stamp [rel]: the events of the cell are written before. Pairs: A2, the consumer's stamp load; A20,
-         * takeover. */
-        myl_store_rel(myl_i_stamp(&h->publish), h->published);
-        myl_i_walk_next_cell(&h->publish, &h->ring);
-    }
-    if (n != 0) {
-        h->published += n;
-        h->publish.left -= (uint32_t)n;
-        MYL_STEP("S1");
-        myl_store_rel(myl_i_stamp(&h->publish), h->published); /* A1 */
-    }
+    if (MYL_UNLIKELY(h->next == h->published))
+        return;
+    h->published = h->next;
+    MYL_STEP("S1");
+    /* A1 stamp [rel]: all events of the batch are written before. A producer killed before it has published none of
+     * them, after it all. Pairs: A2, the consumer's stamp load; A20, takeover. */
+    myl_store_rel(h->stamp, h->next);
+    h->stamp = myl_i_stamp(&h->claim);
     MYL_STEP("S1n");
-    /* A3 next [rel]: behind the stamps, so that a successor finds no hole (protocol 5). Pairs: A4 joiners, A20
+    /* A3 next [rel]: behind the stamp, so that a successor finds no hole (protocol 5). Pairs: A4 joiners, A20
      * takeover. */
     myl_store_rel(h->shared_next, h->published);
     MYL_STEP("S3");
-    myl_fence_compiler(); /* S2: the load below stays behind the stamps in program order */
+    myl_fence_compiler(); /* S2: the load below stays behind the stamp in program order */
     /* A5 park word [rlx], S3. Pairs: A6, the parker's CAS: FENCE and EFF give the order that is missing here. */
     if (MYL_UNLIKELY((myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0)) /* S4 */
         myl_i_wake_slow(producer);
@@ -124,12 +138,13 @@ MYL_INLINE void myl_producer_publish(myl_producer *producer)
 MYL_INLINE int myl_consumer_next(myl_consumer *consumer, const void **event, int64_t timeout_ns)
 {
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
-    if (MYL_UNLIKELY(h->ring.cells == 0))
-        return myl_i_next_slow(consumer, event, timeout_ns);
-    /* A2 stamp [acq]: the event is read behind it. Pairs: A1. Published means next < stamp <= end of cell. */
-    uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease));
-    if (MYL_UNLIKELY(stamp - h->next - 1 >= h->lease.left))
-        return myl_i_next_slow(consumer, event, timeout_ns);
+    if (h->next >= h->known) {
+        /* A2 stamp [acq]: the events up to there are read behind it. Pairs: A1. */
+        uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease));
+        if (MYL_UNLIKELY(stamp - h->next - 1 >= h->window))
+            return myl_i_next_slow(consumer, event, timeout_ns);
+        h->known = stamp;
+    }
     *event = h->lease.event;
     h->next++;
     myl_i_walk_step(&h->lease, &h->ring);
@@ -139,16 +154,12 @@ MYL_INLINE int myl_consumer_next(myl_consumer *consumer, const void **event, int
 MYL_INLINE int myl_consumer_end_of_batch(const myl_consumer *consumer)
 {
     const struct myl_i_consumer_hot *h = (const struct myl_i_consumer_hot *)(const void *)consumer;
-    if (MYL_UNLIKELY(h->ring.cells == 0))
-        return 1;
-    return myl_load_acq(myl_i_stamp(&h->lease)) - h->next - 1 >= h->lease.left; /* A2 */
+    return h->next >= h->known && myl_load_acq(myl_i_stamp(&h->lease)) - h->next - 1 >= h->window; /* A2 */
 }
 
 MYL_INLINE int myl_consumer_release(myl_consumer *consumer)
 {
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
-    if (MYL_UNLIKELY(h->ring.cells == 0))
-        return myl_i_release_slow(consumer);
     /* A9 own generation [rlx], same line: changed means evicted, and the cursor may be somebody else's by now. */
     if (MYL_UNLIKELY(myl_load32_rlx(h->generation) != h->own_generation))
         return myl_i_release_slow(consumer);

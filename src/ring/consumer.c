@@ -13,6 +13,15 @@
 
 /* --- waiting for events ------------------------------------------------------------------------------------- */
 
+/* The stamp where we stand: does it publish anything? */
+static int learn(struct myl_i_consumer_hot *h, uint64_t stamp)
+{
+    if (stamp - h->next - 1 >= h->window)
+        return 0;
+    h->known = stamp;
+    return 1;
+}
+
 /* Nothing at the stamp: why? */
 static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
 {
@@ -22,7 +31,7 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
     if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
         return myl_fail(MYL_EEVICTED, "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 "; open it again",
                         consumer->joined.id, segment->name, h->next);
-    if (myl_is_impossible(segment, stamp, h->next, h->lease.left))
+    if (myl_is_impossible(segment, stamp, h->next))
         return myl_fail(MYL_ECORRUPT,
                         "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64
                         ", though this consumer gates; the "
@@ -32,7 +41,8 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
      * behind this load is missing for good. */
     uint64_t closed = myl_load_acq(&control->closed);
     if (closed != 0 && closed - 1 <= h->next) {
-        if (myl_load_acq(myl_i_stamp(&h->lease)) - h->next - 1 < h->lease.left) /* A2 */
+        stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
+        if (learn(h, stamp))
             return MYL_OK;
         return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64 ", and all is read", segment->name,
                         (myl_sequence)closed - 2);
@@ -48,9 +58,7 @@ static int ready(void *context)
     struct myl_consumer *consumer = context;
     struct myl_i_consumer_hot *h = &consumer->hot;
     uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
-    if (stamp - h->next - 1 < h->lease.left)
-        return MYL_OK;
-    return nothing_there(consumer, stamp);
+    return learn(h, stamp) ? MYL_OK : nothing_there(consumer, stamp);
 }
 
 /* For tools: from when on this consumer waits. */
@@ -149,24 +157,25 @@ int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_
     return MYL_OK;
 }
 
-/* Published events from the walk on that lie in a row, at most `most`. */
-static uint64_t count_run(const struct myl_i_consumer_hot *h, uint64_t most)
+/* Events from the walk on that lie in a row, published or not. */
+static uint64_t in_a_row(const struct myl_i_consumer_hot *h)
 {
-    if (h->ring.per_cell > 1) {
-        uint64_t there =
-            myl_load_acq(myl_i_stamp(&h->lease)) - h->next; /* A2; at most `left`, ready() has seen to it */
-        there = there < h->lease.left ? there : h->lease.left;
-        return there < most ? there : most;
+    if (h->ring.per_cell > 1)
+        return h->lease.left;
+    return (uint64_t)(h->ring.cells_end - h->lease.cell) / h->ring.cell_size;
+}
+
+/* Follows the publishes from `known` on, for up to `most` events in a row. */
+static void look_ahead(struct myl_i_consumer_hot *h, uint64_t most)
+{
+    size_t step = h->ring.per_cell > 1 ? 0 : h->ring.cell_size;
+    while (h->known - h->next < most) {
+        const void *cell = h->lease.cell + (h->known - h->next) * step;
+        uint64_t stamp = myl_load_acq((const myl_au64 *)cell); /* A2 */
+        if (stamp - h->known - 1 >= h->window)
+            return;
+        h->known = stamp;
     }
-    struct myl_i_walk walk = h->lease;
-    uint64_t count = 0;
-    while (count < most && myl_load_acq(myl_i_stamp(&walk)) == h->next + count + 1) { /* A2 */
-        count++;
-        walk.cell += h->ring.cell_size;
-        if (walk.cell == h->ring.cells_end)
-            break;
-    }
-    return count;
 }
 
 int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run, int64_t timeout_ns)
@@ -174,12 +183,16 @@ int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run, i
     struct myl_i_consumer_hot *h = &consumer->hot;
     if (most == 0)
         return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
-    if (h->ring.cells == NULL || myl_consumer_end_of_batch(consumer)) {
+    if (h->next >= h->known) {
         int rc = myl_consumer_wait(consumer, timeout_ns);
         if (rc != MYL_OK)
             return rc;
     }
-    uint64_t count = count_run(h, most);
+    uint64_t row = in_a_row(h);
+    most = most < row ? most : row;
+    look_ahead(h, most);
+    uint64_t count = h->known - h->next;
+    count = count < most ? count : most;
     run->event = h->lease.event;
     run->sequence = h->next;
     run->count = count;
@@ -357,8 +370,22 @@ static void in_child(struct myl_os_fork_node *node)
     struct myl_consumer *consumer =
         (struct myl_consumer *)(void *)((char *)node - offsetof(struct myl_consumer, handle.fork_node));
     consumer->handle.forked = 1;
-    consumer->hot.ring.cells = NULL;
+    consumer->hot.known = 0;
+    consumer->hot.lease.cell = (unsigned char *)&consumer->no_stamp;
+    consumer->hot.generation = &consumer->no_generation;
+    consumer->no_generation.v = consumer->hot.own_generation + 1;
     myl_segment_forked(&consumer->handle.segment);
+}
+
+/* Up to where it is published, for who begins at `from`: a place where a publish ended. */
+static uint64_t published_end(const struct myl_segment *segment, uint64_t from)
+{
+    uint64_t end = myl_load_acq(&segment->control->next); /* A4. Pairs: A3 */
+    uint64_t before;
+    do { /* a dead producer may have stored the stamp and not `next` */
+        before = end;
+    } while (end < from && myl_published_end(segment, before, &end) == MYL_OK && end != before);
+    return end - from <= segment->head.capacity ? end : from;
 }
 
 static void start_hot(struct myl_consumer *consumer)
@@ -368,6 +395,8 @@ static void start_hot(struct myl_consumer *consumer)
     h->next = h->acknowledged = consumer->room_told = consumer->joined.start;
     h->ring = myl_geometry(segment);
     h->lease = myl_walk_from(segment, h->next);
+    h->window = segment->head.kind == MYL_KIND_FRAMES ? 1 : segment->head.capacity;
+    h->known = published_end(segment, h->next);
     h->room_check = h->next + segment->head.capacity / ROOM_SHARE;
     h->cursor = &consumer->entry->cursor;
     h->generation = &consumer->entry->generation;

@@ -10,6 +10,9 @@ struct myl_consumer {
     struct myl_handle handle;
     struct myl_entry *entry;
     myl_joined joined;
+    /* What the hot paths see in a fork child: nothing published, and another's entry. */
+    myl_au64 no_stamp;
+    myl_au32 no_generation;
     uint64_t room_told;        /* cursor at the last fenced look at the room word */
     enum myl_on_death on_death;
     int64_t liveness_ns, liveness_most_ns;

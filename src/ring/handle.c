@@ -67,8 +67,8 @@ int myl_published_end(const struct myl_segment *segment, uint64_t sequence, uint
     struct myl_i_walk walk = myl_walk_from(segment, sequence);
     /* A20 stamp [acq]. Pairs: A1, perhaps of a dead producer: the events are whole. */
     uint64_t stamp = myl_load_acq(myl_i_stamp(&walk));
-    int published = stamp - sequence - 1 < walk.left;
-    if (!published && (int64_t)(stamp - sequence) > (int64_t)walk.left)
+    int published = stamp - sequence - 1 < segment->head.capacity;
+    if (!published && myl_is_impossible(segment, stamp, sequence))
         return stamped_ahead(segment, sequence, stamp);
     *end = published ? stamp : sequence;
     return MYL_OK;
@@ -92,11 +92,11 @@ int myl_boundary_from(const struct myl_segment *segment, uint64_t from, uint64_t
     return MYL_OK;
 }
 
-int myl_is_impossible(const struct myl_segment *segment, uint64_t stamp, uint64_t sequence, uint32_t left)
+int myl_is_impossible(const struct myl_segment *segment, uint64_t stamp, uint64_t sequence)
 {
     if (segment->head.kind == MYL_KIND_FRAMES)
         return stamp != 0 && stamp != sequence + 1;
-    return (int64_t)(stamp - sequence) > (int64_t)left;
+    return (int64_t)(stamp - sequence) > (int64_t)segment->head.capacity;
 }
 
 uint64_t myl_publish_need(const struct myl_segment *segment)

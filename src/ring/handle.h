@@ -22,13 +22,14 @@ struct myl_i_geometry myl_geometry(const struct myl_segment *segment);
 struct myl_i_walk myl_walk_from(const struct myl_segment *segment, uint64_t sequence);
 
 /* Where what is published from `sequence` on ends, as far as one stamp tells: *end == sequence if it is not. A dead
- * producer may have stored the stamp and not `next`. Frames: `sequence` is a record's beginning. MYL_ECORRUPT. */
+ * producer may have stored the stamp and not `next`. `sequence` is where a publish ended, or `next`; frames: a record's
+ * beginning. MYL_ECORRUPT. */
 int myl_published_end(const struct myl_segment *segment, uint64_t sequence, uint64_t *end);
 /* The first place at or behind `wanted` that something may begin at. `from` is such a place; all is published up to
  * there. */
 int myl_boundary_from(const struct myl_segment *segment, uint64_t from, uint64_t wanted, uint64_t *boundary);
 /* `stamp`, where `sequence` is not published yet and cannot have been overwritten: is it one that cannot be there? */
-int myl_is_impossible(const struct myl_segment *segment, uint64_t stamp, uint64_t sequence, uint32_t left);
+int myl_is_impossible(const struct myl_segment *segment, uint64_t stamp, uint64_t sequence);
 /* The most that one publish may need, in sequences. */
 uint64_t myl_publish_need(const struct myl_segment *segment);
 

@@ -19,9 +19,8 @@ int myl_observer_nothing_there(const struct myl_observer *observer, uint64_t at)
     const struct myl_segment *segment = &observer->handle.segment;
     uint64_t closed = myl_load_acq(&segment->control->closed); /* A16 */
     if (closed != 0 && closed - 1 <= at) {
-        /* Protocol 7: the stamps are stored before. */
-        struct myl_i_walk walk = myl_walk_from(segment, at);
-        if (myl_load_acq(myl_i_stamp(&walk)) - at - 1 < walk.left) /* A2 */
+        uint64_t end; /* protocol 7: the stamps are stored before */
+        if (myl_published_end(segment, at, &end) == MYL_OK && end != at)
             return MYL_OK;
         return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64, segment->name,
                         (myl_sequence)closed - 2);
@@ -32,29 +31,47 @@ int myl_observer_nothing_there(const struct myl_observer *observer, uint64_t at)
     return MYL_EAGAIN;
 }
 
+/* O2. Stamps tell where a publish ended, and that is where an observer stands that reads on; one that was thrown back
+ * to the gate stands anywhere behind the producer's word. Overwritten events were published too: O6 is for those. */
+static int is_published(struct myl_observer *observer, uint64_t at)
+{
+    const struct myl_segment *segment = &observer->handle.segment;
+    if (at > observer->known)
+        observer->known = myl_load_acq(&segment->control->next); /* A4. Pairs: A3 */
+    if (at < observer->known)
+        return 1;
+    struct myl_i_walk walk = myl_walk_from(segment, at);
+    uint64_t stamp = myl_load_acq(myl_i_stamp(&walk)); /* A2 */
+    if (at != observer->known || stamp - at - 1 >= segment->head.capacity)
+        return 0;
+    observer->known = stamp;
+    return 1;
+}
+
 static int read_next(void *context)
 {
     struct look *look = context;
     struct myl_observer *observer = look->observer;
     const struct myl_segment *segment = &observer->handle.segment;
     look->at = observer->next;
+    int again = 0;
     for (;;) {
         MYL_STEP("O1");
         uint64_t gate = myl_load_acq(&segment->control->gate); /* A29, O1. Pairs: A24 */
         if (look->at < gate)
             look->at = gate;
-        struct myl_i_walk walk = myl_walk_from(segment, look->at);
-        uint64_t stamp = myl_load_acq(myl_i_stamp(&walk)); /* A2, O2 */
-        if (stamp - look->at - 1 >= walk.left) {
+        if (!is_published(observer, look->at)) {
             if (myl_load_acq(&segment->control->gate) > look->at) /* A29 */
                 continue;
             int rc = myl_observer_nothing_there(observer, look->at);
-            if (rc != MYL_OK)
-                return rc;
+            if (rc != MYL_OK || again)
+                return rc == MYL_OK ? MYL_EAGAIN : rc;
+            again = 1; /* once: what looks published twice and is not is damage, not haste */
             continue;
         }
         uint32_t size = segment->head.event_bytes; /* O3: as the checked header says, nothing to clamp */
         MYL_STEP("O4");
+        struct myl_i_walk walk = myl_walk_from(segment, look->at);
         myl_copy_rlx(look->event, walk.event, look->bytes < size ? look->bytes : size); /* O4; A50 */
         MYL_STEP("O5");
         myl_fence_acq(); /* O5: the copy is before the gate below */

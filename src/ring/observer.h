@@ -8,6 +8,7 @@
 struct myl_observer {
     struct myl_handle handle;
     uint64_t next;             /* first sequence neither read nor lost */
+    uint64_t known; /* events: published up to here, and a publish ended here */
     enum myl_on_death on_death;
     int64_t liveness_ns, liveness_most_ns;
 };

@@ -85,7 +85,8 @@ static void start_hot(struct myl_producer *producer)
     struct myl_control *control = segment->control;
     struct myl_i_producer_hot *h = &producer->hot;
     h->ring = myl_geometry(segment);
-    h->claim = h->publish = myl_walk_from(segment, h->next);
+    h->claim = myl_walk_from(segment, h->next);
+    h->stamp = myl_i_stamp(&h->claim);
     h->end = 0; /* no limit yet: the first claim looks at the gate */
     h->shared_next = &control->next;
     int parkable = (segment->head.flags & MYL_FLAG_SPIN_ONLY) == 0;
@@ -106,8 +107,7 @@ static void in_child(struct myl_os_fork_node *node)
     producer->handle.forked = 1;
     producer->hot.next = producer->hot.published;
     producer->hot.end = 0;
-    producer->hot.ring.cells = NULL;
-    producer->hot.shared_next = &producer->no_next;
+    producer->hot.shared_next = &producer->no_next; /* and publishing nothing touches no stamp */
     producer->hot.park = &producer->stand_in;
     producer->stand_in.v = 0;
     myl_segment_forked(&producer->handle.segment);

@@ -20,9 +20,9 @@ enum crash_role {
 };
 
 struct crash_consumer_notes {
-    uint64_t seen;                   /* first event never handled */
+    uint64_t seen;                   /* first event never handled: so many different ones were, in order */
     uint64_t releasing, released;    /* first event behind the release begun, and behind the release done */
-    uint64_t handled, repeated;      /* events handled; of these, handled before */
+    uint64_t repeated;               /* events handled again */
     uint64_t beyond;                 /* repeated though they were not in the lease that was open at the death */
     uint64_t away;                   /* it is leaving, or was evicted: the ring may go on without it */
     uint64_t joined;                 /* it is between the open and the close */
@@ -127,6 +127,7 @@ void crash_run_all(struct crash_run *run);
 /* The parts of it, for runs with deaths of another kind. crash_look reaps, restarts and continues; 0: all are done. */
 void crash_start_all(struct crash_run *run);
 int crash_look(struct crash_run *run);
+void crash_signal(const struct crash_run *run, enum crash_role role, int signal); /* if it is running */
 void crash_check_end(const struct crash_run *run);
 __attribute__((noreturn, format(printf, 2, 3))) void crash_give_up(struct crash_run *run, const char *format, ...);
 

@@ -223,7 +223,6 @@ static void handle_event(const struct crash_world *world, struct crash_consumer_
     check_event(world, event, n);
     MYL_STEP("app.handle");
     check_event(world, event, n); /* nobody writes on what is leased */
-    crash_add(&notes->handled, 1);
     if (n < notes->seen)
         crash_add(&notes->repeated, 1);
     else if (n == notes->seen)

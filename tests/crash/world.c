@@ -133,6 +133,12 @@ static void look_at(struct crash_run *run, enum crash_role role)
     ended(run, role);
 }
 
+void crash_signal(const struct crash_run *run, enum crash_role role, int signal)
+{
+    if (takes_part(run->world, role) && running[role])
+        kill(children[role].pid, signal);
+}
+
 int crash_look(struct crash_run *run)
 {
     const struct crash_world *world = run->world;

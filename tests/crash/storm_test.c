@@ -153,8 +153,8 @@ static int all_go_on(const struct crash_world *world, uint64_t from)
     return 1;
 }
 
-/* Nobody is hit until something new has been published and everybody has acknowledged it. How long did that take, but for
- * the time in which this process itself did not run? */
+/* Nobody is hit until something new has been published and everybody has acknowledged it. How long did that take,
+ * but for the time in which this process itself did not run? */
 static void calm(struct crash_run *run)
 {
     uint64_t from = crash_load(&run->world->page->committed);
@@ -241,7 +241,8 @@ static void test_storm(void **state)
     for (unsigned i = 0; i < KINDS; i++) {
         struct totals before = all;
         rage(&kinds[i], (kills + KINDS - 1) / KINDS);
-        print_message("%-24s %6llu kills %8llu messages\n", kinds[i].name, (unsigned long long)(all.kills - before.kills),
+        print_message("%-24s %6llu kills %8llu messages\n", kinds[i].name,
+                      (unsigned long long)(all.kills - before.kills),
                       (unsigned long long)(all.messages - before.messages));
     }
     print_totals(seed);

@@ -406,7 +406,11 @@ static void start_hot(struct myl_consumer *consumer)
 static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind)
 {
     int64_t until = myl_attach_deadline(o);
-    int rc;
+    /* Everything that can be refused comes before the join: who fails behind it would have to leave, and give up what
+     * its predecessor, which died, had still to read. */
+    int rc = myl_handle_arm(&consumer->handle, &o->wait, in_child);
+    if (rc != MYL_OK)
+        return rc;
     do { /* again only if the name was given to another segment in between */
         rc = myl_attach(&consumer->handle.segment, name, o, kind, until);
         if (rc != MYL_OK)
@@ -422,7 +426,7 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
     consumer->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
     consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
     start_hot(consumer);
-    return myl_handle_arm(&consumer->handle, &o->wait, in_child);
+    return MYL_OK;
 }
 
 int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind)

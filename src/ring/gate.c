@@ -117,10 +117,11 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
         if (!myl_liveness_complete(producer) || producer->hot.next + events > limit + window)
             return MYL_EAGAIN; /* step 3, G3 */
         MYL_STEP("G4");
-        /* A24 gate [rlx], step 4: monotone and tentative; nobody derives a limit from it while somebody gates. The
-         * fence orders it before the version and before all we overwrite. Pairs: A29, J7 and the observers. */
+        /* A24 gate [rel], step 4: monotone and tentative; nobody derives a limit from it while somebody gates. The
+         * fence orders it before the version and before all we overwrite. Release, so that who starts at it sees a
+         * `next` that is not smaller (J3). Pairs: A29, J3, J7 and the observers. */
         if (minimum > myl_load_rlx(&control->gate))
-            myl_store_rlx(&control->gate, minimum);
+            myl_store_rel(&control->gate, minimum);
         myl_fence_sc(); /* step 5, G5; pairs with J6 */
         MYL_STEP("G6");
         if (myl_load_rlx(&control->version) != version) /* A27, step 6: somebody joined meanwhile */

@@ -53,18 +53,27 @@ static int lock_entry(const struct myl_segment *segment, uint32_t index)
 static int take_spare(struct myl_segment *segment, uint32_t *index)
 {
     uint32_t entries = myl_segment_entries(segment);
-    for (uint32_t i = 0; i < entries; i++) {
+    int err = EAGAIN;
+    for (uint32_t i = 0; i < entries && err == EAGAIN; i++) {
         uint32_t state = state_of(segment, i);
-        if ((state == MYL_PARTY_FREE || state == MYL_PARTY_JOINING) && lock_entry(segment, i) == 0) {
+        if (state != MYL_PARTY_FREE && state != MYL_PARTY_JOINING)
+            continue;
+        err = lock_entry(segment, i);
+        if (err == 0) {
             *index = i;
             return MYL_OK;
         }
     }
-    if (entries < segment->head.max_consumers && lock_entry(segment, entries) == 0) {
-        *index = entries;
-        myl_store32_rel(&segment->control->entries_used, entries + 1); /* A31. Pairs: A30 */
-        return MYL_OK;
+    if (entries < segment->head.max_consumers && err == EAGAIN) {
+        err = lock_entry(segment, entries);
+        if (err == 0) {
+            *index = entries;
+            myl_store32_rel(&segment->control->entries_used, entries + 1); /* A31. Pairs: A30 */
+            return MYL_OK;
+        }
     }
+    if (err != EAGAIN) /* locks are not to be had: that says nothing about the table */
+        return myl_fail_errno(err, "the seat of a consumer entry of ring \"%s\" cannot be taken", segment->name);
     uint64_t oldest = UINT64_MAX;
     for (uint32_t i = 0; i < entries; i++) {
         uint64_t order = myl_load_rlx(&myl_segment_entry(segment, i)->left_order); /* A46, under the registrar's seat */
@@ -158,9 +167,14 @@ static uint64_t enter(const struct myl_segment *segment, struct myl_entry *entry
     uint64_t position = first_position(control, entry, place, start);
     if (lies_ahead(segment, position))
         position = myl_load_acq(&control->next); /* A4; an impossible cursor of a predecessor */
+    /* A23. A spare entry is nobody's before it gets its new id: who dies between here and J4 must not leave that id
+     * with the position of the one who left. */
+    if (!place->known)
+        myl_store32_rel(&entry->state, MYL_PARTY_FREE);
     MYL_STEP("J3");
     myl_entry_set_id(entry, place->id);
-    myl_store_rlx(&entry->cursor, position); /* A47, ordered by the state behind it */
+    /* A47 cursor [rel]: a dead one's entry gates all the while, and its reads are before, by its seat. Pairs: A8. */
+    myl_store_rel(&entry->cursor, position);
     MYL_STEP("J4");
     myl_store32_rel(&entry->state, MYL_PARTY_JOINING); /* A23. Pairs: A13 */
     MYL_STEP("J5");
@@ -344,8 +358,11 @@ int myl_evict(const char *name, enum myl_backend backend, const char *id)
     if (rc == MYL_OK && index < 0)
         rc = myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists them", segment.name,
                       id);
-    if (rc == MYL_OK && lock_entry(&segment, (uint32_t)index) != 0)
+    int err = rc == MYL_OK ? lock_entry(&segment, (uint32_t)index) : 0;
+    if (err == EAGAIN)
         rc = myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment.name);
+    else if (err != 0)
+        rc = myl_fail_errno(err, "the seat of consumer \"%s\" cannot be taken", id);
     if (rc == MYL_OK) {
         myl_entry_give_up(&segment, (uint32_t)index, MYL_LOG_EVICTED);
         myl_segment_wake_all(&segment);

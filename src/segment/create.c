@@ -130,7 +130,10 @@ static int check_unread(const struct myl_segment *segment, uint64_t closed_at)
         uint64_t cursor = myl_load_acq(&entry->cursor);                       /* A8 */
         if (myl_load32_acq(&entry->state) != MYL_PARTY_ACTIVE || cursor >= closed_at) /* A13 */
             continue;
-        if (myl_os_seat_held(segment->fd, myl_entry_seat(i)) > 0)
+        int held = myl_os_seat_held(segment->fd, myl_entry_seat(i));
+        if (held < 0)
+            return myl_fail_errno(-held, "the seats of ring \"%s\" cannot be asked for", segment->name);
+        if (held > 0)
             continue; /* alive: it drains what it has mapped, whoever owns the name */
         char id[MYL_ID_MAX + 1];
         myl_entry_id(entry, id);

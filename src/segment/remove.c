@@ -46,8 +46,12 @@ int myl_remove(const char *name, enum myl_backend backend, int force)
     int rc = myl_segment_find(&segment, &how);
     if (rc != MYL_OK)
         return rc;
-    int producer_alive = myl_os_seat_take(segment.fd, MYL_SEAT_PRODUCER) == EAGAIN;
-    rc = myl_segment_map(&segment, 1, 0);
+    int err = myl_os_seat_take(segment.fd, MYL_SEAT_PRODUCER);
+    int producer_alive = err == EAGAIN;
+    if (err != 0 && !producer_alive)
+        rc = myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment.name);
+    if (rc == MYL_OK)
+        rc = myl_segment_map(&segment, 1, 0);
     if (rc == MYL_OK)
         rc = myl_registrar_take(&segment);
     if (rc == MYL_OK)

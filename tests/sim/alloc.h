@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * Put in front of every source of the product in the simulation: its allocations come from an arena that a run ends
+ * with, so that the handles of killed processes do not pile up, and that can refuse. */
+#ifndef MYL_SIM_ALLOC_H
+#define MYL_SIM_ALLOC_H
+
+#include <stdlib.h>
+#include <string.h>
+
+void *sim_malloc(size_t bytes);
+void *sim_calloc(size_t count, size_t bytes);
+void sim_free(void *memory);
+
+#define malloc(bytes)        sim_malloc(bytes)
+#define calloc(count, bytes) sim_calloc(count, bytes)
+#define free(memory)         sim_free(memory)
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ * The simulated kernel's tables: objects, names, descriptions and their seats, and mappings.
+ *
+ * All objects live in one host memory object, the arena. It is mapped for every process twice, writable and
+ * read-only, so that a process's pointers are its own, a wrong one is told apart, and mapping costs no system call in
+ * a run. */
+#define _GNU_SOURCE
+#include "engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DESCRIPTIONS 256
+#define PAGES        (SIM_ARENA / SIM_PAGE)
+#define OBJECT_ALIGN ((uint64_t)64 << 10)
+
+struct sim_view sim_directory;
+struct sim_view sim_futex_queues;
+
+static unsigned char *images; /* process 0 read-only, process 0 writable, process 1 read-only, ... */
+static uint8_t mapped[SIM_PROCESSES][2][PAGES]; /* how often a page is mapped */
+static struct sim_object object[SIM_OBJECTS];
+static struct sim_description description[DESCRIPTIONS];
+static struct sim_name name[SIM_NAMES];
+static unsigned objects;
+static uint64_t arena_used;
+
+/* --- the arena -------------------------------------------------------------------------------------------------- */
+
+static unsigned char *image(unsigned process, int writable)
+{
+    return images + (((size_t)process * 2 + (writable ? 1U : 0U)) << SIM_ARENA_BITS);
+}
+
+unsigned char *sim_arena(void)
+{
+    return image(0, 1);
+}
+
+void sim_kernel_set_up(void)
+{
+    if (images != NULL)
+        return;
+    size_t bytes = SIM_ARENA * 2 * SIM_PROCESSES;
+    int fd = memfd_create("sim", MFD_CLOEXEC);
+    void *reserved = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int ok = fd >= 0 && ftruncate(fd, (off_t)SIM_ARENA) == 0 && reserved != MAP_FAILED;
+    images = reserved;
+    for (unsigned i = 0; ok && i < 2 * SIM_PROCESSES; i++) {
+        int protection = i % 2 != 0 ? PROT_READ | PROT_WRITE : PROT_READ;
+        ok = mmap(image(i / 2, i % 2 != 0), SIM_ARENA, protection, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED;
+    }
+    if (!ok) {
+        perror("sim: the arena cannot be made");
+        exit(2);
+    }
+    (void)close(fd);
+}
+
+void sim_kernel_begin(void)
+{
+    memset(mapped, 0, sizeof mapped[0] * sim.processes); /* those of the run before */
+    memset(description, 0, sizeof description);
+    memset(name, 0, sizeof name);
+    memset(&sim_directory, 0, sizeof sim_directory);
+    memset(&sim_futex_queues, 0, sizeof sim_futex_queues);
+    objects = 0;
+    arena_used = SIM_PAGE;
+    memset(sim_arena(), 0, SIM_PAGE);
+}
+
+void *sim_scratch(void)
+{
+    unsigned process = sim.current->process->index;
+    mapped[process][1][0] = 1;
+    return image(process, 1);
+}
+
+int sim_offset_of(const void *address, int writing, uint64_t *offset)
+{
+    uint64_t at = (uint64_t)((uintptr_t)address - (uintptr_t)images);
+    if (at >= SIM_ARENA * 2 * SIM_PROCESSES)
+        return 0;
+    unsigned process = (unsigned)(at >> (SIM_ARENA_BITS + 1));
+    unsigned writable = (at >> SIM_ARENA_BITS) & 1U;
+    *offset = at & (SIM_ARENA - 1);
+    if (process != sim.current->process->index)
+        sim_violation("foreign pointer", "%s uses an address of another process's mapping", sim_self_name());
+    if (mapped[process][writable][*offset / SIM_PAGE] == 0)
+        sim_violation("unmapped memory", "%s uses memory that it has not mapped", sim_self_name());
+    if (writing && !writable)
+        sim_violation("read-only memory", "%s writes to memory that it has mapped for reading only", sim_self_name());
+    return 1;
+}
+
+/* --- objects ----------------------------------------------------------------------------------------------------- */
+
+int sim_object_make(uint64_t bytes, struct sim_object **made)
+{
+    uint64_t offset = (arena_used + OBJECT_ALIGN - 1) / OBJECT_ALIGN * OBJECT_ALIGN;
+    if (objects == SIM_OBJECTS || bytes > SIM_ARENA || offset > SIM_ARENA - bytes)
+        return ENOSPC;
+    arena_used = offset + bytes;
+    struct sim_object *o = &object[objects++];
+    memset(o, 0, sizeof *o);
+    o->offset = offset;
+    o->bytes = bytes;
+    o->inode = objects;
+    memset(sim_arena() + offset, 0, bytes);
+    *made = o;
+    return 0;
+}
+
+const struct sim_object *sim_object_at(uint64_t offset)
+{
+    for (unsigned i = 0; i < objects; i++) {
+        if (offset >= object[i].offset && offset - object[i].offset < object[i].bytes)
+            return &object[i];
+    }
+    return NULL;
+}
+
+const struct sim_object *sim_object_numbered(uint64_t inode)
+{
+    return inode == 0 || inode > objects ? NULL : &object[inode - 1];
+}
+
+int sim_descriptor_make(struct sim_process *process, struct sim_object *target, int writable, int *fd)
+{
+    unsigned at = 0, free_description = 0;
+    while (at < SIM_DESCRIPTORS && process->descriptor[at] != NULL)
+        at++;
+    while (free_description < DESCRIPTIONS && description[free_description].object != NULL)
+        free_description++;
+    if (at == SIM_DESCRIPTORS || free_description == DESCRIPTIONS)
+        return EMFILE;
+    struct sim_description *d = &description[free_description];
+    *d = (struct sim_description){.object = target, .descriptors = 1, .writable = writable};
+    target->descriptions++;
+    process->descriptor[at] = d;
+    *fd = (int)at + 3;
+    return 0;
+}
+
+void sim_seat_leave(struct sim_object *o, unsigned seat)
+{
+    o->seat[seat] = NULL;
+    o->seat_left_at[seat] = sim.points;
+}
+
+struct sim_description *sim_description_of(const struct sim_process *process, int fd)
+{
+    return fd < 3 || fd >= SIM_DESCRIPTORS + 3 ? NULL : process->descriptor[fd - 3];
+}
+
+void sim_descriptor_close(struct sim_process *process, unsigned index)
+{
+    struct sim_description *d = process->descriptor[index];
+    process->descriptor[index] = NULL;
+    if (--d->descriptors > 0)
+        return;
+    struct sim_object *o = d->object;
+    /* The kernel gives up the locks of the last descriptor's description; everything its process did is before that. */
+    for (unsigned i = 0; i < sim.parties; i++) {
+        if (sim.party[i].process == process)
+            sim_memory_sync(&sim.party[i], &o->seats);
+    }
+    for (unsigned i = 0; i < SIM_SEATS; i++) {
+        if (o->seat[i] == d)
+            sim_seat_leave(o, i);
+    }
+    o->descriptions--;
+    d->object = NULL;
+    sim.writes++;
+}
+
+/* --- names ------------------------------------------------------------------------------------------------------- */
+
+struct sim_name *sim_name_find(const char *path)
+{
+    for (unsigned i = 0; i < SIM_NAMES; i++) {
+        if (name[i].object != NULL && strcmp(name[i].path, path) == 0)
+            return &name[i];
+    }
+    return NULL;
+}
+
+int sim_name_make(const char *path, struct sim_object *target)
+{
+    unsigned i = 0;
+    if (sim_name_find(path) != NULL)
+        return EEXIST;
+    while (i < SIM_NAMES && name[i].object != NULL)
+        i++;
+    if (i == SIM_NAMES || strlen(path) >= sizeof name[i].path)
+        return ENOSPC;
+    (void)snprintf(name[i].path, sizeof name[i].path, "%s", path);
+    name[i].object = target;
+    target->names++;
+    sim.writes++;
+    return 0;
+}
+
+void sim_name_drop(struct sim_name *dropped)
+{
+    dropped->object->names--;
+    dropped->object = NULL;
+    sim.writes++;
+}
+
+struct sim_name *sim_name_at(unsigned index)
+{
+    return index < SIM_NAMES ? &name[index] : NULL;
+}
+
+unsigned sim_names(void)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < SIM_NAMES; i++)
+        count += name[i].object != NULL;
+    return count;
+}
+
+/* --- mappings ---------------------------------------------------------------------------------------------------- */
+
+int sim_map(struct sim_process *process, const struct sim_object *target, uint64_t offset, uint64_t bytes, int writable,
+            void **address)
+{
+    if (offset % SIM_PAGE != 0 || bytes == 0)
+        return EINVAL;
+    if (offset > target->bytes || bytes > target->bytes - offset)
+        return EINVAL; /* a real map would succeed and fault later: no use of that is legitimate */
+    uint64_t first = (target->offset + offset) / SIM_PAGE;
+    for (uint64_t page = 0; page < (bytes + SIM_PAGE - 1) / SIM_PAGE; page++)
+        mapped[process->index][writable ? 1 : 0][first + page]++;
+    *address = image(process->index, writable) + target->offset + offset;
+    return 0;
+}
+
+void sim_unmap(struct sim_process *process, const void *address, uint64_t bytes)
+{
+    uint64_t at = (uint64_t)((const unsigned char *)address - image(process->index, 0));
+    unsigned writable = (unsigned)(at >> SIM_ARENA_BITS);
+    if (at >= 2 * SIM_ARENA)
+        sim_violation("unmapped memory", "%s unmaps what it has not mapped", process->name);
+    at &= SIM_ARENA - 1;
+    for (uint64_t page = at / SIM_PAGE; page < (at + bytes + SIM_PAGE - 1) / SIM_PAGE; page++) {
+        if (mapped[process->index][writable][page] == 0)
+            sim_violation("unmapped memory", "%s unmaps what it has not mapped", process->name);
+        mapped[process->index][writable][page]--;
+    }
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT
+ * The oracle: see oracle.h. */
+#include "oracle.h"
+
+#include "sim.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct oracle oracle;
+
+void oracle_begin(void)
+{
+    memset(&oracle, 0, sizeof oracle);
+}
+
+struct session *oracle_session(const myl_info *info, unsigned words, enum myl_alone alone, uint64_t since)
+{
+    for (unsigned i = 0; i < oracle.sessions; i++) {
+        if (oracle.session[i].key == info->session[0])
+            return &oracle.session[i];
+    }
+    SIM_CHECK(oracle.sessions < ORACLE_SESSIONS, "engine", "more than %d rings", ORACLE_SESSIONS);
+    struct session *s = &oracle.session[oracle.sessions++];
+    s->key = info->session[0];
+    s->inode = sim_inode_of_session(s->key);
+    s->capacity = info->capacity;
+    s->per_cell = info->events_per_cell;
+    s->alone = alone;
+    s->words = words;
+    s->superseding = oracle.forces > 0 || oracle.forced_at >= since;
+    return s;
+}
+
+void oracle_removes(void)
+{
+    for (unsigned i = 0; i < oracle.sessions; i++)
+        oracle.session[i].removing = 1;
+}
+
+void oracle_forces(void)
+{
+    oracle.forces++;
+    for (unsigned i = 0; i < oracle.sessions; i++)
+        oracle.session[i].superseding = 1;
+}
+
+void oracle_forced(void)
+{
+    oracle.forces--;
+    oracle.forced_at = sim_points();
+}
+
+uint64_t oracle_word(uint64_t sequence, unsigned tag, unsigned i)
+{
+    return sequence << 24 | (uint64_t)tag << 8 | i;
+}
+
+/* --- producers --------------------------------------------------------------------------------------------------- */
+
+void oracle_wants_seat(void)
+{
+    oracle.wanting++;
+    for (unsigned i = 0; i < oracle.sessions; i++) {
+        struct session *s = &oracle.session[i];
+        if (s->closing && s->gave_way_at == 0)
+            s->gave_way_at = sim_points();
+    }
+}
+
+unsigned oracle_produces(struct session *s, uint64_t next)
+{
+    for (unsigned i = 0; i < oracle.sessions; i++) {
+        const struct session *other = &oracle.session[i];
+        SIM_CHECK(!other->producing || (other != s && (other->superseding || s->superseding)), "two producers",
+                  "%s got the seat of inode %" PRIu64 " while inode %" PRIu64 " has a producer", sim_self_name(),
+                  s->inode, other->inode);
+    }
+    SIM_CHECK(next >= s->committed, "takeover", "%s goes on at event %" PRIu64 ", though %" PRIu64 " were published",
+              sim_self_name(), next, s->committed);
+    SIM_CHECK(next >= s->seen, "takeover", "%s goes on at event %" PRIu64 ", though %" PRIu64 " were read",
+              sim_self_name(), next, s->seen);
+    SIM_CHECK(next <= s->publishing, "takeover",
+              "%s goes on at event %" PRIu64 ", though no more than %" PRIu64 " can have been published",
+              sim_self_name(), next, s->publishing);
+    s->committed = s->publishing = next;
+    s->producing = 1;
+    s->closing = 0;
+    s->takeovers++;
+    SIM_CHECK(++oracle.tags < 256, "engine", "more than 255 producers");
+    return oracle.tags;
+}
+
+static int protects(const struct reader *reader)
+{
+    return reader->state == READER_ACTIVE || (reader->state == READER_DEAD && !reader->given_up);
+}
+
+static uint64_t floor_to(uint64_t value, uint64_t to)
+{
+    return value / to * to;
+}
+
+void oracle_claimed(const struct session *s, uint64_t end)
+{
+    for (unsigned i = 0; i < s->readers; i++) {
+        const struct reader *r = &s->reader[i];
+        SIM_CHECK(!protects(r) || end <= floor_to(r->high, s->per_cell) + s->capacity, "gate",
+                  "%s may write event %" PRIu64 " over one that consumer \"%s\", at %" PRIu64 ", has not released",
+                  sim_self_name(), end - 1, r->id, r->high);
+    }
+}
+
+void oracle_publishes(struct session *s, uint64_t end)
+{
+    SIM_CHECK(end <= ORACLE_EVENTS, "engine", "more than %d events", ORACLE_EVENTS);
+    s->publishing = end;
+}
+
+static void settle_writer(struct session *s, uint64_t sequence, unsigned tag)
+{
+    SIM_CHECK(s->writer[sequence] == 0 || s->writer[sequence] == tag, "agreement",
+              "event %" PRIu64 " was written by producer %u for one and by %u for another", sequence,
+              (unsigned)s->writer[sequence], tag);
+    s->writer[sequence] = (unsigned char)tag;
+}
+
+void oracle_published(struct session *s, uint64_t end, unsigned tag)
+{
+    for (uint64_t n = s->committed; n < end; n++)
+        settle_writer(s, n, tag);
+    s->committed = end;
+}
+
+void oracle_wanted_seat(void)
+{
+    oracle.wanting--;
+}
+
+void oracle_closes(struct session *s)
+{
+    if (oracle.wanting > 0 && s->gave_way_at == 0)
+        s->gave_way_at = sim_points();
+    s->closing = 1;
+    s->closed_at = s->committed;
+    s->producing = 0;
+}
+
+void oracle_stops(struct session *s)
+{
+    s->producing = 0;
+}
+
+/* --- consumers --------------------------------------------------------------------------------------------------- */
+
+static int is_of(const struct reader *r, const char *id, const char *prefix)
+{
+    size_t length = prefix == NULL ? 0 : strlen(prefix);
+    return id != NULL ? strcmp(r->id, id) == 0 : strncmp(r->id, prefix, length) == 0 && r->id[length] == '_';
+}
+
+static int gives_up(const struct claim *c)
+{
+    return c->used && (c->evicts || c->start != MYL_START_RESUME);
+}
+
+static int claims(const struct claim *c, const struct reader *r)
+{
+    return is_of(r, c->prefix == NULL ? c->id : NULL, c->prefix);
+}
+
+unsigned oracle_claims(const char *id, const char *prefix, enum myl_start start, int evicts)
+{
+    unsigned n = 0;
+    while (n < ORACLE_CLAIMS && oracle.claim[n].used)
+        n++;
+    SIM_CHECK(n < ORACLE_CLAIMS, "engine", "more than %d opens and evictions at once", ORACLE_CLAIMS);
+    struct claim *c = &oracle.claim[n];
+    *c = (struct claim){.used = 1, .evicts = evicts, .prefix = prefix, .start = start};
+    (void)snprintf(c->id, sizeof c->id, "%s", id == NULL ? "" : id);
+    for (unsigned i = 0; gives_up(c) && i < oracle.sessions; i++) {
+        for (unsigned k = 0; k < oracle.session[i].readers; k++) {
+            struct reader *r = &oracle.session[i].reader[k];
+            if (claims(c, r)) {
+                r->given_up = 1;
+                r->any_start |= start == MYL_START_NOW;
+            }
+        }
+    }
+    return n;
+}
+
+void oracle_claim_over(unsigned claim)
+{
+    oracle.claim[claim].used = 0;
+}
+
+/* Does somebody join at the next event right now? It gates before its open returns. */
+static int somebody_joins_now(void)
+{
+    for (unsigned i = 0; i < ORACLE_CLAIMS; i++) {
+        if (oracle.claim[i].used && !oracle.claim[i].evicts && oracle.claim[i].start == MYL_START_NOW)
+            return 1;
+    }
+    return 0;
+}
+
+void oracle_join_died(const char *id, const char *prefix)
+{
+    oracle.joins_died++;
+    oracle.deaths++;
+    for (unsigned i = 0; i < oracle.sessions; i++) {
+        for (unsigned k = 0; k < oracle.session[i].readers; k++) {
+            struct reader *r = &oracle.session[i].reader[k];
+            if (!is_of(r, id, prefix))
+                continue;
+            r->dead_until = sim_points();
+            if (r->state == READER_ACTIVE || (r->state == READER_DEAD && !r->given_up))
+                continue;
+            r->state = READER_UNSURE; /* it may have begun anew, if its entry was needed for somebody else */
+            r->low = 0;
+        }
+    }
+}
+
+static struct reader *reader_of(struct session *s, const char *id)
+{
+    for (unsigned i = 0; i < s->readers; i++) {
+        if (strcmp(s->reader[i].id, id) == 0)
+            return &s->reader[i];
+    }
+    SIM_CHECK(s->readers < ORACLE_READERS, "engine", "more than %d consumer ids", ORACLE_READERS);
+    struct reader *r = &s->reader[s->readers++];
+    memset(r, 0, sizeof *r);
+    (void)snprintf(r->id, sizeof r->id, "%s", id);
+    return r;
+}
+
+/* It goes on where the one before it stopped. */
+static void check_resumed(const struct reader *r, const myl_joined *j, uint64_t gate)
+{
+    uint64_t stopped = j->start - j->lost;
+    uint64_t most = r->high;
+    /* Somebody of this id may have come and died in between, and begun at the gate. */
+    if (r->state == READER_UNSURE || (r->state == READER_LEFT && oracle.joins_died > 0))
+        most = r->any_start ? UINT64_MAX : r->high > gate ? r->high : gate;
+    if (r->state == READER_NONE) {
+        SIM_CHECK(oracle.joins_died > 0, "resume", "consumer \"%s\" resumes, though it never was here", j->id);
+        return;
+    }
+    SIM_CHECK(stopped >= r->low, "repeated",
+              "consumer \"%s\" goes on at event %" PRIu64 ", though it acknowledged %" PRIu64, j->id, stopped, r->low);
+    SIM_CHECK(stopped <= most, "lost",
+              "consumer \"%s\" goes on at event %" PRIu64 ", though it acknowledged only %" PRIu64, j->id, stopped,
+              r->high);
+    SIM_CHECK(r->state != READER_DEAD || j->lost == 0, "lost", "consumer \"%s\" died, and %" PRIu64 " events are lost",
+              j->id, j->lost);
+}
+
+static void check_fresh(const struct session *s, const struct reader *r, const myl_joined *j, enum myl_start start,
+                        uint64_t published_before, uint64_t gate)
+{
+    SIM_CHECK(r->state != READER_DEAD || r->given_up || start != MYL_START_RESUME, "resume",
+              "the place of the dead consumer \"%s\" was not found", j->id);
+    if (start == MYL_START_NOW) {
+        /* What was published a moment ago may be in a buffer. */
+        SIM_CHECK(j->start >= published_before || sim_memory_model() != SIM_MEMORY_SC, "start",
+                  "consumer \"%s\" starts now at %" PRIu64 ", though %" PRIu64 " events were published before", j->id,
+                  j->start, published_before);
+        return;
+    }
+    SIM_CHECK(j->start <= gate, "lost",
+              "consumer \"%s\" starts at %" PRIu64 ", though everything from %" PRIu64 " on is there", j->id, j->start,
+              gate);
+    /* Nothing is kept from the first one, and from nobody what not everybody has read. */
+    SIM_CHECK(s->alone == MYL_ALONE_RUN_FREE || oracle.joins_died > 0 || somebody_joins_now() || j->start <= s->highest,
+              "lost", "consumer \"%s\" starts at %" PRIu64 ", though nobody has read more than %" PRIu64 " events",
+              j->id, j->start, s->highest);
+}
+
+struct reader *oracle_joined(struct session *s, const myl_joined *j, enum myl_start start, uint64_t published_before,
+                             uint64_t gate)
+{
+    struct reader *r = reader_of(s, j->id);
+    SIM_CHECK(r->state != READER_ACTIVE, "duplicate", "consumer id \"%s\" was given twice", j->id);
+    SIM_CHECK(j->start <= s->publishing, "start",
+              "consumer \"%s\" starts at %" PRIu64 ", though no more than %" PRIu64 " events were published", j->id,
+              j->start, s->publishing);
+    if (j->resumed)
+        check_resumed(r, j, gate);
+    else
+        check_fresh(s, r, j, start, published_before, gate);
+    r->state = READER_ACTIVE;
+    r->low = r->high = j->start;
+    r->given_up = 0;
+    r->any_start = start == MYL_START_NOW;
+    r->entry = j->entry;
+    r->since = sim_points();
+    if (r->dead_until == UINT64_MAX)
+        r->dead_until = r->since;
+    s->highest = s->highest < j->start ? j->start : s->highest;
+    return r;
+}
+
+void oracle_read(struct session *s, const char *who, uint64_t expected, const uint64_t words[WORDS_MAX])
+{
+    uint64_t sequence = words[0] >> 24;
+    unsigned tag = (unsigned)(words[0] >> 8) & 0xffffU;
+    for (unsigned i = 0; i < s->words; i++)
+        SIM_CHECK(words[i] == oracle_word(sequence, tag, i), "torn",
+                  "\"%s\" reads at %" PRIu64 ": word %u is %#" PRIx64 " behind %#" PRIx64, who, expected, i, words[i],
+                  words[0]);
+    SIM_CHECK(sequence == expected, "order", "\"%s\" reads event %" PRIu64 " at %" PRIu64, who, sequence, expected);
+    SIM_CHECK(sequence < s->publishing, "unpublished", "\"%s\" reads event %" PRIu64 ", which nobody has published",
+              who, sequence);
+    settle_writer(s, sequence, tag);
+    s->seen = s->seen <= sequence ? sequence + 1 : s->seen;
+}
+
+void oracle_releases(struct session *s, struct reader *r, uint64_t next)
+{
+    r->high = next;
+    s->highest = s->highest < next ? next : s->highest;
+}
+
+void oracle_released(struct reader *r, uint64_t next)
+{
+    r->low = next;
+}
+
+void oracle_leaves(struct reader *r)
+{
+    r->state = READER_UNSURE;
+}
+
+void oracle_left(struct reader *r)
+{
+    r->state = READER_LEFT;
+}
+
+void oracle_reader_died(struct reader *r)
+{
+    oracle.deaths++;
+    r->dead_until = UINT64_MAX;
+    for (unsigned i = 0; i < ORACLE_CLAIMS; i++) {
+        if (gives_up(&oracle.claim[i]) && claims(&oracle.claim[i], r))
+            r->given_up = 1;
+    }
+    if (r->state == READER_ACTIVE)
+        r->state = READER_DEAD;
+}
+
+void oracle_evicted(const char *id, uint64_t since)
+{
+    unsigned possible = 0, known = 0;
+    for (unsigned i = 0; i < oracle.sessions; i++) {
+        for (unsigned k = 0; k < oracle.session[i].readers; k++) {
+            struct reader *r = &oracle.session[i].reader[k];
+            if (strcmp(r->id, id) != 0)
+                continue;
+            known++;
+            possible += r->state != READER_ACTIVE || r->since >= since;
+            if (r->state == READER_DEAD) {
+                r->state = READER_UNSURE;
+                r->dead_until = sim_points();
+            }
+        }
+    }
+    SIM_CHECK(known == 0 || possible > 0, "evicted", "%s has evicted consumer \"%s\", which is alive", sim_self_name(),
+              id);
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------------- */
+
+void oracle_ended(const struct session *s, const char *who, uint64_t next)
+{
+    SIM_CHECK(s->closing, "end", "\"%s\" is told that the stream is closed, which nobody has done", who);
+    SIM_CHECK(next == s->closed_at, "lost",
+              "\"%s\" is told that the stream is over at %" PRIu64 " of %" PRIu64 " events", who, next, s->closed_at);
+}
+
+/* Is everything below `end` read by somebody, or given away by a producer that runs free? */
+static int may_be_gone(const struct session *s, uint64_t end)
+{
+    return s->alone == MYL_ALONE_RUN_FREE || oracle.joins_died > 0 || somebody_joins_now() ? end <= s->publishing
+                                                                                           : end <= s->highest;
+}
+
+void oracle_ended_for_observer(const struct session *s, const char *who, uint64_t next)
+{
+    SIM_CHECK(s->closing, "end", "\"%s\" is told that the stream is closed, which nobody has done", who);
+    SIM_CHECK(next == s->closed_at || (next < s->closed_at && may_be_gone(s, s->closed_at)), "lost",
+              "\"%s\" is told that the stream is over at %" PRIu64 " of %" PRIu64 " events", who, next, s->closed_at);
+}
+
+void oracle_overtaken(const struct session *s, const char *who, uint64_t next, uint64_t lost)
+{
+    SIM_CHECK(lost == 0 || may_be_gone(s, next + lost), "lost",
+              "\"%s\" is told that it lost events %" PRIu64 " to %" PRIu64 ", which nobody can have overwritten", who,
+              next, next + lost - 1);
+}
+
+void oracle_unseated(const struct session *s, const char *who, uint64_t next, uint64_t since, unsigned takeovers)
+{
+    SIM_CHECK(sim_seat_was_free(s->inode) >= since, "verdict",
+              "\"%s\" is told that the producer is gone, though the seat was held all the time", who);
+    SIM_CHECK(s->takeovers != takeovers || next >= s->committed, "lost",
+              "\"%s\" is told that the producer is gone at %" PRIu64 ", though %" PRIu64 " events are published", who,
+              next, s->committed);
+}
+
+void oracle_bereft(const struct session *s, uint64_t since)
+{
+    for (unsigned i = 0; i < s->readers; i++) {
+        if (s->reader[i].dead_until >= since)
+            return;
+    }
+    SIM_CHECK(oracle.joins_died > 0, "verdict", "%s is told that a consumer is dead, though none is", sim_self_name());
+}
+
+void oracle_consumed(const struct session *s, uint64_t count, uint64_t since)
+{
+    if (sim_memory_model() != SIM_MEMORY_SC)
+        return; /* somebody who has just joined may not be seen yet */
+    for (unsigned i = 0; i < s->readers; i++) {
+        const struct reader *r = &s->reader[i];
+        SIM_CHECK(!protects(r) || r->since >= since || r->high >= count, "verdict",
+                  "%s is told that %" PRIu64 " events are consumed, but \"%s\" is at %" PRIu64, sim_self_name(), count,
+                  r->id, r->high);
+    }
+}
+
+int oracle_has_room(const struct session *s, uint64_t end)
+{
+    unsigned gating = 0;
+    for (unsigned i = 0; i < s->readers; i++) {
+        const struct reader *r = &s->reader[i];
+        if (r->state == READER_UNSURE || r->state == READER_DEAD)
+            return 0;
+        if (r->state != READER_ACTIVE)
+            continue;
+        gating++;
+        if (end > floor_to(r->low, s->per_cell) + s->capacity)
+            return 0;
+    }
+    return gating > 0;
+}
+
+int oracle_has_event(const struct session *s, uint64_t next)
+{
+    return s->committed > next || (s->closed && s->closed_at == next);
+}

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT
+ * src/os/os.h over the simulated kernel. Every call is a scheduling point; those that can fail do so now and then. */
+#include "engine.h"
+
+#include "os/os.h"
+#include "segment/layout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DIRECTORY   "/sim"
+#define FREE_BYTES  ((uint64_t)16 << 20)
+#define REALTIME_NS UINT64_C(1700000000000000000)
+#define DEVICE      7U
+#define USER        1000U
+#define FIRST_PID   100U
+#define PAUSE_NS    40
+#define YIELD_NS    500
+#define CALM_PACE   50 /* who spins for some milliseconds shall not need a million points */
+
+static struct sim_process *self(void)
+{
+    return sim.current->process;
+}
+
+/* The scheduling point of a system call, and whether it fails this time. */
+static int fails(enum sim_fault fault)
+{
+    sim_point();
+    return sim.calm_since == 0 && !sim.alone && sim_luck(sim.conditions.fault[fault]);
+}
+
+static int answered(const char *call, uint64_t what, int err)
+{
+    sim_hash(SIM_OP_NAME, what, (uint64_t)err);
+    SIM_TRACE("%s %llu%s%s", call, (unsigned long long)what, err != 0 ? ": " : "", err != 0 ? strerror(err) : "");
+    return err;
+}
+
+/* The event log is for people: 256 records that writers share by ticket. It would be most of the words of a run. */
+static void leave_log_out(const struct sim_object *object)
+{
+    struct myl_header head;
+    memcpy(&head, sim_arena() + object->offset, sizeof head);
+    if (head.magic == MYL_MAGIC)
+        sim_memory_untrack(object->offset + head.control_offset + myl_control_bytes(head.max_consumers) -
+                           MYL_LOG_RECORDS * sizeof(struct myl_log_record));
+}
+
+/* --- objects ------------------------------------------------------------------------------------------------- */
+
+const char *myl_os_shm_directory(void)
+{
+    return DIRECTORY;
+}
+
+int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
+{
+    struct sim_object *object = NULL;
+    if (fails(SIM_FAULT_SYSTEM))
+        return answered("create fails,", 0, ENOSPC);
+    int err = sim_object_make(spec->bytes, &object);
+    if (err == 0)
+        err = sim_descriptor_make(self(), object, 1, fd);
+    return answered("create: descriptor", err == 0 ? (uint64_t)*fd : 0, err);
+}
+
+int myl_os_object_publish(int fd, const char *path)
+{
+    if (fails(SIM_FAULT_SYSTEM))
+        return answered("link fails,", (uint64_t)fd, ENOSPC);
+    struct sim_description *d = sim_description_of(self(), fd);
+    sim_memory_sync(sim.current, &sim_directory);
+    if (d != NULL)
+        leave_log_out(d->object);
+    int err = d == NULL ? EBADF : sim_name_make(path, d->object);
+    return answered("link the name to descriptor", (uint64_t)fd, err);
+}
+
+int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_only)
+{
+    (void)may_read_only;
+    *read_only = 0;
+    if (fails(SIM_FAULT_SYSTEM))
+        return answered("open fails,", 0, EMFILE);
+    const struct sim_name *name = sim_name_find(path);
+    if (name == NULL)
+        return answered("open: no such name", 0, ENOENT);
+    sim_view_join(&sim.current->now, &sim_directory);
+    int err = sim_descriptor_make(self(), name->object, 1, fd);
+    return answered("open the name: descriptor", err == 0 ? (uint64_t)*fd : 0, err);
+}
+
+int myl_os_object_reopen(int fd, int *own)
+{
+    if (fails(SIM_FAULT_SYSTEM))
+        return answered("reopen fails,", (uint64_t)fd, EMFILE);
+    struct sim_description *d = sim_description_of(self(), fd);
+    int err = d == NULL ? EBADF : sim_descriptor_make(self(), d->object, 1, own);
+    return answered("reopen descriptor", (uint64_t)fd, err);
+}
+
+int myl_os_object_stat(int fd, struct myl_os_object *about)
+{
+    struct sim_description *d = sim_description_of(self(), fd);
+    sim_point();
+    if (d == NULL)
+        return EBADF;
+    *about = (struct myl_os_object){.bytes = d->object->bytes,
+                                    .device = DEVICE,
+                                    .inode = d->object->inode,
+                                    .owner = USER,
+                                    .regular = 1};
+    return 0;
+}
+
+int myl_os_object_is_named(const char *path, const struct myl_os_object *about, int *same)
+{
+    sim_point();
+    const struct sim_name *name = sim_name_find(path);
+    sim_view_join(&sim.current->now, &sim_directory);
+    *same = name != NULL && name->object->inode == about->inode;
+    return answered(*same ? "the name still leads here, inode" : "the name leads elsewhere, not to inode", about->inode,
+                    0);
+}
+
+static int is_mine(const struct sim_description *d)
+{
+    for (unsigned i = 0; d != NULL && i < SIM_DESCRIPTORS; i++) {
+        if (self()->descriptor[i] == d)
+            return 1;
+    }
+    return 0;
+}
+
+/* Protocol 9: nobody takes a name away from an object without its registrar's seat, nor from a living producer or
+ * consumer of an open stream without telling them. */
+static void check_unlink(const struct sim_object *object)
+{
+    struct myl_header head;
+    struct myl_control control;
+    unsigned others = 0;
+    memcpy(&head, sim_arena() + object->offset, sizeof head);
+    memcpy(&control, sim_arena() + object->offset + head.control_offset, sizeof control);
+    for (unsigned i = MYL_SEAT_ENTRY_0; i < SIM_SEATS; i++)
+        others += object->seat[i] != NULL && !is_mine(object->seat[i]);
+    if (!is_mine(object->seat[MYL_SEAT_REGISTRAR]))
+        sim_violation("names", "%s unlinks inode %llu without its registrar's seat", sim_self_name(),
+                      (unsigned long long)object->inode);
+    if (control.superseded.v == 0 && !is_mine(object->seat[MYL_SEAT_PRODUCER]))
+        sim_violation("names", "%s unlinks inode %llu without its producer's seat", sim_self_name(),
+                      (unsigned long long)object->inode);
+    if (control.superseded.v == 0 && control.closed.v == 0 && others > 0)
+        sim_violation("names", "%s unlinks inode %llu, which is neither closed nor superseded and has %u consumers",
+                      sim_self_name(), (unsigned long long)object->inode, others);
+}
+
+int myl_os_object_unlink(const char *path)
+{
+    sim_point();
+    struct sim_name *name = sim_name_find(path);
+    sim_memory_sync(sim.current, &sim_directory);
+    if (name == NULL)
+        return answered("unlink: no such name", 0, ENOENT);
+    check_unlink(name->object);
+    uint64_t inode = name->object->inode;
+    sim_name_drop(name);
+    return answered("unlink the name of inode", inode, 0);
+}
+
+void myl_os_object_close(int fd)
+{
+    sim_point();
+    SIM_TRACE("close descriptor %d", fd);
+    sim_hash(SIM_OP_NAME, (uint64_t)fd, 1);
+    SIM_CHECK(sim_description_of(self(), fd) != NULL, "descriptor", "%s closes descriptor %d, which it has not",
+              sim_self_name(), fd);
+    sim_descriptor_close(self(), (unsigned)fd - 3);
+}
+
+void myl_os_object_close_in_child(int fd)
+{
+    myl_os_object_close(fd);
+}
+
+uint64_t myl_os_free_bytes(const char *path)
+{
+    (void)path;
+    return FREE_BYTES;
+}
+
+int myl_os_directory_each(const char *path, int (*visit)(const char *name, void *user), void *user)
+{
+    size_t prefix = strlen(path) + 1;
+    const struct sim_name *name;
+    for (unsigned i = 0; (name = sim_name_at(i)) != NULL; i++) {
+        sim_point();
+        if (name->object == NULL || strncmp(name->path, path, prefix - 1) != 0)
+            continue;
+        char text[sizeof name->path];
+        memcpy(text, name->path, sizeof text); /* the entry may change while it is visited */
+        int result = visit(text + prefix, user);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
+/* --- seats --------------------------------------------------------------------------------------------------- */
+
+static void trace_seat(const char *what, const struct sim_description *d, uint32_t seat, const char *answer)
+{
+    static const char *const known[] = {"the producer's seat", "the registrar's seat"};
+    char text[32];
+    (void)snprintf(text, sizeof text, "the seat of entry %u", seat - 2);
+    sim_hash(SIM_OP_SEAT, d->object->inode * 128 + seat, (uint64_t)answer[0]);
+    SIM_TRACE("%s %s of inode %llu: %s", what, seat < 2 ? known[seat] : text, (unsigned long long)d->object->inode,
+              answer);
+}
+
+int myl_os_seat_take(int fd, uint32_t seat)
+{
+    struct sim_description *d = sim_description_of(self(), fd);
+    if (fails(SIM_FAULT_SYSTEM))
+        return answered("lock fails,", seat, ENOLCK);
+    if (d == NULL || seat >= SIM_SEATS)
+        return EBADF;
+    sim_memory_sync(sim.current, &d->object->seats);
+    if (d->object->seat[seat] != NULL && d->object->seat[seat] != d) {
+        trace_seat("take", d, seat, "taken");
+        return EAGAIN;
+    }
+    if (d->object->seat[seat] == NULL)
+        d->object->seat_taken_at[seat] = sim.points;
+    d->object->seat[seat] = d;
+    sim.writes++;
+    trace_seat("take", d, seat, "ours");
+    return 0;
+}
+
+void myl_os_seat_drop(int fd, uint32_t seat)
+{
+    sim_point();
+    struct sim_description *d = sim_description_of(self(), fd);
+    if (d == NULL || seat >= SIM_SEATS)
+        return;
+    sim_memory_sync(sim.current, &d->object->seats);
+    if (d->object->seat[seat] == d)
+        sim_seat_leave(d->object, seat);
+    sim.writes++;
+    trace_seat("drop", d, seat, "free");
+}
+
+int myl_os_seat_held(int fd, uint32_t seat)
+{
+    if (fails(SIM_FAULT_SYSTEM))
+        return -answered("asking for a lock fails,", seat, EINTR);
+    struct sim_description *d = sim_description_of(self(), fd);
+    if (d == NULL || seat >= SIM_SEATS)
+        return -EBADF;
+    int held = d->object->seat[seat] != NULL && d->object->seat[seat] != d;
+    if (!held) /* who finds it free finds all that its holder did */
+        sim_view_join(&sim.current->now, &d->object->seats);
+    trace_seat("ask for", d, seat, held ? "held" : "free");
+    return held;
+}
+
+uint64_t sim_seat_was_free(uint64_t inode)
+{
+    const struct sim_object *object = sim_object_numbered(inode);
+    return object == NULL || object->seat[0] == NULL ? sim.points : object->seat_taken_at[0];
+}
+
+uint64_t sim_seat_was_held(uint64_t inode, uint32_t entry)
+{
+    const struct sim_object *object = sim_object_numbered(inode);
+    unsigned seat = MYL_SEAT_ENTRY_0 + entry;
+    return object == NULL || object->seat[seat] != NULL ? sim.points : object->seat_left_at[seat];
+}
+
+uint64_t sim_inode_of_session(uint64_t session)
+{
+    const struct sim_object *object;
+    for (uint64_t inode = 1; (object = sim_object_numbered(inode)) != NULL; inode++) {
+        struct myl_header head;
+        memcpy(&head, sim_arena() + object->offset, sizeof head);
+        if (head.session[0] == session)
+            return inode;
+    }
+    return 0;
+}
+
+void sim_lose_descriptor(int fd)
+{
+    SIM_TRACE("*** descriptor %d is closed behind its owner's back", fd);
+    sim_descriptor_close(self(), (unsigned)fd - 3);
+}
+
+/* --- mapping ------------------------------------------------------------------------------------------------- */
+
+uint64_t myl_os_page_size(void)
+{
+    return SIM_PAGE;
+}
+
+int myl_os_map(int fd, uint64_t offset, uint64_t bytes, int writable, void **address)
+{
+    if (fails(SIM_FAULT_SYSTEM))
+        return answered("map fails,", (uint64_t)fd, ENOMEM);
+    struct sim_description *d = sim_description_of(self(), fd);
+    if (d == NULL)
+        return EBADF;
+    return writable && !d->writable ? EACCES : sim_map(self(), d->object, offset, bytes, writable, address);
+}
+
+int myl_os_map_twice(int fd, uint64_t offset, uint64_t bytes, int writable, void **address)
+{
+    (void)fd, (void)offset, (void)bytes, (void)writable, (void)address;
+    return ENOTSUP;
+}
+
+void myl_os_unmap(void *address, uint64_t bytes)
+{
+    if (address == NULL)
+        return;
+    sim_point();
+    sim_unmap(self(), address, bytes);
+}
+
+int myl_os_memory_prefault(void *address, uint64_t bytes, int writable)
+{
+    (void)address, (void)bytes, (void)writable;
+    return 0;
+}
+
+int myl_os_memory_lock(void *address, uint64_t bytes)
+{
+    (void)address, (void)bytes;
+    return fails(SIM_FAULT_SYSTEM) ? ENOMEM : 0;
+}
+
+int myl_os_memory_huge(void *address, uint64_t bytes)
+{
+    (void)address, (void)bytes;
+    return ENOTSUP;
+}
+
+int myl_os_memory_bind(void *address, uint64_t bytes, uint32_t numa_node)
+{
+    (void)address, (void)bytes, (void)numa_node;
+    return ENOTSUP;
+}
+
+int myl_os_pin(int cpu)
+{
+    (void)cpu;
+    return 0;
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------- */
+
+int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
+{
+    uint64_t offset;
+    struct sim_party *party = sim.current;
+    sim_point();
+    sim_memory_fence(party);
+    sim_memory_sync(party, &sim_futex_queues);
+    if (!sim_offset_of(word, 0, &offset))
+        sim_violation("futex", "%s sleeps on a word that is not shared", sim_self_name());
+    if (sim_memory_peek(party, offset, 4) != value) {
+        sim_hash(SIM_OP_FUTEX, offset, 0);
+        SIM_TRACE("futex wait: the word has changed");
+        return 0;
+    }
+    if (timeout_ns <= 0)
+        return ETIMEDOUT;
+    sim_hash(SIM_OP_FUTEX, offset, 1);
+    SIM_TRACE("futex wait, at most %lld us", (long long)timeout_ns / 1000);
+    int64_t deadline = timeout_ns > INT64_MAX - sim.now ? INT64_MAX : sim.now + timeout_ns;
+    enum sim_wake wake = sim_sleep(offset + 1, deadline);
+    SIM_TRACE("futex wait ends: %s", wake == SIM_TIMED_OUT ? "timed out" : "woken");
+    return wake == SIM_TIMED_OUT ? ETIMEDOUT : 0;
+}
+
+static void wake_all(struct sim_party *party, uint64_t offset)
+{
+    sim_memory_sync(party, &sim_futex_queues);
+    unsigned woken = sim_wake_futex(offset + 1);
+    sim_hash(SIM_OP_FUTEX, offset, 2 + woken);
+    SIM_TRACE("futex wake: %u", woken);
+}
+
+/* One system call: nobody is killed between the addition and the waking. */
+void myl_os_wake_add4(myl_au32 *word)
+{
+    uint64_t offset;
+    sim_point();
+    if (!sim_offset_of(word, 1, &offset))
+        sim_violation("futex", "%s wakes on a word that is not shared", sim_self_name());
+    sim_memory_fence(sim.current);
+    uint64_t before = sim_memory_add(sim.current, offset, 4, 4);
+    if (sim.tracing)
+        sim_trace_word("kernel adds 4", offset, before + 4, "");
+    wake_all(sim.current, offset);
+}
+
+void myl_os_wake(myl_au32 *word)
+{
+    uint64_t offset;
+    sim_point();
+    if (!sim_offset_of(word, 0, &offset))
+        sim_violation("futex", "%s wakes on a word that is not shared", sim_self_name());
+    sim_memory_fence(sim.current);
+    wake_all(sim.current, offset);
+}
+
+int myl_os_barrier_register(void)
+{
+    if (fails(SIM_FAULT_REGISTER))
+        return answered("registering for the barrier fails,", 0, ENOSYS);
+    self()->registered = 1;
+    sim_memory_fence(sim.current); /* whoever was not reached by a barrier before is, by this */
+    return answered("registers for the barrier", 0, 0);
+}
+
+int myl_os_barrier(void)
+{
+    if (fails(SIM_FAULT_BARRIER))
+        return answered("the barrier fails,", 0, EPERM);
+    sim_memory_fence(sim.current);
+    for (unsigned i = 0; i < sim.parties; i++) {
+        struct sim_party *party = &sim.party[i];
+        if (party->process->registered) /* the dead, too: a processor that leaves a thread fences */
+            sim_memory_fence(party);
+    }
+    sim_memory_fence(sim.current);
+    return answered("barrier through all registered processes", 0, 0);
+}
+
+/* --- time ---------------------------------------------------------------------------------------------------- */
+
+static void pass(int64_t most)
+{
+    if (sim.calm_since != 0)
+        most *= CALM_PACE;
+    sim.now += 1 + (int64_t)(sim.conditions.strategy == SIM_ENUMERATE ? most : (int64_t)sim_choose((unsigned)most));
+}
+
+int64_t myl_os_now(void)
+{
+    sim_point();
+    pass(sim.conditions.clock_ns);
+    sim_hash(SIM_OP_TIME, (uint64_t)sim.now, 0);
+    return sim.now;
+}
+
+uint64_t myl_os_realtime(void)
+{
+    return REALTIME_NS + (uint64_t)sim.now;
+}
+
+void myl_os_sleep(int64_t ns)
+{
+    SIM_TRACE("sleeps for %lld us", (long long)ns / 1000);
+    (void)sim_sleep(0, ns > INT64_MAX - sim.now ? INT64_MAX : sim.now + ns);
+}
+
+void myl_os_yield(void)
+{
+    pass(YIELD_NS);
+    sim_point_idle();
+}
+
+void myl_os_pause(void)
+{
+    pass(PAUSE_NS);
+    sim_point_idle();
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------ */
+
+int myl_os_random(void *bytes, size_t count)
+{
+    unsigned char *to = bytes;
+    for (size_t i = 0; i < count; i++)
+        to[i] = (unsigned char)sim_draw(256);
+    return 0;
+}
+
+uint32_t myl_os_pid(void)
+{
+    return FIRST_PID + self()->index;
+}
+
+void myl_os_identify(struct myl_os_identity *identity)
+{
+    *identity = (struct myl_os_identity){.pid = myl_os_pid(), .space = 1, .born = (uint64_t)sim.now};
+}
+
+int myl_os_is_stopped(const struct myl_os_identity *who)
+{
+    sim_point();
+    uint32_t index = who->pid - FIRST_PID;
+    if (index >= sim.processes || !sim.process[index].alive)
+        return -ESRCH;
+    return sim.process[index].stopped;
+}
+
+uint32_t myl_os_user(void)
+{
+    return USER;
+}
+
+uint64_t myl_os_cache_bytes(void)
+{
+    return (uint64_t)64 << 10;
+}
+
+int myl_os_fork_watch(struct myl_os_fork_node *node)
+{
+    (void)node;
+    return fails(SIM_FAULT_SYSTEM) ? ENOMEM : 0;
+}
+
+void myl_os_fork_forget(struct myl_os_fork_node *node)
+{
+    (void)node;
+}
+
+void myl_test_step(const char *step)
+{
+    if (sim.current == NULL)
+        return;
+    sim.current->step = step;
+    SIM_TRACE("--- step %s", step);
+}

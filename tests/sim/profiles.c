@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT
+ * The worlds that are tried. Each profile draws one from the seed: the ring's shape, who is there, what may happen.
+ * What is likely differs from seed to seed (a swarm), since what hardly ever happens together hides what needs many
+ * of a kind. */
+#include "world.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* --- conditions --------------------------------------------------------------------------------------------------- */
+
+enum trait { NOTHING = 0, KILLS = 1, STOPS = 2, FAULTS = 4 };
+
+static void draw_events(struct sim_conditions *c, unsigned traits)
+{
+    for (unsigned i = 0; i < SIM_EVENTS; i++)
+        c->most[i] = UINT32_MAX;
+    c->rate[SIM_DRAIN] = (unsigned)DICE_OF(20000, 3000, 300);
+    c->rate[SIM_TICK] = (unsigned)DICE_OF(0, 100, 1000);
+    c->rate[SIM_SPURIOUS] = (unsigned)DICE_OF(0, 0, 200);
+    c->rate[SIM_REAP] = (unsigned)DICE_OF(8000, 1000, 200);
+    c->rate[SIM_START] = (unsigned)DICE_OF(6000, 600);
+    if (traits & KILLS) {
+        c->rate[SIM_KILL] = (unsigned)DICE_OF(20, 60, 200, 600);
+        c->most[SIM_KILL] = 1 + dice(6);
+    }
+    if (traits & STOPS) {
+        c->rate[SIM_STOP] = (unsigned)DICE_OF(60, 300, 1000);
+        c->most[SIM_STOP] = 1 + dice(8);
+        c->rate[SIM_CONTINUE] = (unsigned)DICE_OF(20, 200, 1000);
+    }
+}
+
+static void draw_conditions(struct world *w, unsigned traits)
+{
+    struct sim_conditions *c = &w->conditions;
+    c->memory = (enum sim_memory)DICE_OF(SIM_MEMORY_SC, SIM_MEMORY_TSO, SIM_MEMORY_TSO, SIM_MEMORY_TSO, SIM_MEMORY_WEAK,
+                                         SIM_MEMORY_WEAK, SIM_MEMORY_WEAK, SIM_MEMORY_WEAK);
+    c->strategy = dice(3) == 0 ? SIM_PRIORITY : SIM_WALK;
+    c->stick = (unsigned)DICE_OF(0, SIM_ALWAYS / 2, SIM_ALWAYS - SIM_ALWAYS / 10, SIM_ALWAYS - SIM_ALWAYS / 100);
+    c->stale = (unsigned)DICE_OF(SIM_ALWAYS / 2, SIM_ALWAYS / 8, SIM_ALWAYS / 50);
+    c->clock_ns = DICE_OF(50, 500, 20000);
+    c->chaos_points = (unsigned)DICE_OF(800, 2000, 4000, 8000);
+    c->calm_points = 400000;
+    c->falls = dice(8);
+    draw_events(c, traits);
+    if (traits & FAULTS) {
+        c->fault[SIM_FAULT_MEMORY] = (unsigned)DICE_OF(0, 2000);
+        c->fault[SIM_FAULT_REGISTER] = (unsigned)DICE_OF(0, SIM_ALWAYS / 2, SIM_ALWAYS - 1);
+        c->fault[SIM_FAULT_BARRIER] = (unsigned)DICE_OF(0, SIM_ALWAYS / 2, SIM_ALWAYS - 1);
+        c->fault[SIM_FAULT_SYSTEM] = (unsigned)DICE_OF(0, 400, 4000);
+    }
+    /* That a store is seen within 2 us is what the first sleep of a wait counts on; where it is not, the sleep is
+     * short, and the next one has a barrier before it. Where there is none either, a millisecond must do. */
+    c->settle_ns = (traits & FAULTS) ? DICE_OF(1500, 100000) : DICE_OF(1500, 100000, SIM_NEVER_SETTLES);
+    /* A consumer that dies between its cursor and the wake-up it owes makes the producer sleep for liveness_ns, no
+     * longer. */
+    c->patience_ns = (traits & KILLS) ? MYL_MSEC(5) + MYL_USEC(600) : MYL_MSEC(1) + MYL_USEC(600);
+    w->calm_end = (traits & (KILLS | FAULTS)) == 0;
+}
+
+static void draw_ring(struct world *w)
+{
+    w->capacity = (uint32_t)DICE_OF(2, 4, 4, 8, 16);
+    w->words = 1 + dice(4);
+    w->max_consumers = 8;
+    w->events = 6 + dice(30);
+    w->batch = 1 + dice(4);
+    w->sessions = 1;
+    w->aborts = dice(4) == 0;
+    if (dice(5) == 0) {
+        w->packed_cell = 64;
+        w->words = 1 + dice(3);
+        w->capacity = (uint32_t)DICE_OF(6, 12, 28);
+    }
+}
+
+static struct role *add_mortal(struct world *w, enum role_kind kind, unsigned lives)
+{
+    struct role *role = world_add(w, kind);
+    role->lives = lives;
+    return role;
+}
+
+static void add_consumers(struct world *w, unsigned count, unsigned lives)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct role *role = add_mortal(w, ROLE_CONSUMER, lives);
+        role->start = (enum myl_start)DICE_OF(MYL_START_RESUME, MYL_START_RESUME, MYL_START_OLDEST, MYL_START_NOW);
+        role->quota = 1 + dice(w->events);
+    }
+}
+
+static void draw_usual(struct world *w, unsigned traits)
+{
+    draw_ring(w);
+    draw_conditions(w, traits);
+    (void)add_mortal(w, ROLE_PRODUCER, (traits & KILLS) ? 2 : 0);
+    add_consumers(w, 1 + dice(3), (traits & KILLS) ? 1 + dice(2) : 0);
+}
+
+/* Like draw_usual, but nobody loses its place by choice: all must see every event. */
+static void all_resume(struct world *w)
+{
+    for (unsigned i = 0; i < w->roles; i++)
+        w->role[i].start = MYL_START_RESUME;
+}
+
+/* --- profiles ------------------------------------------------------------------------------------------------------
+ * */
+
+static void plain(struct world *w)
+{
+    draw_usual(w, NOTHING);
+}
+
+static void tiny(struct world *w)
+{
+    draw_usual(w, NOTHING);
+    w->packed_cell = 0;
+    w->capacity = 2;
+    w->batch = 1 + dice(2);
+    w->conditions.settle_ns = 1500;
+}
+
+static void packed(struct world *w)
+{
+    draw_usual(w, dice(2) == 0 ? KILLS : NOTHING);
+    w->packed_cell = 64;
+    w->words = 1 + dice(3);
+    w->capacity = (uint32_t)DICE_OF(6, 12, 28);
+    w->batch = 1 + dice(6);
+}
+
+static void park(struct world *w)
+{
+    draw_usual(w, NOTHING);
+    for (unsigned i = 0; i < w->roles; i++)
+        w->role[i].strategy = MYL_WAIT_BLOCK;
+}
+
+static void churn(struct world *w)
+{
+    draw_usual(w, NOTHING);
+    w->max_consumers = 2 + dice(4);
+    w->events = 20 + dice(40);
+    for (unsigned i = 0; i < w->roles; i++) {
+        struct role *role = &w->role[i];
+        role->rejoins = dice(4);
+        role->quota = 1 + dice(6);
+        role->stays = i == 1 || dice(2) == 0; /* one stays, or the producer might wait for ever */
+        role->naming = (enum naming)DICE_OF(NAME_ID, NAME_IDS, NAME_PREFIX, NAME_AUTO);
+        role->delay_ns = (int64_t)dice(200000);
+    }
+}
+
+static void takeover(struct world *w)
+{
+    draw_usual(w, KILLS);
+    w->leaves = dice(3);
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].lives = 0;
+    w->role[0].lives = 3;
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(100, 400, 2000);
+}
+
+static void kills(struct world *w)
+{
+    draw_usual(w, KILLS);
+    all_resume(w);
+    if (dice(3) == 0)
+        (void)world_add(w, ROLE_OBSERVER);
+}
+
+static void kill_churn(struct world *w)
+{
+    churn(w);
+    draw_conditions(w, KILLS | (dice(3) == 0 ? STOPS : 0));
+    for (unsigned i = 0; i < w->roles; i++)
+        w->role[i].lives = 2;
+}
+
+static void stops(struct world *w)
+{
+    draw_usual(w, STOPS);
+    if (dice(2) == 0)
+        (void)world_add(w, ROLE_ONLOOKER);
+}
+
+static void observers(struct world *w)
+{
+    draw_usual(w, dice(3) == 0 ? KILLS : NOTHING);
+    w->alone = (enum myl_alone)DICE_OF(MYL_ALONE_BLOCK, MYL_ALONE_RUN_FREE);
+    w->events = 15 + dice(30);
+    for (unsigned i = 0; i < 1 + dice(2); i++) {
+        struct role *role = world_add(w, ROLE_OBSERVER);
+        role->start = (enum myl_start)DICE_OF(MYL_START_OLDEST, MYL_START_NOW);
+    }
+}
+
+static void only_observers(struct world *w)
+{
+    draw_ring(w);
+    draw_conditions(w, NOTHING);
+    w->alone = MYL_ALONE_RUN_FREE;
+    w->events = 20 + dice(40);
+    (void)world_add(w, ROLE_PRODUCER);
+    (void)world_add(w, ROLE_OBSERVER);
+    (void)world_add(w, ROLE_OBSERVER);
+}
+
+static void closing(struct world *w)
+{
+    draw_usual(w, NOTHING);
+    w->events = dice(6);
+    w->role[0].delay_ns = (int64_t)dice(2) * 300000;
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].delay_ns = (int64_t)dice(2) * (int64_t)dice(200000);
+}
+
+static void free_run(struct world *w)
+{
+    draw_usual(w, dice(3) == 0 ? KILLS : NOTHING);
+    w->alone = MYL_ALONE_RUN_FREE;
+    for (unsigned i = 1; i < w->roles; i++) {
+        w->role[i].rejoins = dice(3);
+        w->role[i].quota = 1 + dice(6);
+        w->role[i].stays = (int)dice(2);
+        w->role[i].delay_ns = (int64_t)dice(2) * (int64_t)dice(100000);
+    }
+}
+
+static void buffered(struct world *w)
+{
+    draw_usual(w, dice(3) == 0 ? KILLS : NOTHING);
+    w->alone = MYL_ALONE_BUFFER;
+    w->buffer = w->packed_cell != 0 ? w->capacity : 1 + dice(w->capacity);
+    w->batch = 1;
+    all_resume(w);
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].delay_ns = (int64_t)dice(2) * (int64_t)dice(200000);
+}
+
+static void evictions(struct world *w)
+{
+    draw_usual(w, KILLS);
+    (void)world_add(w, ROLE_EVICTOR);
+    for (unsigned i = 1; i < w->roles; i++) {
+        w->role[i].expendable = w->role[i].kind == ROLE_CONSUMER && i != 1;
+        w->role[i].lives = dice(2) + (i == 1);
+    }
+}
+
+static void bereft_of_producers(struct world *w)
+{
+    draw_usual(w, KILLS);
+    w->role[0].expendable = 1;
+    w->role[0].lives = dice(3);
+    w->leaves = dice(3);
+    w->never_closed = (int)dice(2);
+    for (unsigned i = 1; i < w->roles; i++) {
+        w->role[i].lives = 0;
+        w->role[i].on_death = (enum myl_on_death)DICE_OF(MYL_DEATH_REPORT, MYL_DEATH_REPORT, MYL_DEATH_WAIT);
+    }
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(200, 1000, 4000);
+}
+
+static void faults(struct world *w)
+{
+    draw_usual(w, FAULTS | (dice(2) == 0 ? KILLS : NOTHING));
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].rejoins = dice(3);
+}
+
+static void names(struct world *w)
+{
+    draw_usual(w, (dice(2) == 0 ? KILLS : 0) | (dice(3) == 0 ? FAULTS : 0));
+    w->calm_end = 0;
+    w->sessions = 2 + dice(2);
+    w->events = 1 + dice(8);
+    for (unsigned i = 0; i < 1 + dice(2); i++) {
+        struct role *rival = add_mortal(w, ROLE_PRODUCER, dice(2));
+        rival->existing = (enum myl_existing)DICE_OF(MYL_EXISTING_RESUME, MYL_EXISTING_FAIL, MYL_EXISTING_REPLACE,
+                                                     MYL_EXISTING_SUPERSEDE);
+        rival->delay_ns = (int64_t)dice(200000);
+    }
+    for (unsigned i = 0; i < dice(3); i++) {
+        struct role *remover = world_add(w, ROLE_REMOVER);
+        remover->force = (int)dice(2);
+        remover->delay_ns = (int64_t)dice(200000);
+    }
+    if (dice(3) == 0)
+        (void)world_add(w, ROLE_ONLOOKER);
+}
+
+static void rivals(struct world *w)
+{
+    draw_usual(w, KILLS);
+    w->leaves = dice(4);
+    (void)add_mortal(w, ROLE_PRODUCER, 2);
+    (void)add_mortal(w, ROLE_PRODUCER, 1);
+}
+
+static void everything(struct world *w)
+{
+    draw_usual(w, KILLS | (dice(2) == 0 ? STOPS : 0) | (dice(2) == 0 ? FAULTS : 0));
+    w->alone = (enum myl_alone)DICE_OF(MYL_ALONE_BLOCK, MYL_ALONE_RUN_FREE);
+    w->leaves = dice(3);
+    for (unsigned i = 2; i < w->roles; i++) {
+        w->role[i].rejoins = dice(3);
+        w->role[i].quota = 1 + dice(8);
+        w->role[i].naming = (enum naming)DICE_OF(NAME_ID, NAME_IDS, NAME_PREFIX, NAME_AUTO);
+    }
+    (void)world_add(w, ROLE_OBSERVER);
+    (void)world_add(w, ROLE_ONLOOKER);
+    if (dice(2) == 0)
+        (void)world_add(w, ROLE_EVICTOR);
+    if (dice(2) == 0)
+        (void)add_mortal(w, ROLE_PRODUCER, 1);
+}
+
+/* --- the failure classes of the system this one replaces (reference 8.2)
+ * ---------------------------------------------- */
+
+static void consumers_come_late(struct world *w, unsigned traits, unsigned consumers)
+{
+    draw_ring(w);
+    draw_conditions(w, traits);
+    (void)add_mortal(w, ROLE_PRODUCER, (traits & KILLS) ? 2 : 0);
+    add_consumers(w, consumers, (traits & KILLS) ? 2 : 0);
+    all_resume(w);
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].delay_ns = MYL_USEC(50) + (int64_t)dice(400000);
+}
+
+static void producer_before_consumers(struct world *w)
+{
+    consumers_come_late(w, NOTHING, 1);
+}
+
+static void late_consumer_attach(struct world *w)
+{
+    consumers_come_late(w, NOTHING, 2);
+    w->role[1].delay_ns = 0;
+    w->role[2].start = (enum myl_start)DICE_OF(MYL_START_RESUME, MYL_START_OLDEST, MYL_START_NOW);
+}
+
+static void create_attach_churn(struct world *w)
+{
+    names(w);
+    for (unsigned i = 0; i < w->roles; i++) {
+        w->role[i].rejoins = w->role[i].kind == ROLE_CONSUMER ? 1 + dice(3) : 0;
+        w->role[i].quota = 1 + dice(3);
+    }
+}
+
+static void producer_crash_and_restart(struct world *w)
+{
+    consumers_come_late(w, KILLS, 1);
+    w->role[0].lives = 4;
+    w->role[1].lives = 0;
+    w->role[1].delay_ns = 0;
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(300, 2000);
+}
+
+static void consumer_crash_and_restart(struct world *w)
+{
+    consumers_come_late(w, KILLS, 2);
+    w->role[0].lives = 0;
+    w->role[1].lives = w->role[2].lives = 3;
+    w->role[1].delay_ns = 0;
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(300, 2000);
+}
+
+static void discovery_visibility_lag(struct world *w)
+{
+    draw_ring(w);
+    draw_conditions(w, NOTHING);
+    struct role *producer = world_add(w, ROLE_PRODUCER);
+    producer->delay_ns = MYL_USEC(100) + (int64_t)dice(3000000);
+    add_consumers(w, 3, 0);
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].naming = (enum naming)DICE_OF(NAME_ID, NAME_PREFIX, NAME_AUTO);
+    all_resume(w);
+}
+
+static void readiness_gate_violation(struct world *w)
+{
+    consumers_come_late(w, dice(2) == 0 ? KILLS : NOTHING, 2);
+    w->wait_consumers = 1 + dice(2);
+    w->wait_timeout_ns = DICE_OF(MYL_USEC(50), MYL_MSEC(1), MYL_FOREVER);
+    w->calm_end = 0;
+    w->role[0].lives = 0;
+}
+
+const struct profile profiles[] = {
+    {"plain", "one producer, some consumers, nothing bad happens", plain},
+    {"tiny", "two cells: everybody always waits for somebody", tiny},
+    {"packed", "several events in a cell, with and without deaths", packed},
+    {"park", "everybody sleeps whenever it can", park},
+    {"churn", "consumers come, leave, come back, by id, by prefix and without", churn},
+    {"takeover", "the producer dies or leaves, over and over", takeover},
+    {"kill", "anybody dies anywhere and comes back", kills},
+    {"kill-churn", "churn, with deaths and stops", kill_churn},
+    {"stop", "anybody is stopped for a while", stops},
+    {"observers", "observers beside consumers", observers},
+    {"only-observers", "a producer that runs free, and observers", only_observers},
+    {"close", "streams that hardly begin before they end", closing},
+    {"free-run", "consumers come to a producer that overwrites while it is alone", free_run},
+    {"buffer", "a producer that keeps some events while it is alone", buffered},
+    {"evict", "consumers that die for good, and somebody who evicts, the living too", evictions},
+    {"orphans", "a producer that dies for good, or leaves and never closes", bereft_of_producers},
+    {"faults", "no memory, no descriptors, no locks, no barrier, now and then or never at all", faults},
+    {"names", "several producers replace, supersede and remove each other's rings", names},
+    {"rivals", "several producers want one seat", rivals},
+    {"everything", "all of it at once", everything},
+    {"producer-before-consumers", "failure class: the stream is there first", producer_before_consumers},
+    {"late-consumer-attach", "failure class: one comes when the stream runs", late_consumer_attach},
+    {"create-attach-churn", "failure class: rings are made and attached to all the time", create_attach_churn},
+    {"producer-crash-and-restart", "failure class", producer_crash_and_restart},
+    {"consumer-crash-and-restart", "failure class", consumer_crash_and_restart},
+    {"discovery-visibility-lag", "failure class: consumers look for a ring that comes late, by id, prefix or without",
+     discovery_visibility_lag},
+    {"readiness-gate-violation", "failure class: the producer may not start before its consumers are there",
+     readiness_gate_violation},
+};
+const unsigned profiles_count = sizeof profiles / sizeof profiles[0];
+
+const struct profile *profile_find(const char *name)
+{
+    for (unsigned i = 0; i < profiles_count; i++) {
+        if (strcmp(profiles[i].name, name) == 0)
+            return &profiles[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ * A producer's program: opens, fills the ring up to the world's number of events, closes; or leaves its seat and comes
+ * back. Whoever comes after a death goes on. */
+#include "world.h"
+
+#include "os/os.h"
+#include "ring/producer.h"
+
+#include <string.h>
+
+/* So many opens may give up waiting for consumers. */
+#define PATIENT_OPENS 6U
+
+static void write_event(void *event, uint64_t sequence, unsigned tag, unsigned words)
+{
+    for (unsigned i = 0; i < words; i++)
+        sim_data_store((unsigned char *)event + i * sizeof(uint64_t), oracle_word(sequence, tag, i));
+}
+
+/* Is `id` the place of somebody who will not come back to it? Who is started again may take another one by prefix, if
+ * the kernel has not buried its predecessor yet. */
+static int is_abandoned(const struct world *world, const char *id)
+{
+    for (unsigned i = 0; i < world->roles; i++) {
+        const struct role *role = &world->role[i];
+        if (role->kind == ROLE_CONSUMER && strcmp(role->id, id) == 0)
+            return role->gone && role->phase != PHASE_ENDED;
+    }
+    return sim_draw(4) == 0;
+}
+
+/* Told that a consumer is dead: looks who it is, and evicts those that nobody waits for. */
+static void bereft(struct role *role, uint64_t since)
+{
+    myl_snapshot *snapshot;
+    oracle_bereft(role->session, since);
+    if (myl_snapshot_take(WORLD_NAME, MYL_BACKEND_SHM, &snapshot) != MYL_OK)
+        return;
+    for (uint32_t i = 0; i < snapshot->consumers; i++) {
+        const myl_consumer_status *entry = &snapshot->entry[i];
+        if (entry->state == MYL_PARTY_ACTIVE && !entry->alive && is_abandoned(role->world, entry->id))
+            role_evicts(role, entry->id);
+    }
+    myl_snapshot_free(snapshot);
+}
+
+/* Is there somebody who could still read, now or later? */
+static int anybody_left(const struct world *world)
+{
+    for (unsigned i = 0; i < world->roles; i++) {
+        if (world->role[i].kind == ROLE_CONSUMER && !world->role[i].gone)
+            return 1;
+    }
+    return 0;
+}
+
+/* What a claim may be answered with. 1: go on; 0: this handle is done. */
+static int claim_failed(struct role *role, int rc, uint64_t since)
+{
+    switch (rc) {
+    case MYL_EAGAIN:
+        myl_os_yield();
+        return anybody_left(role->world);
+    case MYL_ETIMEDOUT:
+        return anybody_left(role->world);
+    case MYL_ECONSUMERDEAD:
+        bereft(role, since);
+        return 1;
+    case MYL_ESUPERSEDED:
+        SIM_CHECK(role->session->superseding, "answer",
+                  "%s is told that its ring was removed by force, which nobody did", sim_self_name());
+        return 0;
+    case MYL_ESEATLOST:
+        SIM_CHECK(role->world->seat_loss, "answer", "%s is told that it has lost its seat, which it has not",
+                  sim_self_name());
+        return 0;
+    default:
+        role_unexpected("claim", rc);
+    }
+}
+
+/* Claims `wanted` events and writes them. */
+static int fill(struct role *role, myl_producer *producer, unsigned tag, unsigned wanted)
+{
+    struct session *s = role->session;
+    uint64_t first = producer->hot.next;
+    myl_run run = {.count = 1, .sequence = first};
+    int64_t timeout = role_timeout(role->world->sessions == 1); /* consumers may be content with one session */
+    role_waits(role, first + wanted);
+    int rc = wanted == 1 && sim_draw(2) == 0 ? myl_producer_claim(producer, &run.event, timeout)
+                                             : myl_producer_claim_run(producer, wanted, &run, timeout);
+    role_goes_on(role);
+    if (rc != MYL_OK)
+        return rc;
+    SIM_CHECK(run.sequence == first && run.count >= 1 && run.count <= wanted, "claim",
+              "asked for %u from %llu, got %llu from %llu", wanted, (unsigned long long)first,
+              (unsigned long long)run.count, (unsigned long long)run.sequence);
+    oracle_claimed(s, first + run.count);
+    for (uint64_t i = 0; i < run.count; i++)
+        write_event((unsigned char *)run.event + i * run.stride, first + i, tag, s->words);
+    return MYL_OK;
+}
+
+static void publish(struct role *role, myl_producer *producer, unsigned tag)
+{
+    uint64_t end = producer->hot.next;
+    oracle_publishes(role->session, end);
+    sim_note("publishes up to %llu", (unsigned long long)end);
+    myl_producer_publish(producer);
+    oracle_published(role->session, end, tag);
+}
+
+static void ask_consumed(struct role *role, myl_producer *producer)
+{
+    uint64_t since = sim_points();
+    uint64_t count = producer->hot.published;
+    if (count == 0)
+        return;
+    if (sim_draw(2) == 0) {
+        if (myl_producer_is_consumed(producer, (myl_sequence)count - 1))
+            oracle_consumed(role->session, count, since);
+        return;
+    }
+    int rc = myl_producer_wait_consumed(producer, (myl_sequence)count - 1, MYL_USEC(1) + (int64_t)sim_draw(300000));
+    if (rc == MYL_OK)
+        oracle_consumed(role->session, count, since);
+    else if (rc == MYL_ECONSUMERDEAD)
+        bereft(role, since);
+    else if (rc != MYL_ETIMEDOUT)
+        role_unexpected("wait_consumed", rc);
+}
+
+/* One step of the stream. 0: this handle is done. */
+static int step(struct role *role, myl_producer *producer, unsigned tag)
+{
+    const struct world *world = role->world;
+    uint64_t left = world->events - producer->hot.next;
+    unsigned most = world->batch < left ? world->batch : (unsigned)left;
+    if (left > 0) {
+        uint64_t since = sim_points();
+        int rc = fill(role, producer, tag, 1 + sim_draw(most));
+        if (rc == MYL_ELEASED ||
+            rc == MYL_ETOOBIG) /* too much is claimed already, or it does not fit behind half a cell */
+            SIM_CHECK(rc == MYL_ETOOBIG || producer->hot.next > producer->hot.published, "answer", "%s",
+                      myl_error_detail());
+        else if (rc != MYL_OK && !claim_failed(role, rc, since))
+            return 0;
+    }
+    if (world->aborts && sim_draw(12) == 0)
+        myl_producer_abort(producer);
+    if (left == 0 || sim_draw(3) != 0)
+        publish(role, producer, tag);
+    if (sim_draw(16) == 0)
+        ask_consumed(role, producer);
+    return 1;
+}
+
+static void options_of(const struct role *role, myl_producer_options *o)
+{
+    const struct world *w = role->world;
+    *o = (myl_producer_options){
+        .size = sizeof *o,
+        .event_size = w->words * (uint32_t)sizeof(uint64_t),
+        .capacity = w->capacity,
+        .packed_cell = w->packed_cell,
+        .max_consumers = w->max_consumers,
+        .spin_only = w->spin_only,
+        .existing = role->existing,
+        .alone = w->alone,
+        .buffer = w->buffer,
+        .wait_consumers = w->wait_consumers,
+        .wait_timeout_ns = role->opens > PATIENT_OPENS ? MYL_FOREVER : w->wait_timeout_ns,
+        .wait = {.strategy = role->strategy, .spin_ns = 1},
+        .on_death = role->on_death,
+        .liveness_ns = w->liveness_ns,
+    };
+}
+
+/* Why an open failed. 1: try again; 0: there is nothing more to do. */
+static int open_failed(struct role *role, int rc)
+{
+    sim_note("open: %s", myl_error_detail());
+    switch (rc) {
+    case MYL_EUNREAD: /* closed by one who died of it; somebody who died has not read all */
+        SIM_CHECK(oracle.deaths > 0, "answer", "%s", myl_error_detail());
+        return 0;
+    case MYL_EEXISTS:
+    case MYL_EINUSE:
+        return sim_draw(2) == 0;
+    case MYL_EPRODUCERALIVE:
+        return role->world->producers_left > 1 || oracle.deaths > 0;
+    case MYL_ESTARTUP:
+    case MYL_EBUSY:
+        return 1;
+    case MYL_ECONSUMERDEAD:
+        return 1;
+    default:
+        if (myl_errclass(rc) != MYL_CLASS_RESOURCE)
+            role_unexpected("open", rc);
+        return 1;
+    }
+}
+
+static int is_ready(const struct role *role, const myl_producer *producer)
+{
+    const struct myl_segment *segment = &producer->handle.segment;
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < myl_segment_entries(segment); i++)
+        there += myl_segment_entry(segment, i)->id[0].v != 0;
+    return there >= role->world->wait_consumers;
+}
+
+static void end(struct role *role, myl_producer *producer, int leave)
+{
+    struct session *s = role->session;
+    myl_producer_abort(producer); /* what is claimed and not published is forgotten */
+    role->phase = PHASE_ENDING;
+    sim_note(leave ? "leaves" : "closes");
+    if (leave) {
+        oracle_stops(s);
+        myl_producer_leave(producer);
+    } else {
+        oracle_closes(s);
+        myl_producer_close(producer);
+        s->closed = 1;
+    }
+    role->phase = PHASE_AWAY;
+}
+
+/* From an open to a close. 1: open again. */
+static int hold_seat(struct role *role)
+{
+    struct world *world = role->world;
+    myl_producer_options o;
+    myl_producer *producer;
+    options_of(role, &o);
+    int force = role->existing == MYL_EXISTING_SUPERSEDE;
+    uint64_t since = sim_points();
+    oracle_wants_seat();
+    if (role->existing == MYL_EXISTING_REPLACE || force)
+        oracle_removes();
+    if (force)
+        oracle_forces();
+    role->phase = PHASE_OPENING;
+    role->opens++;
+    int rc = myl_producer_open(&producer, WORLD_NAME, &o);
+    role->phase = PHASE_AWAY;
+    oracle_wanted_seat();
+    if (force)
+        oracle_forced();
+    if (rc != MYL_OK)
+        return open_failed(role, rc);
+    myl_info info = {.size = sizeof info};
+    if (myl_producer_info(producer, &info) != MYL_OK)
+        role_unexpected("info", MYL_EINVAL);
+    struct session *s = role->session = oracle_session(&info, world->words, world->alone, since);
+    unsigned tag = oracle_produces(s, producer->hot.published);
+    role->phase = PHASE_IN;
+    sim_note("produces as number %u from event %llu on", tag, (unsigned long long)producer->hot.published);
+    SIM_CHECK(is_ready(role, producer), "readiness", "%s may start before its %u consumers are there", sim_self_name(),
+              (unsigned)world->wait_consumers);
+    int leave = 0, usable = 1;
+    int fills = s < &oracle.session[world->sessions];
+    while (usable && fills && s->committed < world->events) {
+        usable = step(role, producer, tag);
+        leave = usable && world->leaves_left > 0 && sim_draw(12) == 0;
+        if (leave)
+            break;
+    }
+    world->leaves_left -= leave != 0;
+    end(role, producer, leave || (world->never_closed && s->committed >= world->events));
+    return leave || (!usable && oracle.sessions < world->sessions);
+}
+
+/* Has some ring been filled and closed? Then later ones are nobody's business. */
+static int is_done(void)
+{
+    for (unsigned i = 0; i < oracle.sessions; i++) {
+        if (oracle.session[i].closed)
+            return 1;
+    }
+    return 0;
+}
+
+void role_produce(struct role *role)
+{
+    while (hold_seat(role)) {
+        role->existing = MYL_EXISTING_RESUME;
+        if (role->index > 0 && is_done())
+            return;
+        role_pause();
+    }
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ * What all roles share, and the small ones: evicting, removing, looking on from outside. */
+#include "world.h"
+
+#include "os/os.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int role_all_is_over(const struct role *role)
+{
+    return role->world->producers_left == 0;
+}
+
+void role_unexpected(const char *call, int rc)
+{
+    sim_violation("answer", "%s: %s is answered with %s: %s", sim_self_name(), call, myl_errname(rc),
+                  myl_error_detail());
+}
+
+void role_pause(void)
+{
+    myl_os_sleep(MYL_USEC(20) + (int64_t)sim_draw(300000));
+}
+
+void role_waits(struct role *role, uint64_t what)
+{
+    role->waits_for = what;
+    role->waiting = 1;
+}
+
+void role_goes_on(struct role *role)
+{
+    role->waiting = 0;
+}
+
+int64_t role_timeout(int may_wait_forever)
+{
+    unsigned draw = sim_draw(8);
+    if (draw < 2)
+        return MYL_TRY;
+    return draw < 4 || !may_wait_forever ? MYL_USEC(1) + (int64_t)sim_draw(500000) : MYL_FOREVER;
+}
+
+void role_claim_over(struct role *role)
+{
+    if (role->claims)
+        oracle_claim_over(role->claim);
+    role->claims = 0;
+}
+
+void role_evicts(struct role *role, const char *name)
+{
+    char id[MYL_ID_MAX + 1];
+    uint64_t since = sim_points();
+    (void)snprintf(id, sizeof id, "%s", name);
+    role->claim = oracle_claims(id, NULL, MYL_START_RESUME, 1);
+    role->claims = 1;
+    int rc = myl_evict(WORLD_NAME, MYL_BACKEND_SHM, id);
+    role_claim_over(role);
+    sim_note("evict \"%s\": %s", id, myl_errname(rc));
+    if (rc == MYL_OK)
+        oracle_evicted(id, since);
+    else if (rc == MYL_ECORRUPT || myl_errclass(rc) == MYL_CLASS_USAGE)
+        role_unexpected("evict", rc);
+}
+
+/* --- the small roles ---------------------------------------------------------------------------------------------- */
+
+void role_evict(struct role *role)
+{
+    for (unsigned tries = 0; tries < 4 && !role_all_is_over(role); tries++) {
+        const struct role *victim = &role->world->role[sim_draw(role->world->roles)];
+        role_pause();
+        if (victim->kind == ROLE_CONSUMER && victim->id[0] != '\0')
+            role_evicts(role, victim->id);
+    }
+}
+
+void role_remove(struct role *role)
+{
+    role_pause();
+    oracle_removes();
+    if (role->force)
+        oracle_forces();
+    int rc = myl_remove(WORLD_NAME, MYL_BACKEND_SHM, role->force);
+    if (role->force)
+        oracle_forced();
+    sim_note("remove%s: %s", role->force ? " by force" : "", myl_errname(rc));
+    if (rc == MYL_ECORRUPT || myl_errclass(rc) == MYL_CLASS_USAGE)
+        role_unexpected("remove", rc);
+}
+
+static int visit(const char *name, void *user)
+{
+    unsigned *found = user;
+    ++*found;
+    SIM_CHECK(strcmp(name, WORLD_NAME) == 0, "names", "a ring \"%s\" that nobody has made is listed", name);
+    return 0;
+}
+
+/* What can be seen from outside lies between what was true before and what is true behind. */
+static void check_snapshot(const myl_snapshot *snapshot, uint64_t committed_before)
+{
+    if (oracle.sessions != 1)
+        return;
+    const struct session *s = &oracle.session[0];
+    SIM_CHECK(snapshot->next >= committed_before || s->takeovers > 0, "snapshot",
+              "it says %llu events, %llu were published", (unsigned long long)snapshot->next,
+              (unsigned long long)committed_before);
+    SIM_CHECK(snapshot->next <= s->publishing, "snapshot", "it says %llu events, no more than %llu can be",
+              (unsigned long long)snapshot->next, (unsigned long long)s->publishing);
+    for (uint32_t i = 0; i < snapshot->consumers; i++)
+        SIM_CHECK(snapshot->entry[i].cursor <= s->publishing, "snapshot", "consumer \"%s\" is said to be at %llu",
+                  snapshot->entry[i].id, (unsigned long long)snapshot->entry[i].cursor);
+}
+
+void role_look(struct role *role)
+{
+    for (unsigned looks = 0; looks < 5 && !role_all_is_over(role); looks++) {
+        myl_snapshot *snapshot;
+        unsigned found = 0;
+        role_pause();
+        uint64_t before = oracle.sessions == 1 ? oracle.session[0].committed : 0;
+        int rc = myl_snapshot_take(WORLD_NAME, MYL_BACKEND_SHM, &snapshot);
+        if (rc == MYL_OK) {
+            check_snapshot(snapshot, before);
+            myl_snapshot_free(snapshot);
+        } else if (rc == MYL_ECORRUPT || rc == MYL_ENOTRING) {
+            role_unexpected("snapshot", rc);
+        }
+        (void)myl_list(visit, &found);
+        SIM_CHECK(found <= 1, "names", "one name is listed %u times", found);
+    }
+}
+
+/* --- life and death ------------------------------------------------------------------------------------------------
+ * */
+
+void role_main(void *argument)
+{
+    struct role *role = argument;
+    role->phase = PHASE_AWAY;
+    role->waiting = 0;
+    switch (role->kind) {
+    case ROLE_PRODUCER:
+        role_produce(role);
+        break;
+    case ROLE_CONSUMER:
+        role_consume(role);
+        break;
+    case ROLE_OBSERVER:
+        role_observe(role);
+        break;
+    case ROLE_EVICTOR:
+        role_evict(role);
+        break;
+    case ROLE_REMOVER:
+        role_remove(role);
+        break;
+    case ROLE_ONLOOKER:
+        role_look(role);
+        break;
+    }
+    role->gone = 1;
+    role->phase = PHASE_ENDED;
+    role->world->producers_left -= role->kind == ROLE_PRODUCER;
+    SIM_CHECK(sim_own_descriptors() == 0, "leak", "%s ends with %u open descriptors", sim_self_name(),
+              sim_own_descriptors());
+    SIM_CHECK(sim_own_allocations() == 0, "leak", "%s ends with %u allocations", sim_self_name(),
+              sim_own_allocations());
+}
+
+void role_killed(void *argument)
+{
+    struct role *role = argument;
+    role->waiting = 0;
+    role_claim_over(role);
+    role->gone = role->lives == 0;
+    role->lives -= role->lives > 0;
+    if (role->phase == PHASE_ENDED)
+        return; /* it was just about to return */
+    if (role->kind == ROLE_PRODUCER) {
+        if (role->phase >= PHASE_IN)
+            oracle_stops(role->session);
+        if (role->phase == PHASE_OPENING)
+            oracle_wanted_seat();
+        oracle.deaths++;
+        role->world->producers_left -= role->gone != 0;
+    }
+    if (role->kind == ROLE_CONSUMER && role->phase == PHASE_OPENING)
+        oracle_join_died(role->id[0] != '\0' ? role->id : NULL, role->prefix);
+    if (role->kind == ROLE_CONSUMER && role->phase >= PHASE_IN)
+        oracle_reader_died(role->reader);
+    role->phase = PHASE_AWAY;
+}

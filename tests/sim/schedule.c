@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT
+ * Who runs next and what happens meanwhile. A run has two parts: in the first the strategy and the event rates of its
+ * conditions rule; in the second (calm) nothing bad happens any more, everybody runs in turn, and all must come to
+ * their end within a number of points: that is the check of progress. */
+#include "engine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TICK_WITHIN_NS ((int64_t)2000000) /* a tick never skips more than this: longer sleeps are the last resort */
+#define LATE_NS        ((int64_t)300000)
+#define OVERDUE_EVERY  8U
+#define IDLE_FALLS     8U                 /* SIM_PRIORITY: one of so many pauses makes the spinner fall */
+
+struct sim_engine sim;
+
+static uint32_t bit(const struct sim_party *party)
+{
+    return (uint32_t)1 << party->index;
+}
+
+/* The `n`th set bit. */
+static unsigned nth(uint32_t bits, unsigned n)
+{
+    while (n-- > 0)
+        bits &= bits - 1;
+    return (unsigned)__builtin_ctz(bits);
+}
+
+static struct sim_party *anyone(uint32_t bits)
+{
+    return &sim.party[nth(bits, sim_choose((unsigned)__builtin_popcount(bits)))];
+}
+
+/* --- ends -------------------------------------------------------------------------------------------------------- */
+
+void sim_finish(void)
+{
+    static struct sim_coro gone;
+    sim.current = NULL;
+    sim_coro_switch(&gone, &sim.main);
+    __builtin_unreachable();
+}
+
+void sim_violation(const char *invariant, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    sim.result->invariant = invariant;
+    (void)vsnprintf(sim.result->detail, sizeof sim.result->detail, format, args);
+    va_end(args);
+    SIM_TRACE("!!! %s: %s", invariant, sim.result->detail);
+    sim_finish();
+}
+
+static size_t describe_waiting(char *text, size_t bytes)
+{
+    size_t used = 0;
+    for (unsigned i = 0; i < sim.parties && used < bytes; i++) {
+        const struct sim_party *party = &sim.party[i];
+        if (party->state != SIM_ASLEEP && party->state != SIM_READY)
+            continue;
+        used += (size_t)snprintf(text + used, bytes - used, "; %s (last step %s)", party->process->name, party->step);
+        if (party->state == SIM_ASLEEP && party->deadline != INT64_MAX && used < bytes)
+            used += (size_t)snprintf(text + used, bytes - used, " sleeps for %lld us more",
+                                     (long long)(party->deadline - sim.now) / 1000);
+        else if (used < bytes)
+            used += (size_t)snprintf(text + used, bytes - used, party->state == SIM_ASLEEP ? " sleeps" : " is ready");
+    }
+    return used;
+}
+
+/* --- events ------------------------------------------------------------------------------------------------------ */
+
+static void wake_late(struct sim_party *party)
+{
+    if (party->deadline > sim.now)
+        sim.now = party->deadline;
+    sim.now += sim_choose(2) * sim_choose((unsigned)LATE_NS);
+    sim_wake_one(party, SIM_TIMED_OUT);
+}
+
+static int tick(void)
+{
+    uint32_t soon = 0;
+    for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
+        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
+        if (party->deadline - sim.now <= TICK_WITHIN_NS && !party->process->stopped)
+            soon |= bit(party);
+    }
+    if (soon != 0)
+        wake_late(anyone(soon));
+    else
+        sim.now += sim_choose(20000);
+    return 1;
+}
+
+/* The living processes that `which` holds for: 1 of them, at random, or NULL. */
+static struct sim_process *any_process(int (*which)(const struct sim_process *))
+{
+    uint32_t bits = 0;
+    for (unsigned i = 0; i < sim.processes; i++) {
+        if (which(&sim.process[i]))
+            bits |= (uint32_t)1 << i;
+    }
+    return bits == 0 ? NULL : &sim.process[nth(bits, sim_choose((unsigned)__builtin_popcount(bits)))];
+}
+
+static int may_be_killed(const struct sim_process *p)
+{
+    return p->alive && p->spec.mortal && (p->restarts_left > 0 || p->spec.expendable);
+}
+
+static int may_be_stopped(const struct sim_process *p)
+{
+    return p->alive && !p->stopped;
+}
+
+static int is_stopped(const struct sim_process *p)
+{
+    return p->alive && p->stopped;
+}
+
+static int is_dying(const struct sim_process *p)
+{
+    return p->dying;
+}
+
+static int drain_one(void)
+{
+    uint32_t bits = 0;
+    for (unsigned i = 0; i < sim.parties; i++) {
+        if (sim.party[i].buffered > 0)
+            bits |= (uint32_t)1 << i;
+    }
+    if (bits != 0)
+        sim_memory_drain(anyone(bits));
+    return bits != 0;
+}
+
+static int wake_spuriously(void)
+{
+    uint32_t bits = 0;
+    for (uint32_t left = sim.asleep; left != 0; left &= left - 1) {
+        if (sim.party[__builtin_ctz(left)].futex != 0)
+            bits |= left & -left;
+    }
+    if (bits == 0)
+        return 0;
+    struct sim_party *party = anyone(bits);
+    SIM_TRACE("*** spurious wake-up of %s", party->process->name);
+    sim_wake_one(party, SIM_WOKEN);
+    return 1;
+}
+
+static int start_one(int due_only)
+{
+    for (unsigned i = 0; i < sim.starts; i++) {
+        if (due_only && sim.start[i].due > sim.now)
+            continue;
+        if (sim.start[i].due > sim.now)
+            sim.now = sim.start[i].due;
+        sim_launch(i);
+        return 1;
+    }
+    return 0;
+}
+
+static int happen(enum sim_event event)
+{
+    struct sim_process *process = NULL;
+    switch (event) {
+    case SIM_DRAIN:
+        return drain_one();
+    case SIM_TICK:
+        return tick();
+    case SIM_SPURIOUS:
+        return wake_spuriously();
+    case SIM_KILL:
+        process = sim_can_restart() ? any_process(may_be_killed) : NULL;
+        if (process != NULL)
+            sim_kill(process);
+        break;
+    case SIM_STOP:
+        process = any_process(may_be_stopped);
+        if (process != NULL)
+            sim_stop(process, 1);
+        break;
+    case SIM_CONTINUE:
+        process = any_process(is_stopped);
+        if (process != NULL)
+            sim_stop(process, 0);
+        break;
+    case SIM_REAP:
+        process = any_process(is_dying);
+        if (process != NULL)
+            sim_reap(process);
+        break;
+    case SIM_START:
+        return start_one(1);
+    case SIM_EVENTS:
+        break;
+    }
+    return process != NULL;
+}
+
+static void random_event(void)
+{
+    unsigned at = sim_choose(sim.event_total);
+    unsigned event = 0;
+    while (at >= sim.conditions.rate[event])
+        at -= sim.conditions.rate[event++];
+    if (sim.happened[event] < sim.conditions.most[event] && happen((enum sim_event)event))
+        sim.happened[event]++;
+}
+
+/* --- nobody can run ---------------------------------------------------------------------------------------------- */
+
+static void pass_time(void)
+{
+    struct sim_party *first = NULL;
+    for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
+        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
+        if (first == NULL || party->deadline < first->deadline)
+            first = party;
+    }
+    if (first == NULL)
+        sim_finish(); /* all have come to their end */
+    char text[400] = "";
+    char due[160] = "";
+    if (first->deadline == INT64_MAX || first->deadline - sim.now > sim.conditions.patience_ns) {
+        if (first->deadline == INT64_MAX || sim.is_due == NULL || sim.is_due(due, sizeof due)) {
+            (void)describe_waiting(text, sizeof text);
+            sim_violation("wake-up", "everybody sleeps%s%s%s", due[0] != '\0' ? ", though " : "", due, text);
+        }
+    }
+    wake_late(first);
+}
+
+static void nobody_ready(void)
+{
+    while (sim.ready == 0) {
+        if (!drain_one() && !happen(SIM_REAP) && !happen(SIM_CONTINUE) && !start_one(1) && !start_one(0))
+            pass_time();
+    }
+}
+
+/* --- choosing ---------------------------------------------------------------------------------------------------- */
+
+static struct sim_party *by_walk(uint64_t random)
+{
+    struct sim_party *self = sim.current;
+    if ((sim.ready & bit(self)) != 0 && (random & 0xffffU) < sim.conditions.stick)
+        return self;
+    return anyone(sim.ready);
+}
+
+static struct sim_party *by_priority(void)
+{
+    struct sim_party *best = NULL;
+    for (unsigned i = 0; i < sim.conditions.falls; i++) {
+        if (sim.fall_at[i] == sim.points)
+            sim.current->priority = sim.lowest--;
+    }
+    for (uint32_t bits = sim.ready; bits != 0; bits &= bits - 1) {
+        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
+        if (best == NULL || party->priority > best->priority)
+            best = party;
+    }
+    return best;
+}
+
+static struct sim_party *in_turn(void)
+{
+    uint32_t above = sim.ready & ~((bit(sim.current) << 1) - 1);
+    return &sim.party[__builtin_ctz(above != 0 ? above : sim.ready)];
+}
+
+/* The events that may be chosen now, beside somebody running. */
+static unsigned enumerable_events(enum sim_event events[SIM_EVENTS])
+{
+    const struct sim_conditions *c = &sim.conditions;
+    const struct sim_party *self = sim.current;
+    unsigned count = 0;
+    unsigned buffered = 0, dying = 0;
+    for (unsigned i = 0; i < sim.parties; i++)
+        buffered |= sim.party[i].buffered > 0;
+    for (unsigned i = 0; i < sim.processes; i++)
+        dying |= sim.process[i].dying != 0;
+    if (sim.happened[SIM_KILL] < c->most[SIM_KILL] && (sim.ready & bit(self)) != 0 && may_be_killed(self->process))
+        events[count++] = SIM_KILL;
+    if (sim.happened[SIM_SPURIOUS] < c->most[SIM_SPURIOUS] && sim.asleep != 0)
+        events[count++] = SIM_SPURIOUS;
+    if (buffered)
+        events[count++] = SIM_DRAIN;
+    if (dying)
+        events[count++] = SIM_REAP;
+    if (sim.starts > 0)
+        events[count++] = SIM_START;
+    return count;
+}
+
+/* Going on is choice 0 and free; going to somebody else is a preemption unless the running one cannot or has nothing
+ * to do; then come the events that are left. */
+static struct sim_party *by_enumeration(int idle)
+{
+    struct sim_party *self = sim.current;
+    const struct sim_conditions *c = &sim.conditions;
+    uint32_t others = sim.ready & ~bit(self);
+    int self_ready = (sim.ready & bit(self)) != 0;
+    int must_leave = !self_ready || (idle && others != 0);
+    if (!must_leave && sim.preemptions >= c->preemptions)
+        others = 0;
+    unsigned stay = must_leave ? 0 : 1;
+    unsigned targets = stay + (unsigned)__builtin_popcount(others);
+    enum sim_event events[SIM_EVENTS];
+    unsigned choice = sim_choose(targets + enumerable_events(events));
+    if (choice < stay)
+        return self;
+    if (choice < targets) {
+        sim.preemptions += !must_leave;
+        return &sim.party[nth(others, choice - stay)];
+    }
+    enum sim_event event = events[choice - targets];
+    sim.happened[event]++;
+    if (event == SIM_KILL)
+        sim_kill(self->process);
+    else if (event == SIM_START)
+        (void)start_one(0);
+    else
+        (void)happen(event);
+    if (sim.ready == 0)
+        nobody_ready();
+    return by_enumeration(idle);
+}
+
+static void calm_down(void)
+{
+    sim.calm_since = sim.points;
+    SIM_TRACE("*** from here on nothing happens but progress");
+    while (drain_one() || happen(SIM_CONTINUE) || happen(SIM_REAP)) {}
+}
+
+static void check_calm_end(void)
+{
+    if (sim.points - sim.calm_since < sim.conditions.calm_points)
+        return;
+    char text[400] = "";
+    (void)describe_waiting(text, sizeof text);
+    sim_violation("progress", "not at the end after %u points without disturbance%s", sim.conditions.calm_points, text);
+}
+
+/* While somebody spins, time passes for those who sleep, too. */
+static void wake_overdue(void)
+{
+    int64_t late = sim.calm_since != 0 ? 0 : LATE_NS;
+    for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
+        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
+        if (party->deadline != INT64_MAX && party->deadline + late <= sim.now)
+            sim_wake_one(party, SIM_TIMED_OUT);
+    }
+}
+
+static struct sim_party *next_party(int idle)
+{
+    if (sim.conditions.strategy == SIM_ENUMERATE && sim.calm_since == 0) {
+        if (sim.ready == 0)
+            nobody_ready();
+        return by_enumeration(idle);
+    }
+    uint64_t random = sim_random();
+    if (sim.calm_since == 0 && (random & 0xffffU) < sim.event_total)
+        random_event();
+    if (sim.points % OVERDUE_EVERY == 0)
+        wake_overdue();
+    if (sim.calm_since != 0) {
+        (void)happen(SIM_REAP);
+        (void)start_one(1);
+    }
+    if (sim.ready == 0)
+        nobody_ready();
+    if (sim.calm_since != 0)
+        return in_turn();
+    return sim.conditions.strategy == SIM_PRIORITY ? by_priority() : by_walk(random >> 16);
+}
+
+static void go_to(struct sim_party *next)
+{
+    struct sim_party *self = sim.current;
+    if (next == self)
+        return;
+    sim.current = next;
+    sim_coro_switch(&self->coro, &next->coro);
+}
+
+static void point(int idle)
+{
+    if (sim.alone)
+        return;
+    sim.points++;
+    if (sim.calm_since != 0)
+        check_calm_end();
+    else if (sim.points >= sim.conditions.chaos_points)
+        calm_down();
+    go_to(next_party(idle));
+}
+
+void sim_point(void)
+{
+    point(0);
+}
+
+void sim_point_idle(void)
+{
+    struct sim_party *self = sim.current;
+    self->idle = 1;
+    self->seen_writes = sim.writes;
+    if (sim.conditions.strategy == SIM_PRIORITY && sim_choose(IDLE_FALLS) == 0)
+        self->priority = sim.lowest--;
+    point(1);
+}
+
+/* --- sleeping ---------------------------------------------------------------------------------------------------- */
+
+enum sim_wake sim_sleep(uint64_t futex, int64_t deadline)
+{
+    struct sim_party *self = sim.current;
+    if (sim.alone)
+        sim_violation("engine", "%s sleeps while it runs alone", self->process->name);
+    self->state = SIM_ASLEEP;
+    self->futex = futex;
+    self->deadline = deadline;
+    sim.ready &= ~bit(self);
+    sim.asleep |= bit(self);
+    point(1);
+    return self->wake;
+}
+
+void sim_wake_one(struct sim_party *party, enum sim_wake reason)
+{
+    party->state = SIM_READY;
+    party->wake = reason;
+    sim.asleep &= ~bit(party);
+    if (!party->process->stopped)
+        sim.ready |= bit(party);
+    sim_hash(SIM_OP_EVENT, 106, party->index);
+}
+
+unsigned sim_wake_futex(uint64_t futex)
+{
+    unsigned woken = 0;
+    for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
+        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
+        if (party->futex == futex) {
+            sim_wake_one(party, SIM_WOKEN);
+            woken++;
+        }
+    }
+    return woken;
+}
+
+/* --- a run -------------------------------------------------------------------------------------------------------- */
+
+void sim_alone(int on)
+{
+    sim.alone = on;
+    if (on)
+        sim_memory_drain_all(sim.current);
+}
+
+void sim_when_all_sleep(int (*is_due)(char *why, size_t bytes))
+{
+    sim.is_due = is_due;
+}
+
+int sim_is_calm(void)
+{
+    return sim.calm_since != 0;
+}
+
+int64_t sim_now(void)
+{
+    return sim.now;
+}
+
+uint64_t sim_points(void)
+{
+    return sim.points;
+}
+
+static void begin(uint64_t seed, const struct sim_conditions *conditions)
+{
+    sim.run++;
+    sim.is_due = NULL;
+    sim.conditions = *conditions;
+    sim_choices_begin(seed);
+    sim_kernel_set_up();
+    sim_kernel_begin();
+    sim_begin_processes();
+    sim_alloc_begin();
+    sim_memory_begin();
+    sim.current = NULL;
+    sim.event_total = 0;
+    for (unsigned i = 0; i < SIM_EVENTS; i++)
+        sim.event_total += conditions->rate[i];
+    memset(sim.happened, 0, sizeof sim.happened);
+    sim.preemptions = sim.old_loads = 0;
+    sim.now = INT64_C(1000000000);
+    sim.points = sim.writes = sim.calm_since = 0;
+    sim.alone = 0;
+    sim.lowest = (uint64_t)1 << 62;
+    sim.hash = seed;
+    if (sim.conditions.falls > SIM_FALLS)
+        sim.conditions.falls = SIM_FALLS;
+    for (unsigned i = 0; i < sim.conditions.falls; i++)
+        sim.fall_at[i] = sim_choose(conditions->chaos_points);
+}
+
+void sim_run(uint64_t seed, const struct sim_conditions *conditions, void (*setup)(void *), void *argument,
+             struct sim_result *result)
+{
+    *result = (struct sim_result){0};
+    sim.result = result;
+    begin(seed, conditions);
+    setup(argument);
+    int any = start_one(0);
+    while (start_one(1)) {}
+    if (any) {
+        sim.current = &sim.party[0];
+        sim_coro_switch(&sim.main, &sim.party[0].coro);
+    }
+    result->points = sim.points;
+    result->hash = sim.hash;
+}

@@ -20,6 +20,7 @@
     X(EFORKED, -16, USAGE, "the handle belongs to the parent process")                             \
     X(EUNSEATED, -17, PEER, "the producer left without ending the stream")                         \
     X(ESTALLED, -18, PEER, "a required consumer has not moved for too long")                       \
+    X(EABORTED, -19, RETRY, "a message was given up between its fragments; the next call goes on behind it")          \
     X(EINVAL, -30, USAGE, "an argument is out of range")                                           \
     X(EOPTIONS, -31, USAGE, "an options structure is not one this library knows")                  \
     X(ENAME, -32, USAGE, "not a usable name for a ring")                                           \
@@ -33,6 +34,7 @@
     X(ELEASED, -40, USAGE, "every event of the ring is leased by this handle")                     \
     X(ENOTCLAIMED, -41, USAGE, "there is no open claim or lease for this")                         \
     X(EHANDLER, -42, USAGE, "the handler reported a failure")                                      \
+    X(EBUFFER, -43, USAGE, "the buffer is too small for the message")                              \
     X(ENOTFOUND, -50, NAME, "there is no such ring")                                               \
     X(EEXISTS, -51, NAME, "a ring of this name exists")                                            \
     X(EPRODUCERALIVE, -52, NAME, "another producer of this ring is alive")                         \

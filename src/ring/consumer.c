@@ -22,6 +22,14 @@ static int learn(struct myl_i_consumer_hot *h, uint64_t stamp)
     return 1;
 }
 
+/* Published further on, and not here: what was read last told a wrong length, or a stamp was damaged. */
+static int hole(const struct myl_consumer *consumer, uint64_t next)
+{
+    return myl_fail(MYL_ECORRUPT,
+                    "ring \"%s\": %" PRIu64 " is published, and nothing at %" PRIu64 "; the segment is damaged",
+                    consumer->handle.segment.name, next, consumer->hot.next);
+}
+
 /* Nothing at the stamp: why? */
 static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
 {
@@ -40,10 +48,12 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
     /* A16 closed [acq], protocol 7. Pairs: A44. The stamps are stored before it, so a stamp that is still missing
      * behind this load is missing for good. */
     uint64_t closed = myl_load_acq(&control->closed);
-    if (closed != 0 && closed - 1 <= h->next) {
+    if (closed != 0) {
         stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
         if (learn(h, stamp))
             return MYL_OK;
+        if (closed - 1 != h->next)
+            return hole(consumer, closed - 1);
         return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64 ", and all is read", segment->name,
                         (myl_sequence)closed - 2);
     }
@@ -89,6 +99,9 @@ static int overdue(void *context)
 {
     struct myl_consumer *consumer = context;
     announce(consumer);
+    uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4: the stamps are stored before it */
+    if (next > consumer->hot.next && ready(consumer) == MYL_EAGAIN)
+        return hole(consumer, next);
     if (consumer->on_death == MYL_DEATH_WAIT)
         return MYL_OK;
     return myl_ask_for_producer(&consumer->handle.segment, consumer->hot.next, ready, consumer);

@@ -27,7 +27,7 @@
 /* What a ring carries. Sequences count events, or cells of 64 bytes. */
 enum { MYL_KIND_EVENTS = 1, MYL_KIND_FRAMES = 2 };
 
-enum { MYL_FLAG_SPIN_ONLY = 1U };
+enum { MYL_FLAG_SPIN_ONLY = 1U, MYL_FLAG_TIMED = 2U };
 
 /* At offset 0. Written once, before the segment has a name; read-only ever after. */
 struct myl_header {
@@ -95,6 +95,13 @@ enum {
     MYL_RECORD_FAR = 4U,         /* the payload begins at the next cell, not behind the header */
     MYL_RECORD_ABORTED = 8U,     /* its message was given up; no payload */
     MYL_RECORD_FLAGS = 15U,
+};
+
+/* Behind a record's header in fragments: what makes them one message. Their payload begins at the next cell. */
+struct myl_fragment {
+    uint64_t id;                 /* epoch << 40 | number among this producer's fragmented messages */
+    uint64_t total;              /* bytes of the message */
+    uint64_t offset;             /* of this fragment's first byte */
 };
 
 /* `about`, taken apart. */

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * The hot paths of frame.h. Internal to the library but for being inlined: use the functions, never the fields. Step
+ * names F1 to F5 are those of docs/frames.md and models/framed.pml. */
+#ifndef MYELON_FRAME_INLINE_H
+#define MYELON_FRAME_INLINE_H
+
+#include <myelon/ring_inline.h>
+
+#define MYL_I_FRAME_CELL    64U
+#define MYL_I_FRAME_BARE    16U /* bytes of a header without a number */
+#define MYL_I_FRAME_FLAGS   40  /* `about`: length 32 bits, kind 8, flags 8 */
+#define MYL_I_FRAME_KIND    32
+#define MYL_I_FRAME_WHOLE   3U  /* first and last */
+#define MYL_I_FRAME_FAR     4U  /* the payload begins at the next cell */
+
+/* First member of every producer handle of frames. Below it, `next` and `published` of the Layer 0 handle are the
+ * position of the next record, `claim.cell` is its first cell, ring.event_size max_frame and ring.event_offset the
+ * header's size. */
+struct myl_i_frame_producer_hot {
+    struct myl_i_producer_hot *ring;
+    uint64_t most;            /* bytes of the open claim */
+    uint64_t claimed;         /* its cells; 0: there is none */
+    uint64_t clear;           /* every stamp word of [next, clear) is known to be 0; at least next + 1 */
+    uint64_t ahead;           /* F4: how many words to keep cleared */
+};
+
+MYL_BEGIN_DECLS
+MYL_API int myl_i_frame_claim_slow(myl_frame_producer *producer, size_t most, void **data, int64_t timeout_ns);
+MYL_API int myl_i_frame_commit_slow(myl_frame_producer *producer, size_t used, uint8_t kind);
+MYL_API void myl_i_frame_wake_slow(myl_frame_producer *producer);
+MYL_API int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns);
+MYL_END_DECLS
+
+MYL_INLINE uint64_t myl_i_frame_cells(uint64_t length)
+{
+    return 1 + (length + (MYL_I_FRAME_CELL - 1)) / MYL_I_FRAME_CELL;
+}
+
+/* The data area is mapped twice in a row: up to a whole ring behind `cell` can be reached without wrapping. */
+MYL_INLINE unsigned char *myl_i_frame_wrap(unsigned char *cell, const struct myl_i_geometry *ring)
+{
+    return MYL_UNLIKELY(cell >= ring->cells_end) ? cell - (ring->cells_end - ring->cells) : cell;
+}
+
+MYL_INLINE int myl_frame_producer_claim(myl_frame_producer *producer, size_t most, void **data, int64_t timeout_ns)
+{
+    struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
+    struct myl_i_producer_hot *h = f->ring;
+    uint32_t header = h->ring.event_offset;
+    int far = most > MYL_I_FRAME_CELL - header;
+    uint64_t cells = far ? myl_i_frame_cells(most) : 1;
+    /* F1: the next header's word is reserved too, or nobody could say that nothing is published there. */
+    if (MYL_UNLIKELY(f->claimed != 0 || most > h->ring.event_size || h->next + cells + 1 > h->end))
+        return myl_i_frame_claim_slow(producer, most, data, timeout_ns);
+    /* F2: from here on the words of the claim are the caller's; what was known of them is taken back. */
+    if (far)
+        f->clear = h->next + 1;
+    f->most = most;
+    f->claimed = cells;
+    *data = h->claim.cell + (far ? MYL_I_FRAME_CELL : header);
+    return MYL_OK;
+}
+
+/* F3 and F4. `cells` of the open claim become a record; its header is written but for `about` and the stamp. */
+MYL_INLINE void myl_i_frame_publish(myl_frame_producer *producer, uint64_t about, uint64_t cells)
+{
+    struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
+    struct myl_i_producer_hot *h = f->ring;
+    unsigned char *cell = h->claim.cell;
+    uint64_t at = h->next, next = at + cells;
+    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about); /* A62, before the stamp. Pairs: A61 */
+    MYL_STEP("F3");
+    if (next >= f->clear) {
+        /* A63 next header's word [rlx], before the stamp: a reader that comes there finds it. Pairs: A2 */
+        myl_store_rlx((myl_au64 *)(void *)(cell + cells * MYL_I_FRAME_CELL), 0);
+        f->clear = next + 1;
+    }
+    MYL_STEP("F3a");
+    myl_store_rel((myl_au64 *)(void *)cell, at + 1); /* A1. Pairs: A2, A20 */
+    h->next = h->published = next;
+    h->claim.cell = myl_i_frame_wrap(cell + cells * MYL_I_FRAME_CELL, &h->ring);
+    f->claimed = 0;
+    MYL_STEP("F3b");
+    myl_store_rel(h->shared_next, next); /* A3 */
+    myl_fence_compiler();                /* S2 */
+    if (MYL_UNLIKELY((myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0)) /* A5, S3 */
+        myl_i_frame_wake_slow(producer);
+    /* F4: off the path of this message, inside what the gate allows, and for the next one. */
+    uint64_t to = next + 1 + f->ahead;
+    to = to < h->end ? to : h->end;
+    while (f->clear < to) {
+        myl_store_rlx((myl_au64 *)(void *)(h->claim.cell + (f->clear - next) * MYL_I_FRAME_CELL), 0); /* A63 */
+        f->clear++;
+        MYL_STEP("F4");
+    }
+}
+
+MYL_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t used, uint8_t kind)
+{
+    struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
+    struct myl_i_producer_hot *h = f->ring;
+    if (MYL_UNLIKELY(f->claimed == 0 || used > f->most || h->ring.event_offset != MYL_I_FRAME_BARE ||
+                     h->ring.cells == 0))
+        return myl_i_frame_commit_slow(producer, used, kind);
+    uint64_t flags = MYL_I_FRAME_WHOLE, cells = 1;
+    if (used > MYL_I_FRAME_CELL - MYL_I_FRAME_BARE) {
+        flags |= MYL_I_FRAME_FAR;
+        cells = myl_i_frame_cells(used);
+    } else if (f->claimed > 1) { /* it turned out short enough for the header's line */
+        __builtin_memcpy(h->claim.cell + MYL_I_FRAME_BARE, h->claim.cell + MYL_I_FRAME_CELL,
+                         MYL_I_FRAME_CELL - MYL_I_FRAME_BARE);
+    }
+    myl_i_frame_publish(producer, used | (uint64_t)kind << MYL_I_FRAME_KIND | flags << MYL_I_FRAME_FLAGS, cells);
+    return MYL_OK;
+}
+
+MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
+{
+    struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
+    if (MYL_UNLIKELY(h->ring.cells == 0))
+        return myl_i_frame_next_slow(consumer, message, timeout_ns);
+    unsigned char *cell = h->lease.cell;
+    /* A2 stamp [acq]: the record is read behind it. Pairs: A1. */
+    if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) != h->next + 1))
+        return myl_i_frame_next_slow(consumer, message, timeout_ns);
+    /* A61 about [rlx]: copied once, checked, then used. Pairs: A62. */
+    uint64_t about = myl_load_rlx((const myl_au64 *)(const void *)(cell + 8));
+    uint64_t length = about & UINT32_MAX, flags = about >> MYL_I_FRAME_FLAGS;
+    uint32_t header = h->ring.event_offset;
+    int far = (flags & MYL_I_FRAME_FAR) != 0;
+    if (MYL_UNLIKELY((flags & ~(uint64_t)MYL_I_FRAME_FAR) != MYL_I_FRAME_WHOLE ||
+                     length > (far ? h->ring.event_size : MYL_I_FRAME_CELL - header)))
+        return myl_i_frame_next_slow(consumer, message, timeout_ns);
+    message->data = cell + (far ? MYL_I_FRAME_CELL : header);
+    message->length = length;
+    message->number = 0;
+    message->sent_ns = 0;
+    message->kind = (uint32_t)(about >> MYL_I_FRAME_KIND) & 255U;
+    message->fragments = 1;
+    if (header != MYL_I_FRAME_BARE) {
+        __builtin_memcpy(&message->number, cell + MYL_I_FRAME_BARE, sizeof message->number);
+        __builtin_memcpy(&message->sent_ns, cell + MYL_I_FRAME_BARE + 8, sizeof message->sent_ns);
+    }
+    uint64_t cells = far ? myl_i_frame_cells(length) : 1;
+    h->next += cells;
+    h->lease.cell = myl_i_frame_wrap(cell + cells * MYL_I_FRAME_CELL, &h->ring);
+    return MYL_OK;
+}
+
+MYL_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer)
+{
+    const struct myl_i_consumer_hot *h = (const struct myl_i_consumer_hot *)(const void *)consumer;
+    if (MYL_UNLIKELY(h->ring.cells == 0))
+        return 1;
+    return myl_load_acq((const myl_au64 *)(const void *)h->lease.cell) != h->next + 1; /* A2 */
+}
+
+MYL_INLINE int myl_frame_consumer_release(myl_frame_consumer *consumer)
+{
+    return myl_consumer_release((myl_consumer *)(void *)consumer); /* its first member */
+}
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT
+ * The consumer of frames: the longer way of next (waiting, fragments, what was given up), copying out, draining. */
+#include "frame/frame.h"
+#include "ring/consumer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Which share of the ring a drain keeps leased at most. */
+#define DRAIN_SHARE 4
+
+struct myl_frame_consumer {
+    struct myl_consumer ring;  /* first: the inline paths cast to its first member */
+    struct myl_partial part;
+    uint64_t skipped;
+    uint64_t skipped_id;       /* of the message skipped last: its fragments count once */
+};
+
+static const struct myl_segment *segment_of(const struct myl_frame_consumer *consumer)
+{
+    return &consumer->ring.handle.segment;
+}
+
+static void seek(struct myl_frame_consumer *consumer, uint64_t position)
+{
+    consumer->ring.hot.next = position;
+    consumer->ring.hot.lease = myl_walk_from(segment_of(consumer), position);
+}
+
+static void step_over(struct myl_frame_consumer *consumer, uint64_t cells)
+{
+    struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    h->next += cells;
+    h->lease.cell = myl_i_frame_wrap(h->lease.cell + cells * MYL_CELL_ALIGN, &h->ring);
+}
+
+/* Where the next call has to stand to go on with the message at hand: in front of all of it while it can still be read
+ * again, else behind what is acknowledged. */
+static uint64_t entrance(const struct myl_partial *part)
+{
+    return part->held ? part->start : part->position;
+}
+
+/* Passes over a record that is nobody's message. Acknowledges it, unless messages in front of it are leased: then it
+ * goes with them. */
+static int pass_over(struct myl_frame_consumer *consumer, uint64_t cells)
+{
+    int leased = consumer->ring.hot.next != consumer->ring.hot.acknowledged;
+    step_over(consumer, cells);
+    return leased ? MYL_OK : myl_consumer_release(&consumer->ring);
+}
+
+/* The message at hand will not be whole; hot.next is behind what there is of it. */
+static int give_up(struct myl_frame_consumer *consumer)
+{
+    struct myl_partial *part = &consumer->part;
+    int leased = consumer->ring.hot.acknowledged < part->start;
+    part->state = MYL_PART_NONE;
+    int rc = leased ? MYL_OK : myl_consumer_release(&consumer->ring);
+    return rc == MYL_OK ? myl_frame_aborted(segment_of(consumer)->name, part) : rc;
+}
+
+/* A first fragment. MYL_OK: its message is begun at it. */
+static int begin(struct myl_frame_consumer *consumer, const struct myl_frame_head *record)
+{
+    const struct myl_segment *segment = segment_of(consumer);
+    struct myl_partial *part = &consumer->part;
+    struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    uint64_t total = record->fragment.total, leased = h->next - h->acknowledged;
+    if (total > part->room) {
+        consumer->skipped_id = record->fragment.id;
+        int rc = pass_over(consumer, record->cells);
+        if (rc != MYL_OK)
+            return rc;
+        return myl_fail(MYL_ETOOBIG,
+                        "ring \"%s\": a message of %" PRIu64 " bytes is longer than this reader's limit, %" PRIu64
+                        "; open it with a larger max_message",
+                        segment->name, total, part->room);
+    }
+    /* All fragments are as long as the first, but the last. */
+    uint64_t cells = (total + record->length - 1) / record->length * record->cells;
+    int held = leased + cells + 1 <= segment->head.capacity;
+    if (!held && leased > 0)
+        return myl_fail(MYL_ELEASED,
+                        "ring \"%s\": a message of %" PRIu64 " bytes does not fit beside the %" PRIu64
+                        " bytes leased; release them first",
+                        segment->name, total, leased * MYL_CELL_ALIGN);
+    myl_partial_begin(part, record, h->next);
+    part->held = held;
+    return MYL_OK;
+}
+
+/* The record at hot.next goes on with the message at hand. MYL_OK: it is whole; MYL_EAGAIN: not yet. */
+static int append(struct myl_frame_consumer *consumer, const struct myl_frame_head *record, myl_message *message)
+{
+    const struct myl_segment *segment = segment_of(consumer);
+    struct myl_partial *part = &consumer->part;
+    memcpy(part->buffer + part->got, myl_frame_payload(&segment->head, consumer->ring.hot.lease.cell, record),
+           record->length);
+    myl_partial_append(part, record);
+    step_over(consumer, record->cells);
+    if (part->state == MYL_PART_DONE) {
+        myl_partial_describe(part, record, message);
+        return MYL_OK;
+    }
+    int rc = part->held ? MYL_OK : myl_consumer_release(&consumer->ring);
+    return rc == MYL_OK ? MYL_EAGAIN : rc;
+}
+
+/* Something is published at hot.next. `inside`: it stands where the message at hand goes on. MYL_EAGAIN: no message
+ * yet, go on with the next record. */
+static int take_record(struct myl_frame_consumer *consumer, int inside, myl_message *message)
+{
+    const struct myl_segment *segment = segment_of(consumer);
+    struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    struct myl_partial *part = &consumer->part;
+    struct myl_frame_head record;
+    if (!myl_frame_read_head(&segment->head, h->lease.cell, &record))
+        return myl_frame_corrupt(segment->name, h->next, &record);
+    if ((record.flags & MYL_RECORD_ABORTED) != 0) {
+        if (!inside)
+            return pass_over(consumer, record.cells) == MYL_OK ? MYL_EAGAIN : MYL_EEVICTED;
+        step_over(consumer, record.cells);
+        return give_up(consumer);
+    }
+    if ((record.flags & MYL_RECORD_FIRST) != 0 && inside)
+        return give_up(consumer); /* the new one is the next call's */
+    if ((record.flags & MYL_I_FRAME_WHOLE) == MYL_I_FRAME_WHOLE) {
+        myl_frame_describe(message, &record, myl_frame_payload(&segment->head, h->lease.cell, &record));
+        step_over(consumer, record.cells);
+        return MYL_OK;
+    }
+    if ((record.flags & MYL_RECORD_FIRST) != 0) {
+        int rc = begin(consumer, &record);
+        return rc == MYL_OK ? append(consumer, &record, message) : rc;
+    }
+    if (inside)
+        return myl_partial_fits(part, &record) ? append(consumer, &record, message)
+                                               : myl_frame_corrupt(segment->name, h->next, &record);
+    if (record.fragment.id != consumer->skipped_id) {
+        consumer->skipped_id = record.fragment.id;
+        consumer->skipped++;
+    }
+    return pass_over(consumer, record.cells) == MYL_OK ? MYL_EAGAIN : MYL_EEVICTED;
+}
+
+/* MYL_OK: something is published at hot.next. */
+static int wait_for_record(struct myl_frame_consumer *consumer, int inside, int64_t timeout_ns)
+{
+    const struct myl_segment *segment = segment_of(consumer);
+    struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    uint64_t leased = h->next - h->acknowledged;
+    if (!inside && timeout_ns != MYL_TRY && leased + myl_publish_need(segment) > segment->head.capacity &&
+        myl_frame_consumer_end_of_batch(consumer))
+        return myl_fail(MYL_ELEASED,
+                        "ring \"%s\": %" PRIu64 " bytes are leased, and the producer may never have room for the next "
+                        "message; release them before waiting",
+                        segment->name, leased * MYL_CELL_ALIGN);
+    return myl_consumer_wait(&consumer->ring, timeout_ns);
+}
+
+/* The wait for the rest of a message ended without it. */
+static int leave_inside(struct myl_frame_consumer *consumer, int rc)
+{
+    if (rc == MYL_ECLOSED || rc == MYL_EPRODUCERDEAD || rc == MYL_EUNSEATED || rc == MYL_ESUPERSEDED)
+        return give_up(consumer); /* nobody goes on with it; the end itself is told by the next call */
+    if (consumer->part.held)
+        seek(consumer, consumer->part.start); /* a release shall not acknowledge what was not handed over */
+    return rc;
+}
+
+int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
+{
+    struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    struct myl_partial *part = &consumer->part;
+    int64_t until = timeout_ns > 0 ? myl_os_now() : 0;
+    if (consumer->ring.handle.forked)
+        return myl_handle_forked(&consumer->ring.handle);
+    until = timeout_ns > INT64_MAX - until ? INT64_MAX : until + timeout_ns;
+    int inside = part->state != MYL_PART_NONE && h->next == entrance(part);
+    if (inside && h->next != part->position)
+        seek(consumer, part->position);
+    for (;;) {
+        int64_t rest = timeout_ns;
+        if (timeout_ns > 0 && myl_frame_consumer_end_of_batch(consumer)) {
+            int64_t now = myl_os_now();
+            rest = now < until ? until - now : MYL_TRY;
+        }
+        int rc = wait_for_record(consumer, inside, rest);
+        if (rc == MYL_EAGAIN && timeout_ns > 0)
+            rc = MYL_ETIMEDOUT;
+        if (rc == MYL_OK) {
+            rc = take_record(consumer, inside, message);
+            if (rc != MYL_EAGAIN)
+                return rc;
+            inside = part->state == MYL_PART_OPEN && h->next == part->position;
+            continue;
+        }
+        return inside ? leave_inside(consumer, rc) : rc;
+    }
+}
+
+void myl_frame_consumer_rewind(myl_frame_consumer *consumer)
+{
+    myl_consumer_rewind(&consumer->ring);
+}
+
+/* Takes back the message that next has just leased. `before` is where it stood before that. */
+static void put_back(struct myl_frame_consumer *consumer, uint64_t before, const myl_message *message)
+{
+    seek(consumer, message->fragments > 1 ? entrance(&consumer->part) : before);
+}
+
+int myl_frame_consumer_get(myl_frame_consumer *consumer, void *buffer, size_t bytes, myl_message *message,
+                           int64_t timeout_ns)
+{
+    const struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    if (consumer->ring.handle.forked)
+        return myl_handle_forked(&consumer->ring.handle);
+    if (h->next != h->acknowledged)
+        return myl_fail(MYL_ENOTCLAIMED,
+                        "ring \"%s\": %" PRIu64 " bytes are leased and not released; release them before copying out",
+                        segment_of(consumer)->name, (h->next - h->acknowledged) * MYL_CELL_ALIGN);
+    uint64_t before = h->next;
+    int rc = myl_frame_consumer_next(consumer, message, timeout_ns);
+    if (rc != MYL_OK)
+        return rc;
+    if (message->length > bytes) {
+        put_back(consumer, before, message);
+        message->data = buffer;
+        return myl_fail(MYL_EBUFFER,
+                        "ring \"%s\": the next message has %" PRIu64 " bytes, the buffer %zu; call again with a larger "
+                        "one",
+                        segment_of(consumer)->name, message->length, bytes);
+    }
+    if (message->length > 0)
+        memcpy(buffer, message->data, (size_t)message->length);
+    message->data = buffer;
+    return myl_frame_consumer_release(consumer);
+}
+
+/* One message for the handler. */
+static int hand_over(struct myl_frame_consumer *consumer, myl_message_handler handler, void *user, int64_t timeout_ns)
+{
+    myl_message message;
+    uint64_t before = consumer->ring.hot.next;
+    int rc = myl_frame_consumer_next(consumer, &message, timeout_ns);
+    int code = rc == MYL_OK ? handler(&message, user) : 0;
+    if (code == 0)
+        return rc;
+    put_back(consumer, before, &message);
+    return myl_fail(MYL_EHANDLER, "the handler returned %d for a message of %" PRIu64 " bytes; it is not acknowledged",
+                    code, message.length);
+}
+
+int myl_frame_consumer_drain(myl_frame_consumer *consumer, uint64_t most, myl_message_handler handler, void *user,
+                             uint64_t *handled, int64_t timeout_ns)
+{
+    const struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    uint64_t share = segment_of(consumer)->head.capacity / DRAIN_SHARE;
+    uint64_t pending = 0, done = 0;
+    int rc, released = MYL_OK;
+    do {
+        rc = hand_over(consumer, handler, user, done + pending == 0 ? timeout_ns : MYL_TRY);
+        pending += rc == MYL_OK;
+        int full = rc == MYL_ELEASED && pending > 0; /* what is handled makes room for the next one */
+        if (pending > 0 && (rc != MYL_OK || h->next - h->acknowledged >= share || done + pending == most)) {
+            released = myl_frame_consumer_release(consumer);
+            done += released == MYL_OK ? pending : 0;
+            pending = 0;
+        }
+        rc = full ? MYL_OK : rc;
+    } while (rc == MYL_OK && released == MYL_OK && done + pending != most);
+    if (handled != NULL)
+        *handled = done;
+    if (released != MYL_OK)
+        return released;
+    return rc == MYL_EAGAIN && done > 0 ? MYL_OK : rc;
+}
+
+uint64_t myl_frame_consumer_skipped(const myl_frame_consumer *consumer)
+{
+    return consumer->skipped;
+}
+
+void myl_frame_consumer_interrupt(myl_frame_consumer *consumer)
+{
+    myl_consumer_interrupt(&consumer->ring);
+}
+
+const myl_consumer *myl_frame_consumer_ring(const myl_frame_consumer *consumer)
+{
+    return &consumer->ring;
+}
+
+int myl_frame_consumer_open(myl_frame_consumer **consumer, const char *name, const myl_frame_consumer_options *options)
+{
+    static const myl_frame_consumer_options defaults = {.size = sizeof defaults};
+    const myl_frame_consumer_options *o = options == NULL ? &defaults : options;
+    myl_consumer_options ring;
+    *consumer = NULL;
+    int rc = myl_frame_consumer_options_check(o, &ring);
+    if (rc == MYL_OK)
+        rc = myl_check_consumer_options(&ring);
+    if (rc != MYL_OK)
+        return rc;
+    myl_frame_consumer *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return myl_fail(MYL_ENOMEM, "no memory for a consumer's handle");
+    rc = myl_consumer_start(&made->ring, name, &ring, MYL_KIND_FRAMES);
+    if (rc == MYL_OK) {
+        rc = myl_partial_set_up(&made->part, &segment_of(made)->head, o->max_message);
+        if (rc != MYL_OK)
+            myl_consumer_stop(&made->ring);
+    }
+    if (rc != MYL_OK) {
+        free(made);
+        return rc;
+    }
+    *consumer = made;
+    return MYL_OK;
+}
+
+void myl_frame_consumer_close(myl_frame_consumer *consumer)
+{
+    if (consumer == NULL)
+        return;
+    myl_consumer_stop(&consumer->ring);
+    free(consumer->part.buffer);
+    free(consumer);
+}

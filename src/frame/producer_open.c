@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * A producer of frames: shape, opening, takeover, and the calls that Layer 0 answers. */
+#include "frame/producer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RING_LEAST     MYL_SECTION_ALIGN
+#define RING_MOST      ((uint64_t)1 << 38)
+#define RING_DEFAULT   ((uint64_t)1 << 20)
+#define FRAME_SHARE    4U
+#define FRAME_DEFAULT_MOST ((uint64_t)1 << 30)
+#define MESSAGE_DEFAULT ((uint64_t)16 << 20)
+
+/* --- shape --------------------------------------------------------------------------------------------------- */
+
+static int set_ring_bytes(struct myl_header *head, const myl_frame_producer_options *o)
+{
+    int huge = o->ring.backend == MYL_BACKEND_MEMFD && o->ring.memory.huge != MYL_NO;
+    uint64_t unit = huge ? MYL_HUGE_ALIGN : MYL_SECTION_ALIGN;
+    uint64_t bytes = o->ring_bytes;
+    if (bytes == 0) {
+        bytes = myl_os_cache_bytes() / 2;
+        bytes = bytes > RING_DEFAULT ? bytes : RING_DEFAULT;
+    }
+    if (bytes < RING_LEAST || bytes > RING_MOST)
+        return myl_fail(MYL_ECAPACITY, "ring_bytes %" PRIu64 " is not %" PRIu64 " to %" PRIu64, bytes, RING_LEAST,
+                        RING_MOST);
+    head->cells = (bytes + unit - 1) / unit * unit / MYL_CELL_ALIGN;
+    return MYL_OK;
+}
+
+static int set_limits(struct myl_header *head, const myl_frame_producer_options *o)
+{
+    uint64_t bytes = head->cells * MYL_CELL_ALIGN;
+    uint64_t frame = o->max_frame;
+    if (frame == 0)
+        frame = bytes / FRAME_SHARE < FRAME_DEFAULT_MOST ? bytes / FRAME_SHARE : FRAME_DEFAULT_MOST;
+    /* Its own first cell, and the next header's word. */
+    if (frame < MYL_CELL_ALIGN || frame > bytes - 2 * MYL_CELL_ALIGN)
+        return myl_fail(MYL_EEVENTSIZE, "max_frame %" PRIu64 " is not %u to %" PRIu64 " (ring_bytes - 128)", frame,
+                        MYL_CELL_ALIGN, bytes - 2 * MYL_CELL_ALIGN);
+    uint64_t message = o->max_message;
+    if (message == 0)
+        message = frame > MESSAGE_DEFAULT ? frame : MESSAGE_DEFAULT;
+    if (message < frame || message > MYL_SEGMENT_MAX)
+        return myl_fail(MYL_EINVAL, "max_message %" PRIu64 " is not max_frame, %" PRIu64 ", to %" PRIu64, message,
+                        frame, MYL_SEGMENT_MAX);
+    head->event_bytes = (uint32_t)frame;
+    head->message_max = message;
+    return MYL_OK;
+}
+
+static int set_buffer(struct myl_header *head, const myl_frame_producer_options *o)
+{
+    if (o->ring.alone != MYL_ALONE_BUFFER)
+        return MYL_OK;
+    if (o->ring.buffer < 2 * MYL_CELL_ALIGN || o->ring.buffer > head->cells * MYL_CELL_ALIGN)
+        return myl_fail(MYL_EINVAL, "a buffer of %" PRIu64 " bytes is not %u to the ring's size, %" PRIu64,
+                        o->ring.buffer, 2 * MYL_CELL_ALIGN, head->cells * MYL_CELL_ALIGN);
+    head->buffer = o->ring.buffer / MYL_CELL_ALIGN;
+    return MYL_OK;
+}
+
+/* What the caller names must be what is there. */
+static int check_shape(const struct myl_segment *segment, const struct myl_shape *shape)
+{
+    const struct myl_header *is = &segment->head, *asked = &shape->head;
+    const myl_frame_producer_options *o = shape->options;
+    int rc = myl_check_kind(segment, MYL_KIND_FRAMES);
+    if (rc == MYL_OK)
+        rc = myl_shape_check_common(segment, &o->ring);
+    if (rc != MYL_OK)
+        return rc;
+    if (o->ring_bytes != 0 && asked->cells != is->cells)
+        return myl_shape_differs(segment, MYL_ESHAPE, "ring_bytes", is->cells * MYL_CELL_ALIGN,
+                                 asked->cells * MYL_CELL_ALIGN);
+    if (o->max_frame != 0 && asked->event_bytes != is->event_bytes)
+        return myl_shape_differs(segment, MYL_ESHAPE, "max_frame", is->event_bytes, asked->event_bytes);
+    if (o->max_message != 0 && asked->message_max != is->message_max)
+        return myl_shape_differs(segment, MYL_ESHAPE, "max_message", is->message_max, asked->message_max);
+    if (o->numbers != MYL_FRAMES_BARE && asked->event_offset != is->event_offset)
+        return myl_shape_differs(segment, MYL_ESHAPE, "record headers of", is->event_offset, asked->event_offset);
+    return MYL_OK;
+}
+
+static int make_shape(struct myl_shape *made, const myl_frame_producer_options *o)
+{
+    struct myl_header *head = &made->head;
+    *made = (struct myl_shape){.check = check_shape, .options = o};
+    if (o->ring.event_size != 0 || o->ring.event_align != 0 || o->ring.capacity != 0 || o->ring.packed_cell != 0)
+        return myl_fail(MYL_EINVAL, "a ring of frames has no event_size, event_align, capacity or packed_cell; leave "
+                                    "them 0, and set ring_bytes");
+    if ((unsigned)o->numbers > MYL_FRAMES_TIMED)
+        return myl_fail(MYL_EINVAL, "numbers %d is none of the known ones", (int)o->numbers);
+    int rc = myl_shape_common(head, &o->ring);
+    if (rc == MYL_OK)
+        rc = set_ring_bytes(head, o);
+    if (rc == MYL_OK)
+        rc = set_limits(head, o);
+    if (rc == MYL_OK)
+        rc = set_buffer(head, o);
+    head->kind = MYL_KIND_FRAMES;
+    head->cell_bytes = head->event_align = MYL_CELL_ALIGN;
+    head->events_per_cell = 1;
+    head->event_offset = o->numbers == MYL_FRAMES_BARE ? MYL_RECORD_BARE : MYL_RECORD_NUMBERED;
+    head->flags |= o->numbers == MYL_FRAMES_TIMED ? MYL_FLAG_TIMED : 0U;
+    return rc;
+}
+
+/* --- takeover ------------------------------------------------------------------------------------------------- */
+
+/* How many messages were begun up to `next`. */
+static int find_count(struct myl_frame_producer *producer)
+{
+    const struct myl_segment *segment = &producer->ring.handle.segment;
+    uint64_t next = producer->hot.ring->next;
+    producer->timed = (segment->head.flags & MYL_FLAG_TIMED) != 0;
+    if (segment->head.event_offset != MYL_RECORD_NUMBERED || next == 0)
+        return MYL_OK;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct myl_count *count = &segment->control->count[i];
+        if (myl_load_acq(&count->at) == next) { /* A67. Pairs: A66 */
+            producer->count = i;
+            producer->messages = myl_load_rlx(&count->messages); /* A67 */
+            return MYL_OK;
+        }
+    }
+    return myl_fail(MYL_ECORRUPT,
+                    "ring \"%s\": nothing says how many messages there are before position %" PRIu64
+                    "; remove the ring",
+                    segment->name, next);
+}
+
+/* If the predecessor died between fragments, say so: consumers that have the beginning need not wait for the next
+ * message to learn it. */
+static int end_unfinished(struct myl_frame_producer *producer)
+{
+    const struct myl_segment *segment = &producer->ring.handle.segment;
+    uint64_t at = myl_load_acq(&segment->control->gate), next = producer->hot.ring->next; /* A29 */
+    unsigned flags = MYL_RECORD_LAST;
+    while (at < next) { /* below the gate records may be gone; from it on they stand */
+        struct myl_i_walk walk = myl_walk_from(segment, at);
+        struct myl_frame_head record;
+        if (!myl_frame_read_head(&segment->head, walk.cell, &record))
+            return myl_frame_corrupt(segment->name, at, &record);
+        flags = record.flags;
+        at += record.cells;
+    }
+    if ((flags & (MYL_RECORD_LAST | MYL_RECORD_ABORTED)) == 0)
+        myl_frame_give_up(producer);
+    return MYL_OK;
+}
+
+static int start(struct myl_frame_producer *producer, const char *name, const myl_producer_options *ring,
+                 const struct myl_shape *shape)
+{
+    int rc = myl_producer_start(&producer->ring, name, ring, shape);
+    if (rc != MYL_OK)
+        return rc;
+    struct myl_i_frame_producer_hot *f = &producer->hot;
+    f->ring = &producer->ring.hot;
+    f->clear = f->ring->next + 1; /* F6: not more; a dead one's claim may lie behind it */
+    rc = find_count(producer);
+    if (rc == MYL_OK)
+        rc = end_unfinished(producer);
+    if (rc != MYL_OK)
+        myl_producer_stop(&producer->ring, 0);
+    return rc;
+}
+
+int myl_frame_producer_open(myl_frame_producer **producer, const char *name, const myl_frame_producer_options *options)
+{
+    static const myl_frame_producer_options defaults = {.size = sizeof defaults};
+    const myl_frame_producer_options *o = options == NULL ? &defaults : options;
+    struct myl_shape shape;
+    *producer = NULL;
+    int rc = myl_check_options(o, o->size, sizeof *o, "myl_frame_producer_options");
+    if (rc == MYL_OK && o->ring.size != 0)
+        rc = myl_check_options(&o->ring, o->ring.size, sizeof o->ring, "myl_producer_options");
+    if (rc == MYL_OK)
+        rc = make_shape(&shape, o);
+    if (rc != MYL_OK)
+        return rc;
+    myl_frame_producer *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return myl_fail(MYL_ENOMEM, "no memory for a producer's handle");
+    rc = start(made, name, &o->ring, &shape);
+    if (rc != MYL_OK) {
+        free(made);
+        return rc;
+    }
+    *producer = made;
+    return MYL_OK;
+}
+
+void myl_frame_producer_close(myl_frame_producer *producer)
+{
+    if (producer != NULL)
+        myl_producer_stop(&producer->ring, 1);
+    free(producer);
+}
+
+void myl_frame_producer_leave(myl_frame_producer *producer)
+{
+    if (producer != NULL)
+        myl_producer_stop(&producer->ring, 0);
+    free(producer);
+}
+
+/* --- what Layer 0 answers ---------------------------------------------------------------------------------------- */
+
+int myl_frame_producer_wait_consumed(myl_frame_producer *producer, int64_t timeout_ns)
+{
+    return myl_producer_wait_consumed(&producer->ring, myl_producer_last(&producer->ring), timeout_ns);
+}
+
+int myl_frame_producer_wait_consumers(myl_frame_producer *producer, const char *prefix, uint32_t count,
+                                      int64_t timeout_ns)
+{
+    return myl_producer_wait_consumers(&producer->ring, prefix, count, timeout_ns);
+}
+
+void myl_frame_producer_interrupt(myl_frame_producer *producer)
+{
+    myl_producer_interrupt(&producer->ring);
+}
+
+const myl_producer *myl_frame_producer_ring(const myl_frame_producer *producer)
+{
+    return &producer->ring;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT
+ * Messages of one record, one producer and its consumers in one thread: lengths, places, order, what claim, commit and
+ * abort mean, around the end of the ring, on every back end. */
+#include <fcntl.h>
+
+#include "unit/frames.h"
+
+struct pair {
+    char name[TEST_NAME_SIZE];
+    char path[TEST_PATH_SIZE];
+    myl_frame_producer *producer;
+    myl_frame_consumer *consumer;
+};
+
+static void open_pair_on(struct pair *pair, myl_frame_producer_options o, enum myl_backend backend)
+{
+    myl_frame_consumer_options c = frame_reader("c");
+    o.ring.backend = c.ring.backend = backend;
+    const char *name = NULL;
+    if (backend != MYL_BACKEND_MEMFD)
+        name = backend == MYL_BACKEND_SHM ? test_name(pair->name, "frames") : test_path(pair->path, "frames");
+    pair->producer = open_frames(name, &o);
+    if (backend == MYL_BACKEND_MEMFD)
+        test_ok(myl_producer_fd(myl_frame_producer_ring(pair->producer), &c.ring.fd));
+    test_ok(myl_frame_consumer_open(&pair->consumer, name, &c));
+    if (backend == MYL_BACKEND_MEMFD)
+        close(c.ring.fd);
+}
+
+static void open_pair(struct pair *pair, uint64_t ring_bytes, uint32_t max_frame)
+{
+    open_pair_on(pair, frame_options(ring_bytes, max_frame), MYL_BACKEND_SHM);
+}
+
+static void close_pair(struct pair *pair)
+{
+    myl_frame_consumer_close(pair->consumer);
+    myl_frame_producer_close(pair->producer);
+    assert_int_equal(test_shm_entries(), 0);
+}
+
+/* Every length up to some, several times around the ring. */
+static void test_every_length(void **state)
+{
+    (void)state;
+    for (int backend = MYL_BACKEND_SHM; backend <= MYL_BACKEND_MEMFD; backend++) {
+        for (int numbers = MYL_FRAMES_BARE; numbers <= MYL_FRAMES_TIMED; numbers++) {
+            struct pair pair;
+            myl_frame_producer_options o = frame_options(65536, 0);
+            o.numbers = (enum myl_frame_numbers)numbers;
+            open_pair_on(&pair, o, (enum myl_backend)backend);
+            for (uint64_t i = 0; i < 700; i++) {
+                expect_no_frame(pair.consumer, MYL_EAGAIN);
+                send_frame(pair.producer, i, i, MYL_TRY);
+                assert_int_equal(myl_frame_consumer_end_of_batch(pair.consumer), 0);
+                take_frame(pair.consumer, i, i, MYL_TRY);
+                assert_int_equal(myl_frame_consumer_end_of_batch(pair.consumer), 1);
+            }
+            close_pair(&pair);
+        }
+    }
+}
+
+/* Messages wait in the ring in any number, and come out in order. */
+static void test_order(void **state)
+{
+    (void)state;
+    struct pair pair;
+    open_pair(&pair, 128 * 1024, 0); /* not only powers of two */
+    uint64_t in = 0, out = 0, random = 1;
+    while (out < 20000) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407U;
+        for (uint64_t n = random >> 60; n > 0; n--) {
+            uint64_t length = frame_length(in, 32768);
+            void *data;
+            int rc = myl_frame_producer_claim(pair.producer, length, &data, MYL_TRY);
+            if (rc == MYL_EAGAIN) {
+                assert_true(in > out);
+                break;
+            }
+            test_ok(rc);
+            myl_frame_producer_abort(pair.producer); /* and the same once more, in some way */
+            send_frame(pair.producer, in++, length, MYL_TRY);
+        }
+        for (uint64_t n = random >> 56 & 15; n > 0 && out < in; n--, out++)
+            next_frame(pair.consumer, out, frame_length(out, 32768), MYL_TRY);
+        if (out == in)
+            expect_no_frame(pair.consumer, MYL_EAGAIN);
+        test_ok(myl_frame_consumer_release(pair.consumer));
+    }
+    close_pair(&pair);
+}
+
+static void test_claim_and_commit(void **state)
+{
+    (void)state;
+    struct pair pair;
+    void *data, *again;
+    open_pair(&pair, 65536, 4096);
+    test_code(MYL_ENOTCLAIMED, myl_frame_producer_commit(pair.producer, 0, 0));
+    test_ok(myl_frame_producer_claim(pair.producer, 100, &data, MYL_TRY));
+    test_code(MYL_ELEASED, myl_frame_producer_claim(pair.producer, 1, &again, MYL_TRY));
+    expect_detail("100 bytes");
+    test_code(MYL_ELEASED, myl_frame_producer_publish(pair.producer, "x", 1, 0, MYL_TRY));
+    test_code(MYL_ETOOBIG, myl_frame_producer_commit(pair.producer, 101, 0));
+    expect_detail("101");
+    expect_no_frame(pair.consumer, MYL_EAGAIN);
+    frame_fill(data, 5, 100);
+    test_ok(myl_frame_producer_commit(pair.producer, 100, 5));
+    test_code(MYL_ENOTCLAIMED, myl_frame_producer_commit(pair.producer, 0, 0));
+    take_frame(pair.consumer, 5, 100, MYL_TRY);
+    test_code(MYL_ETOOBIG, myl_frame_producer_claim(pair.producer, 4097, &data, MYL_TRY));
+    expect_detail("4096");
+    test_code(MYL_ETOOBIG, myl_frame_producer_claim(pair.producer, SIZE_MAX, &data, MYL_TRY));
+    close_pair(&pair);
+}
+
+/* What was claimed and written and then given up, or not used, leaves no trace: neither as a message nor as a header
+ * that somebody could take for one. */
+static void test_aborted_claims_leave_nothing(void **state)
+{
+    (void)state;
+    struct pair pair;
+    open_pair(&pair, 65536, 8192);
+    for (uint64_t i = 0; i < 5000; i++) {
+        uint64_t most = frame_length(i * 7 + 1, 8192), used = most == 0 ? 0 : i * 13 % (most + 1);
+        void *data;
+        test_ok(myl_frame_producer_claim(pair.producer, most, &data, MYL_TRY));
+        frame_fill(data, i, most);
+        if (i % 3 == 0) {
+            myl_frame_producer_abort(pair.producer);
+            expect_no_frame(pair.consumer, MYL_EAGAIN);
+        } else {
+            test_ok(myl_frame_producer_commit(pair.producer, used, (uint8_t)i));
+            take_frame(pair.consumer, i, used, MYL_TRY);
+            expect_no_frame(pair.consumer, MYL_EAGAIN);
+        }
+    }
+    close_pair(&pair);
+}
+
+/* The ring takes what it says it takes: a header's cell and the payload's for each message, and one word more. */
+static void test_full(void **state)
+{
+    (void)state;
+    struct pair pair;
+    void *data;
+    open_pair(&pair, 65536, 0);
+    for (uint64_t round = 0; round < 4; round++) {
+        for (uint64_t i = 0; i < 511; i++)
+            send_frame(pair.producer, round * 1000 + i, 64, MYL_TRY);
+        test_code(MYL_EAGAIN, myl_frame_producer_claim(pair.producer, 64, &data, MYL_TRY));
+        send_frame(pair.producer, round * 1000 + 511, 48, MYL_TRY); /* 1023 cells; the last one stays free */
+        test_code(MYL_EAGAIN, myl_frame_producer_claim(pair.producer, 0, &data, MYL_TRY));
+        test_code(MYL_ETIMEDOUT, myl_frame_producer_claim(pair.producer, 0, &data, MYL_MSEC(2)));
+        for (uint64_t i = 0; i < 511; i++)
+            take_frame(pair.consumer, round * 1000 + i, 64, MYL_TRY);
+        take_frame(pair.consumer, round * 1000 + 511, 48, MYL_TRY);
+        send_frame(pair.producer, round, 200, MYL_TRY); /* so that every round begins somewhere else */
+        take_frame(pair.consumer, round, 200, MYL_TRY);
+    }
+    close_pair(&pair);
+}
+
+/* 4096 pending messages of 64 bytes in a segment below 1 MiB. */
+static void test_small_segment(void **state)
+{
+    (void)state;
+    struct pair pair;
+    myl_info info = {.size = sizeof info};
+    open_pair(&pair, 4096 * 128 + 64, 0);
+    for (uint64_t i = 0; i < 4096; i++)
+        send_frame(pair.producer, i, 64, MYL_TRY);
+    test_ok(myl_consumer_info(myl_frame_consumer_ring(pair.consumer), &info));
+    assert_true(info.segment_bytes < (1U << 20));
+    assert_int_equal(info.kind, MYL_RING_OF_FRAMES);
+    for (uint64_t i = 0; i < 4096; i++)
+        take_frame(pair.consumer, i, 64, MYL_TRY);
+    close_pair(&pair);
+}
+
+/* max_frame may be all of the ring but its last two cells. */
+static void test_one_message_fills_the_ring(void **state)
+{
+    (void)state;
+    struct pair pair;
+    open_pair(&pair, 65536, 65536 - 128);
+    for (uint64_t i = 0; i < 20; i++) {
+        send_frame(pair.producer, i, 65536 - 128 - i % 2, MYL_TRY);
+        next_frame(pair.consumer, i, 65536 - 128 - i % 2, MYL_TRY);
+        myl_message message;
+        test_code(MYL_ELEASED, myl_frame_consumer_next(pair.consumer, &message, MYL_FOREVER));
+        expect_no_frame(pair.consumer, MYL_EAGAIN);
+        test_ok(myl_frame_consumer_release(pair.consumer));
+        send_frame(pair.producer, i + 100, i * 100, MYL_TRY);
+        take_frame(pair.consumer, i + 100, i * 100, MYL_TRY);
+    }
+    close_pair(&pair);
+}
+
+static void test_rewind(void **state)
+{
+    (void)state;
+    struct pair pair;
+    open_pair(&pair, 65536, 0);
+    for (uint64_t i = 0; i < 60; i++)
+        send_frame(pair.producer, i, i * 10, MYL_TRY);
+    for (uint64_t i = 0; i < 20; i++)
+        take_frame(pair.consumer, i, i * 10, MYL_TRY);
+    for (int twice = 0; twice < 2; twice++) {
+        for (uint64_t i = 20; i < 60; i++)
+            next_frame(pair.consumer, i, i * 10, MYL_TRY);
+        myl_frame_consumer_rewind(pair.consumer);
+    }
+    next_frame(pair.consumer, 20, 200, MYL_TRY);
+    close_pair(&pair);
+}
+
+static void test_get(void **state)
+{
+    (void)state;
+    struct pair pair;
+    unsigned char buffer[1000] __attribute__((aligned(64)));
+    myl_message message;
+    open_pair(&pair, 65536, 0);
+    for (uint64_t i = 0; i < 10; i++)
+        send_frame(pair.producer, i, i * 100, MYL_TRY);
+    for (uint64_t i = 0; i < 10; i++) {
+        if (i > 0) {
+            test_code(MYL_EBUFFER, myl_frame_consumer_get(pair.consumer, buffer, i * 100 - 1, &message, MYL_TRY));
+            assert_int_equal(message.length, i * 100);
+        }
+        test_ok(myl_frame_consumer_get(pair.consumer, buffer, i * 100, &message, MYL_TRY));
+        expect_message(&message, i, i * 100);
+        assert_ptr_equal(message.data, buffer);
+    }
+    test_code(MYL_EAGAIN, myl_frame_consumer_get(pair.consumer, buffer, 1, &message, MYL_TRY));
+    send_frame(pair.producer, 0, 1, MYL_TRY);
+    next_frame(pair.consumer, 0, 1, MYL_TRY);
+    test_code(MYL_ENOTCLAIMED, myl_frame_consumer_get(pair.consumer, buffer, 1, &message, MYL_TRY));
+    close_pair(&pair);
+}
+
+struct draining {
+    uint64_t next, stop_at;
+};
+
+static int drained(const myl_message *message, void *user)
+{
+    struct draining *d = user;
+    if (d->next == d->stop_at)
+        return 7;
+    expect_message(message, d->next, d->next % 700);
+    d->next++;
+    return 0;
+}
+
+static void test_drain(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct draining d = {.stop_at = UINT64_MAX};
+    uint64_t handled = 99;
+    open_pair(&pair, 65536, 0);
+    test_code(MYL_EAGAIN, myl_frame_consumer_drain(pair.consumer, 0, drained, &d, &handled, MYL_TRY));
+    assert_int_equal(handled, 0);
+    for (uint64_t i = 0; i < 100; i++)
+        send_frame(pair.producer, i, i % 700, MYL_TRY);
+    test_ok(myl_frame_consumer_drain(pair.consumer, 10, drained, &d, &handled, MYL_TRY));
+    assert_int_equal(handled, 10);
+    d.stop_at = 30;
+    test_code(MYL_EHANDLER, myl_frame_consumer_drain(pair.consumer, 0, drained, &d, &handled, MYL_TRY));
+    assert_int_equal(handled, 20);
+    expect_detail("returned 7");
+    d.stop_at = UINT64_MAX;
+    test_ok(myl_frame_consumer_drain(pair.consumer, 0, drained, &d, NULL, MYL_FOREVER));
+    assert_int_equal(d.next, 100);
+    assert_int_equal(myl_consumer_acknowledged(myl_frame_consumer_ring(pair.consumer)),
+                     myl_producer_last(myl_frame_producer_ring(pair.producer)));
+    myl_frame_producer_close(pair.producer);
+    test_code(MYL_ECLOSED, myl_frame_consumer_drain(pair.consumer, 0, drained, &d, &handled, MYL_FOREVER));
+    myl_frame_consumer_close(pair.consumer);
+}
+
+static void test_numbers_and_time(void **state)
+{
+    (void)state;
+    struct pair pair;
+    myl_message message;
+    myl_frame_producer_options o = frame_options(65536, 0);
+    o.numbers = MYL_FRAMES_TIMED;
+    open_pair_on(&pair, o, MYL_BACKEND_SHM);
+    for (uint64_t i = 0; i < 300; i++) {
+        if (i % 50 == 49) { /* the next producer counts on, whether everything is read or not */
+            myl_frame_producer_leave(pair.producer);
+            o.numbers = i == 99 ? MYL_FRAMES_BARE : MYL_FRAMES_TIMED; /* 0: as it is */
+            pair.producer = open_frames(pair.name, &o);
+        }
+        int64_t before = test_now_ns();
+        send_frame(pair.producer, i, i, MYL_TRY);
+        if (i % 100 < 60)
+            continue;
+        for (uint64_t k = i % 100 == 60 ? i - 60 : i; k <= i; k++) {
+            test_ok(myl_frame_consumer_next(pair.consumer, &message, MYL_TRY));
+            expect_message(&message, k, k);
+            assert_int_equal(message.number, k);
+            assert_true(message.sent_ns > 0 && myl_message_latency(&message) >= 0);
+        }
+        assert_true(message.sent_ns >= before);
+        test_ok(myl_frame_consumer_release(pair.consumer));
+    }
+    close_pair(&pair);
+    open_pair(&pair, 65536, 0);
+    send_frame(pair.producer, 0, 5, MYL_TRY);
+    test_ok(myl_frame_consumer_next(pair.consumer, &message, MYL_TRY));
+    assert_int_equal(message.number, 0);
+    assert_int_equal(message.sent_ns, 0);
+    assert_int_equal(myl_message_latency(&message), -1);
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_claim_and_commit),
+        cmocka_unit_test(test_aborted_claims_leave_nothing),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_small_segment),
+        cmocka_unit_test(test_one_message_fills_the_ring),
+        cmocka_unit_test(test_rewind),
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_numbers_and_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

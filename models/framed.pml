@@ -11,6 +11,7 @@
  *
  * Step names are those of the C code: F1..F5, and F6 for the takeover.
  * Steps: F1..F6
+ * Steps not modelled: F3a F3b F3c
  *
  *  V   planted bug                                        what breaks
  *  0   none: the protocol

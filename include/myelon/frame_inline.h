@@ -68,10 +68,10 @@ MYL_INLINE void myl_i_frame_publish(myl_frame_producer *producer, uint64_t about
     struct myl_i_producer_hot *h = f->ring;
     unsigned char *cell = h->claim.cell;
     uint64_t at = h->next, next = at + cells;
-    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about); /* A62, before the stamp. Pairs: A61 */
+    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about); /* A82, before the stamp. Pairs: A81 */
     MYL_STEP("F3");
     if (next >= f->clear) {
-        /* A63 next header's word [rlx], before the stamp: a reader that comes there finds it. Pairs: A2 */
+        /* A83 next header's word [rlx], before the stamp: a reader that comes there finds it. Pairs: A2 */
         myl_store_rlx((myl_au64 *)(void *)(cell + cells * MYL_I_FRAME_CELL), 0);
         f->clear = next + 1;
     }
@@ -89,7 +89,7 @@ MYL_INLINE void myl_i_frame_publish(myl_frame_producer *producer, uint64_t about
     uint64_t to = next + 1 + f->ahead;
     to = to < h->end ? to : h->end;
     while (f->clear < to) {
-        myl_store_rlx((myl_au64 *)(void *)(h->claim.cell + (f->clear - next) * MYL_I_FRAME_CELL), 0); /* A63 */
+        myl_store_rlx((myl_au64 *)(void *)(h->claim.cell + (f->clear - next) * MYL_I_FRAME_CELL), 0); /* A83 */
         f->clear++;
         MYL_STEP("F4");
     }
@@ -114,16 +114,18 @@ MYL_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t us
     return MYL_OK;
 }
 
+/* A consumer's per_cell is 1; 0 sends every call the longer way: in a fork child, and while a message is half read that
+ * is longer than the ring, when the next record may say that it was given up. */
 MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
-    if (MYL_UNLIKELY(h->ring.cells == 0))
+    if (MYL_UNLIKELY(h->ring.per_cell == 0))
         return myl_i_frame_next_slow(consumer, message, timeout_ns);
     unsigned char *cell = h->lease.cell;
     /* A2 stamp [acq]: the record is read behind it. Pairs: A1. */
     if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) != h->next + 1))
         return myl_i_frame_next_slow(consumer, message, timeout_ns);
-    /* A61 about [rlx]: copied once, checked, then used. Pairs: A62. */
+    /* A81 about [rlx]: copied once, checked, then used. Pairs: A82. */
     uint64_t about = myl_load_rlx((const myl_au64 *)(const void *)(cell + 8));
     uint64_t length = about & UINT32_MAX, flags = about >> MYL_I_FRAME_FLAGS;
     uint32_t header = h->ring.event_offset;
@@ -150,7 +152,7 @@ MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message
 MYL_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer)
 {
     const struct myl_i_consumer_hot *h = (const struct myl_i_consumer_hot *)(const void *)consumer;
-    if (MYL_UNLIKELY(h->ring.cells == 0))
+    if (MYL_UNLIKELY(h->ring.cells == 0)) /* a fork child */
         return 1;
     return myl_load_acq((const myl_au64 *)(const void *)h->lease.cell) != h->next + 1; /* A2 */
 }

@@ -170,13 +170,11 @@ static int leave_inside(struct myl_frame_consumer *consumer, int rc)
     return rc;
 }
 
-int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
+static int next_message(struct myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
     struct myl_i_consumer_hot *h = &consumer->ring.hot;
     struct myl_partial *part = &consumer->part;
     int64_t until = timeout_ns > 0 ? myl_os_now() : 0;
-    if (consumer->ring.handle.forked)
-        return myl_handle_forked(&consumer->ring.handle);
     until = timeout_ns > INT64_MAX - until ? INT64_MAX : until + timeout_ns;
     int inside = part->state != MYL_PART_NONE && h->next == entrance(part);
     if (inside && h->next != part->position)
@@ -199,6 +197,17 @@ int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, in
         }
         return inside ? leave_inside(consumer, rc) : rc;
     }
+}
+
+int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
+{
+    struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    const struct myl_partial *part = &consumer->part;
+    if (consumer->ring.handle.forked)
+        return myl_handle_forked(&consumer->ring.handle);
+    int rc = next_message(consumer, message, timeout_ns);
+    h->ring.per_cell = part->state == MYL_PART_OPEN && h->next == part->position ? 0 : 1;
+    return rc;
 }
 
 void myl_frame_consumer_rewind(myl_frame_consumer *consumer)

@@ -87,12 +87,12 @@ static void number_record(struct myl_frame_producer *producer, uint64_t cells, i
     myl_au64 *word = (myl_au64 *)(void *)h->claim.cell;
     struct myl_control *control = segment_of(producer)->control;
     producer->messages += begins != 0;
-    myl_store_rlx(&word[2], producer->messages - 1);                         /* A65. Pairs: A64 */
-    myl_store_rlx(&word[3], producer->timed ? (uint64_t)myl_os_now() : 0);   /* A65 */
+    myl_store_rlx(&word[2], producer->messages - 1);                         /* A85. Pairs: A84 */
+    myl_store_rlx(&word[3], producer->timed ? (uint64_t)myl_os_now() : 0);   /* A85 */
     producer->count ^= 1U;
     struct myl_count *count = &control->count[producer->count];
-    myl_store_rlx(&count->messages, producer->messages); /* A66, before its position */
-    myl_store_rel(&count->at, h->next + cells);          /* A66. Pairs: A67 */
+    myl_store_rlx(&count->messages, producer->messages); /* A86, before its position */
+    myl_store_rel(&count->at, h->next + cells);          /* A86. Pairs: A87 */
 }
 
 int myl_i_frame_commit_slow(myl_frame_producer *producer, size_t used, uint8_t kind)

@@ -121,9 +121,9 @@ static int find_count(struct myl_frame_producer *producer)
         return MYL_OK;
     for (unsigned i = 0; i < 2; i++) {
         const struct myl_count *count = &segment->control->count[i];
-        if (myl_load_acq(&count->at) == next) { /* A67. Pairs: A66 */
+        if (myl_load_acq(&count->at) == next) { /* A87. Pairs: A86 */
             producer->count = i;
-            producer->messages = myl_load_rlx(&count->messages); /* A67 */
+            producer->messages = myl_load_rlx(&count->messages); /* A87 */
             return MYL_OK;
         }
     }

@@ -33,19 +33,19 @@ int myl_frame_read_head(const struct myl_header *head, const unsigned char *cell
 {
     const myl_au64 *word = (const myl_au64 *)(const void *)cell;
     memset(record, 0, sizeof *record);
-    record->about = myl_load_rlx(&word[1]); /* A61. Pairs: A62 */
+    record->about = myl_load_rlx(&word[1]); /* A81. Pairs: A82 */
     record->length = record->about & UINT32_MAX;
     record->flags = (unsigned)(record->about >> MYL_ABOUT_FLAGS_SHIFT) & 255U;
     record->cells = myl_record_cells(record->length, (record->flags & MYL_RECORD_FAR) != 0);
     if (!myl_record_is_possible(head, record->about) || !flags_are_possible(record->flags))
         return 0;
     if (head->event_offset == MYL_RECORD_NUMBERED) {
-        record->number = myl_load_rlx(&word[2]);          /* A64. Pairs: A65 */
-        record->sent_ns = (int64_t)myl_load_rlx(&word[3]); /* A64 */
+        record->number = myl_load_rlx(&word[2]);          /* A84. Pairs: A85 */
+        record->sent_ns = (int64_t)myl_load_rlx(&word[3]); /* A84 */
     }
     if ((record->flags & MYL_RECORD_ABORTED) != 0 || (record->flags & MYL_I_FRAME_WHOLE) == MYL_I_FRAME_WHOLE)
         return 1;
-    myl_copy_rlx(&record->fragment, cell + head->event_offset, sizeof record->fragment); /* A64 */
+    myl_copy_rlx(&record->fragment, cell + head->event_offset, sizeof record->fragment); /* A84 */
     return fragment_is_possible(head, record);
 }
 

@@ -50,7 +50,7 @@ static int end_of_record(const struct myl_segment *segment, uint64_t at, uint64_
         return MYL_OK;
     if (stamp != at + 1)
         return stamped_ahead(segment, at, stamp);
-    uint64_t about = myl_load_rlx(&record->about); /* A61, once. Pairs: A62, before the stamp */
+    uint64_t about = myl_load_rlx(&record->about); /* A81, once. Pairs: A82, before the stamp */
     if (!myl_record_is_possible(&segment->head, about))
         return myl_fail(MYL_ECORRUPT,
                         "ring \"%s\": the record at position %" PRIu64 " says %016" PRIx64

@@ -8,7 +8,7 @@
 #include "unit/frames.h"
 
 #define FRAME_CLAIM (UINT64_MAX - 10) /* claims the longest frame, fills it with what looks like stamps; tells next */
-#define FRAME_PART  (UINT64_MAX - 11) /* begins a message longer than the ring; tells that it has, and never ends it */
+#define FRAME_PART  (UINT64_MAX - 11) /* sends 1 MiB of zeros: tells next, then, when it is through, next again */
 
 struct frame_party {
     const char *name;
@@ -44,7 +44,8 @@ RINGS_UNUSED static int produce_frames(test_peer *parent, void *argument)
             assert_non_null(message);
             test_tell(parent, n);
             test_ok(myl_frame_producer_publish(producer, message, bytes, 0, MYL_FOREVER));
-            return 1; /* it was to be killed in there */
+            free(message);
+            n++;
         } else {
             for (uint64_t i = 0; i < order; i++, n++)
                 send_frame(producer, n, frame_length(n, party->most), MYL_SEC(15));

@@ -209,10 +209,8 @@ static void test_observer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_takeover),
-        cmocka_unit_test(test_consumer_killed_and_resumed),
-        cmocka_unit_test(test_broadcast),
-        cmocka_unit_test(test_join_in_the_middle),
+        cmocka_unit_test(test_takeover),  cmocka_unit_test(test_consumer_killed_and_resumed),
+        cmocka_unit_test(test_broadcast), cmocka_unit_test(test_join_in_the_middle),
         cmocka_unit_test(test_observer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

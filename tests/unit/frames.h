@@ -85,7 +85,9 @@ RINGS_UNUSED static void send_frame(myl_frame_producer *producer, uint64_t numbe
         test_ok(myl_frame_producer_publishv(producer, pieces, 3, (uint8_t)number, timeout_ns));
     } else {
         void *data;
-        size_t most = number % 4 == 2 ? length : length + number % 200 < info.event_size ? length + number % 200 : length;
+        size_t most = number % 4 == 2                           ? length
+                      : length + number % 200 < info.event_size ? length + number % 200
+                                                                : length;
         int rc = myl_frame_producer_claim(producer, most, &data, timeout_ns);
         if (rc == MYL_EAGAIN && most > length) /* room for the message, and not for more */
             rc = myl_frame_producer_claim(producer, most = length, &data, timeout_ns);

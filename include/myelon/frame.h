@@ -116,6 +116,9 @@ MYL_API MYL_NODISCARD int myl_frame_producer_publish(myl_frame_producer *produce
 MYL_API MYL_NODISCARD int myl_frame_producer_publishv(myl_frame_producer *producer, const struct iovec *pieces,
                                                       size_t count, uint8_t kind, int64_t timeout_ns);
 
+/* Numbered rings: messages begun so far, by this producer and all before it; that is the next one's number. Else 0. */
+MYL_API uint64_t myl_frame_producer_messages(const myl_frame_producer *producer);
+
 /* Waits until every gating consumer has acknowledged everything published so far, and at least one is registered. */
 MYL_API MYL_NODISCARD int myl_frame_producer_wait_consumed(myl_frame_producer *producer, int64_t timeout_ns);
 /* As myl_producer_wait_consumers. */

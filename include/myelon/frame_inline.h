@@ -99,8 +99,7 @@ MYL_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t us
 {
     struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
     struct myl_i_producer_hot *h = f->ring;
-    if (MYL_UNLIKELY(f->claimed == 0 || used > f->most || h->ring.event_offset != MYL_I_FRAME_BARE ||
-                     h->ring.cells == 0))
+    if (MYL_UNLIKELY(f->claimed == 0 || used > f->most || h->ring.event_offset != MYL_I_FRAME_BARE || h->end == 0))
         return myl_i_frame_commit_slow(producer, used, kind);
     uint64_t flags = MYL_I_FRAME_WHOLE, cells = 1;
     if (used > MYL_I_FRAME_CELL - MYL_I_FRAME_BARE) {
@@ -114,13 +113,10 @@ MYL_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t us
     return MYL_OK;
 }
 
-/* A consumer's per_cell is 1; 0 sends every call the longer way: in a fork child, and while a message is half read that
- * is longer than the ring, when the next record may say that it was given up. */
 MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
-    if (MYL_UNLIKELY(h->ring.per_cell == 0))
-        return myl_i_frame_next_slow(consumer, message, timeout_ns);
+    /* In a fork child, and while a message is half read that is longer than the ring, this is a stamp of 0. */
     unsigned char *cell = h->lease.cell;
     /* A2 stamp [acq]: the record is read behind it. Pairs: A1. */
     if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) != h->next + 1))
@@ -152,8 +148,6 @@ MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message
 MYL_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer)
 {
     const struct myl_i_consumer_hot *h = (const struct myl_i_consumer_hot *)(const void *)consumer;
-    if (MYL_UNLIKELY(h->ring.cells == 0)) /* a fork child */
-        return 1;
     return myl_load_acq((const myl_au64 *)(const void *)h->lease.cell) != h->next + 1; /* A2 */
 }
 

@@ -199,20 +199,32 @@ static int next_message(struct myl_frame_consumer *consumer, myl_message *messag
     }
 }
 
+/* A message is half read that is longer than the ring. The next record may be whole, and say by that that this one was
+ * given up: so the next call has to take the longer way too. */
+static void come_back(struct myl_frame_consumer *consumer)
+{
+    const struct myl_partial *part = &consumer->part;
+    if (part->state == MYL_PART_OPEN && consumer->ring.hot.next == part->position)
+        consumer->ring.hot.lease.cell = (unsigned char *)&consumer->ring.no_stamp;
+}
+
 int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
-    struct myl_i_consumer_hot *h = &consumer->ring.hot;
-    const struct myl_partial *part = &consumer->part;
+    const struct myl_i_consumer_hot *h = &consumer->ring.hot;
     if (consumer->ring.handle.forked)
         return myl_handle_forked(&consumer->ring.handle);
+    if (h->lease.cell == (unsigned char *)&consumer->ring.no_stamp)
+        seek(consumer, h->next);
     int rc = next_message(consumer, message, timeout_ns);
-    h->ring.per_cell = part->state == MYL_PART_OPEN && h->next == part->position ? 0 : 1;
+    come_back(consumer);
     return rc;
 }
 
 void myl_frame_consumer_rewind(myl_frame_consumer *consumer)
 {
     myl_consumer_rewind(&consumer->ring);
+    if (!consumer->ring.handle.forked)
+        come_back(consumer);
 }
 
 /* Takes back the message that next has just leased. `before` is where it stood before that. */

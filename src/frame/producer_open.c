@@ -222,6 +222,11 @@ int myl_frame_producer_wait_consumers(myl_frame_producer *producer, const char *
     return myl_producer_wait_consumers(&producer->ring, prefix, count, timeout_ns);
 }
 
+uint64_t myl_frame_producer_messages(const myl_frame_producer *producer)
+{
+    return producer->messages;
+}
+
 void myl_frame_producer_interrupt(myl_frame_producer *producer)
 {
     myl_producer_interrupt(&producer->ring);

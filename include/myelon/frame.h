@@ -35,9 +35,9 @@ typedef struct myl_frame_producer_options {
     size_t size;             /* sizeof(myl_frame_producer_options) */
 
     /* The ring's shape. Fixed when it is made; for an existing ring what is not 0 must agree. */
-    uint64_t ring_bytes;     /* room for records, 64 KiB .. 2^38, rounded up to 64 KiB (memory.huge on a memfd: 2 MiB); 0 =
-                              * half of a core's L2 cache, at least 1 MiB. A message of n bytes takes 64 up to n = 48,
-                              * else 64 + n rounded up to 64; 64 bytes stay free. */
+    uint64_t ring_bytes;     /* room for records, 64 KiB .. 2^38, rounded up to 64 KiB (memory.huge on a memfd: 2 MiB);
+                              * 0 = half of a core's L2 cache, at least 1 MiB. A message of n bytes takes 64 up to
+                              * n = 48, else 64 + n rounded up to 64; 64 bytes stay free. */
     uint32_t max_frame;      /* longest message that stays in one piece, 64 .. ring_bytes - 128; 0 = a quarter of the
                               * ring */
     uint64_t max_message;    /* longest message at all, max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is more */

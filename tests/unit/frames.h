@@ -8,8 +8,8 @@
 
 #include "unit/rings.h"
 
-/* Payloads look like stamps: words that equal the stamp of some position near by, so that a reader who takes payload for
- * a header believes it. */
+/* Payloads look like stamps: words that equal the stamp of some position near by, so that a reader who takes payload
+ * for a header believes it. */
 RINGS_UNUSED static unsigned char frame_byte(uint64_t number, uint64_t i)
 {
     uint64_t word = number * 2 + i / 64 + 1;

@@ -222,6 +222,8 @@ static int reap(struct myl_segment *segment, uint32_t index, uint32_t state)
         myl_os_seat_drop(segment->fd, myl_entry_seat(index));
     }
     myl_os_seat_drop(segment->fd, MYL_SEAT_REGISTRAR);
+    if (done)
+        myl_park_bump(&segment->control->room); /* our own sleep, which is about to begin, is needless */
     return done;
 }
 

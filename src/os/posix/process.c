@@ -20,17 +20,6 @@ uint32_t myl_os_pid(void)
     return (uint32_t)getpid();
 }
 
-void myl_os_identify(struct myl_os_identity *self)
-{
-    *self = (struct myl_os_identity){.pid = myl_os_pid()};
-}
-
-int myl_os_is_stopped(const struct myl_os_identity *who)
-{
-    (void)who;
-    return -ENOTSUP;
-}
-
 uint32_t myl_os_user(void)
 {
     return (uint32_t)geteuid();

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ * Which process somebody is, for people to find it again, and whether it stands still. Known where there is a /proc as
+ * Linux has it; elsewhere the answer is that it cannot be told. */
+#define _GNU_SOURCE
+#include "os/os.h"
+
+#include <errno.h>
+
+#ifdef __linux__
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+/* In /proc/PID/stat: fields behind the name, which ends at the last parenthesis. */
+#define FIELD_START_TIME 19
+
+void myl_os_identify(struct myl_os_identity *self)
+{
+    struct timespec t = {0};
+    struct stat st;
+    (void)clock_gettime(CLOCK_BOOTTIME, &t);
+    self->pid = myl_os_pid();
+    self->space = stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+    self->born = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* The state letter and the start time, in clock ticks since the machine was started. */
+static int read_stat(uint32_t pid, char *state, unsigned long long *start)
+{
+    char path[32], text[1024];
+    (void)snprintf(path, sizeof path, "/proc/%u/stat", (unsigned)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    ssize_t got = read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    if (got <= 0)
+        return EIO;
+    text[got] = '\0';
+    char *at = strrchr(text, ')');
+    if (at == NULL || at[1] != ' ')
+        return EIO;
+    *state = at[2];
+    at += 2;
+    for (int field = 0; field < FIELD_START_TIME && at != NULL; field++) {
+        at = strchr(at, ' ');
+        at = at == NULL ? NULL : at + 1;
+    }
+    if (at == NULL)
+        return EIO;
+    *start = strtoull(at, NULL, 10);
+    return 0;
+}
+
+/* /proc may show another pid namespace than ours: then its numbers are not ours either. */
+static int is_own_proc(uint32_t pid)
+{
+    char link[16] = {0};
+    ssize_t got = readlink("/proc/self", link, sizeof link - 1);
+    return got > 0 && strtoul(link, NULL, 10) == pid;
+}
+
+int myl_os_is_stopped(const struct myl_os_identity *who)
+{
+    struct myl_os_identity self;
+    char state;
+    unsigned long long start;
+    myl_os_identify(&self);
+    if (who->space == 0 || who->space != self.space || !is_own_proc(self.pid))
+        return -ESRCH;
+    int err = read_stat(who->pid, &state, &start);
+    if (err != 0)
+        return -err;
+    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
+    /* A process that was started after `born` has got the pid of one that is gone. */
+    if (start > who->born / NS_PER_S * ticks + who->born % NS_PER_S * ticks / NS_PER_S)
+        return -ESRCH;
+    return state == 'T' || state == 't';
+}
+
+#else
+
+void myl_os_identify(struct myl_os_identity *self)
+{
+    *self = (struct myl_os_identity){.pid = myl_os_pid()};
+}
+
+int myl_os_is_stopped(const struct myl_os_identity *who)
+{
+    (void)who;
+    return -ENOTSUP;
+}
+
+#endif

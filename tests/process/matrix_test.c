@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Everything that can befall a party (SIGKILL, SIGSTOP, exit without leaving, exec, fork and exit, close) x every party
- * (producer, required and expendable consumer, observer) x where it is at the time (idle, before a full ring, in a lease,
- * in a claim, parked): what the other side is told, and how soon. Prints the table.
- * An empty place means that the party cannot be there. */
+ * Everything that can befall a party (SIGKILL, SIGSTOP, exit without leaving, exec, fork and exit, close) x each party
+ * (producer, required and expendable consumer, observer) x where it is at the time (idle, before a full ring, in a
+ * lease, in a claim, parked): what the other side is told, and how soon. Prints the table. */
 /* ctest: timeout=180 not-under=thread */
 #include "process/party.h"
 

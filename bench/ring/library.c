@@ -87,6 +87,8 @@ void library_produce(struct bench_stage *stage, int self, const void *argument)
     const struct ring_job *job = argument;
     const struct ring_shape *shape = job->shape;
     myl_producer *producer = rig_producer(stage, self, shape, "", shape->consumers);
+    if (shape->managed)
+        rig_manage(stage, self, producer, shape->consumers);
     int runs = shape->with == RING_RUNS;
     if (shape->words == 2 && runs)
         produce_runs(producer, job, stage, self, 2, shape->batch);

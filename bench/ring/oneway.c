@@ -94,6 +94,13 @@ RING_CASE(case_against_spin_only)
     return run_library(&shape, context, value);
 }
 
+RING_CASE(case_against_unmanaged)
+{
+    struct ring_shape shape = *(const struct ring_shape *)self->shape;
+    shape.managed = side == BENCH_OURS;
+    return run_library(&shape, context, value);
+}
+
 RING_CASE(case_fan)
 {
     struct ring_shape shape = *(const struct ring_shape *)self->shape;

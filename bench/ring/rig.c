@@ -57,12 +57,29 @@ myl_consumer *rig_consumer(struct bench_stage *stage, int self, const struct rin
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
     options.id = id;
+    options.prefix = id == NULL && shape->managed ? "required" : NULL;
     options.attach_timeout_ns = MYL_SEC(20);
     options.memory.prefault = MYL_TRY_IT;
     options.wait = waiting(shape);
     myl_consumer *consumer = NULL;
     rig_check(stage, self, myl_consumer_open(&consumer, name, &options), "myl_consumer_open");
     return consumer;
+}
+
+void rig_manage(struct bench_stage *stage, int self, myl_producer *producer, int consumers)
+{
+    char ids[BENCH_PARTIES][MYL_ID_MAX + 1];
+    const char *required[BENCH_PARTIES];
+    for (int i = 0; i < consumers; i++) {
+        snprintf(ids[i], sizeof ids[i], "required_%d", i);
+        required[i] = ids[i];
+    }
+    myl_liveness_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.required = required;
+    options.required_count = (uint32_t)consumers;
+    rig_check(stage, self, myl_producer_manage(producer, &options), "myl_producer_manage");
 }
 
 void rig_clean(const struct bench_stage *stage, const char *suffix)

@@ -26,6 +26,7 @@ struct ring_shape {
     enum myl_wait_strategy wait; /* ours */
     int64_t spin_ns; /* ours: before yielding; 0 = the library's default */
     int unpinned;
+    int managed; /* ours: the consumers are required, under the liveness policy */
     int consumers;
 };
 
@@ -77,6 +78,8 @@ myl_producer *rig_producer(struct bench_stage *stage, int self, const struct rin
                            int consumers); /* that many are waited for */
 myl_consumer *rig_consumer(struct bench_stage *stage, int self, const struct ring_shape *shape, const char *suffix,
                            const char *id);
+/* Puts the producer under the liveness policy, all its consumers required: their ids are "required_0" and so on. */
+void rig_manage(struct bench_stage *stage, int self, myl_producer *producer, int consumers);
 /* Ends the party with the library's words when `code` is a failure. */
 void rig_check(struct bench_stage *stage, int self, int code, const char *call);
 /* After a measurement that failed or killed: no name stays behind. */
@@ -102,6 +105,7 @@ size_t bare_bytes(const struct ring_shape *shape);
 RING_CASE(case_against_cursor);
 RING_CASE(case_against_bare);
 RING_CASE(case_against_spin_only);
+RING_CASE(case_against_unmanaged);
 RING_CASE(case_fan);
 RING_CASE(case_round_trip);
 RING_CASE(case_wake);

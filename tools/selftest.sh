@@ -32,6 +32,13 @@ expect() {
 }
 
 fresh
+printf '| a | b | c | d | e | `unit.liveness/test_nothing_of_the_kind` |\n' >>"$work/tree/docs/liveness.md"
+expect 'no test unit.liveness/test_nothing' "a row whose test is not there" tools/check-tested.sh
+fresh
+printf '| a | b | c | d | e | |\n' >>"$work/tree/docs/liveness.md"
+expect 'row without a test' "a row without a test" tools/check-tested.sh
+
+fresh
 printf '#include "ring/ring.h"\n' >>"$work/tree/src/os/os.h"
 expect 'os.h:.*layer above' "a lower layer includes an upper one" tools/check-layers.sh
 fresh

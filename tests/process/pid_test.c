@@ -46,8 +46,10 @@ static int run_inner(test_peer *parent, void *argument)
     struct inner *inner = argument;
     int status;
     pid_t pid = new_namespace() ? fork() : -1;
-    if (pid == 0)
+    if (pid == 0) {
+        test_hear_value(parent, 1); /* the number comes first */
         _exit(inner->function(parent, inner->argument));
+    }
     test_tell(parent, pid < 0 ? 0 : (uint64_t)pid);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
@@ -62,6 +64,7 @@ static pid_t start_inner(test_child *child, struct inner *inner)
         test_expect_exit(child, 0);
         test_skip("no pid namespace can be made here");
     }
+    test_tell(&child->peer, 1);
     return pid;
 }
 

@@ -8,12 +8,14 @@ packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libcj
 packages_lint="shellcheck clang clang-format clang-tidy cppcheck"
 packages_models="spin gcc libc6-dev"
 packages_cross="gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross qemu-user-static"
-packages_ci="$packages_build $packages_lint $packages_models $packages_cross libclang-rt-14-dev musl-tools"
+packages_fuzz="cmake ninja-build clang libclang-rt-14-dev"
+packages_ci="$packages_build $packages_lint $packages_models $packages_fuzz $packages_cross musl-tools"
 
 # Commands that show, on a system without dpkg, that the job can be done.
 tools_build="cc cmake pkg-config"
 tools_lint="shellcheck clang-format clang-tidy cppcheck"
 tools_models="spin cc"
+tools_fuzz="cmake ninja clang"
 tools_ci="$tools_build $tools_lint $tools_models clang musl-gcc aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc qemu-aarch64-static"
 
 die() {
@@ -41,7 +43,7 @@ tools_or_die() {
     die "Not found:$lacking. This is not a Debian system, so install them yourself; on Debian the packages are: $2"
 }
 
-# install_packages JOB: makes sure that what the job (build, lint, models, ci) needs is there. Says one line if it
+# install_packages JOB: makes sure that what the job (build, lint, models, fuzz, ci) needs is there. Says one line if it
 # installs something.
 install_packages() {
     eval "wanted=\$packages_$1 tools=\$tools_$1"

@@ -71,6 +71,11 @@ static int alone(const struct myl_producer *producer, uint64_t events, uint64_t 
     uint64_t next = producer->hot.next;
     /* A24 gate [rlx]: our own word, but for a predecessor's; with nobody registered it is what a joiner starts from. */
     uint64_t gate = myl_load_rlx(&segment->control->gate);
+    if (gate > producer->hot.published)
+        return myl_fail(MYL_ECORRUPT,
+                        "ring \"%s\" says that events below %" PRIu64 " may be overwritten, of %" PRIu64
+                        " published; remove the ring",
+                        segment->name, gate, producer->hot.published);
     *minimum = gate;
     *window = capacity;
     if (producer->alone == MYL_ALONE_BUFFER && producer->buffer < capacity)

@@ -119,8 +119,10 @@ static int choose_prefix(struct myl_segment *segment, const char *prefix, struct
     uint32_t entries = myl_segment_entries(segment);
     for (uint32_t i = 0; i < entries; i++) {
         id_of(segment, i, place->id);
+        /* An id that nobody can have is damage: it is not taken over. */
         if (state_of(segment, i) == MYL_PARTY_ACTIVE && strncmp(place->id, prefix, length) == 0 &&
-            place->id[length] == '_' && take_known(segment, i, place) == MYL_OK)
+            place->id[length] == '_' && myl_check_id(place->id, MYL_ID_MAX) == MYL_OK &&
+            take_known(segment, i, place) == MYL_OK)
             return MYL_OK;
     }
     for (uint32_t number = 0; number < segment->head.max_consumers; number++) {
@@ -160,8 +162,8 @@ static int lies_ahead(const struct myl_segment *segment, uint64_t position)
 }
 
 /* J3 to J8. */
-static uint64_t enter(const struct myl_segment *segment, struct myl_entry *entry, const struct place *place,
-                      enum myl_start start)
+static int enter(const struct myl_segment *segment, struct myl_entry *entry, const struct place *place,
+                 enum myl_start start, uint64_t *start_at)
 {
     struct myl_control *control = segment->control;
     uint64_t position = first_position(control, entry, place, start);
@@ -184,12 +186,21 @@ static uint64_t enter(const struct myl_segment *segment, struct myl_entry *entry
     uint64_t gate = myl_load_acq(&control->gate); /* A29. Pairs: A24 */
     if (start == MYL_START_NOW)
         position = myl_load_acq(&control->next); /* A4 */
+    /* The gate may be seen a little before the `next` that it followed, never by more than the ring holds: behind each
+     * fence of step 5 no more than that is published. Nobody is to gate there; the entry stays JOINING, is freed. */
+    uint64_t next = myl_load_acq(&control->next); /* A4 */
+    if (gate > next && gate - next > segment->head.capacity)
+        return myl_fail(MYL_ECORRUPT,
+                        "ring \"%s\" says that events below %" PRIu64 " may be overwritten, of %" PRIu64
+                        " published; remove the ring",
+                        segment->name, gate, next);
     if (position < gate)
         position = gate;
     myl_store_rel(&entry->cursor, position); /* A7 */
     MYL_STEP("J8");
     myl_store32_rel(&entry->state, MYL_PARTY_ACTIVE); /* A23 */
-    return position;
+    *start_at = position;
+    return MYL_OK;
 }
 
 static int resume(const struct myl_consumer *consumer, const struct myl_entry *entry, uint64_t *position)
@@ -236,25 +247,26 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     struct myl_segment *segment = &consumer->handle.segment;
     struct myl_entry *entry = myl_segment_entry(segment, place->index);
     enum myl_start start = o->start;
+    int rc;
     if (place->gating) /* its owner died, and nobody was held up by that yet */
         myl_note_consumer_death(segment, place->index);
     /* Whoever held this entry before, and may have lost its seat without noticing, is out from here on. */
     consumer->hot.own_generation = myl_load32_acq(&entry->generation) + 1;      /* A9 */
     myl_store32_rel(&entry->generation, consumer->hot.own_generation);          /* A49. Pairs: A9 */
     uint64_t before = myl_load_acq(&entry->cursor); /* A8 */
-    uint64_t position;
+    uint64_t position = 0;
     memcpy(consumer->joined.id, place->id, sizeof consumer->joined.id);
     consumer->joined.entry = place->index;
     consumer->joined.resumed = place->known && start == MYL_START_RESUME;
     fill_words(entry, place, o->role);
     if (place->gating && start == MYL_START_RESUME) {
         MYL_STEP("J2r"); /* it never stopped gating: nothing moved, nothing to announce */
-        int rc = resume(consumer, entry, &position);
-        if (rc != MYL_OK)
-            return rc;
+        rc = resume(consumer, entry, &position);
     } else {
-        position = enter(segment, entry, place, start);
+        rc = enter(segment, entry, place, start, &position);
     }
+    if (rc != MYL_OK)
+        return rc;
     consumer->joined.start = position;
     consumer->joined.lost = consumer->joined.resumed && position > before ? position - before : 0;
     consumer->entry = entry;

@@ -21,6 +21,10 @@ static int roll_forward(const struct myl_segment *segment, uint64_t *next)
 {
     uint64_t n = myl_load_acq(&segment->control->next); /* A4. Pairs: A3 */
     uint64_t from = n;
+    if (n > INT64_MAX)
+        return myl_fail(MYL_ECORRUPT,
+                        "ring \"%s\" says that %" PRIu64 " events were published, which cannot be; remove the ring",
+                        segment->name, n);
     for (;;) {
         uint64_t end;
         int rc = myl_published_end(segment, n, &end);

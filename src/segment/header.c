@@ -120,11 +120,17 @@ static int check_shape(const struct myl_header *head, const char *name)
     if (head->event_offset < sizeof(uint64_t) || head->event_offset % head->event_align != 0 ||
         head->event_offset >= head->cell_bytes)
         return corrupt(name, "event offset", head->event_offset);
+    /* Every event of every cell is aligned. */
+    if (head->cell_bytes % head->event_align != 0 ||
+        (head->events_per_cell > 1 && head->event_bytes % head->event_align != 0))
+        return corrupt(name, "event alignment", head->event_align);
     if (head->events_per_cell == 0 ||
         head->events_per_cell > (head->cell_bytes - head->event_offset) / head->event_bytes)
         return corrupt(name, "number of events per cell", head->events_per_cell);
     if (head->capacity != head->cells * head->events_per_cell)
         return corrupt(name, "capacity", head->capacity);
+    if (head->alone == MYL_ALONE_BUFFER && (head->buffer == 0 || head->buffer > head->capacity))
+        return corrupt(name, "buffer", head->buffer);
     return MYL_OK;
 }
 

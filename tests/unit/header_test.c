@@ -161,7 +161,13 @@ static void test_shape_fields(void **state)
     GARBLE(max_consumers, 0, "consumer entries is 0");
     GARBLE(max_consumers, 1025, "consumer entries is 1025");
     GARBLE(alone, 3, "mode is 3");
+    GARBLE(alone, MYL_ALONE_BUFFER, "buffer is 0");
     GARBLE(backend, 3, "back end is 3");
+    struct myl_header head = victim.good; /* the second cell's event would not be aligned */
+    head.event_align = head.event_offset = 128;
+    head.cell_bytes = 192;
+    write_head(&victim, &head, 1);
+    expect_refused(&victim, MYL_ECORRUPT, "alignment is 128");
     remove_victim(&victim);
 }
 

@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: MIT
+ * The calls, and what is asked of their answers. With an untouched segment: the right events in the right order. With a
+ * spoiled one: an answer of the list, and nothing outside the ring's own memory. */
+#define _GNU_SOURCE
+#include "fuzz/world.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME "ring"
+#define CORRUPT_CODES MYL_ENOTRING, MYL_EVERSION, MYL_EBYTEORDER, MYL_ETRUNCATED, MYL_ECORRUPT
+#define MACHINE_CODES MYL_ENOSPACE, MYL_ENOMEM, MYL_ELIMIT, MYL_EUNSUPPORTED, MYL_ESYSTEM, MYL_EINVAL
+#define ATTACH_CODES  MYL_ENOTFOUND, MYL_EBUSY, MYL_EEVENTSIZE, MYL_EALIGN, MYL_ETYPE, CORRUPT_CODES, MACHINE_CODES
+#define WAIT_CODES    MYL_EAGAIN, MYL_ETIMEDOUT, MYL_EINTERRUPTED
+
+/* --- the world ------------------------------------------------------------------------------------------------ */
+
+int world_is_sound(const struct world *world)
+{
+    return !world->spoiled && !hostile_has_changed();
+}
+
+static void let_go(struct world *world)
+{
+    hostile_aim(NULL, NULL);
+    if (world->bytes != NULL)
+        (void)munmap(world->bytes, world->image->head.segment_bytes);
+    world->bytes = NULL;
+}
+
+/* The name may lead to another object by now: that one is attacked from here on. */
+static void follow(struct world *world)
+{
+    uint64_t bytes = world->image->head.segment_bytes;
+    struct stat st;
+    int fd = open(world->path, O_RDWR | O_CLOEXEC);
+    let_go(world);
+    if (fd < 0)
+        return;
+    void *mapped = MAP_FAILED;
+    if (fstat(fd, &st) == 0 && (uint64_t)st.st_size >= bytes)
+        mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    (void)close(fd);
+    if (mapped == MAP_FAILED)
+        return;
+    world->bytes = mapped;
+    hostile_aim(world->bytes, &world->image->head);
+}
+
+void world_begin(struct world *world, unsigned shape)
+{
+    memset(world, 0, sizeof *world);
+    world->image = image_of(shape);
+    fuzz_path(world->path, NAME);
+    world->bytes = image_write(world->image, world->path);
+    hostile_aim(world->bytes, &world->image->head);
+}
+
+void world_end(struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_OBSERVERS; i++)
+        myl_observer_close(world->observer[i]);
+    for (unsigned i = 0; i < WORLD_CONSUMERS; i++)
+        myl_consumer_close(world->reader[i].handle);
+    for (unsigned i = 0; i < WORLD_PRODUCERS; i++)
+        myl_producer_close(world->producer[i]);
+    let_go(world);
+}
+
+/* --- answers -------------------------------------------------------------------------------------------------- */
+
+/* A sound ring is never called corrupt, and nobody is thrown out of it. */
+static void judge(const struct world *world, const char *call, int rc)
+{
+    if (rc == MYL_OK || !world_is_sound(world))
+        return;
+    fuzz_check(myl_errclass(rc) != MYL_CLASS_CORRUPT && rc != MYL_EEVICTED && rc != MYL_ESEATLOST,
+               "%s answered %s for a sound ring", call, myl_errname(rc));
+}
+
+/* The object that the name leads to. */
+static int read_header(const struct world *world, struct myl_header *head, uint64_t *object_bytes)
+{
+    struct stat st;
+    int fd = open(world->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    int there = fstat(fd, &st) == 0 && pread(fd, head, sizeof *head, 0) == (ssize_t)sizeof *head;
+    (void)close(fd);
+    *object_bytes = (uint64_t)st.st_size;
+    return there;
+}
+
+/* The answer of a call that opened the name: was the header judged right? */
+static void judge_header(const struct world *world, const char *call, int rc)
+{
+    struct myl_header head;
+    uint64_t object_bytes;
+    judge(world, call, rc);
+    if (!read_header(world, &head, &object_bytes))
+        return;
+    int possible = image_is_possible(&head, object_bytes);
+    fuzz_check(rc != MYL_OK || possible != 0, "%s takes a header that cannot be", call);
+    if (rc != MYL_OK && possible == 1 && myl_errclass(rc) == MYL_CLASS_CORRUPT)
+        fuzz_check(rc == MYL_ECORRUPT && strstr(myl_error_detail(), "header") == NULL,
+                   "%s refuses a good header with %s", call, myl_errname(rc));
+    if (rc == MYL_ECORRUPT && strstr(myl_error_detail(), "the header's") != NULL) {
+        int named = 0;
+        for (size_t at = 0; at + 4 <= sizeof head && !named; at += 4) {
+            uint32_t half;
+            uint64_t word = 0;
+            memcpy(&half, (const char *)&head + at, 4);
+            memcpy(&word, (const char *)&head + at, at + 8 <= sizeof head ? 8 : 4);
+            named = fuzz_detail_has(half) || fuzz_detail_has(word);
+        }
+        fuzz_check(named, "%s refuses a header and does not name the value", call);
+    }
+}
+
+/* Memory that an answer points to. */
+static void judge_events(const char *call, const void *event, uint64_t stride, uint64_t count, const myl_info *info,
+                         int writable)
+{
+    fuzz_check(count >= 1 && count <= info->capacity, "%s gives %" PRIu64 " events of %" PRIu64, call, count,
+               info->capacity);
+    fuzz_check(hostile_holds(event, stride * (count - 1) + info->event_size, writable),
+               "%s gives %" PRIu64 " events at %p, outside the ring", call, count, event);
+    fuzz_check((uintptr_t)event % info->event_align == 0 && stride % info->event_align == 0,
+               "%s gives an event at %p, not aligned to %" PRIu32, call, event, info->event_align);
+}
+
+static void judge_content(const struct world *world, const char *call, const void *event, uint64_t sequence)
+{
+    if (world_is_sound(world))
+        fuzz_check(image_is_event(event, world->image->head.event_bytes, sequence),
+                   "%s gives something else for event %" PRIu64, call, sequence);
+}
+
+/* --- producers ------------------------------------------------------------------------------------------------ */
+
+static void interrupt_producer(void *handle)
+{
+    myl_producer_interrupt(handle);
+}
+
+static void producer_info(const myl_producer *producer, myl_info *info)
+{
+    *info = (myl_info){.size = sizeof *info};
+    int rc = myl_producer_info(producer, info);
+    fuzz_check(rc == MYL_OK, "myl_producer_info answered %s", myl_errname(rc));
+}
+
+static void open_producer(struct world *world)
+{
+    struct fuzz_input *input = world->input;
+    unsigned slot = fuzz_choose(input, WORLD_PRODUCERS);
+    uint8_t how = fuzz_byte(input);
+    if (world->producer[slot] != NULL)
+        return;
+    myl_producer_options options = {.size = sizeof options, .existing = (enum myl_existing)(how & 3)};
+    if (how & 4)
+        options = world->image->options;
+    options.existing = (enum myl_existing)(how & 3);
+    options.backend = (how & 8) != 0 ? MYL_BACKEND_FILE : MYL_BACKEND_SHM;
+    options.on_death = (how & 16) != 0 ? MYL_DEATH_WAIT : MYL_DEATH_REPORT;
+    options.wait_consumers = (how & 32) != 0;
+    options.memory.prefault = (how & 64) != 0 && !world->spoiled ? MYL_TRY_IT : MYL_NO;
+    options.any_owner = how >> 7;
+    hostile_call(NULL, NULL);
+    int rc = myl_producer_open(&world->producer[slot], (how & 8) != 0 ? world->path : NAME, &options);
+    fuzz_answer("myl_producer_open", rc, MYL_EPRODUCERALIVE, MYL_EEXISTS, MYL_EINUSE, MYL_EUNREAD, MYL_ESHAPE,
+                MYL_ECONSUMERDEAD, MYL_ESTARTUP, MYL_ESEATLOST, MYL_EINTERRUPTED, ATTACH_CODES);
+    fuzz_check((rc == MYL_OK) == (world->producer[slot] != NULL), "myl_producer_open: %s, handle %p", myl_errname(rc),
+               (void *)world->producer[slot]);
+    if (rc != MYL_OK)
+        judge_header(world, "myl_producer_open", rc);
+    follow(world);
+    if (rc == MYL_OK)
+        judge_header(world, "myl_producer_open", rc);
+}
+
+#define CLAIM_CODES                                                                                                    \
+    WAIT_CODES, MYL_ECONSUMERDEAD, MYL_ESEATLOST, MYL_ESUPERSEDED, MYL_ELEASED, MYL_ETOOBIG, MYL_ECORRUPT
+
+static void claim(struct world *world, myl_producer *producer, int publish)
+{
+    void *event;
+    myl_info info;
+    int64_t timeout = fuzz_timeout(world->input);
+    if (publish)
+        myl_producer_abort(producer); /* so that the number of this one is known */
+    hostile_call(interrupt_producer, producer);
+    int rc = myl_producer_claim(producer, &event, timeout);
+    fuzz_answer("myl_producer_claim", rc, CLAIM_CODES);
+    judge(world, "myl_producer_claim", rc);
+    if (rc != MYL_OK)
+        return;
+    producer_info(producer, &info);
+    judge_events("myl_producer_claim", event, info.event_align, 1, &info, 1);
+    memset(event, 0xEE, info.event_size);
+    if (publish) {
+        image_write_event(event, info.event_size, (uint64_t)myl_producer_last(producer) + 1);
+        myl_producer_publish(producer);
+    }
+}
+
+/* All of the claims are filled before they are published, so that their numbers are right. */
+static void claim_runs(struct world *world, myl_producer *producer)
+{
+    struct fuzz_input *input = world->input;
+    uint64_t wanted = fuzz_byte(input);
+    int64_t timeout = fuzz_timeout(input);
+    myl_info info;
+    myl_run run;
+    producer_info(producer, &info);
+    if (wanted > 200)
+        wanted = hostile_value(input, info.capacity);
+    myl_producer_abort(producer);
+    uint64_t next = (uint64_t)myl_producer_last(producer) + 1, end = next + wanted;
+    for (unsigned runs = 0; next != end && runs < 3; runs++) {
+        hostile_call(interrupt_producer, producer);
+        int rc = myl_producer_claim_run(producer, end - next, &run, timeout);
+        fuzz_answer("myl_producer_claim_run", rc, CLAIM_CODES, MYL_EINVAL);
+        judge(world, "myl_producer_claim_run", rc);
+        if (rc != MYL_OK)
+            break;
+        judge_events("myl_producer_claim_run", run.event, run.stride, run.count, &info, 1);
+        fuzz_check(run.sequence == next && run.count <= end - next,
+                   "a run of %" PRIu64 " from %" PRIu64 " on, not %" PRIu64, run.count, run.sequence, next);
+        for (uint64_t i = 0; i < run.count; i++)
+            image_write_event((char *)run.event + i * run.stride, info.event_size, run.sequence + i);
+        next += run.count;
+    }
+    hostile_call(interrupt_producer, producer);
+    myl_producer_publish(producer);
+}
+
+static void put(struct world *world, myl_producer *producer)
+{
+    unsigned char event[256];
+    uint32_t size = world->image->head.event_bytes;
+    size_t bytes = fuzz_choose(world->input, 8) == 0 ? fuzz_byte(world->input) : size;
+    int64_t timeout = fuzz_timeout(world->input);
+    myl_info info;
+    producer_info(producer, &info);
+    if (bytes > sizeof event || info.event_size > sizeof event)
+        return;
+    myl_producer_abort(producer);
+    image_write_event(event, sizeof event, (uint64_t)myl_producer_last(producer) + 1);
+    hostile_call(interrupt_producer, producer);
+    int rc = myl_producer_put(producer, event, bytes, timeout);
+    fuzz_answer("myl_producer_put", rc, CLAIM_CODES, MYL_EEVENTSIZE);
+    fuzz_check(bytes == info.event_size || rc == MYL_EEVENTSIZE, "myl_producer_put took %zu bytes", bytes);
+    judge(world, "myl_producer_put", rc);
+}
+
+static void ask_producer(struct world *world, myl_producer *producer)
+{
+    struct fuzz_input *input = world->input;
+    myl_sequence last = myl_producer_last(producer);
+    myl_sequence sequence = (myl_sequence)hostile_value(input, (uint64_t)last);
+    int64_t timeout = fuzz_timeout(input);
+    myl_sequence gating = myl_producer_gating(producer);
+    fuzz_check(gating <= last, "event %" PRId64 " is consumed, %" PRId64 " was the last", gating, last);
+    (void)myl_producer_is_consumed(producer, sequence);
+    hostile_call(interrupt_producer, producer);
+    int rc = myl_producer_wait_consumed(producer, sequence, timeout);
+    fuzz_answer("myl_producer_wait_consumed", rc, WAIT_CODES, MYL_EINVAL, MYL_ECONSUMERDEAD, MYL_ESEATLOST,
+                MYL_ESUPERSEDED, MYL_ECORRUPT);
+    judge(world, "myl_producer_wait_consumed", rc);
+    fuzz_check(rc != MYL_OK || sequence <= last, "event %" PRId64 " of %" PRId64 " is consumed", sequence, last);
+    hostile_call(interrupt_producer, producer);
+    rc = myl_producer_wait_consumers(producer, (timeout & 1) != 0 ? "a" : NULL, fuzz_choose(input, 4), timeout);
+    fuzz_answer("myl_producer_wait_consumers", rc, WAIT_CODES, MYL_ECONSUMERDEAD, MYL_ESEATLOST, MYL_ESUPERSEDED,
+                MYL_ECORRUPT);
+}
+
+static void step_producer(struct world *world)
+{
+    unsigned slot = fuzz_choose(world->input, WORLD_PRODUCERS);
+    myl_producer *producer = world->producer[slot];
+    unsigned what = fuzz_choose(world->input, 10);
+    if (producer == NULL) {
+        open_producer(world);
+        return;
+    }
+    switch (what) {
+    case 0:
+    case 1:
+        claim(world, producer, 1);
+        break;
+    case 2:
+        claim(world, producer, 0);
+        break;
+    case 3:
+        claim_runs(world, producer);
+        break;
+    case 4:
+        put(world, producer);
+        break;
+    case 5:
+        myl_producer_abort(producer);
+        break;
+    case 6:
+        ask_producer(world, producer);
+        break;
+    case 7:
+        myl_producer_interrupt(producer);
+        break;
+    case 8:
+        myl_producer_leave(producer);
+        world->producer[slot] = NULL;
+        break;
+    default:
+        myl_producer_close(producer);
+        world->producer[slot] = NULL;
+        break;
+    }
+}
+
+/* --- consumers ------------------------------------------------------------------------------------------------ */
+
+static void interrupt_consumer(void *handle)
+{
+    myl_consumer_interrupt(handle);
+}
+
+static void consumer_info(const myl_consumer *consumer, myl_info *info)
+{
+    *info = (myl_info){.size = sizeof *info};
+    int rc = myl_consumer_info(consumer, info);
+    fuzz_check(rc == MYL_OK, "myl_consumer_info answered %s", myl_errname(rc));
+}
+
+static int id_is_valid(const char *id)
+{
+    size_t length = strnlen(id, MYL_ID_MAX + 1);
+    return length >= 1 && length <= MYL_ID_MAX &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
+}
+
+static void open_consumer(struct world *world)
+{
+    static const char *const ids[] = {"a", "b", NULL, "c_0"};
+    struct fuzz_input *input = world->input;
+    struct world_reader *reader = &world->reader[fuzz_choose(input, WORLD_CONSUMERS)];
+    uint8_t how = fuzz_byte(input);
+    if (reader->handle != NULL)
+        return;
+    myl_consumer_options options = {.size = sizeof options, .id = ids[how & 3], .on_death = (how & 4) != 0};
+    options.prefix = ids[how & 3] == NULL && (how & 8) != 0 ? "a" : NULL;
+    options.start = (enum myl_start)((how >> 4) % 3);
+    options.event_size = (how & 64) != 0 ? world->image->head.event_bytes : 0;
+    options.backend = (how & 128) != 0 ? MYL_BACKEND_FILE : MYL_BACKEND_SHM;
+    hostile_call(NULL, NULL);
+    int rc = myl_consumer_open(&reader->handle, (how & 128) != 0 ? world->path : NAME, &options);
+    fuzz_answer("myl_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, MYL_ESUPERSEDED, ATTACH_CODES);
+    fuzz_check((rc == MYL_OK) == (reader->handle != NULL), "myl_consumer_open: %s, handle %p", myl_errname(rc),
+               (void *)reader->handle);
+    judge_header(world, "myl_consumer_open", rc);
+    if (rc != MYL_OK)
+        return;
+    myl_joined joined;
+    rc = myl_consumer_joined(reader->handle, &joined);
+    fuzz_check(rc == MYL_OK, "myl_consumer_joined answered %s", myl_errname(rc));
+    fuzz_check(id_is_valid(joined.id), "joined as \"%.31s\"", joined.id);
+    fuzz_check(options.id == NULL || strcmp(options.id, joined.id) == 0, "joined as \"%s\", not \"%s\"", joined.id,
+               options.id);
+    reader->next = reader->acknowledged = joined.start;
+    reader->leased = 0;
+}
+
+static void note_lease(struct world_reader *reader, const void *event)
+{
+    if (reader->leased < WORLD_LEASES) {
+        reader->lease[reader->leased] = event;
+        reader->sequence[reader->leased] = reader->next;
+    }
+    reader->leased++;
+    reader->next++;
+}
+
+#define NEXT_CODES                                                                                                     \
+    WAIT_CODES, MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EUNSEATED, MYL_ESUPERSEDED, MYL_EEVICTED, MYL_ELEASED, MYL_ECORRUPT
+
+static void next(struct world *world, struct world_reader *reader)
+{
+    const void *event;
+    myl_info info;
+    int64_t timeout = fuzz_timeout(world->input);
+    hostile_call(interrupt_consumer, reader->handle);
+    int rc = myl_consumer_next(reader->handle, &event, timeout);
+    fuzz_answer("myl_consumer_next", rc, NEXT_CODES);
+    judge(world, "myl_consumer_next", rc);
+    if (rc != MYL_OK)
+        return;
+    consumer_info(reader->handle, &info);
+    judge_events("myl_consumer_next", event, info.event_align, 1, &info, 0);
+    fuzz_check(myl_consumer_position(reader->handle) == (myl_sequence)reader->next, "event %" PRId64 ", not %" PRIu64,
+               myl_consumer_position(reader->handle), reader->next);
+    judge_content(world, "myl_consumer_next", event, reader->next);
+    note_lease(reader, event);
+}
+
+static void next_run(struct world *world, struct world_reader *reader)
+{
+    uint64_t most = fuzz_byte(world->input);
+    int64_t timeout = fuzz_timeout(world->input);
+    myl_info info;
+    myl_run run;
+    if (most > 200)
+        most = hostile_value(world->input, 1);
+    hostile_call(interrupt_consumer, reader->handle);
+    int rc = myl_consumer_next_run(reader->handle, most, &run, timeout);
+    fuzz_answer("myl_consumer_next_run", rc, NEXT_CODES, MYL_EINVAL);
+    fuzz_check(most > 0 || rc == MYL_EINVAL, "a run of no events was given: %s", myl_errname(rc));
+    judge(world, "myl_consumer_next_run", rc);
+    if (rc != MYL_OK)
+        return;
+    consumer_info(reader->handle, &info);
+    judge_events("myl_consumer_next_run", run.event, run.stride, run.count, &info, 0);
+    fuzz_check(run.sequence == reader->next && run.count <= most, "a run of %" PRIu64 " from %" PRIu64 ", not %" PRIu64,
+               run.count, run.sequence, reader->next);
+    for (uint64_t i = 0; i < run.count; i++) {
+        const char *event = (const char *)run.event + i * run.stride;
+        judge_content(world, "myl_consumer_next_run", event, reader->next);
+        note_lease(reader, event);
+    }
+}
+
+static void release(struct world *world, struct world_reader *reader)
+{
+    for (unsigned i = 0; i < reader->leased && i < WORLD_LEASES; i++)
+        judge_content(world, "until it is released the ring", reader->lease[i], reader->sequence[i]);
+    hostile_call(interrupt_consumer, reader->handle);
+    int rc = myl_consumer_release(reader->handle);
+    fuzz_answer("myl_consumer_release", rc, MYL_EEVICTED);
+    judge(world, "myl_consumer_release", rc);
+    if (rc == MYL_OK) {
+        reader->acknowledged = reader->next;
+        reader->leased = 0;
+    }
+    fuzz_check(myl_consumer_acknowledged(reader->handle) == (myl_sequence)reader->acknowledged - 1,
+               "%" PRId64 " is acknowledged, %" PRIu64 " events were", myl_consumer_acknowledged(reader->handle),
+               reader->acknowledged);
+}
+
+static void get(struct world *world, struct world_reader *reader)
+{
+    unsigned char event[256];
+    size_t bytes = world->image->head.event_bytes;
+    int64_t timeout = fuzz_timeout(world->input);
+    if (bytes > sizeof event)
+        return;
+    hostile_call(interrupt_consumer, reader->handle);
+    int rc = myl_consumer_get(reader->handle, event, bytes, timeout);
+    fuzz_answer("myl_consumer_get", rc, NEXT_CODES, MYL_ENOTCLAIMED);
+    judge(world, "myl_consumer_get", rc);
+    fuzz_check((rc == MYL_ENOTCLAIMED) == (reader->next != reader->acknowledged), "with %" PRIu64 " leased: %s",
+               reader->next - reader->acknowledged, myl_errname(rc));
+    if (rc == MYL_OK) {
+        judge_content(world, "myl_consumer_get", event, reader->next);
+        reader->acknowledged = ++reader->next;
+        return;
+    }
+    if (rc == MYL_EEVICTED) { /* taken, and not acknowledged */
+        myl_consumer_rewind(reader->handle);
+        reader->next = reader->acknowledged;
+        reader->leased = 0;
+    }
+}
+
+/* Over a descriptor of the ring, as it would come from another process. */
+static void hand_over(struct world *world, struct world_reader *reader)
+{
+    int fd;
+    myl_consumer *other = NULL;
+    int rc = myl_consumer_fd(reader->handle, &fd);
+    fuzz_answer("myl_consumer_fd", rc, MACHINE_CODES);
+    if (rc != MYL_OK)
+        return;
+    myl_consumer_options options = {.size = sizeof options, .backend = MYL_BACKEND_MEMFD, .fd = fd, .id = "handed"};
+    hostile_call(NULL, NULL);
+    rc = myl_consumer_open(&other, NULL, &options);
+    fuzz_answer("myl_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, MYL_ESUPERSEDED, ATTACH_CODES);
+    judge(world, "myl_consumer_open", rc);
+    myl_consumer_close(other);
+    (void)close(fd);
+}
+
+static void step_consumer(struct world *world)
+{
+    struct world_reader *reader = &world->reader[fuzz_choose(world->input, WORLD_CONSUMERS)];
+    unsigned what = fuzz_choose(world->input, 11);
+    if (reader->handle == NULL) {
+        open_consumer(world);
+        return;
+    }
+    switch (what) {
+    case 0:
+    case 1:
+    case 2:
+        next(world, reader);
+        break;
+    case 3:
+    case 4:
+        next_run(world, reader);
+        break;
+    case 5:
+    case 6:
+        release(world, reader);
+        break;
+    case 7:
+        myl_consumer_rewind(reader->handle);
+        reader->next = reader->acknowledged;
+        reader->leased = 0;
+        break;
+    case 8:
+        get(world, reader);
+        break;
+    case 9:
+        (void)myl_consumer_end_of_batch(reader->handle);
+        (void)myl_consumer_available(reader->handle);
+        myl_consumer_interrupt(reader->handle);
+        hand_over(world, reader);
+        break;
+    default:
+        myl_consumer_close(reader->handle);
+        reader->handle = NULL;
+        break;
+    }
+}
+
+/* --- observers, and who looks on from outside ----------------------------------------------------------------- */
+
+static void interrupt_observer(void *handle)
+{
+    myl_observer_interrupt(handle);
+}
+
+static void observe(struct world *world, myl_observer *observer)
+{
+    unsigned char event[256];
+    uint64_t lost = 99;
+    myl_sequence before = myl_observer_position(observer);
+    uint32_t size = world->image->head.event_bytes;
+    hostile_call(interrupt_observer, observer);
+    int rc =
+        myl_observer_get(observer, event, size < sizeof event ? size : sizeof event, &lost, fuzz_timeout(world->input));
+    fuzz_answer("myl_observer_get", rc, WAIT_CODES, MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EUNSEATED, MYL_ESUPERSEDED,
+                MYL_ECORRUPT);
+    judge(world, "myl_observer_get", rc);
+    myl_sequence after = myl_observer_position(observer);
+    fuzz_check(rc == MYL_OK || lost == 0, "%" PRIu64 " lost, and %s", lost, myl_errname(rc));
+    fuzz_check((uint64_t)after == (uint64_t)before + lost + (rc == MYL_OK),
+               "from event %" PRId64 " to %" PRId64 " with %" PRIu64 " lost", before, after, lost);
+    if (rc == MYL_OK && size <= sizeof event)
+        judge_content(world, "myl_observer_get", event, (uint64_t)after);
+}
+
+static void step_observer(struct world *world)
+{
+    myl_observer **observer = &world->observer[fuzz_choose(world->input, WORLD_OBSERVERS)];
+    unsigned what = fuzz_choose(world->input, 8);
+    if (*observer != NULL && what == 0) {
+        myl_observer_close(*observer);
+        *observer = NULL;
+    } else if (*observer != NULL) {
+        observe(world, *observer);
+    } else {
+        myl_consumer_options options = {.size = sizeof options, .start = (enum myl_start)(what % 3)};
+        hostile_call(NULL, NULL);
+        int rc = myl_observer_open(observer, NAME, &options);
+        fuzz_answer("myl_observer_open", rc, MYL_ESUPERSEDED, ATTACH_CODES);
+        judge_header(world, "myl_observer_open", rc);
+    }
+}
+
+static void look_from_outside(struct world *world)
+{
+    myl_snapshot *snapshot;
+    hostile_call(NULL, NULL);
+    int rc = myl_snapshot_take(NAME, MYL_BACKEND_SHM, &snapshot);
+    fuzz_answer("myl_snapshot_take", rc, ATTACH_CODES);
+    judge_header(world, "myl_snapshot_take", rc);
+    if (rc != MYL_OK)
+        return;
+    fuzz_check(snapshot->consumers <= snapshot->info.max_consumers && snapshot->live_consumers <= snapshot->consumers,
+               "%" PRIu32 " consumers, %" PRIu32 " alive, of %" PRIu32, snapshot->consumers, snapshot->live_consumers,
+               snapshot->info.max_consumers);
+    for (uint32_t i = 0; i < snapshot->consumers; i++) {
+        const myl_consumer_status *status = &snapshot->entry[i];
+        fuzz_check(memchr(status->id, '\0', sizeof status->id) != NULL, "an id without end");
+        fuzz_check(status->lag <= snapshot->next, "behind by %" PRIu64 " of %" PRIu64 " events", status->lag,
+                   snapshot->next);
+        fuzz_check(status->state > MYL_PARTY_FREE && status->state <= MYL_PARTY_LEFT, "state %d", (int)status->state);
+    }
+    myl_snapshot_free(snapshot);
+}
+
+static int count_name(const char *name, void *count)
+{
+    fuzz_check(name[0] != '\0', "an empty name in the list");
+    ++*(unsigned *)count;
+    return 0;
+}
+
+static void step_outside(struct world *world)
+{
+    unsigned what = fuzz_choose(world->input, 6);
+    unsigned listed = 0;
+    int rc;
+    hostile_call(NULL, NULL);
+    switch (what) {
+    case 0:
+        rc = myl_list(count_name, &listed);
+        fuzz_check(rc == 0 && listed <= 1, "myl_list: %d, %u rings", rc, listed);
+        break;
+    case 1:
+    case 2:
+        rc = myl_evict(NAME, MYL_BACKEND_SHM, what == 1 ? "a" : "b");
+        fuzz_answer("myl_evict", rc, MYL_EINUSE, ATTACH_CODES);
+        judge_header(world, "myl_evict", rc);
+        break;
+    case 3:
+        rc = myl_remove(NAME, MYL_BACKEND_SHM, fuzz_choose(world->input, 2) != 0);
+        fuzz_answer("myl_remove", rc, MYL_EINUSE, ATTACH_CODES);
+        judge_header(world, "myl_remove", rc);
+        break;
+    default:
+        look_from_outside(world);
+        break;
+    }
+}
+
+void world_open_producer(struct world *world, struct fuzz_input *record)
+{
+    world->input = record;
+    open_producer(world);
+}
+
+void world_open_consumer(struct world *world, struct fuzz_input *record)
+{
+    world->input = record;
+    open_consumer(world);
+}
+
+void world_step(struct world *world, struct fuzz_input *record)
+{
+    world->input = record;
+    unsigned what = fuzz_choose(world->input, 12);
+    if (what < 4)
+        step_consumer(world);
+    else if (what < 7)
+        step_producer(world);
+    else if (what < 9)
+        step_observer(world);
+    else if (what == 9)
+        step_outside(world);
+    else if (what == 10)
+        hostile_change(world->input);
+    else
+        hostile_arm(world->input);
+}

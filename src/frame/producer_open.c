@@ -140,6 +140,11 @@ static int end_unfinished(struct myl_frame_producer *producer)
     const struct myl_segment *segment = &producer->ring.handle.segment;
     uint64_t at = myl_load_acq(&segment->control->gate), next = producer->hot.ring->next; /* A29 */
     unsigned flags = MYL_RECORD_LAST;
+    if (next - at > segment->head.capacity)
+        return myl_fail(MYL_ECORRUPT,
+                        "ring \"%s\": published up to position %" PRIu64 " and overwritten up to %" PRIu64
+                        " cannot both be; remove the ring",
+                        segment->name, next, at);
     while (at < next) { /* below the gate records may be gone; from it on they stand */
         struct myl_i_walk walk = myl_walk_from(segment, at);
         struct myl_frame_head record;

@@ -35,8 +35,10 @@ int cmd_evict(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
+int cmd_pub(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 int cmd_role(int argc, char **argv);
+int cmd_sub(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 
 /* --- messages (message.c): one sentence a line on stderr, headed by "myelon COMMAND: " ------------------- */

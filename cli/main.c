@@ -12,6 +12,8 @@ static const struct cli_command commands[] = {
     {"role", "say what it means that a consumer stalls or dies", cmd_role},
     {"cp", "send a file through a ring to any number of receivers", cmd_cp},
     {"cat", "receive what cp sends", cmd_cat},
+    {"pub", "publish the lines of standard input to any number of readers", cmd_pub},
+    {"sub", "write what pub publishes to standard output", cmd_sub},
     {"rm", "remove a ring", cmd_rm},
     {"evict", "give up a dead consumer, so that it no longer holds up the others", cmd_evict},
 };

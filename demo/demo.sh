@@ -6,8 +6,11 @@
 set -u
 
 name=${1:-cp}
+if [ $# -eq 1 ] && [ "$name" = pub ]; then
+    exec sh "$(dirname "$0")/pub.sh"
+fi
 if [ $# -gt 1 ] || [ "$name" != cp ]; then
-    echo "usage: demo.sh [cp]    (there is no demonstration \"$*\")" >&2
+    echo "usage: demo.sh [cp|pub]    (there is no demonstration \"$*\")" >&2
     exit 2
 fi
 : "${MYELON_CLI:?the path of the myelon command: ./run demo sets it}"

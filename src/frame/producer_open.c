@@ -37,6 +37,8 @@ static int set_limits(struct myl_header *head, const myl_frame_producer_options 
     uint64_t frame = o->max_frame;
     if (frame == 0)
         frame = bytes / FRAME_SHARE < FRAME_DEFAULT_MOST ? bytes / FRAME_SHARE : FRAME_DEFAULT_MOST;
+    if (o->max_frame == 0 && o->max_message != 0 && o->max_message < frame)
+        frame = o->max_message;
     /* Its own first cell, and the next header's word. */
     if (frame < MYL_CELL_ALIGN || frame > bytes - 2 * MYL_CELL_ALIGN)
         return myl_fail(MYL_EEVENTSIZE, "max_frame %" PRIu64 " is not %u to %" PRIu64 " (ring_bytes - 128)", frame,

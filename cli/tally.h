@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * What `pub` and `sub` tell while they run: messages, bytes, rate and lag, on one line of a terminal. */
+#ifndef MYELON_CLI_TALLY_H
+#define MYELON_CLI_TALLY_H
+
+#include "cli.h"
+
+struct tally {
+    int shown;          /* stderr is a terminal, and nobody asked for quiet */
+    uint64_t messages, bytes;
+    int64_t start_ns, drawn_ns;
+    uint64_t drawn_bytes;
+};
+
+void tally_start(struct tally *tally, int quiet);
+
+/* Counts one message more; now and then redraws the line. `lag`: bytes that wait in the ring. Cheap enough to be called
+ * for every message. */
+void tally_add(struct tally *tally, uint64_t bytes, uint64_t lag);
+
+/* Clears the line, and says the sums on a line that stays, unless quiet or no terminal. */
+void tally_end(struct tally *tally, const char *what);
+
+#endif

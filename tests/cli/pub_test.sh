@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# pub and sub: what comes out is what went in, for every reader; killed ones go on; observers are told what they missed.
+set -u
+. "${MYL_TEST_SOURCE_DIR:-.}/tests/cli/lib.sh"
+
+ring=$prefix-pub
+
+# A text of all lengths of lines, empty ones, and no newline at its end.
+awk 'BEGIN { for (i = 0; i < 40000; i++) { printf "%d %s\n", i, substr("abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz", 1, i % 60); if (i % 7 == 0) print "" } printf "the end" }' >"$dir/text"
+
+# Four readers, each in a process, one through a pipe.
+for i in 1 2 3; do
+    "$MYELON_CLI" sub --attach 30 "$ring" >"$dir/out$i" 2>"$dir/err$i" &
+    eval "sub$i=\$!"
+done
+"$MYELON_CLI" sub --attach 30 "$ring" 2>"$dir/err4" | wc -l >"$dir/lines" &
+# shellcheck disable=SC2034 # by eval
+sub4=$!
+myelon pub --wait 4 --ring 64K "$ring" <"$dir/text" || fail "pub ended with $?"
+for i in 1 2 3 4; do
+    eval "wait \$sub$i" || fail "sub $i ended with $?"
+done
+for i in 1 2 3; do
+    cmp -s "$dir/text" "$dir/out$i" || fail "reader $i got something else"
+done
+[ "$(cat "$dir/lines")" -eq "$(wc -l <"$dir/text")" ] || fail "wc counted $(cat "$dir/lines") lines"
+! ring_exists "$ring" || fail "the ring is still there"
+
+# Blobs: any bytes, lengths from 0 to beyond the ring.
+awk 'BEGIN { for (i = 0; i < 200000; i++) printf "%c%c", i % 255 + 1, int(i / 7) % 120 + 1 }' >"$dir/bytes"
+blob() { # LENGTH
+    # shellcheck disable=SC2059 # octal escapes
+    printf "$(printf '\\%03o\\%03o\\%03o\\000' $(($1 % 256)) $(($1 / 256 % 256)) $(($1 / 65536)))"
+    head -c "$1" "$dir/bytes"
+}
+for length in 0 1 48 49 64 1000 17000 200000 0 3; do
+    blob $length
+done >"$dir/blobs"
+"$MYELON_CLI" sub --blobs --attach 30 "$ring" >"$dir/out1" &
+sub1=$!
+myelon pub --blobs --ring 64K "$ring" <"$dir/blobs" || fail "pub --blobs ended with $?"
+wait $sub1 || fail "sub --blobs ended with $?"
+cmp -s "$dir/blobs" "$dir/out1" || fail "the blobs are others"
+head -c 1000 "$dir/blobs" >"$dir/cut"
+expect 1 "a blob that is cut short" myelon pub --blobs --wait 0 "$ring" <"$dir/cut"
+expect 0 "what was whole of it" myelon sub --blobs "$ring"
+
+# A reader that is killed goes on behind what it acknowledged: nothing is missing.
+mkfifo "$dir/fifo"
+"$MYELON_CLI" pub --wait 1 --ring 64K "$ring" <"$dir/fifo" 2>"$dir/pub.err" &
+pub=$!
+exec 3>"$dir/fifo"
+"$MYELON_CLI" sub --attach 30 --id phoenix "$ring" >"$dir/one" 3>&- &
+sub1=$!
+head -n 500 "$dir/text" >&3
+wait_until "the first lines" reached "$dir/one" "$(head -n 500 "$dir/text" | wc -c)"
+kill -KILL $sub1
+wait $sub1 2>/dev/null
+"$MYELON_CLI" sub --attach 30 --id phoenix "$ring" >"$dir/two" 3>&- &
+sub2=$!
+tail -n +501 "$dir/text" >&3
+exec 3>&-
+wait $pub || fail "pub ended with $?"
+wait $sub2 || fail "the resumed reader ended with $?"
+# Written and not acknowledged may come twice, at the seam only.
+tail -c "$(tail -n +501 "$dir/text" | wc -c)" "$dir/two" >"$dir/rest"
+tail -n +501 "$dir/text" | cmp -s - "$dir/rest" || fail "the resumed reader lacks lines"
+[ "$(size_of "$dir/two")" -le "$(size_of "$dir/text")" ] || fail "the resumed reader got too much"
+
+# --leave keeps the stream for the next pub; --from now skips what was before.
+printf 'a\nb\n' | myelon pub --leave --wait 0 "$ring" || fail "pub --leave ended with $?"
+"$MYELON_CLI" sub --id all "$ring" >"$dir/all" &
+sub1=$!
+wait_until "the two lines" reached "$dir/all" 4
+"$MYELON_CLI" sub --from now "$ring" >"$dir/now" &
+sub2=$!
+wait_until "both readers" sh -c "'$MYELON_CLI' inspect '$ring' | grep -q '^c_0 '"
+printf 'c\n' | myelon pub --wait 0 "$ring" || fail "the second pub ended with $?"
+wait $sub1 || fail "the first reader ended with $?"
+wait $sub2 || fail "the late reader ended with $?"
+[ "$(cat "$dir/all")" = "$(printf 'a\nb\nc')" ] || fail "the first reader got $(cat "$dir/all")"
+[ "$(cat "$dir/now")" = c ] || fail "the late reader got $(cat "$dir/now")"
+
+# An observer holds nobody up, and sees only whole lines of the text, in order.
+mkfifo "$dir/slow"
+echo "0 hello" | myelon pub --ring 64K --leave --wait 0 "$ring" || fail "pub of one line ended with $?"
+"$MYELON_CLI" sub --observer "$ring" >"$dir/slow" 2>"$dir/observer.err" &
+observer=$!
+exec 4<"$dir/slow"
+read -r line <&4 || fail "the observer says nothing"
+[ "$line" = "0 hello" ] || fail "the observer saw $line"
+"$MYELON_CLI" sub --from now "$ring" >"$dir/out1" 4<&- &
+sub1=$!
+myelon pub --ring 64K "$ring" <"$dir/text" || fail "pub with an observer ended with $?"
+wait $sub1 || fail "the reader beside an observer ended with $?"
+cat <&4 >"$dir/observed"
+exec 4<&-
+wait $observer || fail "the observer ended with $?"
+cmp -s "$dir/text" "$dir/out1" || fail "the reader beside an observer got something else"
+grep -v '^$' "$dir/observed" | awk 'NF && $1 != "the" { if ($1 <= last && seen) exit 1; last = $1; seen = 1 }' ||
+    fail "the observer saw lines out of order"
+grep -Fxvf "$dir/text" "$dir/observed" >"$dir/strange" && fail "the observer saw $(head -n 1 "$dir/strange")"
+
+# Bad usage and endings.
+expect 2 "no name" myelon pub
+expect 2 "a bad place to begin" myelon sub --from there "$ring"
+expect 2 "an observer with an id" myelon sub --observer --id x "$ring"
+expect 4 "no ring" myelon sub --attach 0 "$ring"
+expect 6 "nobody comes" myelon pub --wait 1 --timeout 0.05 "$ring" </dev/null
+expect 1 "a line beyond --max" myelon pub --wait 0 --max 64 "$ring" <"$dir/bytes"
+myelon rm --force "$ring" >/dev/null 2>&1
+finish

@@ -40,7 +40,8 @@ typedef struct myl_frame_producer_options {
                               * n = 48, else 64 + n rounded up to 64; 64 bytes stay free. */
     uint32_t max_frame;      /* longest message that stays in one piece, 64 .. ring_bytes - 128; 0 = a quarter of the
                               * ring, or max_message if that is less */
-    uint64_t max_message;    /* longest message at all, 64 and max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is more */
+    uint64_t
+        max_message; /* longest message at all, 64 and max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is more */
     enum myl_frame_numbers numbers;
 
     /* Where it lives, consumers, waiting, liveness: as for Layer 0. event_size, event_align, capacity and packed_cell

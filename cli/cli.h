@@ -39,6 +39,7 @@ int cmd_pub(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 int cmd_role(int argc, char **argv);
 int cmd_sub(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 
 /* --- messages (message.c): one sentence a line on stderr, headed by "myelon COMMAND: " ------------------- */

@@ -8,6 +8,7 @@ static const struct cli_command commands[] = {
     {"ls", "list the rings of this machine", cmd_ls},
     {"inspect", "show everything about one ring", cmd_inspect},
     {"why", "tell who waits for whom, and what is the matter with those", cmd_why},
+    {"top", "show the rings of this machine as they go", cmd_top},
     {"log", "show what happened to the parties of a ring", cmd_log},
     {"role", "say what it means that a consumer stalls or dies", cmd_role},
     {"cp", "send a file through a ring to any number of receivers", cmd_cp},

@@ -18,6 +18,7 @@ endfunction()
 
 myelon_find(CJSON libcjson)
 myelon_find(CRYPTO libcrypto)
+myelon_find(NCURSES ncurses)
 
 # pkg-config is the way on Linux; elsewhere CMake may know OpenSSL by itself.
 if(NOT TARGET myelon_have_CRYPTO)

@@ -4,7 +4,7 @@
 # Which packages which job needs, and how they are installed. Sourced by run and .ci/run. docs/dependencies.md says
 # what each is for.
 
-packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libcjson-dev libssl-dev"
+packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libcjson-dev libssl-dev libncurses-dev"
 packages_lint="shellcheck clang clang-format clang-tidy cppcheck"
 packages_models="spin gcc libc6-dev"
 packages_cross="gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross qemu-user-static"

@@ -32,6 +32,7 @@ expect() {
 }
 
 fresh
+# shellcheck disable=SC2016 # a row of a table
 printf '| a | b | c | d | e | `unit.liveness/test_nothing_of_the_kind` |\n' >>"$work/tree/docs/liveness.md"
 expect 'no test unit.liveness/test_nothing' "a row whose test is not there" tools/check-tested.sh
 fresh

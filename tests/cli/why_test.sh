@@ -10,6 +10,7 @@ here=$(dirname "$0")
 ring=$prefix-why
 make_file "$dir/sent" 4000000
 
+# shellcheck disable=SC2317 # wait_until calls it
 waits_for() { # TEXT
     myelon why --watch 0.02 "$ring" >"$dir/why" 2>&1 && has_line "$dir/why" "$1"
 }

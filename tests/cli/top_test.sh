@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# One page of `top` as text: no ring, a ring at work, one that is held up, a narrow page, one that has gone; and the
+# display, where there is a terminal to be had.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/cli/lib.sh
+. "$here/lib.sh"
+
+ring=$prefix-top
+make_file "$dir/sent" 8000000
+
+# shellcheck disable=SC2317 # wait_until calls it
+page_shows() { # TEXT [ARGUMENT...]
+    text=$1
+    shift
+    myelon top --once --interval 0.05 "$@" "$ring" >"$dir/page" 2>&1 && has_line "$dir/page" "$text"
+}
+
+expect 0 "top of a ring that is not there" myelon top --once --interval 0.01 "$ring"
+expect_text "$dir/out" "^There is no ring" "top of a ring that is not there"
+expect 2 "too narrow" myelon top --once --width 5 "$ring"
+expect 2 "too often" myelon top --once --interval 0.001 "$ring"
+# shellcheck disable=SC2016 # the inner shell's
+expect 1 "no terminal" sh -c '"$MYELON_CLI" top "$1" </dev/null' sh "$ring"
+
+"$MYELON_CLI" cp --quiet --rate 1 --wait 2 --chunk 1K --capacity 16 "$dir/sent" "$ring" 2>"$dir/cp.err" &
+sender=$!
+wait_until "the ring" ring_exists "$ring"
+"$MYELON_CLI" cat --quiet --id quick --output "$dir/quick" "$ring" 2>"$dir/quick.err" &
+quick=$!
+"$MYELON_CLI" cat --quiet --id slow --output "$dir/slow" "$ring" 2>"$dir/slow.err" &
+slow=$!
+wait_until "data" reached "$dir/slow" 1000
+wait_until "a rate" page_shows "alive  *[1-9][0-9.]*\( k\)\?/s .* 2/2"
+expect_text "$dir/page" "^  quick .*/s " "top: a consumer"
+expect_text "$dir/page" "^myelon top   1 ring$" "top: the head"
+kill -STOP "$slow"
+wait_until "slow stands still" page_shows "^  slow  *still .* \[####################\] 100% <"
+expect_text "$dir/page" "waits for slow" "top: whom the producer waits for"
+expect_text "$dir/page" "^  quick  *waiting" "top: the other one waits"
+wait_until "a narrow page" page_shows "^ slow  *still .*\[########\] 100%<" --width 40
+[ "$(awk '{ if (length($0) > most) most = length($0) } END { print most }' "$dir/page")" -le 40 ] ||
+    fail "a page of 40 columns is wider"
+kill -KILL "$slow"
+wait "$slow" 2>/dev/null
+wait_until "slow is dead" page_shows "^  slow  *dead"
+
+# The display: comes up, goes on when the ring has gone, and ends by `q`.
+if command -v tmux >/dev/null 2>&1 && tmux -L "$prefix" new-session -d -x 80 -y 10 \
+    "\"$MYELON_CLI\" top --interval 0.05 $ring; echo ended with \$?; read -r line" 2>/dev/null; then
+    # shellcheck disable=SC2317 # wait_until calls it
+    shown() { # TEXT
+        tmux -L "$prefix" capture-pane -p >"$dir/screen" 2>/dev/null && has_line "$dir/screen" "$1"
+    }
+    if wait_until "the display" shown "^q quit\|built without"; then
+        if shown "^q quit"; then
+            shown "^  slow" || fail "the display does not show slow"
+            tmux -L "$prefix" resize-window -x 40 -y 6
+            wait_until "the narrow display" shown "RATE / LAG"
+            kill -KILL "$sender"
+            wait "$sender" 2>/dev/null
+            kill -KILL "$quick"
+            wait "$quick" 2>/dev/null
+            myelon rm "$ring"
+            wait_until "the ring has gone" shown "There is no ring"
+            tmux -L "$prefix" send-keys q
+            wait_until "the end" shown "ended with 0"
+        fi
+    fi
+    tmux -L "$prefix" kill-server
+fi
+kill -KILL "$sender" "$quick" 2>/dev/null
+wait 2>/dev/null
+myelon rm "$ring" >/dev/null 2>&1
+finish

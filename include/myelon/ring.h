@@ -98,7 +98,7 @@ typedef struct myl_consumer_options {
     myl_wait_options wait;
     enum myl_on_death on_death;
     int64_t liveness_ns;     /* how often a waiting call asks whether the producer is alive; 0 = after 5 ms, then less
-                              * and less often, down to every 100 ms */
+                              * and less often, down to every 200 ms */
 } myl_consumer_options;
 
 /* How a consumer came in. */

@@ -23,7 +23,7 @@ struct myl_consumer {
 
 /* How often a waiting consumer or observer asks after the producer's life: the first time, and after a long silence. */
 #define MYL_CONSUMER_LIVENESS_NS      MYL_MSEC(5)
-#define MYL_CONSUMER_LIVENESS_MOST_NS MYL_MSEC(100)
+#define MYL_CONSUMER_LIVENESS_MOST_NS MYL_MSEC(200)
 
 /* Protocol 3, J1 to J8: fills consumer->entry, ->joined and the hot position. MYL_EAGAIN: the name leads to another
  * segment by now; find it again. */

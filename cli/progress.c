@@ -2,6 +2,7 @@
  * The progress of a transfer. */
 #include "progress.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -55,9 +56,9 @@ static void draw(const struct progress *progress, uint64_t bytes)
     }
     uint64_t left = progress->total > bytes ? progress->total - bytes : 0;
     double part = progress->total > 0 ? 1 - (double)left / (double)progress->total : 1;
-    double eta = progress->rate > 0 ? (double)left / progress->rate : 1e9;
-    snprintf(tail, sizeof tail, "%s of %s  %s  ETA %s", cli_bytes(bytes).s, cli_bytes(progress->total).s,
-             cli_rate(rate, second_ns).s, eta < 360000 ? cli_duration((int64_t)(eta * 1e9)).s : "?");
+    uint64_t eta = left / (rate > 0 ? rate : 1);
+    snprintf(tail, sizeof tail, "%s of %s  %s  ETA %" PRIu64 ":%02" PRIu64, cli_bytes(bytes).s,
+             cli_bytes(progress->total).s, cli_rate(rate, second_ns).s, eta / 60, eta % 60);
     make_bar(bar, terminal_columns() - (int)strlen(tail) - 6, part);
     fprintf(stderr, "\r%3d%% %s%s\033[K", (int)(part * 100), bar, tail);
 }

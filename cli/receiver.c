@@ -320,8 +320,10 @@ static void let_go(const struct receiver *r, int code)
     if (r->consumer == NULL)
         return;
     if (can_go_on(r, code)) {
-        cli_say("%s keeps its place in the ring: the same command goes on there; 'myelon evict %s %s' gives it up",
-                r->joined.id, cli_target_text(&r->options->target), r->joined.id);
+        const char *ring = cli_target_text(&r->options->target);
+        cli_say("%s keeps its place: 'myelon cat --id %s -o FILE %s' with the file written so far goes on there, "
+                "'myelon evict %s %s' gives it up",
+                r->joined.id, r->joined.id, ring, ring, r->joined.id);
         return;
     }
     to_interrupt = NULL;

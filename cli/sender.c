@@ -33,6 +33,13 @@ static int look_around(struct sender *s, const char *what)
     return 0;
 }
 
+/* A call on the ring failed for good. */
+static int ring_failed(struct sender *s, int code)
+{
+    s->lost = code == MYL_ESUPERSEDED || code == MYL_ESEATLOST;
+    return cli_ring_error(code);
+}
+
 /* A new stream waits for its audience. One that goes on does not: some may have all they need and be gone. */
 static int wait_for_consumers(struct sender *s)
 {
@@ -46,7 +53,7 @@ static int wait_for_consumers(struct sender *s)
         if (code == MYL_OK)
             return 0;
         if (code != MYL_ETIMEDOUT && code != MYL_ESTARTUP && code != MYL_EINTERRUPTED)
-            return cli_ring_error(code);
+            return ring_failed(s, code);
         if (!said)
             cli_say("waits for %" PRIu32 " consumer%s: 'myelon cat %s'", wanted, wanted == 1 ? "" : "s",
                     cli_target_text(&s->options->target));
@@ -60,6 +67,7 @@ static int wait_for_consumers(struct sender *s)
 /* Waits for room and hands out the next event; NULL with the exit code in *code. */
 static struct chunk *claim(struct sender *s, int *code)
 {
+    int said = s->options->quiet;
     begin_wait(s);
     for (;;) {
         void *event;
@@ -67,18 +75,20 @@ static struct chunk *claim(struct sender *s, int *code)
         if (rc == MYL_OK)
             return event;
         if (rc != MYL_ETIMEDOUT && rc != MYL_EINTERRUPTED) {
-            *code = cli_ring_error(rc);
+            *code = ring_failed(s, rc);
             return NULL;
         }
         *code = look_around(s, "room in the ring");
         if (*code != 0)
             return NULL;
-        if (s->watch.gating == 0 && s->watch.left > 0) {
+        if (watch_abandoned(&s->watch)) {
             s->give_up = "every receiver left before the end";
-            *code = cli_fail(CLI_UNFINISHED, "every consumer left before the end, and a new one would miss the "
-                                             "beginning; start again");
+            *code = cli_fail(CLI_UNFINISHED, "every consumer left before the end; start again");
             return NULL;
         }
+        if (s->watch.gating == 0 && !said)
+            cli_say("the ring is full and waits for a consumer: 'myelon cat %s'", cli_target_text(&s->options->target));
+        said |= s->watch.gating == 0;
     }
 }
 
@@ -187,13 +197,13 @@ static int drain(struct sender *s)
         int code = watch_look(&s->watch);
         if (code != 0)
             return code;
-        if (s->watch.gating == 0 && s->watch.left > 0)
+        if (watch_abandoned(&s->watch))
             return 0;
         code = myl_producer_wait_consumed(s->producer, last, DRAIN_SLICE_NS);
         if (code == MYL_OK)
             return watch_look(&s->watch);
         if (code != MYL_ETIMEDOUT && code != MYL_EINTERRUPTED)
-            return cli_ring_error(code);
+            return ring_failed(s, code);
         code = look_around(s, "the last acknowledgement");
         if (code != 0)
             return code;

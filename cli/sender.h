@@ -35,6 +35,7 @@ struct sender {
     int ours;               /* the ring is for this very file: we may end it */
     int ended;              /* the closing event is published */
     int drained;            /* and nobody is left who has not acknowledged it */
+    int lost;               /* the ring, or the seat in it, was taken away */
     const char *give_up;    /* set: nobody can go on with this stream, and why */
     struct watch watch;
     struct progress progress;

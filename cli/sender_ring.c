@@ -174,7 +174,7 @@ void sender_let_go(struct sender *s, int code)
         myl_producer_close(s->producer);
     } else {
         myl_producer_leave(s->producer);
-        if (s->ours && !s->watch.gone)
+        if (s->ours && !s->lost && !s->watch.gone)
             cli_say("left at %s of %s; the same command goes on there, 'myelon rm %s' forgets it",
                     cli_bytes(s->offset).s, cli_bytes(s->source.size).s, cli_target_text(&s->options->target));
     }

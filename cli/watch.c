@@ -69,7 +69,6 @@ static void note(struct watch *watch, const myl_consumer_status *now, uint64_t n
         else if (seen != NULL && seen->state != WATCH_DEAD)
             tell_dead(watch, seen, now);
     } else {
-        watch->left++;
         if (seen != NULL && seen->state != WATCH_LEFT && now->cursor < next)
             cli_say("consumer %s left early, with %" PRIu64 " events to go", seen->id, next - now->cursor);
         if (seen != NULL)
@@ -89,7 +88,8 @@ int watch_look(struct watch *watch)
         watch->gone = 1;
         return cli_fail(CLI_FAILED, "ring \"%s\" was removed while it was in use; start again", watch->target->name);
     }
-    watch->gating = watch->left = watch->complete = 0;
+    watch->gating = watch->complete = 0;
+    watch->gate = snapshot->gate;
     for (uint32_t i = 0; i < snapshot->consumers; i++)
         note(watch, &snapshot->entry[i], snapshot->next);
     watch->looked_ns = cli_now_ns();
@@ -100,4 +100,9 @@ int watch_look(struct watch *watch)
 int watch_glance(struct watch *watch)
 {
     return cli_now_ns() - watch->looked_ns < GLANCE_NS ? 0 : watch_look(watch);
+}
+
+int watch_abandoned(const struct watch *watch)
+{
+    return watch->gating == 0 && (watch->count > 0 || watch->gate > 0);
 }

@@ -20,8 +20,8 @@ struct watch {
     uint32_t count;
     int gone;           /* the ring was removed under the sender */
     /* As of the last look. */
+    uint64_t gate;      /* events before this one may be overwritten */
     uint32_t gating;    /* consumers that hold the sender back, dead or alive */
-    uint32_t left;      /* consumers that left */
     uint32_t complete;  /* consumers, gating or not, that acknowledged everything published */
 };
 
@@ -34,5 +34,9 @@ int watch_look(struct watch *watch);
 
 /* The same, unless the last look was a moment ago. */
 int watch_glance(struct watch *watch);
+
+/* 1 if, at the last look, nobody was left who can get the whole file: all that ever came have gone, or none is there
+ * and a new one would miss the beginning. */
+int watch_abandoned(const struct watch *watch);
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What "cmake --install" puts where: headers, both libraries, the command, pkg-config and find_package files.
+# What "cmake --install" puts where: headers, libraries, the command and its page, pkg-config and find_package files.
 include(CMakePackageConfigHelpers)
 
 install(DIRECTORY include/myelon DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
@@ -24,4 +24,5 @@ install(FILES ${PROJECT_BINARY_DIR}/myelon.pc DESTINATION ${CMAKE_INSTALL_LIBDIR
 
 if(TARGET myelon_cli)
     install(TARGETS myelon_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(FILES man/myelon.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()

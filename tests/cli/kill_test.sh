@@ -82,7 +82,7 @@ for round in $(seq "$rounds"); do
     size=$((6000000 + random % 1000000))
     make_file "$dir/in" "$size"
     next_random
-    rate=$((20 + random / 65536 % 8 * 20)) capacity=$((2 << random / 65536 % 6))
+    rate=$((10 + random / 65536 % 8 * 10)) capacity=$((2 << random / 65536 % 6))
     keep cp "$MYELON_CLI" cp --wait 3 --chunk 8K --capacity $capacity --rate $rate --timeout 2 "$dir/in" "$ring" & cp=$!
     for copy in a b c; do
         keep $copy "$MYELON_CLI" cat -o "$dir/$copy" --id $copy --attach 2 --timeout 3 "$ring" &
@@ -97,5 +97,5 @@ for round in $(seq "$rounds"); do
     rm -f "$dir"/*
 done
 echo "$done_kills kills in $rounds rounds"
-[ "$done_kills" -ge $((rounds * kills / 2)) ] || fail "only $done_kills kills hit anybody"
+[ "$done_kills" -ge $((rounds * 2)) ] || fail "only $done_kills kills hit anybody"
 finish

@@ -113,7 +113,8 @@ test_refusals_while_alive() {
 
     expect 0 "rm --force" myelon rm --force "$ring"
     expect_end 1 "cp whose ring was removed" "$cp" "$dir/cp.log"
-    expect_text "$dir/cp.log" "removed" "cp whose ring was removed"
+    expect_text "$dir/cp.log" "removed\|ended by force" "cp whose ring was removed"
+    ! has_line "$dir/cp.log" "same command" || fail "cp whose ring was removed promises to go on"
     expect_end 7 "a whose ring was removed" "$cat_a" "$dir/a.log"
     expect_end 7 "b whose ring was removed" "$cat_b" "$dir/b.log"
     rm -f "$dir"/*
@@ -131,6 +132,24 @@ test_evict_dead() {
     expect_end 7 "cp that lost one of two for good" "$cp" "$dir/cp.log"
     expect_end 0 "the other cat" "$cat_a" "$dir/a.log"
     expect_same "$dir/in" "$dir/a" "the other cat"
+
+    start_slow a
+    kill -KILL "$cat_a"
+    wait "$cat_a" 2>/dev/null
+    wait_until "cp's word about a" has_line "$dir/cp.log" "consumer a died"
+    expect 0 "evict of the only consumer" myelon evict "$ring" a
+    expect_end 7 "cp that lost its only consumer for good" "$cp" "$dir/cp.log"
+    rm -f "$dir"/*
+}
+
+test_without_waiting() {
+    ring=$prefix-nowait
+    make_file "$dir/in" 100000
+    "$MYELON_CLI" cp --wait 0 --chunk 4K --capacity 4 "$dir/in" "$ring" 2>"$dir/cp.log" & cp=$!
+    wait_until "a full ring" has_line "$dir/cp.log" "waits for a consumer"
+    expect 0 "cat that comes to a full ring" myelon cat -q -o "$dir/a" "$ring"
+    expect_end 0 "cp --wait 0" "$cp" "$dir/cp.log"
+    expect_same "$dir/in" "$dir/a" "cat that comes to a full ring"
     rm -f "$dir"/*
 }
 
@@ -283,6 +302,7 @@ test_mapped_file
 test_longer_file_is_cut
 test_refusals_while_alive
 test_evict_dead
+test_without_waiting
 test_terminated_and_resumed
 test_meddled_output_is_noticed
 test_changed_file_is_noticed

@@ -44,61 +44,61 @@ static int find_id(const struct myl_segment *segment, const char *id)
     return -1;
 }
 
+/* MYL_EAGAIN: somebody alive has it. */
 static int lock_entry(const struct myl_segment *segment, uint32_t index)
 {
-    return myl_os_seat_take(segment->fd, myl_entry_seat(index));
+    int err = myl_os_seat_take(segment->fd, myl_entry_seat(index));
+    if (err == 0 || err == EAGAIN)
+        return err == 0 ? MYL_OK : MYL_EAGAIN;
+    return myl_fail_errno(err, "ring \"%s\": the seat of consumer entry %" PRIu32 " cannot be taken", segment->name,
+                          index);
 }
 
 /* An entry that nobody needs: never used, freed, of a joiner that died half way, or the one that left longest ago. */
 static int take_spare(struct myl_segment *segment, uint32_t *index)
 {
     uint32_t entries = myl_segment_entries(segment);
-    int err = EAGAIN;
-    for (uint32_t i = 0; i < entries && err == EAGAIN; i++) {
+    uint32_t oldest = entries;
+    uint64_t left = UINT64_MAX;
+    int rc = MYL_EAGAIN;
+    for (uint32_t i = 0; i < entries && rc == MYL_EAGAIN; i++) {
         uint32_t state = state_of(segment, i);
-        if (state != MYL_PARTY_FREE && state != MYL_PARTY_JOINING)
-            continue;
-        err = lock_entry(segment, i);
-        if (err == 0) {
-            *index = i;
-            return MYL_OK;
-        }
-    }
-    if (entries < segment->head.max_consumers && err == EAGAIN) {
-        err = lock_entry(segment, entries);
-        if (err == 0) {
-            *index = entries;
-            myl_store32_rel(&segment->control->entries_used, entries + 1); /* A31. Pairs: A30 */
-            return MYL_OK;
-        }
-    }
-    if (err != EAGAIN) /* locks are not to be had: that says nothing about the table */
-        return myl_fail_errno(err, "the seat of a consumer entry of ring \"%s\" cannot be taken", segment->name);
-    uint64_t oldest = UINT64_MAX;
-    for (uint32_t i = 0; i < entries; i++) {
         uint64_t order = myl_load_rlx(&myl_segment_entry(segment, i)->left_order); /* A46, under the registrar's seat */
-        if (state_of(segment, i) == MYL_PARTY_LEFT && order < oldest) {
-            oldest = order;
-            *index = i;
+        *index = i;
+        if (state == MYL_PARTY_FREE || state == MYL_PARTY_JOINING) {
+            rc = lock_entry(segment, i);
+        } else if (state == MYL_PARTY_LEFT && order < left) {
+            left = order;
+            oldest = i;
         }
     }
-    if (oldest != UINT64_MAX && lock_entry(segment, *index) == 0)
-        return MYL_OK;
-    return myl_fail(MYL_ETABLEFULL,
-                    "all %" PRIu32 " consumer entries of ring \"%s\" are taken; evict dead ones (`myelon evict`), or "
-                    "make the ring with a larger max_consumers",
-                    segment->head.max_consumers, segment->name);
+    if (rc == MYL_EAGAIN && entries < segment->head.max_consumers) {
+        *index = entries;
+        rc = lock_entry(segment, entries);
+        if (rc == MYL_OK)
+            myl_store32_rel(&segment->control->entries_used, entries + 1); /* A31. Pairs: A30 */
+    }
+    if (rc == MYL_EAGAIN && oldest < entries) {
+        *index = oldest;
+        rc = lock_entry(segment, oldest);
+    }
+    if (rc == MYL_EAGAIN)
+        rc = myl_fail(MYL_ETABLEFULL,
+                      "all %" PRIu32 " consumer entries of ring \"%s\" are taken; evict dead ones (`myelon evict`), or "
+                      "make the ring with a larger max_consumers",
+                      segment->head.max_consumers, segment->name);
+    return rc;
 }
 
 static int take_known(struct myl_segment *segment, uint32_t index, struct place *place)
 {
-    int err = lock_entry(segment, index);
-    if (err == EAGAIN)
+    int rc = lock_entry(segment, index);
+    if (rc == MYL_EAGAIN)
         return myl_fail(MYL_EDUPLICATE,
                         "ring \"%s\" has a living consumer \"%s\" (process %" PRIu32 "); stop it, or take another id",
                         segment->name, place->id, myl_load32_rlx(&myl_segment_entry(segment, index)->pid)); /* A48 */
-    if (err != 0)
-        return myl_fail_errno(err, "the seat of consumer \"%s\" cannot be taken", place->id);
+    if (rc != MYL_OK)
+        return rc;
     place->index = index;
     place->known = 1;
     place->gating = state_of(segment, index) == MYL_PARTY_ACTIVE;
@@ -119,19 +119,21 @@ static int choose_prefix(struct myl_segment *segment, const char *prefix, struct
     uint32_t entries = myl_segment_entries(segment);
     for (uint32_t i = 0; i < entries; i++) {
         id_of(segment, i, place->id);
-        /* An id that nobody can have is damage: it is not taken over. */
-        if (state_of(segment, i) == MYL_PARTY_ACTIVE && strncmp(place->id, prefix, length) == 0 &&
-            place->id[length] == '_' && myl_check_id(place->id, MYL_ID_MAX) == MYL_OK &&
-            take_known(segment, i, place) == MYL_OK)
-            return MYL_OK;
+        if (state_of(segment, i) != MYL_PARTY_ACTIVE || strncmp(place->id, prefix, length) != 0 ||
+            place->id[length] != '_' || myl_check_id(place->id, MYL_ID_MAX) != MYL_OK)
+            continue; /* an id that nobody can have is damage: it is not taken over */
+        int rc = take_known(segment, i, place);
+        if (rc != MYL_EDUPLICATE)
+            return rc;
     }
     for (uint32_t number = 0; number < segment->head.max_consumers; number++) {
         (void)snprintf(place->id, sizeof place->id, "%.26s_%u", prefix, number % 10000U);
         int index = find_id(segment, place->id);
         if (index < 0)
             return take_spare(segment, &place->index);
-        if (take_known(segment, (uint32_t)index, place) == MYL_OK)
-            return MYL_OK;
+        int rc = take_known(segment, (uint32_t)index, place);
+        if (rc != MYL_EDUPLICATE)
+            return rc;
     }
     return take_spare(segment, &place->index);
 }
@@ -279,14 +281,16 @@ static int join_as_registrar(struct myl_consumer *consumer, const myl_consumer_o
 {
     struct myl_segment *segment = &consumer->handle.segment;
     struct place place = {0};
-    int same = 1;
-    if (segment->path != NULL && myl_os_object_is_named(segment->path, &segment->object, &same) == 0 && !same)
+    int same = 0;
+    int rc = myl_segment_is_named(segment, &same);
+    if (rc != MYL_OK)
+        return rc;
+    if (!same)
         return MYL_EAGAIN; /* replaced since it was opened */
     if (myl_load32_acq(&segment->control->superseded) != 0) /* A15 */
         return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again",
                         segment->name);
     MYL_STEP("J1");
-    int rc;
     if (o->id != NULL) {
         memcpy(place.id, o->id, strlen(o->id) + 1);
         rc = choose_id(segment, &place);
@@ -370,11 +374,10 @@ int myl_evict(const char *name, enum myl_backend backend, const char *id)
     if (rc == MYL_OK && index < 0)
         rc = myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists them", segment.name,
                       id);
-    int err = rc == MYL_OK ? lock_entry(&segment, (uint32_t)index) : 0;
-    if (err == EAGAIN)
+    if (rc == MYL_OK)
+        rc = lock_entry(&segment, (uint32_t)index);
+    if (rc == MYL_EAGAIN)
         rc = myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment.name);
-    else if (err != 0)
-        rc = myl_fail_errno(err, "the seat of consumer \"%s\" cannot be taken", id);
     if (rc == MYL_OK) {
         myl_entry_give_up(&segment, (uint32_t)index, MYL_LOG_EVICTED);
         myl_segment_wake_all(&segment);

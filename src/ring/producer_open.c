@@ -242,18 +242,17 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
         rc = myl_segment_place(&producer->handle.segment, &o->memory, o->cpu);
     if (rc == MYL_OK)
         rc = myl_handle_arm(&producer->handle, &o->wait, in_child);
+    producer->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;
     if (rc == MYL_OK)
-        rc = take_over(producer);
+        rc = myl_liveness_set_up(producer);
+    if (rc == MYL_OK)
+        rc = take_over(producer); /* from here on the ring is changed: whatever can fail is done */
     if (rc != MYL_OK)
         return rc;
     const struct myl_header *head = &producer->handle.segment.head;
     producer->alone = *created || o->alone != MYL_ALONE_BLOCK ? o->alone : (enum myl_alone)head->alone;
     producer->buffer = shape->head.buffer != 0 ? shape->head.buffer : head->buffer;
     producer->on_death = o->on_death;
-    producer->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;
-    rc = myl_liveness_set_up(producer);
-    if (rc != MYL_OK)
-        return rc;
     log_own(producer, *created ? MYL_LOG_CREATED : MYL_LOG_TAKEN_OVER);
     start_hot(producer);
     return wait_startup(producer, o);

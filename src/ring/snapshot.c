@@ -129,6 +129,7 @@ void myl_snapshot_free(myl_snapshot *snapshot)
 struct listing {
     int (*visit)(const char *name, void *user);
     void *user;
+    int result;              /* of the last visit */
 };
 
 static int visit_name(const char *name, void *context)
@@ -139,12 +140,15 @@ static int visit_name(const char *name, void *context)
     if (name[0] == '.' || myl_segment_find(&segment, &how) != MYL_OK)
         return 0;
     myl_segment_close(&segment);
-    return listing->visit(name, listing->user);
+    listing->result = listing->visit(name, listing->user);
+    return listing->result;
 }
 
 int myl_list(int (*visit)(const char *name, void *user), void *user)
 {
     struct listing listing = {.visit = visit, .user = user};
     int result = myl_os_directory_each(myl_os_shm_directory(), visit_name, &listing);
+    if (result < 0 && listing.result == 0)
+        return myl_fail_errno(-result, "directory %s cannot be read", myl_os_shm_directory());
     return result;
 }

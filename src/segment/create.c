@@ -11,8 +11,8 @@
 #define TURNS_MAX      1000
 #define TURN_PAUSE_NS  ((int64_t)200000)
 
-static int no_space(const struct myl_segment_make *how, const struct myl_os_object_spec *spec, const char *name,
-                    int err)
+static int cannot_be_made(const struct myl_segment_make *how, const struct myl_os_object_spec *spec, const char *name,
+                          int err)
 {
     if (err == ENOLINK)
         return myl_fail(MYL_EFILESYSTEM,
@@ -46,7 +46,7 @@ static int make_nameless(struct myl_segment *segment, const struct myl_segment_m
     MYL_STEP("C1");
     int err = myl_os_object_create(&spec, &segment->fd);
     if (err != 0)
-        return no_space(how, &spec, segment->name, err);
+        return cannot_be_made(how, &spec, segment->name, err);
     if (how->open.backend == MYL_BACKEND_MEMFD) {
         /* Our own description, which nobody else can come to share. */
         int own;
@@ -58,8 +58,9 @@ static int make_nameless(struct myl_segment *segment, const struct myl_segment_m
     }
     void *mapped;
     err = myl_os_object_stat(segment->fd, &segment->object);
-    if (err == 0)
-        err = myl_os_map(segment->fd, 0, sizeof segment->head, 1, &mapped);
+    if (err != 0)
+        return cannot_be_made(how, &spec, segment->name, err);
+    err = myl_os_map(segment->fd, 0, sizeof segment->head, 1, &mapped);
     if (err != 0)
         return myl_fail_errno(err, "the new ring \"%s\" cannot be mapped", segment->name);
     memcpy(mapped, &segment->head, sizeof segment->head);
@@ -112,15 +113,6 @@ static int create(struct myl_segment *segment, const struct myl_segment_make *ho
     return rc;
 }
 
-/* C5: 1 if the name still leads to the object whose seat we hold. */
-static int still_named(const struct myl_segment *segment)
-{
-    int same = 0;
-    if (segment->path == NULL)
-        return 1;
-    return myl_os_object_is_named(segment->path, &segment->object, &same) == 0 && same;
-}
-
 /* A closed session gives way to a new one only when nobody who could come back has something left to read. */
 static int check_unread(const struct myl_segment *segment, uint64_t closed_at)
 {
@@ -167,25 +159,29 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
         return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size",
                         segment->name);
     MYL_STEP("C6");
+    int before = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
     /* Also if no consumer is alive: observers hold no seat, and would wait for ever for what has no name any more.
      * A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
     myl_store32_rel(&segment->control->superseded, 1);
     myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
     myl_segment_wake_all(segment);
     MYL_STEP("C7");
-    int err = myl_os_object_unlink(segment->path);
+    rc = myl_segment_unlink(segment, before);
     MYL_STEP("C8");
-    return err == 0 ? MYL_OK : myl_fail_errno(err, "the old ring \"%s\" cannot be removed", segment->name);
+    return rc;
 }
 
 /* Somebody holds the producer's seat: a living producer, or one that is ending its stream, or a sweeper; the latter
  * two will be gone in a moment (MYL_EAGAIN). */
 static int seat_is_taken(struct myl_segment *segment)
 {
+    int same = 0;
     int rc = myl_segment_map(segment, 0, 0);
+    if (rc == MYL_OK)
+        rc = myl_segment_is_named(segment, &same);
     if (rc != MYL_OK)
         return rc;
-    if (!still_named(segment))
+    if (!same)
         return MYL_EAGAIN;
     /* A16, A15. */
     if (myl_load_acq(&segment->control->closed) != 0 || myl_load32_acq(&segment->control->superseded) != 0) {
@@ -223,16 +219,19 @@ static int examine(struct myl_segment *segment, const struct myl_segment_make *h
     if (rc != MYL_OK)
         goto out;
     MYL_STEP("C5");
+    int same = 0;
+    rc = myl_segment_is_named(segment, &same);
     uint64_t closed = myl_load_acq(&segment->control->closed); /* A16 */
     int superseded = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
-    if (!still_named(segment))
+    if (rc == MYL_OK && !same)
         rc = MYL_EAGAIN;
-    else if (segment->backend == MYL_BACKEND_MEMFD && (closed != 0 || superseded))
+    else if (rc == MYL_OK && segment->backend == MYL_BACKEND_MEMFD && (closed != 0 || superseded))
         rc = myl_fail(MYL_ECLOSED, "the ring behind descriptor %d is closed for good; make a new memfd", how->open.fd);
-    else if (how->existing == MYL_EXISTING_RESUME && closed == 0 && !superseded)
-        rc = MYL_OK;
-    else if ((rc = retire(segment, how, closed == 0 ? 1 : closed)) == MYL_OK)
-        rc = MYL_EAGAIN; /* C8 */
+    else if (rc == MYL_OK && (how->existing != MYL_EXISTING_RESUME || closed != 0 || superseded)) {
+        rc = retire(segment, how, closed == 0 ? 1 : closed);
+        if (rc == MYL_OK)
+            rc = MYL_EAGAIN; /* C8 */
+    }
     myl_registrar_drop(segment);
 out:
     if (rc != MYL_OK)

@@ -7,10 +7,23 @@
 #include <errno.h>
 #include <inttypes.h>
 
+/* For who cannot report a failure: then the name stays. */
 static int still_named(const struct myl_segment *segment)
 {
-    int same = 0;
-    return myl_os_object_is_named(segment->path, &segment->object, &same) == 0 && same;
+    int same;
+    return myl_segment_is_named(segment, &same) == MYL_OK && same;
+}
+
+/* The parties were told that it is over, unless it was `before`. If the name stays, it is not: whoever has not looked
+ * yet goes on, and whoever has can come back. */
+int myl_segment_unlink(const struct myl_segment *segment, int before)
+{
+    int err = myl_os_object_unlink(segment->path);
+    if (err == 0)
+        return MYL_OK;
+    if (!before && segment->control_writable)
+        myl_store32_rel(&segment->control->superseded, 0); /* A14. Pairs: A15 */
+    return myl_fail_errno(err, "ring \"%s\" cannot be removed", segment->name);
 }
 
 /* With what can be had of the seats. */
@@ -24,17 +37,21 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
         return myl_fail(MYL_EINUSE,
                         "ring \"%s\" is in use by %s%" PRIu32 " living consumer%s; stop them first, or force it",
                         segment->name, producer_alive ? "its producer and " : "", live, live == 1 ? "" : "s");
-    if (!still_named(segment))
+    int same = 0;
+    rc = myl_segment_is_named(segment, &same);
+    if (rc != MYL_OK)
+        return rc;
+    if (!same)
         return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by somebody else meanwhile", segment->name);
     MYL_STEP("RM1");
+    int before = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
     if (segment->control_writable) { /* even if nobody is alive: observers hold no seat */
         myl_store32_rel(&segment->control->superseded, 1); /* A14 */
         myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
         myl_segment_wake_all(segment);
     }
     MYL_STEP("RM2");
-    int err = myl_os_object_unlink(segment->path);
-    return err == 0 ? MYL_OK : myl_fail_errno(err, "ring \"%s\" cannot be removed", segment->name);
+    return myl_segment_unlink(segment, before);
 }
 
 int myl_remove(const char *name, enum myl_backend backend, int force)
@@ -47,15 +64,14 @@ int myl_remove(const char *name, enum myl_backend backend, int force)
     if (rc != MYL_OK)
         return rc;
     int err = myl_os_seat_take(segment.fd, MYL_SEAT_PRODUCER);
-    int producer_alive = err == EAGAIN;
-    if (err != 0 && !producer_alive)
+    if (err != 0 && err != EAGAIN)
         rc = myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment.name);
     if (rc == MYL_OK)
         rc = myl_segment_map(&segment, 1, 0);
     if (rc == MYL_OK)
         rc = myl_registrar_take(&segment);
     if (rc == MYL_OK)
-        rc = remove_held(&segment, producer_alive, force);
+        rc = remove_held(&segment, err == EAGAIN, force);
     myl_segment_close(&segment);
     return rc;
 }

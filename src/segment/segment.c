@@ -166,6 +166,16 @@ int myl_segment_place(struct myl_segment *segment, const myl_memory_options *mem
     return rc;
 }
 
+int myl_segment_is_named(const struct myl_segment *segment, int *same)
+{
+    *same = 1;
+    if (segment->path == NULL)
+        return MYL_OK;
+    int err = myl_os_object_is_named(segment->path, &segment->object, same);
+    return err == 0 ? MYL_OK
+                    : myl_fail_errno(err, "it cannot be told whether ring \"%s\" still has its name", segment->name);
+}
+
 static void unmap(struct myl_segment *segment)
 {
     myl_os_unmap(segment->control, segment->head.control_bytes);

@@ -63,6 +63,8 @@ uint64_t myl_segment_span(const struct myl_segment *segment);
 int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable);
 /* Places memory and pins as asked; what is required and not granted is an error. */
 int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu);
+/* *same = 1 if the name still leads to this very object; a memfd has no name to lose. */
+int myl_segment_is_named(const struct myl_segment *segment, int *same);
 /* Unmaps and closes, which drops all seats. */
 void myl_segment_close(struct myl_segment *segment);
 /* In a fork child: only closes the descriptor. */
@@ -121,6 +123,8 @@ int myl_doing_get(const struct myl_doing *doing, struct myl_said *said);
 int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_make *how, int *created);
 
 /* --- remove.c --- */
+/* Takes the name away, with both seats, after everybody was told. `before`: they had been told already. */
+int myl_segment_unlink(const struct myl_segment *segment, int before);
 /* With the producer's seat: whoever has come meanwhile is told that it is over, and the name goes. */
 void myl_segment_withdraw(const struct myl_segment *segment);
 /* Under the registrar's seat: if the stream is ended and nobody else is there, the name goes. */

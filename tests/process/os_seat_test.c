@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Seats by themselves, through the seam; and what is special about the portable layer's, which are files with
- * locks: that a death leaves no file for ever, and that a question is not taken for an owner. */
+ * Seats by themselves, through the seam; and what is special about the portable layer's, which are files with locks:
+ * that a death leaves no file for ever, and that a question is not taken for an owner. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>

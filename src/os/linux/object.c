@@ -2,6 +2,7 @@
  * Shared objects on Linux: tmpfs files by name, ordinary files, memfds. */
 #define _GNU_SOURCE
 #include "os/os.h"
+#include "os/temporary.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -115,25 +116,14 @@ static int open_nameless(const char *directory, const char *path, mode_t mode, i
     (void)myl_os_random(&random, sizeof random);
     (void)snprintf(temporary, sizeof temporary, "%s.tmp-%u-%016" PRIx64, path, myl_os_pid(), random);
     *fd = open(temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode);
-    return *fd >= 0 ? 0 : errno;
-}
-
-/* The other half of that: the temporary name goes, whether the final one could be had or not. */
-static void drop_temporary_name(int fd, const char *path)
-{
-    char self[SELF_BYTES];
-    char name[PATH_BYTES];
-    self_path(fd, self);
-    ssize_t length = readlink(self, name, sizeof name - 1);
-    if (length <= 0)
-        return;
-    name[length] = '\0';
-    const char *last = strrchr(path, '/');
-    const char *own = strrchr(name, '/');
-    last = last == NULL ? path : last + 1;
-    size_t bytes = strlen(last);
-    if (own != NULL && strncmp(own + 1, last, bytes) == 0 && strncmp(own + 1 + bytes, ".tmp-", 5) == 0)
-        (void)unlink(name);
+    if (*fd < 0)
+        return errno;
+    int err = myl_temporary_add(*fd, temporary);
+    if (err != 0) {
+        (void)unlink(temporary);
+        (void)close(*fd);
+    }
+    return err;
 }
 
 int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
@@ -156,8 +146,7 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
     if (err == 0 && spec->group != 0 && fchown(made, (uid_t)-1, (gid_t)spec->group) != 0)
         err = errno;
     if (err != 0) {
-        drop_temporary_name(made, spec->path);
-        (void)close(made);
+        myl_os_object_close(made);
         return err;
     }
     *fd = made;
@@ -176,7 +165,7 @@ int myl_os_object_publish(int fd, const char *path)
             err = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
         }
     }
-    drop_temporary_name(fd, path);
+    myl_temporary_drop(fd);
     return err;
 }
 
@@ -235,11 +224,13 @@ int myl_os_object_unlink(const char *path)
 
 void myl_os_object_close(int fd)
 {
+    myl_temporary_drop(fd);
     (void)close(fd);
 }
 
 void myl_os_object_close_in_child(int fd)
 {
+    myl_temporary_forget(fd);
     (void)close(fd); /* never an unlock: that would be the parent's */
 }
 

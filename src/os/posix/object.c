@@ -5,11 +5,11 @@
 #define _DARWIN_C_SOURCE
 #include "os/os.h"
 #include "os/posix/seats.h"
+#include "os/temporary.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,35 +57,20 @@ static int reserve(int fd, uint64_t bytes)
     return 0;
 }
 
-/* The temporary name is derived from the object, so that publish finds it again: DIRECTORY/.myelon-DEVICE-INODE is
- * made by renaming what mkstemp made. */
-static int temporary_name(int fd, const char *path, char name[PATH_BYTES])
-{
-    struct stat st;
-    const char *slash = strrchr(path, '/');
-    if (fstat(fd, &st) != 0)
-        return errno;
-    int used = snprintf(name, PATH_BYTES, "%.*s.myelon-%" PRIx64 "-%" PRIx64,
-                        slash == NULL ? 0 : (int)(slash - path + 1), path, (uint64_t)st.st_dev, (uint64_t)st.st_ino);
-    return used < PATH_BYTES ? 0 : ENAMETOOLONG;
-}
-
 static int open_temporary(const char *path, int *fd)
 {
-    char made[PATH_BYTES], name[PATH_BYTES];
+    char name[PATH_BYTES];
     const char *slash = strrchr(path, '/');
-    int used = snprintf(made, sizeof made, "%.*s.myelon-XXXXXX", slash == NULL ? 0 : (int)(slash - path + 1), path);
+    int used = snprintf(name, sizeof name, "%.*s.myelon-XXXXXX", slash == NULL ? 0 : (int)(slash - path + 1), path);
     if (used >= PATH_BYTES)
         return ENAMETOOLONG;
-    *fd = mkstemp(made);
+    *fd = mkstemp(name);
     if (*fd < 0)
         return errno;
     (void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
-    int err = temporary_name(*fd, path, name);
-    if (err == 0 && rename(made, name) != 0)
-        err = errno;
+    int err = myl_temporary_add(*fd, name);
     if (err != 0) {
-        (void)unlink(made);
+        (void)unlink(name);
         (void)close(*fd);
     }
     return err;
@@ -93,7 +78,6 @@ static int open_temporary(const char *path, int *fd)
 
 int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
 {
-    char name[PATH_BYTES];
     if (spec->backend == MYL_BACKEND_MEMFD)
         return ENOSYS;
     int made;
@@ -106,24 +90,20 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
         err = errno;
     if (err == 0 && spec->group != 0 && fchown(made, (uid_t)-1, (gid_t)spec->group) != 0)
         err = errno;
-    if (err == 0) {
+    if (err == 0)
         *fd = made;
-        return 0;
-    }
-    if (temporary_name(made, spec->path, name) == 0)
-        (void)unlink(name);
-    (void)close(made);
+    else
+        myl_os_object_close(made);
     return err;
 }
 
 int myl_os_object_publish(int fd, const char *path)
 {
     char name[PATH_BYTES];
-    int err = temporary_name(fd, path, name);
-    if (err != 0)
-        return err;
-    err = link(name, path) == 0 ? 0 : errno; /* atomic, and never over an existing name */
-    (void)unlink(name);
+    if (!myl_temporary_name(fd, name, sizeof name))
+        return ENOENT;
+    int err = link(name, path) == 0 ? 0 : errno; /* atomic, and never over an existing name */
+    myl_temporary_drop(fd);
     return err;
 }
 
@@ -182,12 +162,14 @@ int myl_os_object_unlink(const char *path)
 
 void myl_os_object_close(int fd)
 {
+    myl_temporary_drop(fd);
     myl_posix_seats_close(fd);
     (void)close(fd);
 }
 
 void myl_os_object_close_in_child(int fd)
 {
+    myl_temporary_forget(fd);
     myl_posix_seats_forget(fd);
     (void)close(fd);
 }

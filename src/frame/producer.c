@@ -191,7 +191,8 @@ void myl_frame_give_up(struct myl_frame_producer *producer)
 static int publish_cut(struct myl_frame_producer *producer, const struct cut *cut, struct source *source,
                        int64_t timeout_ns)
 {
-    int64_t until = timeout_ns > 0 ? myl_os_now() + timeout_ns : 0;
+    int64_t until = timeout_ns > 0 ? myl_os_now() : 0;
+    until = timeout_ns > INT64_MAX - until ? INT64_MAX : until + timeout_ns;
     struct myl_fragment part = {.id = (uint64_t)producer->ring.epoch << 40 | (++producer->fragmented & 0xffffffffffU),
                                 .total = cut->total};
     while (part.offset < cut->total) {

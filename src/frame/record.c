@@ -69,7 +69,8 @@ void myl_frame_describe(myl_message *message, const struct myl_frame_head *recor
 
 int64_t myl_message_latency(const myl_message *message)
 {
-    return message->sent_ns == 0 ? -1 : myl_os_now() - message->sent_ns;
+    /* The time sent is the segment's word: it may be anything. */
+    return message->sent_ns == 0 ? -1 : (int64_t)((uint64_t)myl_os_now() - (uint64_t)message->sent_ns);
 }
 
 /* --- fragments ---------------------------------------------------------------------------------------------- */

@@ -39,7 +39,7 @@ for target in "$@"; do
     log=$build/$target.log
     before=$(find "$build/findings" -name "$target-*" | wc -l)
     # Symbols take long to look up; findings are replayed with them.
-    ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} "$programs/$target" -max_total_time="$seconds" -timeout=20 \
+    ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1} "$programs/$target" -max_total_time="$seconds" -timeout=20 \
         -rss_limit_mb=2048 -max_len=1024 -print_final_stats=1 -artifact_prefix="$build/findings/$target-" \
         "$build/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1
     status=$?

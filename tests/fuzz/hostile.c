@@ -126,8 +126,10 @@ static unsigned char *place(const struct change *change, unsigned *bytes)
         *bytes = 1;
         return entry + (128 + change->field) % sizeof(struct myl_entry);
     case 5:
-    case 6:
         return side.base + side.head.data_offset + change->index % side.head.cells * side.head.cell_bytes;
+    case 6: /* what lies behind the stamp */
+        return side.base + side.head.data_offset + change->index % side.head.cells * side.head.cell_bytes +
+               change->field % 8U * 8U;
     default:
         *bytes = 1;
         return side.base + side.head.data_offset +

@@ -92,7 +92,7 @@ static void fill(const struct recipe *recipe, myl_producer *producer, myl_consum
         read_some(consumer, recipe->read - done);
 }
 
-static void keep(struct image *image, const char *path)
+void image_read(struct image *image, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || pread(fd, &image->head, sizeof image->head, 0) != (ssize_t)sizeof image->head)
@@ -126,7 +126,7 @@ static void bake(struct image *image, const struct recipe *recipe)
         myl_producer_close(producer);
         producer = NULL;
     }
-    keep(image, path); /* who is still there has no lock on the copy: dead */
+    image_read(image, path); /* who is still there has no lock on the copy: dead */
     myl_producer_close(producer);
     myl_consumer_close(consumer);
     fuzz_empty_directory();
@@ -195,7 +195,7 @@ static int sections_are_possible(const struct myl_header *h, uint64_t object_byt
     const uint64_t page = PAGE;
     return h->segment_bytes <= (uint64_t)1 << 46 && h->segment_bytes <= object_bytes && h->control_offset >= 248 &&
            h->control_offset % page == 0 && h->data_offset % page == 0 && h->data_bytes % page == 0 &&
-           h->control_bytes >= 1024 + 256 * (uint64_t)h->max_consumers &&
+           h->control_bytes >= 1024 + 256 * (uint64_t)h->max_consumers + 32768 &&
            (wide)h->control_offset + h->control_bytes <= h->data_offset &&
            (wide)h->data_offset + h->data_bytes <= h->segment_bytes && (wide)h->cells * h->cell_bytes <= h->data_bytes;
 }

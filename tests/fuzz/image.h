@@ -17,6 +17,8 @@ struct image {
 
 /* Image `shape`: a ring whose producer and consumers have been killed, or are gone. */
 const struct image *image_of(unsigned shape);
+/* Takes what is in file `path` as an image. */
+void image_read(struct image *image, const char *path);
 /* Makes `path` a file with the image, and maps all of it. Returns the mapping. */
 unsigned char *image_write(const struct image *image, const char *path);
 

@@ -63,6 +63,7 @@ void world_begin(struct world *world, unsigned shape)
 
 void world_end(struct world *world)
 {
+    hostile_call(NULL, NULL);
     for (unsigned i = 0; i < WORLD_OBSERVERS; i++)
         myl_observer_close(world->observer[i]);
     for (unsigned i = 0; i < WORLD_CONSUMERS; i++)
@@ -313,10 +314,12 @@ static void step_producer(struct world *world)
         myl_producer_interrupt(producer);
         break;
     case 8:
+        hostile_call(NULL, NULL);
         myl_producer_leave(producer);
         world->producer[slot] = NULL;
         break;
     default:
+        hostile_call(NULL, NULL);
         myl_producer_close(producer);
         world->producer[slot] = NULL;
         break;
@@ -530,6 +533,7 @@ static void step_consumer(struct world *world)
         hand_over(world, reader);
         break;
     default:
+        hostile_call(NULL, NULL);
         myl_consumer_close(reader->handle);
         reader->handle = NULL;
         break;
@@ -568,6 +572,7 @@ static void step_observer(struct world *world)
     myl_observer **observer = &world->observer[fuzz_choose(world->input, WORLD_OBSERVERS)];
     unsigned what = fuzz_choose(world->input, 8);
     if (*observer != NULL && what == 0) {
+        hostile_call(NULL, NULL);
         myl_observer_close(*observer);
         *observer = NULL;
     } else if (*observer != NULL) {

@@ -15,6 +15,7 @@
 #ifndef MYELON_FRAME_H
 #define MYELON_FRAME_H
 
+#include <myelon/liveness.h>
 #include <myelon/ring.h>
 #include <myelon/runner.h>
 
@@ -128,7 +129,13 @@ MYL_API MYL_NODISCARD int myl_frame_producer_wait_consumers(myl_frame_producer *
 /* Makes a waiting call of this handle, now or the next one, return MYL_EINTERRUPTED. Any thread; signal handlers. */
 MYL_API void myl_frame_producer_interrupt(myl_frame_producer *producer);
 
-/* The Layer 0 producer below, for what only looks: info, fd, last, gating, is_consumed. Its sequences count cells. */
+/* As myl_producer_manage, _clear and _busy; what came of it tell myl_producer_trouble and _missing of the ring below. */
+MYL_API MYL_NODISCARD int myl_frame_producer_manage(myl_frame_producer *producer, const myl_liveness_options *options);
+MYL_API void myl_frame_producer_clear(myl_frame_producer *producer);
+MYL_API void myl_frame_producer_busy(myl_frame_producer *producer, const char *doing, int64_t patience_ns);
+
+/* The Layer 0 producer below, for what only looks: info, fd, last, gating, is_consumed, trouble, missing, why. Its
+ * sequences count cells. */
 MYL_API const myl_producer *myl_frame_producer_ring(const myl_frame_producer *producer);
 
 /* --- consumer ------------------------------------------------------------------------------------------- */
@@ -176,6 +183,10 @@ MYL_API MYL_NODISCARD int myl_frame_consumer_drain(myl_frame_consumer *consumer,
 /* Messages of which this handle came across fragments but not the first one. */
 MYL_API uint64_t myl_frame_consumer_skipped(const myl_frame_consumer *consumer);
 MYL_API void myl_frame_consumer_interrupt(myl_frame_consumer *consumer); /* as myl_frame_producer_interrupt */
+
+/* As myl_consumer_busy and myl_consumer_peer. */
+MYL_API void myl_frame_consumer_busy(myl_frame_consumer *consumer, const char *doing, int64_t patience_ns);
+MYL_API MYL_NODISCARD int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer);
 
 /* The Layer 0 consumer below, for what only looks: info, fd, joined, position, acknowledged, available. Its sequences
  * count cells. */

@@ -351,3 +351,13 @@ void myl_frame_consumer_close(myl_frame_consumer *consumer)
     free(consumer->part.buffer);
     free(consumer);
 }
+
+void myl_frame_consumer_busy(myl_frame_consumer *consumer, const char *doing, int64_t patience_ns)
+{
+    myl_consumer_busy(&consumer->ring, doing, patience_ns);
+}
+
+int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer)
+{
+    return myl_consumer_peer(&consumer->ring, peer);
+}

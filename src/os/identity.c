@@ -69,8 +69,8 @@ static int is_own_proc(uint32_t pid)
 int myl_os_is_stopped(const struct myl_os_identity *who)
 {
     struct myl_os_identity self;
-    char state;
-    unsigned long long start;
+    char state = 0;
+    unsigned long long start = 0;
     myl_os_identify(&self);
     if (who->space == 0 || who->space != self.space || !is_own_proc(self.pid))
         return -ESRCH;

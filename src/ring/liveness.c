@@ -174,7 +174,7 @@ void myl_liveness_say_missing(const struct myl_segment *segment, const char *id)
 {
     char text[MYL_ID_MAX + 1] = {0};
     struct myl_control *control = segment->control;
-    memcpy(text, id, strlen(id));
+    memcpy(text, id, strlen(id) + 1);
     for (size_t i = 0; i < sizeof control->missing / sizeof control->missing[0]; i++) {
         uint64_t word;
         memcpy(&word, text + i * sizeof word, sizeof word);

@@ -105,7 +105,7 @@ int myl_log_read(const struct myl_segment *segment, myl_log **log);
 
 /* --- party.c: words about parties, for people and for the liveness policy --- */
 /* A death was learnt from the kernel. The first to say so writes it down: when, and a record. */
-void myl_note_consumer_death(const struct myl_segment *segment, uint32_t entry);
+void myl_note_consumer_death(const struct myl_segment *segment, uint32_t index);
 void myl_note_producer_death(const struct myl_segment *segment, uint32_t epoch);
 void myl_doing_set(struct myl_doing *doing, const char *text, int64_t patience_ns);
 void myl_doing_clear(struct myl_doing *doing);

@@ -129,7 +129,7 @@ MYL_API MYL_NODISCARD int myl_frame_producer_wait_consumers(myl_frame_producer *
 /* Makes a waiting call of this handle, now or the next one, return MYL_EINTERRUPTED. Any thread; signal handlers. */
 MYL_API void myl_frame_producer_interrupt(myl_frame_producer *producer);
 
-/* As myl_producer_manage, _clear and _busy; what came of it tell myl_producer_trouble and _missing of the ring below. */
+/* As myl_producer_manage, _clear and _busy. What came of it: myl_producer_trouble and _missing of the ring below. */
 MYL_API MYL_NODISCARD int myl_frame_producer_manage(myl_frame_producer *producer, const myl_liveness_options *options);
 MYL_API void myl_frame_producer_clear(myl_frame_producer *producer);
 MYL_API void myl_frame_producer_busy(myl_frame_producer *producer, const char *doing, int64_t patience_ns);

@@ -13,7 +13,7 @@
 RINGS_UNUSED static unsigned char frame_byte(uint64_t number, uint64_t i)
 {
     uint64_t word = number * 2 + i / 64 + 1;
-    return i % 64 < 8 ? (unsigned char)(word >> i % 8 * 8) : (unsigned char)(number * 31 + i * 7 + i / 251);
+    return (unsigned char)((i % 64 < 8 ? word >> i % 8 * 8 : number * 31 + i * 7 + i / 251) & 255);
 }
 
 RINGS_UNUSED static void frame_fill(void *data, uint64_t number, uint64_t length)

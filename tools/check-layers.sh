@@ -15,7 +15,7 @@ find src include/myelon \( -name '*.c' -o -name '*.h' \) -type f |
         m = split("base error atomic segment wait", shared, " ")
         for (i = 1; i <= m; i++) public[shared[i]] = 0
         public["ring"] = public["ring_inline"] = public["runner"] = public["liveness"] = rank["ring"]
-        public["frame_inline"] = rank["frame"]
+        public["frame_inline"] = public["fixed_frame"] = rank["frame"]
     }
     # The rank of a public header; one not named above belongs to the layer it is named after.
     function public_rank(name) {

@@ -5,6 +5,7 @@
 
 #include <myelon/base.h>
 #include <myelon/error.h>
+#include <myelon/fixed_frame.h>
 #include <myelon/frame.h>
 #include <myelon/liveness.h>
 #include <myelon/ring.h>

@@ -18,6 +18,14 @@ static const char help[] =
     "\n"
     "Exit codes: 4 no such ring.\n";
 
+static void print_events(const myl_info *info)
+{
+    printf("shape       %" PRIu64 " events of %" PRIu32 " bytes, aligned to %" PRIu32 "\n", info->capacity,
+           info->event_size, info->event_align);
+    printf("cells       %" PRIu32 " bytes, %" PRIu32 " to a cell, the event %" PRIu32 " bytes into it\n",
+           info->cell_size, info->events_per_cell, info->event_offset);
+}
+
 static void print_shape(const myl_info *info)
 {
     printf("ring        %s\n", info->name);
@@ -28,10 +36,14 @@ static void print_shape(const myl_info *info)
     printf("session     %016" PRIx64 "%016" PRIx64 "\n", info->session[0], info->session[1]);
     if (info->type_id != 0)
         printf("type        0x%016" PRIx64 "\n", info->type_id);
-    printf("shape       %" PRIu64 " events of %" PRIu32 " bytes, aligned to %" PRIu32 "\n", info->capacity,
-           info->event_size, info->event_align);
-    printf("cells       %" PRIu32 " bytes, %" PRIu32 " to a cell, the event %" PRIu32 " bytes into it\n",
-           info->cell_size, info->events_per_cell, info->event_offset);
+    if (info->kind == MYL_RING_OF_FRAMES) {
+        printf("shape       messages of any size: %s for them", cli_bytes(info->capacity * info->cell_size).s);
+        printf(", in one piece up to %s", cli_bytes(info->event_size).s);
+        printf(", at most %s\n", cli_bytes(info->max_message).s);
+        printf("counted in  cells of %" PRIu32 " bytes\n", info->cell_size);
+    } else {
+        print_events(info);
+    }
     printf("consumers   at most %" PRIu32 "; they %s\n", info->max_consumers,
            info->parkable ? "may sleep when idle" : "never sleep (spin only)");
 }
@@ -46,8 +58,8 @@ static void print_producer(const myl_snapshot *snapshot)
     else
         printf("not there%s", snapshot->closed ? "" : "; started again it goes on where it stopped");
     printf("; number %" PRIu32 " of this ring; slept %" PRIu64 " times\n", snapshot->epoch, snapshot->producer_parks);
-    printf("published   %" PRIu64 " events; those before %" PRIu64 " may be overwritten\n", snapshot->next,
-           snapshot->gate);
+    printf("published   %" PRIu64 " %s; those before %" PRIu64 " may be overwritten\n", snapshot->next,
+           snapshot->info.kind == MYL_RING_OF_FRAMES ? "cells" : "events", snapshot->gate);
     if (snapshot->superseded)
         printf("ended       by force: this ring's name was given away\n");
     else if (snapshot->closed)

@@ -66,7 +66,9 @@ static int add_shape(cJSON *ring, const myl_info *info)
 {
     return add_text(ring, "name", info->name) && add_text(ring, "backend", backend_name(info->backend)) &&
            add_text(ring, "label", info->label) && add_hex(ring, "session", info->session, 2) &&
-           add_hex(ring, "type_id", &info->type_id, 1) && add_u64(ring, "capacity", info->capacity) &&
+           add_hex(ring, "type_id", &info->type_id, 1) &&
+           add_text(ring, "carries", info->kind == MYL_RING_OF_FRAMES ? "frames" : "events") &&
+           add_u64(ring, "max_message", info->max_message) && add_u64(ring, "capacity", info->capacity) &&
            add_u64(ring, "event_size", info->event_size) && add_u64(ring, "event_align", info->event_align) &&
            add_u64(ring, "event_offset", info->event_offset) && add_u64(ring, "cell_size", info->cell_size) &&
            add_u64(ring, "events_per_cell", info->events_per_cell) &&

@@ -219,8 +219,10 @@ static int publish_long(struct myl_frame_producer *producer, uint64_t total, str
     const struct myl_segment *segment = segment_of(producer);
     if (producer->ring.handle.forked)
         return myl_handle_forked(&producer->ring.handle);
-    if (producer->hot.claimed != 0)
-        return myl_i_frame_claim_slow(producer, 0, NULL, MYL_TRY); /* says that a claim is open */
+    if (producer->hot.claimed != 0) {
+        void *nothing;
+        return myl_i_frame_claim_slow(producer, 0, &nothing, MYL_TRY); /* says that a claim is open */
+    }
     if (total > segment->head.message_max)
         return myl_fail(MYL_ETOOBIG,
                         "a message of %" PRIu64 " bytes is longer than the longest of ring \"%s\", %" PRIu64

@@ -307,7 +307,9 @@ static uint64_t *first_look(const struct myl_segment *segment)
 {
     uint32_t most = segment->head.max_consumers;
     uint64_t *cursors = calloc((size_t)most + 1, sizeof *cursors);
-    for (uint32_t i = 0; cursors != NULL && i < most; i++)
+    if (cursors == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < most; i++)
         cursors[i] = myl_load_acq(&myl_segment_entry(segment, i)->cursor); /* A8 */
     return cursors;
 }

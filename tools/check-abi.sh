@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What others rely on, frozen in abi/: the interface that programs are built against (functions, types, layouts), and the
+# shared structures that processes of different builds meet in. check-abi.sh LIBRARY [--renew]. Needs libabigail
+# (abidw, abidiff), pahole, and a library with debug information.
+set -eu
+cd "$(dirname "$0")/.."
+library=${1:?usage: check-abi.sh LIBRARY [--renew]}
+interface=abi/libmyelon-$(uname -m).xml
+layout=abi/segment-layout.txt
+shared=myl_header,myl_park_word,myl_doing,myl_record,myl_fragment,myl_count,myl_control,myl_entry,myl_log_record
+for tool in abidw abidiff pahole; do
+    if ! command -v "$tool" >/dev/null 2>&1; then
+        echo "abi: no $tool here (Debian: abigail-tools dwarves): not checked"
+        exit 77
+    fi
+done
+
+# Only what the public headers declare, without line numbers, which change with every edit, and without paths.
+describe_interface() {
+    abidw --headers-dir include/myelon --drop-private-types --no-show-locs --no-corpus-path --no-comp-dir-path \
+        --exported-interfaces-only "$library" | sed "s| path='[^']*/src/| path='src/|"
+}
+
+# Structure by structure, in that order; cache line remarks are the machine's.
+describe_layout() {
+    for structure in $(echo "$shared" | tr ',' ' '); do
+        pahole -C "$structure" "$library" | grep -v 'cacheline' | sed '/^$/d; s/[[:space:]]*$//'
+    done
+}
+
+if [ "${2:-}" = --renew ]; then
+    mkdir -p abi
+    describe_interface >"$interface"
+    describe_layout >"$layout"
+    echo "abi: $interface and $layout are renewed; look at the difference, and say in the commit what has changed and why"
+    exit 0
+fi
+now=$(mktemp)
+trap 'rm -f "$now"' EXIT
+failed=0
+
+describe_layout >"$now"
+if ! diff -u "$layout" "$now"; then
+    echo "abi: the segment's layout has changed: processes of an older build would misread it. If that is meant: a new"
+    echo "     MYL_LAYOUT_VERSION (src/segment/layout.h), docs/segment-format.md, and ./run abi --renew"
+    failed=1
+fi
+
+if [ -f "$interface" ]; then
+    describe_interface >"$now"
+    # abidiff's status: bit 4 is a change, bit 8 one that breaks programs; bits 1 and 2 are its own failures.
+    status=0
+    report=$(abidiff --no-show-locs "$interface" "$now") || status=$?
+    [ "$status" -eq 0 ] || printf '%s\n' "$report" | head -n 80
+    if [ $((status & 3)) -ne 0 ]; then
+        echo "abi: abidiff failed with status $status"
+    elif [ $((status & 8)) -ne 0 ]; then
+        echo "abi: programs built against the older library would break. If that is meant: ./run abi --renew, and say so"
+    elif [ "$status" -ne 0 ]; then
+        echo "abi: the interface has grown or changed. If that is meant: ./run abi --renew"
+    fi
+    [ "$status" -eq 0 ] || failed=1
+else
+    echo "abi: there is no $interface: the interface is not checked on this processor"
+fi
+exit "$failed"

@@ -46,19 +46,22 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
                         ", though this consumer gates; the "
                         "segment is damaged",
                         segment->name, h->next, stamp);
+    /* A15 superseded [acq]. Pairs: A14, stored by somebody who has seen the end of the stream, if it has one: what was
+     * published and closed before is told first, so it is looked at before them. */
+    uint32_t superseded = myl_load32_acq(&control->superseded);
     /* A16 closed [acq], protocol 7. Pairs: A44. The stamps are stored before it, so a stamp that is still missing
      * behind this load is missing for good. */
     uint64_t closed = myl_load_acq(&control->closed);
-    if (closed != 0) {
+    int ended = closed != 0 && closed - 1 <= h->next;
+    if (ended || superseded != 0) {
         stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
         if (learn(h, stamp))
             return MYL_OK;
-        if (closed - 1 != h->next)
-            return hole(consumer, closed - 1);
+    }
+    if (ended)
         return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64 ", and all is read", segment->name,
                         (myl_sequence)closed - 2);
-    }
-    if (myl_load32_acq(&control->superseded) != 0) /* A15. Pairs: A14 */
+    if (superseded != 0)
         return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again",
                         segment->name);
     return MYL_EAGAIN;

@@ -17,15 +17,16 @@ struct look {
 int myl_observer_nothing_there(const struct myl_observer *observer, uint64_t at)
 {
     const struct myl_segment *segment = &observer->handle.segment;
-    uint64_t closed = myl_load_acq(&segment->control->closed); /* A16 */
-    if (closed != 0 && closed - 1 <= at) {
-        uint64_t end; /* protocol 7: the stamps are stored before */
-        if (myl_published_end(segment, at, &end) == MYL_OK && end != at)
-            return MYL_OK;
+    uint32_t superseded = myl_load32_acq(&segment->control->superseded); /* A15, first: as in consumer.c */
+    uint64_t closed = myl_load_acq(&segment->control->closed);           /* A16 */
+    int ended = closed != 0 && closed - 1 <= at;
+    uint64_t end; /* protocol 7: the stamps are stored before */
+    if ((ended || superseded != 0) && myl_published_end(segment, at, &end) == MYL_OK && end != at)
+        return MYL_OK;
+    if (ended)
         return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64, segment->name,
                         (myl_sequence)closed - 2);
-    }
-    if (myl_load32_acq(&segment->control->superseded) != 0) /* A15 */
+    if (superseded != 0)
         return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again",
                         segment->name);
     return MYL_EAGAIN;

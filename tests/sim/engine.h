@@ -125,7 +125,8 @@ struct sim_engine {
     enum sim_tracing tracing;
     uint64_t hash;
     struct sim_result *result;
-    int (*is_due)(char *why, size_t bytes); /* NULL: whenever all sleep for long, something is wrong */
+    int (*is_due)(const void *argument, char *why,
+                  size_t bytes); /* NULL: whenever all sleep for long, something is wrong */
 };
 
 extern struct sim_engine sim;

@@ -29,6 +29,7 @@ struct session *oracle_session(const myl_info *info, unsigned words, enum myl_al
     s->per_cell = info->events_per_cell;
     s->alone = alone;
     s->words = words;
+    s->dead = oracle.dead_unknown;
     s->superseding = oracle.forces > 0 || oracle.forced_at >= since;
     return s;
 }
@@ -87,6 +88,11 @@ unsigned oracle_produces(struct session *s, uint64_t next)
     s->committed = s->publishing = next;
     s->producing = 1;
     s->closing = 0;
+    if (s->dead)
+        s->dead_until = sim_points();
+    if (s->left)
+        s->left_until = sim_points();
+    s->dead = s->left = 0;
     s->takeovers++;
     SIM_CHECK(++oracle.tags < 256, "engine", "more than 255 producers");
     return oracle.tags;
@@ -144,12 +150,28 @@ void oracle_closes(struct session *s)
         s->gave_way_at = sim_points();
     s->closing = 1;
     s->closed_at = s->committed;
+    s->left = 1;
     s->producing = 0;
 }
 
 void oracle_stops(struct session *s)
 {
     s->producing = 0;
+    s->left = 1;
+}
+
+void oracle_producer_died(struct session *s)
+{
+    s->producing = 0;
+    s->dead = 1;
+}
+
+void oracle_open_died(void)
+{
+    oracle_wanted_seat();
+    for (unsigned i = 0; i < oracle.sessions; i++)
+        oracle.session[i].dead = 1;
+    oracle.dead_unknown = 1; /* perhaps of one that was just made */
 }
 
 /* --- consumers --------------------------------------------------------------------------------------------------- */
@@ -339,8 +361,9 @@ void oracle_left(struct reader *r)
     r->state = READER_LEFT;
 }
 
-void oracle_reader_died(struct reader *r)
+void oracle_reader_died(struct reader *r, int expendable)
 {
+    r->given_up |= expendable;
     oracle.deaths++;
     r->dead_until = UINT64_MAX;
     for (unsigned i = 0; i < ORACLE_CLAIMS; i++) {
@@ -401,8 +424,13 @@ void oracle_overtaken(const struct session *s, const char *who, uint64_t next, u
               next, next + lost - 1);
 }
 
-void oracle_unseated(const struct session *s, const char *who, uint64_t next, uint64_t since, unsigned takeovers)
+void oracle_unseated(const struct session *s, const char *who, int rc, uint64_t next, uint64_t since,
+                     unsigned takeovers)
 {
+    int dead = s->dead || oracle.dead_unknown || s->dead_until >= since;
+    int left = s->left || s->left_until >= since;
+    SIM_CHECK(rc == MYL_EPRODUCERDEAD ? dead : left, "verdict", "\"%s\" is told %s, but the producer has not %s", who,
+              myl_errname(rc), rc == MYL_EPRODUCERDEAD ? "died" : "left in order");
     SIM_CHECK(sim_seat_was_free(s->inode) >= since, "verdict",
               "\"%s\" is told that the producer is gone, though the seat was held all the time", who);
     SIM_CHECK(s->takeovers != takeovers || next >= s->committed, "lost",
@@ -431,9 +459,21 @@ void oracle_consumed(const struct session *s, uint64_t count, uint64_t since)
     }
 }
 
+/* A producer that sleeps asks for a quarter of the ring beyond what it needs, so that the next event need not wait
+ * again; for what was published at the most. */
+static uint64_t cursor_it_waits_for(const struct session *s, uint64_t end)
+{
+    uint64_t least = end <= s->capacity ? 0 : floor_to(end - s->capacity + s->per_cell - 1, s->per_cell);
+    uint64_t asked = least + s->capacity / 4;
+    if (asked > s->committed)
+        asked = s->committed;
+    return asked > least ? asked : least;
+}
+
 int oracle_has_room(const struct session *s, uint64_t end)
 {
     unsigned gating = 0;
+    uint64_t cursor = cursor_it_waits_for(s, end);
     for (unsigned i = 0; i < s->readers; i++) {
         const struct reader *r = &s->reader[i];
         if (r->state == READER_UNSURE || r->state == READER_DEAD)
@@ -441,7 +481,7 @@ int oracle_has_room(const struct session *s, uint64_t end)
         if (r->state != READER_ACTIVE)
             continue;
         gating++;
-        if (end > floor_to(r->low, s->per_cell) + s->capacity)
+        if (r->low < cursor)
             return 0;
     }
     return gating > 0;

@@ -44,6 +44,8 @@ struct session {
     uint64_t seen;        /* read by somebody */
     uint64_t highest;     /* the highest position anybody had */
     unsigned takeovers;
+    int dead, left;       /* the last producer died, or left in order; maybe both */
+    uint64_t dead_until, left_until; /* the last points at which that was so, and is no more */
     int producing;        /* a producer's open has returned, it has not begun to end */
     int closing;          /* a close was called; closed_at holds */
     int closed;           /* ... has returned */
@@ -70,6 +72,7 @@ struct oracle {
     unsigned joins_died;    /* consumers killed within an open */
     struct claim claim[ORACLE_CLAIMS];
     unsigned deaths;
+    int dead_unknown;       /* somebody died in an open that may have made a ring */
     unsigned wanting;       /* producers' opens: going on */
     unsigned forces;        /* calls that may end sessions by force: going on */
     uint64_t forced_at;     /* the last point at which one was */
@@ -100,8 +103,11 @@ void oracle_claimed(const struct session *session, uint64_t end);
 void oracle_publishes(struct session *session, uint64_t end);
 void oracle_published(struct session *session, uint64_t end, unsigned tag);
 void oracle_closes(struct session *session);
-/* It leaves, dies or has closed. */
+/* It leaves in order. */
 void oracle_stops(struct session *session);
+void oracle_producer_died(struct session *session);
+/* Somebody died in an open: nobody knows of which ring. */
+void oracle_open_died(void);
 
 /* --- consumers --- */
 /* An open is called that may take the place of the dead ones of this id or prefix; or an eviction of this id
@@ -118,7 +124,8 @@ void oracle_releases(struct session *session, struct reader *reader, uint64_t ne
 void oracle_released(struct reader *reader, uint64_t next);
 void oracle_leaves(struct reader *reader);
 void oracle_left(struct reader *reader);
-void oracle_reader_died(struct reader *reader);
+/* `expendable`: the producer may take its place away at once. */
+void oracle_reader_died(struct reader *reader, int expendable);
 /* An eviction has returned MYL_OK, of a call that began at point `since`. */
 void oracle_evicted(const char *id, uint64_t since);
 
@@ -130,7 +137,8 @@ void oracle_ended_for_observer(const struct session *session, const char *who, u
 /* An observer at `next` was told that it lost `lost` events. */
 void oracle_overtaken(const struct session *session, const char *who, uint64_t next, uint64_t lost);
 /* ... that the producer is dead or gone, in a call that began at point `since` after `takeovers`. */
-void oracle_unseated(const struct session *session, const char *who, uint64_t next, uint64_t since, unsigned takeovers);
+void oracle_unseated(const struct session *session, const char *who, int rc, uint64_t next, uint64_t since,
+                     unsigned takeovers);
 /* A producer was told that a consumer is dead, in a call that began at point `since`. */
 void oracle_bereft(const struct session *session, uint64_t since);
 /* A producer was told that all have acknowledged `count` events, in a call that began at point `since`. */

@@ -291,10 +291,10 @@ uint64_t sim_inode_of_session(uint64_t session)
     return 0;
 }
 
-void sim_lose_descriptor(int fd)
+int sim_is_named(uint64_t inode)
 {
-    SIM_TRACE("*** descriptor %d is closed behind its owner's back", fd);
-    sim_descriptor_close(self(), (unsigned)fd - 3);
+    const struct sim_object *object = sim_object_numbered(inode);
+    return object != NULL && object->names > 0;
 }
 
 /* --- mapping ------------------------------------------------------------------------------------------------- */

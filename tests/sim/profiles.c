@@ -56,6 +56,10 @@ static void draw_conditions(struct world *w, unsigned traits)
     /* A consumer that dies between its cursor and the wake-up it owes makes the producer sleep for liveness_ns, no
      * longer. */
     c->patience_ns = (traits & KILLS) ? MYL_MSEC(5) + MYL_USEC(600) : MYL_MSEC(1) + MYL_USEC(600);
+    /* Behind that wait no wake-up is late, where stores cannot pass each other. */
+    if (traits == NOTHING && c->memory != SIM_MEMORY_WEAK && c->settle_ns == 1500)
+        c->patience_ns = MYL_USEC(600);
+    w->faulty = (traits & FAULTS) != 0;
     w->calm_end = (traits & (KILLS | FAULTS)) == 0;
 }
 
@@ -137,6 +141,155 @@ static void park(struct world *w)
     draw_usual(w, NOTHING);
     for (unsigned i = 0; i < w->roles; i++)
         w->role[i].strategy = MYL_WAIT_BLOCK;
+}
+
+/* A ring that is full again and again, and a consumer that frees it in small steps. */
+static void room(struct world *w)
+{
+    draw_usual(w, NOTHING);
+    w->packed_cell = 0;
+    w->capacity = (uint32_t)DICE_OF(8, 16, 32);
+    w->words = 1;
+    w->batch = 1 + dice(8);
+    w->events = 40 + dice(60);
+    w->conditions.chaos_points = 20000;
+    for (unsigned i = 0; i < w->roles; i++)
+        w->role[i].strategy = MYL_WAIT_BLOCK;
+}
+
+/* Consumers that nobody has seen before come all the time, and see what is old. */
+static void strangers(struct world *w)
+{
+    draw_usual(w, NOTHING);
+    w->conditions.memory = SIM_MEMORY_WEAK;
+    w->conditions.stale = SIM_ALWAYS / 2;
+    w->conditions.settle_ns = SIM_NEVER_SETTLES;
+    w->events = 30 + dice(30);
+    for (unsigned i = 2; i < w->roles; i++) {
+        w->role[i].start = MYL_START_OLDEST;
+        w->role[i].naming = NAME_IDS;
+        w->role[i].rejoins = 4;
+        w->role[i].quota = 1 + dice(3);
+    }
+}
+
+/* Consumers die within batches whose producer has not come further than their stamp. */
+static void mid_batch(struct world *w)
+{
+    draw_usual(w, KILLS);
+    all_resume(w);
+    w->packed_cell = 0;
+    w->capacity = (uint32_t)DICE_OF(8, 16);
+    w->batch = 6;
+    w->conditions.memory = SIM_MEMORY_WEAK;
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(600, 2000);
+    w->conditions.most[SIM_KILL] = 8;
+    w->conditions.rate[SIM_REAP] = 20000;
+    w->role[0].lives = 0;
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].lives = 4;
+}
+
+/* Again and again somebody leaves whom the producer waits for. */
+static void leavers(struct world *w)
+{
+    draw_usual(w, NOTHING);
+    w->packed_cell = 0;
+    w->capacity = 2;
+    w->batch = 1;
+    w->events = 40;
+    add_consumers(w, 1, 0);
+    for (unsigned i = 0; i < w->roles; i++) {
+        w->role[i].strategy = MYL_WAIT_BLOCK;
+        w->role[i].rejoins = i > 1 ? 8 : 0;
+        w->role[i].quota = 1;
+    }
+}
+
+/* Producers leave their seat in order, and consumers keep asking. */
+static void handover(struct world *w)
+{
+    draw_usual(w, NOTHING);
+    w->leaves = 8;
+    w->events = 30;
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].liveness_ns = MYL_USEC(100);
+}
+
+/* Consumers whose death the producer's policy answers. */
+static void duties(struct world *w)
+{
+    draw_usual(w, KILLS);
+    all_resume(w);
+    w->managed = (int)dice(2);
+    w->liveness_ns = MYL_USEC(100);
+    w->role[0].lives = 0;
+    for (unsigned i = 1; i < w->roles; i++) {
+        w->role[i].lives = 4;
+        w->role[i].duty.size = sizeof w->role[i].duty;
+        w->role[i].duty.role = (enum myl_role)DICE_OF(MYL_ROLE_PLAIN, MYL_ROLE_REQUIRED, MYL_ROLE_ALERT,
+                                                      MYL_ROLE_EXPENDABLE, MYL_ROLE_EXPENDABLE);
+    }
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(300, 1000);
+    w->conditions.most[SIM_KILL] = 8;
+}
+
+static void all_block(struct world *w)
+{
+    for (unsigned i = 0; i < w->roles; i++) {
+        w->role[i].strategy = MYL_WAIT_BLOCK;
+        w->role[i].liveness_ns = MYL_MSEC(50);
+    }
+}
+
+/* Full after every publish: whoever misses a wake-up is not helped by the next event. */
+static void brink(struct world *w)
+{
+    draw_ring(w);
+    draw_conditions(w, NOTHING);
+    w->packed_cell = 0;
+    w->words = 1;
+    w->capacity = w->batch = 2;
+    w->events = 40;
+    w->conditions.memory = SIM_MEMORY_TSO;
+    (void)world_add(w, ROLE_PRODUCER);
+    add_consumers(w, 1, 0);
+    all_resume(w);
+    all_block(w);
+}
+
+/* The same, with a producer that dies. */
+static void mute(struct world *w)
+{
+    brink(w);
+    draw_conditions(w, KILLS);
+    w->conditions.memory = (enum sim_memory)DICE_OF(SIM_MEMORY_SC, SIM_MEMORY_TSO);
+    w->conditions.patience_ns = MYL_MSEC(1) + MYL_USEC(600); /* no consumer dies and owes a wake-up */
+    w->conditions.rate[SIM_KILL] = 2000;
+    w->conditions.most[SIM_KILL] = 10;
+    w->role[0].lives = 10;
+}
+
+/* More consumers than entries: who comes takes the place of who left, and may die of it. */
+static void recycle(struct world *w)
+{
+    draw_usual(w, KILLS);
+    all_resume(w);
+    w->packed_cell = 0;
+    w->capacity = 16;
+    w->events = 60;
+    w->max_consumers = 3;
+    add_consumers(w, 3, 0);
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(200, 600);
+    w->conditions.most[SIM_KILL] = 10;
+    w->role[0].lives = w->role[1].lives = 0;
+    for (unsigned i = 2; i < w->roles; i++) {
+        w->role[i].start = MYL_START_RESUME;
+        w->role[i].lives = 3;
+        w->role[i].rejoins = 4;
+        w->role[i].quota = 1 + dice(3);
+        w->role[i].stays = 0;
+    }
 }
 
 static void churn(struct world *w)
@@ -260,6 +413,7 @@ static void bereft_of_producers(struct world *w)
     w->never_closed = (int)dice(2);
     for (unsigned i = 1; i < w->roles; i++) {
         w->role[i].lives = 0;
+        w->role[i].liveness_ns = DICE_OF(0, MYL_USEC(100), MYL_USEC(100), MYL_MSEC(50));
         w->role[i].on_death = (enum myl_on_death)DICE_OF(MYL_DEATH_REPORT, MYL_DEATH_REPORT, MYL_DEATH_WAIT);
     }
     w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(200, 1000, 4000);
@@ -278,6 +432,7 @@ static void names(struct world *w)
     w->calm_end = 0;
     w->sessions = 2 + dice(2);
     w->events = 1 + dice(8);
+    w->leaves = dice(4);
     for (unsigned i = 0; i < 1 + dice(2); i++) {
         struct role *rival = add_mortal(w, ROLE_PRODUCER, dice(2));
         rival->existing = (enum myl_existing)DICE_OF(MYL_EXISTING_RESUME, MYL_EXISTING_FAIL, MYL_EXISTING_REPLACE,
@@ -398,6 +553,15 @@ const struct profile profiles[] = {
     {"tiny", "two cells: everybody always waits for somebody", tiny},
     {"packed", "several events in a cell, with and without deaths", packed},
     {"park", "everybody sleeps whenever it can", park},
+    {"brink", "a ring that every publish fills", brink},
+    {"mute", "the same, with a producer that dies", mute},
+    {"recycle", "more consumers than entries", recycle},
+    {"leavers", "the producer waits for those who leave", leavers},
+    {"handover", "producers leave in order, and consumers keep asking", handover},
+    {"duties", "consumers with roles, and a producer with a policy", duties},
+    {"room", "a ring that is full again and again", room},
+    {"strangers", "consumers that nobody knows come all the time, and see what is old", strangers},
+    {"mid-batch", "consumers die within batches", mid_batch},
     {"churn", "consumers come, leave, come back, by id, by prefix and without", churn},
     {"takeover", "the producer dies or leaves, over and over", takeover},
     {"kill", "anybody dies anywhere and comes back", kills},

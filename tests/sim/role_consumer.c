@@ -49,11 +49,12 @@ static enum reading no_event(struct role *role, int rc, uint64_t next, uint64_t 
     case MYL_EPRODUCERDEAD:
     case MYL_EUNSEATED:
         sim_note("%s", myl_error_detail());
-        oracle_unseated(s, sim_self_name(), next, since, takeovers);
+        oracle_unseated(s, sim_self_name(), rc, next, since, takeovers);
         return role_all_is_over(role) ? READ_ALL_OVER : READ_ON;
     case MYL_ESUPERSEDED:
-        SIM_CHECK(s->superseding || role->world->wait_consumers > 0 || !role->world->calm_end, "answer",
-                  "%s is told that its session was ended by force, which nobody did", sim_self_name());
+        SIM_CHECK(s->superseding || role->kind == ROLE_OBSERVER || role->world->wait_consumers > 0 ||
+                      role->world->faulty,
+                  "answer", "%s is told that its session was ended by force, which nobody did", sim_self_name());
         return READ_SESSION_OVER;
     default:
         role_unexpected("next", rc);
@@ -151,9 +152,10 @@ static void options_of(struct role *role, myl_consumer_options *o)
         .start = role->start,
         .event_size = role->world->words * (uint32_t)sizeof(uint64_t),
         .attach_timeout_ns = (int64_t)sim_draw(3) * MYL_MSEC(3),
-        .wait = {.strategy = role->strategy, .spin_ns = 1},
+        .wait = {.strategy = role->strategy, .spin_ns = role->spin_ns},
         .on_death = role->on_death,
         .liveness_ns = role->liveness_ns,
+        .role = role->kind == ROLE_CONSUMER && role->duty.size != 0 ? &role->duty : NULL,
     };
     if (role->kind == ROLE_CONSUMER)
         choose_id(role, o);
@@ -225,6 +227,8 @@ static int take_part(struct role *role)
     role->reader = oracle_joined(s, &consumer->joined, o.start, published[s - oracle.session],
                                  consumer->handle.segment.control->gate.v);
     role->phase = PHASE_IN;
+    SIM_CHECK(sim_is_named(s->inode) || consumer->handle.segment.control->superseded.v != 0, "names",
+              "consumer \"%s\" has joined a ring that has lost its name", role->reader->id);
     sim_note("\"%s\" starts at %llu%s, %llu lost", role->reader->id, (unsigned long long)consumer->joined.start,
              consumer->joined.resumed ? " again" : "", (unsigned long long)consumer->joined.lost);
     uint64_t quota = role->rejoins > 0 || !role->stays ? 1 + sim_draw(role->quota) : 0;

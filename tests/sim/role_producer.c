@@ -6,6 +6,8 @@
 #include "os/os.h"
 #include "ring/producer.h"
 
+#include <myelon/liveness.h>
+
 #include <string.h>
 
 /* So many opens may give up waiting for consumers. */
@@ -66,13 +68,12 @@ static int claim_failed(struct role *role, int rc, uint64_t since)
     case MYL_ECONSUMERDEAD:
         bereft(role, since);
         return 1;
+    case MYL_ESTALLED:
+        SIM_CHECK(role->world->managed, "answer", "%s", myl_error_detail());
+        return 1;
     case MYL_ESUPERSEDED:
         SIM_CHECK(role->session->superseding, "answer",
                   "%s is told that its ring was removed by force, which nobody did", sim_self_name());
-        return 0;
-    case MYL_ESEATLOST:
-        SIM_CHECK(role->world->seat_loss, "answer", "%s is told that it has lost its seat, which it has not",
-                  sim_self_name());
         return 0;
     default:
         role_unexpected("claim", rc);
@@ -106,6 +107,8 @@ static void publish(struct role *role, myl_producer *producer, unsigned tag)
     uint64_t end = producer->hot.next;
     oracle_publishes(role->session, end);
     sim_note("publishes up to %llu", (unsigned long long)end);
+    if (sim_draw(4) == 0)
+        producer->quiet = MYL_PARK_QUIET_CALLS - 1; /* as if it had been a long time since somebody slept */
     myl_producer_publish(producer);
     oracle_published(role->session, end, tag);
 }
@@ -145,6 +148,8 @@ static int step(struct role *role, myl_producer *producer, unsigned tag)
                       myl_error_detail());
         else if (rc != MYL_OK && !claim_failed(role, rc, since))
             return 0;
+        if (world->managed)
+            myl_producer_clear(producer);
     }
     if (world->aborts && sim_draw(12) == 0)
         myl_producer_abort(producer);
@@ -170,7 +175,7 @@ static void options_of(const struct role *role, myl_producer_options *o)
         .buffer = w->buffer,
         .wait_consumers = w->wait_consumers,
         .wait_timeout_ns = role->opens > PATIENT_OPENS ? MYL_FOREVER : w->wait_timeout_ns,
-        .wait = {.strategy = role->strategy, .spin_ns = 1},
+        .wait = {.strategy = role->strategy, .spin_ns = role->spin_ns},
         .on_death = role->on_death,
         .liveness_ns = w->liveness_ns,
     };
@@ -259,6 +264,14 @@ static int hold_seat(struct role *role)
     sim_note("produces as number %u from event %llu on", tag, (unsigned long long)producer->hot.published);
     SIM_CHECK(is_ready(role, producer), "readiness", "%s may start before its %u consumers are there", sim_self_name(),
               (unsigned)world->wait_consumers);
+    if (world->managed) {
+        myl_liveness_options policy = {.size = sizeof policy,
+                                       .progress_timeout_ns = MYL_MSEC(1),
+                                       .shutdown_grace_ns = MYL_MSEC(1)};
+        rc = myl_producer_manage(producer, &policy);
+        if (rc != MYL_OK && rc != MYL_ENOMEM)
+            role_unexpected("manage", rc);
+    }
     int leave = 0, usable = 1;
     int fills = s < &oracle.session[world->sessions];
     while (usable && fills && s->committed < world->events) {
@@ -285,7 +298,8 @@ static int is_done(void)
 void role_produce(struct role *role)
 {
     while (hold_seat(role)) {
-        role->existing = MYL_EXISTING_RESUME;
+        if (sim_draw(2) == 0)
+            role->existing = MYL_EXISTING_RESUME;
         if (role->index > 0 && is_done())
             return;
         role_pause();

@@ -182,15 +182,15 @@ void role_killed(void *argument)
         return; /* it was just about to return */
     if (role->kind == ROLE_PRODUCER) {
         if (role->phase >= PHASE_IN)
-            oracle_stops(role->session);
+            oracle_producer_died(role->session);
         if (role->phase == PHASE_OPENING)
-            oracle_wanted_seat();
+            oracle_open_died();
         oracle.deaths++;
         role->world->producers_left -= role->gone != 0;
     }
     if (role->kind == ROLE_CONSUMER && role->phase == PHASE_OPENING)
         oracle_join_died(role->id[0] != '\0' ? role->id : NULL, role->prefix);
     if (role->kind == ROLE_CONSUMER && role->phase >= PHASE_IN)
-        oracle_reader_died(role->reader);
+        oracle_reader_died(role->reader, role->duty.role == MYL_ROLE_EXPENDABLE);
     role->phase = PHASE_AWAY;
 }

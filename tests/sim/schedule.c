@@ -217,6 +217,19 @@ static void random_event(void)
 
 /* --- nobody can run ---------------------------------------------------------------------------------------------- */
 
+/* Sleeps for long, though there is something for it: nobody who could run is going to wake it. */
+static void check_due(const struct sim_party *party)
+{
+    char text[400] = "";
+    char due[160] = "";
+    if (party->deadline != INT64_MAX && party->deadline - sim.now <= sim.conditions.patience_ns)
+        return;
+    if (sim.is_due != NULL && !sim.is_due(party->process->spec.argument, due, sizeof due))
+        return;
+    (void)describe_waiting(text, sizeof text);
+    sim_violation("wake-up", "everybody sleeps%s%s%s", due[0] != '\0' ? ", though " : "", due, text);
+}
+
 static void pass_time(void)
 {
     struct sim_party *first = NULL;
@@ -227,13 +240,12 @@ static void pass_time(void)
     }
     if (first == NULL)
         sim_finish(); /* all have come to their end */
-    char text[400] = "";
-    char due[160] = "";
-    if (first->deadline == INT64_MAX || first->deadline - sim.now > sim.conditions.patience_ns) {
-        if (first->deadline == INT64_MAX || sim.is_due == NULL || sim.is_due(due, sizeof due)) {
-            (void)describe_waiting(text, sizeof text);
-            sim_violation("wake-up", "everybody sleeps%s%s%s", due[0] != '\0' ? ", though " : "", due, text);
-        }
+    for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1)
+        check_due(&sim.party[__builtin_ctz(bits)]);
+    if (first->deadline == INT64_MAX) {
+        char text[400] = "";
+        (void)describe_waiting(text, sizeof text);
+        sim_violation("wake-up", "everybody sleeps for ever%s", text);
     }
     wake_late(first);
 }
@@ -469,7 +481,7 @@ void sim_alone(int on)
         sim_memory_drain_all(sim.current);
 }
 
-void sim_when_all_sleep(int (*is_due)(char *why, size_t bytes))
+void sim_when_all_sleep(int (*is_due)(const void *argument, char *why, size_t bytes))
 {
     sim.is_due = is_due;
 }

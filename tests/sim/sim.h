@@ -135,17 +135,17 @@ unsigned sim_others_alive(void);
 int64_t sim_now(void);
 /* Scheduling points so far. */
 uint64_t sim_points(void);
-/* Asked when everybody sleeps and the first one will do so for longer than patience_ns: is there something that
- * somebody should be awake for? `why` says what. Without this, there always is. */
-void sim_when_all_sleep(int (*is_due)(char *why, size_t bytes));
+/* Asked when everybody sleeps, of each who will do so for longer than patience_ns: is there something that it should be
+ * awake for? `argument` is its process's, `why` says what. Without this, there always is. */
+void sim_when_all_sleep(int (*is_due)(const void *argument, char *why, size_t bytes));
+/* Does a name lead to the object with this inode? */
+int sim_is_named(uint64_t inode);
 /* The inode of the ring with this session id; 0: there is none. */
 uint64_t sim_inode_of_session(uint64_t session);
 /* The last point so far at which nobody held the producer's seat of the object with this inode. */
 uint64_t sim_seat_was_free(uint64_t inode);
 /* The last point so far at which somebody held the seat of this entry. */
 uint64_t sim_seat_was_held(uint64_t inode, uint32_t entry);
-/* Takes a descriptor away behind its owner's back, seats and all, as a stray close() would. */
-void sim_lose_descriptor(int fd);
 /* Plain accesses to an event's words: see data.c. */
 uint64_t sim_data_load(const void *word);
 void sim_data_store(void *word, uint64_t value);

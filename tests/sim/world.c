@@ -32,6 +32,7 @@ struct role *world_add(struct world *w, enum role_kind kind)
     role->world = w;
     role->kind = kind;
     role->stays = 1;
+    role->spin_ns = 1;
     role->liveness_ns = DICE_OF(0, MYL_MSEC(50)); /* rare enough that it does not make up for a lost wake-up */
     role->strategy = (enum myl_wait_strategy)DICE_OF(MYL_WAIT_ADAPTIVE, MYL_WAIT_BLOCK, MYL_WAIT_BLOCK, MYL_WAIT_BLOCK,
                                                      MYL_WAIT_SPIN_YIELD, MYL_WAIT_SLEEP, MYL_WAIT_SPIN_HINT);
@@ -39,22 +40,19 @@ struct role *world_add(struct world *w, enum role_kind kind)
     return role;
 }
 
-/* Everybody sleeps: should somebody be awake? Only what is certain counts. */
-static int is_due(char *why, size_t bytes)
+/* Everybody sleeps: should this one be awake? Only what is certain counts. */
+static int is_due(const void *argument, char *why, size_t bytes)
 {
-    for (unsigned i = 0; i < world.roles; i++) {
-        const struct role *role = &world.role[i];
-        const struct session *s = role->session;
-        if (!role->waiting || s == NULL || role->phase != PHASE_IN)
-            continue;
-        if (role->kind == ROLE_PRODUCER ? oracle_has_room(s, role->waits_for)
-                                        : (s->producing || s->closed) && oracle_has_event(s, role->waits_for)) {
-            (void)snprintf(why, bytes, "%s could have %s %llu", role->name,
-                           role->kind == ROLE_PRODUCER ? "room up to" : "event", (unsigned long long)role->waits_for);
-            return 1;
-        }
-    }
-    return 0;
+    const struct role *role = argument;
+    const struct session *s = role->session;
+    if (!role->waiting || s == NULL || role->phase != PHASE_IN)
+        return 0;
+    int due = role->kind == ROLE_PRODUCER ? oracle_has_room(s, role->waits_for)
+                                          : (s->producing || s->closed) && oracle_has_event(s, role->waits_for);
+    if (due)
+        (void)snprintf(why, bytes, "%s could have %s %llu", role->name,
+                       role->kind == ROLE_PRODUCER ? "room up to" : "event", (unsigned long long)role->waits_for);
+    return due;
 }
 
 static void set_up(void *argument)

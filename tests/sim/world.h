@@ -25,8 +25,10 @@ struct role {
     enum naming naming;          /* consumers */
     enum myl_start start;
     enum myl_wait_strategy strategy;
+    int64_t spin_ns;
     enum myl_on_death on_death;
     enum myl_existing existing;  /* producers */
+    myl_role_options duty;       /* consumers: what their death means to the producer; size 0: nothing is said */
     unsigned rejoins;            /* it leaves and comes back so often, after up to `quota` events */
     unsigned quota;
     int stays;                   /* in the end it waits for the end of the stream; else it leaves for good */
@@ -63,7 +65,9 @@ struct world {
     unsigned sessions;           /* rings that are filled; later ones are closed at once */
     unsigned leaves;             /* producers: how often one leaves its seat and comes back */
     int never_closed;            /* the last one leaves the seat instead of closing */
-    int aborts, seat_loss;
+    int aborts;
+    int managed;                 /* producers keep a liveness policy */
+    int faulty;                  /* calls are refused */
     /* who is there */
     struct role role[WORLD_ROLES];
     unsigned roles;

@@ -206,12 +206,69 @@ static void test_observer(void **state)
     test_expect_exit(&child, 0);
 }
 
+struct parents {
+    myl_frame_producer *producer;
+    myl_frame_consumer *consumer;
+    myl_frame_observer *observer;
+};
+
+/* The parent's handles, in the child: no call touches the ring, not even the end of an open claim. */
+static int use_parents(test_peer *parent, void *argument)
+{
+    struct parents *p = argument;
+    unsigned char buffer[100];
+    myl_message message;
+    myl_frame_lost lost;
+    void *data;
+    (void)parent;
+    test_code(MYL_EFORKED, myl_frame_producer_commit(p->producer, 10, 0));
+    myl_frame_producer_abort(p->producer);
+    test_code(MYL_EFORKED, myl_frame_producer_claim(p->producer, 10, &data, MYL_FOREVER));
+    test_code(MYL_EFORKED, myl_frame_producer_publish(p->producer, buffer, 1, 0, MYL_FOREVER));
+    test_code(MYL_EFORKED, myl_frame_producer_publish(p->producer, buffer, 1 << 20, 0, MYL_FOREVER));
+    test_code(MYL_EFORKED, myl_frame_producer_wait_consumed(p->producer, MYL_FOREVER));
+    test_code(MYL_EFORKED, myl_frame_consumer_next(p->consumer, &message, MYL_FOREVER));
+    test_code(MYL_EFORKED, myl_frame_consumer_get(p->consumer, buffer, sizeof buffer, &message, MYL_FOREVER));
+    test_code(MYL_EFORKED, myl_frame_consumer_release(p->consumer));
+    myl_frame_consumer_rewind(p->consumer);
+    test_code(MYL_EFORKED, myl_frame_observer_get(p->observer, buffer, 1, &message, &lost, MYL_FOREVER));
+    myl_frame_producer_close(p->producer);
+    myl_frame_consumer_close(p->consumer);
+    myl_frame_observer_close(p->observer);
+    return 0;
+}
+
+static void test_fork(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    struct frame_party party = party_of(test_name(name, "fork"), NULL);
+    struct parents p = {.producer = open_frames(name, &party.producer)};
+    myl_frame_consumer_options look = frame_reader(NULL);
+    test_child child;
+    void *data;
+    p.consumer = open_frame_consumer(name, "c");
+    test_ok(myl_frame_observer_open(&p.observer, name, &look));
+    send_frame(p.producer, 0, 100, MYL_TRY);
+    test_ok(myl_frame_producer_claim(p.producer, 100, &data, MYL_TRY));
+    test_spawn(&child, use_parents, &p);
+    test_expect_exit(&child, 0);
+    frame_fill(data, 1, 100);
+    test_ok(myl_frame_producer_commit(p.producer, 100, 1)); /* nothing of that is the parent's business */
+    take_frame(p.consumer, 0, 100, MYL_TRY);
+    take_frame(p.consumer, 1, 100, MYL_TRY);
+    myl_frame_observer_close(p.observer);
+    myl_frame_consumer_close(p.consumer);
+    myl_frame_producer_close(p.producer);
+    assert_false(ring_exists(name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_takeover),  cmocka_unit_test(test_consumer_killed_and_resumed),
         cmocka_unit_test(test_broadcast), cmocka_unit_test(test_join_in_the_middle),
-        cmocka_unit_test(test_observer),
+        cmocka_unit_test(test_observer),  cmocka_unit_test(test_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

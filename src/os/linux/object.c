@@ -120,6 +120,7 @@ static int open_nameless(const char *directory, const char *path, mode_t mode, i
         return errno;
     int err = myl_temporary_add(*fd, temporary);
     if (err != 0) {
+        err = ENFILE; /* ENOMEM would say that the object does not fit */
         (void)unlink(temporary);
         (void)close(*fd);
     }

@@ -70,6 +70,7 @@ static int open_temporary(const char *path, int *fd)
     (void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
     int err = myl_temporary_add(*fd, name);
     if (err != 0) {
+        err = ENFILE; /* ENOMEM would say that the object does not fit */
         (void)unlink(name);
         (void)close(*fd);
     }

@@ -56,8 +56,9 @@ MYL_INLINE int myl_is_single_frame(uint8_t flags)
 
 /* Publishes a message over a ring of events, in as many frames as it takes; together with what the caller has claimed
  * before. If its frames fit in the ring they are published all or not at all; else as consumers make room, and a
- * failure in between leaves MYL_EABORTED for the readers. Errors as myl_producer_claim_run; MYL_EEVENTSIZE: the events are not
- * larger than a frame's header; MYL_ETOOBIG: MYL_TRY, and more frames than the ring holds. */
+ * failure in between leaves MYL_EABORTED for the readers.
+ * Errors as myl_producer_claim_run; MYL_EEVENTSIZE: the events are not larger than a frame's header; MYL_ETOOBIG:
+ * MYL_TRY, and more frames than the ring holds. */
 MYL_API MYL_NODISCARD int myl_publish_fixed_frames(myl_producer *producer, const void *data, size_t length,
                                                    uint8_t kind, int64_t timeout_ns);
 

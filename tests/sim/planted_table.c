@@ -87,8 +87,8 @@ const struct plant plants[] = {
      "        myl_store32_rel(&entry->state, MYL_PARTY_FREE);\n    MYL_STEP(\"J3\");\n",
      "        (void)0;\n    MYL_STEP(\"J3\");\n", "recycle"},
     {"entry taken without its lock", JOIN,
-     "    int err = lock_entry(segment, index);\n    if (err == EAGAIN)\n        return myl_fail(MYL_EDUPLICATE,",
-     "    int err = 0;\n    if (err == EAGAIN)\n        return myl_fail(MYL_EDUPLICATE,",
+     "    int rc = lock_entry(segment, index);\n    if (rc == MYL_EAGAIN)\n        return myl_fail(MYL_EDUPLICATE,",
+     "    int rc = MYL_OK;\n    if (rc == MYL_EAGAIN)\n        return myl_fail(MYL_EDUPLICATE,",
      "kill,evict,consumer-crash-and-restart"},
     {"a joiner starts below the gate when it resumes", JOIN,
      "    myl_store_rel(&entry->cursor, position); /* "
@@ -104,10 +104,9 @@ const struct plant plants[] = {
      "    MYL_STEP(\"V3\");\n", "churn,plain"},
     {"who leaves goes on gating", JOIN, "    myl_store32_rel(&entry->state, MYL_PARTY_LEFT); /* A23 */",
      "    (void)MYL_PARTY_LEFT;", "churn"},
-    {"entry freed before its lock", JOIN, "    int err = rc == MYL_OK ? lock_entry(&segment, (uint32_t)index) : 0;\n",
-     "    if (rc == MYL_OK)\n        myl_store32_rel(&myl_segment_entry(&segment, (uint32_t)index)->state, "
-     "MYL_PARTY_FREE);\n"
-     "    int err = rc == MYL_OK ? lock_entry(&segment, (uint32_t)index) : 0;\n",
+    {"entry freed before its lock", JOIN, "        rc = lock_entry(&segment, (uint32_t)index);\n",
+     "        rc = (myl_store32_rel(&myl_segment_entry(&segment, (uint32_t)index)->state, MYL_PARTY_FREE),\n"
+     "              lock_entry(&segment, (uint32_t)index));\n",
      "evict"},
     {"a place is reaped without its lock", LIVENESS,
      "    if (myl_os_seat_take(segment->fd, myl_entry_seat(index)) == 0) {\n        MYL_STEP(\"G3r\");",
@@ -209,8 +208,8 @@ const struct plant plants[] = {
      "/* ours",
      "    int producer = 0; /* ours", "names,rivals,create-attach-churn"},
     {"an old ring's name is not checked", CREATE,
-     "    if (!still_named(segment))\n        rc = MYL_EAGAIN;\n    else if (segment->backend",
-     "    if (segment->fd < 0)\n        rc = MYL_EAGAIN;\n    else if (segment->backend",
+     "    if (rc == MYL_OK && !same)\n        rc = MYL_EAGAIN;\n    else if (rc == MYL_OK && segment->backend",
+     "    if (segment->fd < 0)\n        rc = MYL_EAGAIN;\n    else if (rc == MYL_OK && segment->backend",
      "names,rivals,create-attach-churn"},
     {"the name before the seat", CREATE,
      "        MYL_STEP(\"C2\"); /* the seat before the name: an early attacher must not find the producer dead */\n"

@@ -23,8 +23,8 @@ enum myl_frame_flag { MYL_FRAME_FIRST = 1, MYL_FRAME_LAST = 2, MYL_FRAME_ABORTED
 /* event_size of a ring whose frames carry up to `bytes` each. Its event_align should be 16. */
 #define MYL_FIXED_FRAME_SIZE(bytes) ((uint32_t)sizeof(myl_fixed_frame) + (uint32_t)(bytes))
 
-/* Where messages of several frames are put together: memory of the caller's, used again for each. Set data and room, the
- * rest to 0. */
+/* Where messages of several frames are put together: memory of the caller's, used again for each. Set data and room,
+ * the rest to 0. */
 typedef struct myl_reassembly {
     void *data;
     uint64_t room;           /* bytes; a longer message is MYL_ETOOBIG and passed over */

@@ -226,6 +226,54 @@ static int run_hot_path(test_peer *parent, void *argument)
     return 1;
 }
 
+static int send_and_take(myl_frame_producer *producer, myl_frame_consumer *consumer, uint64_t n, size_t bytes)
+{
+    void *to;
+    myl_message message;
+    if (myl_frame_producer_claim(producer, bytes, &to, MYL_SEC(1)) != MYL_OK)
+        return 0;
+    memset(to, (int)(n & 0xff), bytes);
+    if (myl_frame_producer_commit(producer, bytes, (uint8_t)n) != MYL_OK)
+        return 0;
+    return myl_frame_consumer_next(consumer, &message, MYL_SEC(1)) == MYL_OK && message.length == bytes &&
+           message.kind == (uint8_t)n && (bytes == 0 || *(const unsigned char *)message.data == (n & 0xff)) &&
+           myl_frame_consumer_release(consumer) == MYL_OK;
+}
+
+/* The same for messages: in the header's line, behind it, and over the ring's end. */
+static int run_hot_frames(test_peer *parent, void *argument)
+{
+    static const size_t sizes[] = {0, 40, 48, 49, 1000, 16000};
+    struct hot *hot = argument;
+    myl_frame_producer_options o = {.size = sizeof o, .ring_bytes = 65536};
+    myl_frame_producer *producer = NULL;
+    myl_frame_consumer *consumer = NULL;
+    test_ok(myl_frame_producer_open(&producer, hot->name, &o));
+    test_ok(myl_frame_consumer_open(&consumer, hot->name, NULL));
+    test_tell(parent, 1);
+    if (!forbid_system_calls()) {
+        myl_frame_consumer_close(consumer);
+        myl_frame_producer_close(producer);
+        return NOT_POSSIBLE;
+    }
+    long failed = 0;
+    for (uint64_t i = 0; i < HOT_EVENTS && failed == 0; i++)
+        failed = !send_and_take(producer, consumer, i, sizes[i % (sizeof sizes / sizeof sizes[0])]);
+    syscall(SYS_exit, failed);
+    return 1;
+}
+
+static void test_no_system_call_for_messages(void **state)
+{
+    (void)state;
+    if (SANITIZED)
+        test_skip("a sanitizer makes system calls of its own");
+    struct hot hot = {.cell = 0};
+    test_name(hot.name, "hot-frames");
+    run_in_child(run_hot_frames, &hot);
+    test_ok(myl_remove(hot.name, MYL_BACKEND_SHM, 0));
+}
+
 static void test_no_system_call_on_the_hot_path(void **state)
 {
     (void)state;
@@ -264,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_roots_ring),
         cmocka_unit_test(test_other_users_ring),
         cmocka_unit_test(test_no_system_call_on_the_hot_path),
+        cmocka_unit_test(test_no_system_call_for_messages),
 #else
         cmocka_unit_test(test_limits_of_linux),
 #endif

@@ -78,8 +78,14 @@ int myl_remove(const char *name, enum myl_backend backend, int force)
 
 void myl_segment_withdraw(const struct myl_segment *segment)
 {
-    if (segment->control == NULL || segment->path == NULL || myl_registrar_take(segment) != MYL_OK)
+    if (segment->control == NULL || segment->path == NULL)
         return;
+    if (myl_registrar_take(segment) != MYL_OK) {
+        /* The ring stays, without a producer, and nobody has died: A43 producer_state [rel]. Pairs: A45. */
+        myl_store32_rel(&segment->control->producer_state, MYL_PRODUCER_LEFT);
+        myl_segment_wake_all(segment);
+        return;
+    }
     MYL_STEP("WD1");
     myl_store32_rel(&segment->control->superseded, 1); /* A14 */
     myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});

@@ -428,7 +428,8 @@ void oracle_unseated(const struct session *s, const char *who, int rc, uint64_t 
                      unsigned takeovers)
 {
     int dead = s->dead || oracle.dead_unknown || s->dead_until >= since;
-    int left = s->left || s->left_until >= since;
+    /* A ring that no producer ever had was left by its maker. */
+    int left = s->left || s->left_until >= since || (s->takeovers == 0 && oracle.gave_up > 0);
     SIM_CHECK(rc == MYL_EPRODUCERDEAD ? dead : left, "verdict", "\"%s\" is told %s, but the producer has not %s", who,
               myl_errname(rc), rc == MYL_EPRODUCERDEAD ? "died" : "left in order");
     SIM_CHECK(sim_seat_was_free(s->inode) >= since, "verdict",

@@ -73,6 +73,7 @@ struct oracle {
     struct claim claim[ORACLE_CLAIMS];
     unsigned deaths;
     int dead_unknown;       /* somebody died in an open that may have made a ring */
+    unsigned gave_up;       /* opens of producers that failed, perhaps behind the making of a ring */
     unsigned wanting;       /* producers' opens: going on */
     unsigned forces;        /* calls that may end sessions by force: going on */
     uint64_t forced_at;     /* the last point at which one was */

@@ -208,6 +208,13 @@ static void come_back(struct myl_frame_consumer *consumer)
         consumer->ring.hot.lease.cell = (unsigned char *)&consumer->ring.no_stamp;
 }
 
+/* The wait ended with this message and nothing behind it: that is no stream (ring/stream.c). */
+static void only_one_came(struct myl_frame_consumer *consumer)
+{
+    consumer->ring.first_end = consumer->ring.hot.next;
+    myl_stream_slows(&consumer->ring);
+}
+
 int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
     const struct myl_i_consumer_hot *h = &consumer->ring.hot;
@@ -215,7 +222,10 @@ int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, in
         return myl_handle_forked(&consumer->ring.handle);
     if (h->lease.cell == (unsigned char *)&consumer->ring.no_stamp)
         seek(consumer, h->next);
+    uint64_t before = h->next;
     int rc = next_message(consumer, message, timeout_ns);
+    if (rc == MYL_OK && h->next > before && h->known <= h->next)
+        only_one_came(consumer);
     come_back(consumer);
     return rc;
 }

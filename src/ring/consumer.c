@@ -14,12 +14,14 @@
 
 /* --- waiting for events ------------------------------------------------------------------------------------- */
 
-/* The stamp where we stand: does it publish anything? */
-static int learn(struct myl_i_consumer_hot *h, uint64_t stamp)
+/* The stamp where we stand: does it publish anything? That of a record says that, and not how long it is. */
+static int learn(struct myl_consumer *consumer, uint64_t stamp)
 {
-    if (stamp - h->next - 1 >= h->window)
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    uint64_t most = consumer->handle.segment.head.kind == MYL_KIND_FRAMES ? 1 : h->window;
+    if (stamp - h->next - 1 >= most)
         return 0;
-    h->known = stamp;
+    h->known = consumer->first_end = stamp;
     return 1;
 }
 
@@ -55,7 +57,7 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
     int ended = closed != 0 && closed - 1 <= h->next;
     if (ended || superseded != 0) {
         stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
-        if (learn(h, stamp))
+        if (learn(consumer, stamp))
             return MYL_OK;
     }
     if (ended)
@@ -72,7 +74,7 @@ static int ready(void *context)
     struct myl_consumer *consumer = context;
     struct myl_i_consumer_hot *h = &consumer->hot;
     uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
-    return learn(h, stamp) ? MYL_OK : nothing_there(consumer, stamp);
+    return learn(consumer, stamp) ? MYL_OK : nothing_there(consumer, stamp);
 }
 
 /* For tools: from when on this consumer waits. */
@@ -130,10 +132,10 @@ static void before_park(void *context)
 
 /* The first microsecond of a wait: nothing but looks, so that little stands between the stamp's arrival and its being
  * seen. What else there is to ask can wait for so long. */
-static int arrives_soon(struct myl_i_consumer_hot *h)
+static int arrives_soon(struct myl_consumer *consumer)
 {
     for (unsigned i = 0; i < FIRST_LOOKS; i++) {
-        if (learn(h, myl_load_acq(myl_i_stamp(&h->lease)))) /* A2 */
+        if (learn(consumer, myl_load_acq(myl_i_stamp(&consumer->hot.lease)))) /* A2 */
             return 1;
         myl_os_pause();
     }
@@ -146,7 +148,8 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
     struct myl_i_consumer_hot *h = &consumer->hot;
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
-    if (timeout_ns != MYL_TRY && arrives_soon(h)) {
+    int here = timeout_ns == MYL_TRY ? myl_stream_try(consumer) : myl_stream_wait(consumer) || arrives_soon(consumer);
+    if (here) {
         consumer->silent_since = 0;
         return MYL_OK;
     }
@@ -177,10 +180,18 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
     return rc;
 }
 
+static int wait_for_event(struct myl_consumer *consumer, int64_t timeout_ns)
+{
+    int rc = myl_consumer_wait(consumer, timeout_ns);
+    if (rc == MYL_OK && consumer->hot.known - consumer->hot.next == 1)
+        myl_stream_slows(consumer);
+    return rc;
+}
+
 int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns)
 {
     MYL_STEP("N1");
-    int rc = myl_consumer_wait(consumer, timeout_ns);
+    int rc = wait_for_event(consumer, timeout_ns);
     if (rc != MYL_OK)
         return rc;
     struct myl_i_consumer_hot *h = &consumer->hot;
@@ -202,6 +213,8 @@ static uint64_t in_a_row(const struct myl_i_consumer_hot *h)
 static void look_ahead(struct myl_i_consumer_hot *h, uint64_t most)
 {
     size_t step = h->ring.per_cell > 1 ? 0 : h->ring.cell_size;
+    if (h->front != NULL)
+        return; /* what `next` said is all that is looked at */
     while (h->known - h->next < most) {
         const void *cell = h->lease.cell + (h->known - h->next) * step;
         uint64_t stamp = myl_load_acq((const myl_au64 *)cell); /* A2 */
@@ -217,7 +230,7 @@ int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run, i
     if (most == 0)
         return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
     if (h->next >= h->known) {
-        int rc = myl_consumer_wait(consumer, timeout_ns);
+        int rc = wait_for_event(consumer, timeout_ns);
         if (rc != MYL_OK)
             return rc;
     }
@@ -404,6 +417,7 @@ static void in_child(struct myl_os_fork_node *node)
         (struct myl_consumer *)(void *)((char *)node - offsetof(struct myl_consumer, handle.fork_node));
     consumer->handle.forked = 1;
     consumer->hot.known = 0;
+    consumer->hot.front = NULL;
     consumer->hot.lease.cell = (unsigned char *)&consumer->no_stamp;
     consumer->hot.generation = &consumer->no_generation;
     consumer->no_generation.v = consumer->hot.own_generation + 1;
@@ -428,8 +442,9 @@ static void start_hot(struct myl_consumer *consumer)
     h->next = h->acknowledged = consumer->room_told = consumer->joined.start;
     h->ring = myl_geometry(segment);
     h->lease = myl_walk_from(segment, h->next);
-    h->window = segment->head.kind == MYL_KIND_FRAMES ? 1 : segment->head.capacity;
-    h->known = published_end(segment, h->next);
+    h->window = segment->head.capacity;
+    h->known = consumer->first_end = published_end(segment, h->next);
+    consumer->tried_at = UINT64_MAX;
     h->room_check = h->next + segment->head.capacity / ROOM_SHARE;
     h->cursor = &consumer->entry->cursor;
     h->generation = &consumer->entry->generation;

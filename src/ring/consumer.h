@@ -13,6 +13,11 @@ struct myl_consumer {
     /* What the hot paths see in a fork child: nothing published, and another's entry. */
     myl_au64 no_stamp;
     myl_au32 no_generation;
+    /* Following a stream (stream.c). */
+    uint64_t first_end;        /* where the publish ended that the last wait ended with */
+    uint64_t tried_at;         /* `next` at the last look without a wait that found nothing */
+    uint32_t streak;           /* waits in a row with more behind them than that publish */
+    uint32_t pace;             /* pauses before a look */
     uint64_t room_told;        /* cursor at the last fenced look at the room word */
     enum myl_on_death on_death;
     int64_t liveness_ns, liveness_most_ns;
@@ -40,6 +45,13 @@ int myl_consumer_start(struct myl_consumer *consumer, const char *name, const my
                        uint32_t kind);
 /* Leaves and closes without freeing the handle. */
 void myl_consumer_stop(struct myl_consumer *consumer);
+/* stream.c. A look at what a stream has for us: 1: hot.known is beyond hot.next; 0: stamps are to be looked at. */
+int myl_stream_wait(struct myl_consumer *consumer);
+int myl_stream_try(struct myl_consumer *consumer);
+/* A look in a stream has found one message alone. */
+void myl_stream_slows(struct myl_consumer *consumer);
+void myl_stream_end(struct myl_consumer *consumer);
+
 /* MYL_OK: what lies at hot.next is published. Else as myl_consumer_next. */
 int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns);
 

@@ -8,6 +8,7 @@
 #define PARK     "src/ring/park.c"
 #define WAIT     "src/ring/wait.c"
 #define CONSUMER "src/ring/consumer.c"
+#define STREAM   "src/ring/stream.c"
 #define OBSERVER "src/ring/observer.c"
 #define OPEN     "src/ring/producer_open.c"
 #define HANDLE   "src/ring/handle.c"
@@ -26,15 +27,19 @@ const struct plant plants[] = {
      "takeover"},
     {"next is not stored at every publish", INLINE, "    myl_store_rel(h->shared_next, h->published);\n",
      "    if (h->published % 4 == 0)\n        myl_store_rel(h->shared_next, h->published);\n", "takeover,plain"},
-    {"stamp read relaxed", INLINE, "uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease));",
-     "uint64_t stamp = myl_load_rlx(myl_i_stamp(&h->lease));", "plain"},
+    {"stamp read relaxed", INLINE, "myl_load_acq(h->front != NULL ? h->front : myl_i_stamp(&h->lease))",
+     "myl_load_rlx(h->front != NULL ? h->front : myl_i_stamp(&h->lease))", "plain"},
+    {"next of a stream read relaxed", STREAM, "uint64_t end = myl_load_acq(h->front);",
+     "uint64_t end = myl_load_rlx(h->front);", "plain,packed,room"},
+    {"in a stream who only tries never looks at a stamp", STREAM, "if (h->next == consumer->tried_at) {",
+     "if (h->next + 1 == 0) {", "kill,takeover,orphans,everything"},
     {"stamp read relaxed when waiting", CONSUMER,
      "    uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */\n",
      "    uint64_t stamp = myl_load_rlx(myl_i_stamp(&h->lease)); /* A2 */\n", "plain"},
     {"stamps of a run read relaxed", CONSUMER, "myl_load_acq((const myl_au64 *)cell); /* A2 */",
      "myl_load_rlx((const myl_au64 *)cell); /* A2 */", "plain"},
-    {"an old stamp is taken for a new one", INLINE, "if (MYL_UNLIKELY(stamp - h->next - 1 >= h->window))",
-     "if (MYL_UNLIKELY(stamp == 0))", "tiny"},
+    {"an old stamp is taken for a new one", INLINE, "if (MYL_UNLIKELY(end - h->next - 1 >= h->window))",
+     "if (MYL_UNLIKELY(end == 0))", "tiny"},
     {"cursor stored relaxed", INLINE, "myl_store_rel(h->cursor, h->next);", "myl_store_rlx(h->cursor, h->next);",
      "plain"},
     {"one event too many acknowledged", INLINE, "myl_store_rel(h->cursor, h->next);",

@@ -75,7 +75,7 @@ static void test_consumer_killed_and_resumed(void **state)
 static void test_broadcast(void **state)
 {
     (void)state;
-    for (int backend = MYL_BACKEND_SHM; backend <= MYL_BACKEND_MEMFD; backend++) {
+    for (int backend = MYL_BACKEND_SHM; backend <= LAST_BACKEND; backend++) {
         char name[TEST_NAME_SIZE], path[TEST_PATH_SIZE];
         struct frame_party party = party_of(NULL, NULL);
         test_child consumer[3], producer;

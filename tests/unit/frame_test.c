@@ -43,7 +43,7 @@ static void close_pair(struct pair *pair)
 static void test_every_length(void **state)
 {
     (void)state;
-    for (int backend = MYL_BACKEND_SHM; backend <= MYL_BACKEND_MEMFD; backend++) {
+    for (int backend = MYL_BACKEND_SHM; backend <= LAST_BACKEND; backend++) {
         for (int numbers = MYL_FRAMES_BARE; numbers <= MYL_FRAMES_TIMED; numbers++) {
             struct pair pair;
             myl_frame_producer_options o = frame_options(65536, 0);

@@ -15,6 +15,13 @@
 
 #define RINGS_UNUSED __attribute__((unused))
 
+/* The last of the back ends, for tests that try one after the other: the portable layer has no memfds. */
+#ifdef MYL_OS_POSIX
+#define LAST_BACKEND MYL_BACKEND_FILE
+#else
+#define LAST_BACKEND MYL_BACKEND_MEMFD
+#endif
+
 /* An event whose words all follow from its number. */
 enum { EVENT_WORDS = 6 };
 struct event {

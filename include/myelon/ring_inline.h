@@ -47,7 +47,7 @@ struct myl_i_consumer_hot {
     uint64_t window;          /* what is published is at most so far ahead: the capacity */
     const myl_au64 *front;    /* in a stream (ring/stream.c): the producer's `next`, looked at before stamps; or NULL */
     struct myl_i_walk lease;  /* at `next`; in a fork child at a stamp of 0 */
-    uint64_t acknowledged;    /* first sequence not acknowledged: what `cursor` says */
+    uint64_t acknowledged;    /* first sequence not acknowledged: `cursor` at the last release answered MYL_OK */
     uint64_t room_check;      /* from this cursor value on, a release looks for a sleeping producer behind a fence */
     struct myl_i_geometry ring;
     myl_au64 *cursor;         /* own entry's line */
@@ -169,12 +169,12 @@ MYL_INLINE int myl_consumer_release(myl_consumer *consumer)
     /* A7 cursor [rel]: the reads of the events are before it. Pairs: A8, the producer's look at the gate. */
     myl_store_rel(h->cursor, h->next);
     MYL_STEP("R1n");
-    h->acknowledged = h->next;
     myl_fence_compiler();
     /* A10 room word [rlx]: without a fence it may be missed for a moment; the fenced look at every quarter of the ring
      * and before every wait (A11), and the producer's bounded sleep, make up for it. */
     if (MYL_UNLIKELY((myl_load32_rlx(h->room) & MYL_I_SLEEP) != 0 || h->next >= h->room_check))
         return myl_i_release_slow(consumer);
+    h->acknowledged = h->next; /* only where the answer is MYL_OK: the slow path may find us evicted meanwhile */
     return MYL_OK;
 }
 

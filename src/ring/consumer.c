@@ -263,9 +263,9 @@ int myl_i_release_slow(myl_consumer *consumer)
         return myl_handle_forked(&consumer->handle);
     if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
         return myl_fail(MYL_EEVICTED,
-                        "consumer \"%s\" of ring \"%s\" was evicted; events %" PRIu64 " to %" PRIu64
-                        " are not acknowledged",
-                        consumer->joined.id, consumer->handle.segment.name, h->acknowledged, h->next);
+                        "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 ", and its %" PRIu64
+                        " leased events are not acknowledged; open it again",
+                        consumer->joined.id, consumer->handle.segment.name, h->acknowledged, h->next - h->acknowledged);
     h->acknowledged = h->next;
     tell_room(consumer);
     return MYL_OK;

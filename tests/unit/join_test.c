@@ -334,6 +334,42 @@ static void test_eviction(void **state)
     myl_producer_close(producer);
 }
 
+/* Evicted between the store of its cursor and the second look: then nothing was acknowledged. Here the store itself
+ * changes what is looked at next. */
+static void test_evicted_while_releasing(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    const void *event;
+    union {
+        myl_au64 cursor;
+        myl_au32 generation;
+    } place = {.cursor = {0}};
+    myl_producer_options o = producer_options(4);
+    myl_producer *producer = open_producer(test_name(name, "evict"), &o);
+    myl_consumer *consumer = open_consumer(name, "slow");
+    struct myl_i_consumer_hot own = consumer->hot;
+    put_many(producer, 0, 4);
+    take_many(consumer, 0, 1);
+    for (unsigned i = 0; i < 3; i++)
+        test_ok(myl_consumer_next(consumer, &event, MYL_TRY));
+    place.generation.v = own.own_generation;
+    consumer->hot.cursor = &place.cursor;
+    consumer->hot.generation = &place.generation;
+    test_code(MYL_EEVICTED, myl_consumer_release(consumer));
+    expect_detail("at event 1");
+    expect_detail("3 leased events");
+    assert_int_equal(place.cursor.v, 4); /* it came that far */
+    assert_int_equal(myl_consumer_acknowledged(consumer), 0);
+    consumer->hot.cursor = own.cursor;
+    consumer->hot.generation = own.generation;
+    myl_consumer_rewind(consumer);
+    take_many(consumer, 1, 3);
+    assert_int_equal(myl_consumer_acknowledged(consumer), 3);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+}
+
 static void test_death_wait_goes_on(void **state)
 {
     (void)state;
@@ -370,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_most_consumers),
         cmocka_unit_test(test_duplicate),
         cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_evicted_while_releasing),
         cmocka_unit_test(test_death_wait_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,8 +145,11 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
     int rc = myl_segment_live_consumers(segment, UINT32_MAX, &live);
     if (rc != MYL_OK)
         return rc;
+    /* Marked already: who marked it was allowed to end the session, and died before the name was gone. No consumer can
+     * come back to it (J1), so what its dead have not read must not hold the name. */
+    int before = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
     if (how->existing == MYL_EXISTING_RESUME) {
-        rc = check_unread(segment, closed - 1);
+        rc = before ? MYL_OK : check_unread(segment, closed - 1);
         if (rc != MYL_OK)
             return rc;
     } else if (live > 0 && how->existing == MYL_EXISTING_REPLACE) {
@@ -159,7 +162,6 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
         return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size",
                         segment->name);
     MYL_STEP("C6");
-    int before = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
     /* Also if no consumer is alive: observers hold no seat, and would wait for ever for what has no name any more.
      * A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
     myl_store32_rel(&segment->control->superseded, 1);

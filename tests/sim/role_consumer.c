@@ -191,8 +191,9 @@ static int open_failed(const struct role *role, int rc)
         SIM_CHECK(oracle.deaths > 0 || role->world->max_consumers < role->world->roles, "answer", "%s",
                   myl_error_detail());
         return !role_all_is_over(role);
+    case MYL_ESUPERSEDED: /* who ended the session may have died before the name was gone; the next producer goes on */
+        return !role_all_is_over(role);
     case MYL_EBUSY:
-    case MYL_ESUPERSEDED:
         return 1;
     default:
         if (myl_errclass(rc) != MYL_CLASS_RESOURCE)

@@ -370,6 +370,30 @@ static void test_evicted_while_releasing(void **state)
     myl_producer_close(producer);
 }
 
+/* A producer made a new ring of a closed one, whose reader lived, and died before the old name was gone; then the
+ * reader died too. It cannot come back, so the next producer finishes what its predecessor began. */
+static void test_retired_by_half(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(4);
+    myl_consumer_options again = consumer_options("reader");
+    myl_producer *producer = open_producer(test_name(name, "half"), &o);
+    myl_consumer *consumer = open_consumer(name, "reader");
+    put_many(producer, 0, 4);
+    myl_producer_close(producer);
+    lose_seat(consumer);
+    expect_no_producer(MYL_EUNREAD, "4 events", name, &o); /* it can still come back */
+    consumer->handle.segment.control->superseded.v = 1;    /* C6, and no C7 */
+    expect_no_consumer(MYL_ESUPERSEDED, "ended by force", name, &again);
+    producer = open_producer(name, &o);
+    assert_int_equal(myl_producer_last(producer), MYL_SEQUENCE_NONE);
+    myl_consumer_close(consumer);
+    assert_true(ring_exists(name));
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
 static void test_death_wait_goes_on(void **state)
 {
     (void)state;
@@ -407,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_duplicate),
         cmocka_unit_test(test_eviction),
         cmocka_unit_test(test_evicted_while_releasing),
+        cmocka_unit_test(test_retired_by_half),
         cmocka_unit_test(test_death_wait_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,11 @@ void oracle_open_died(void)
     oracle.dead_unknown = 1; /* perhaps of one that was just made */
 }
 
+void oracle_open_failed(void)
+{
+    oracle.open_failed = 1;
+}
+
 /* --- consumers --------------------------------------------------------------------------------------------------- */
 
 static int is_of(const struct reader *r, const char *id, const char *prefix)
@@ -429,7 +434,7 @@ void oracle_unseated(const struct session *s, const char *who, int rc, uint64_t 
 {
     int dead = s->dead || oracle.dead_unknown || s->dead_until >= since;
     /* A ring that no producer ever had was left by its maker. */
-    int left = s->left || s->left_until >= since || (s->takeovers == 0 && oracle.gave_up > 0);
+    int left = s->left || s->left_until >= since || (s->takeovers == 0 && oracle.open_failed);
     SIM_CHECK(rc == MYL_EPRODUCERDEAD ? dead : left, "verdict", "\"%s\" is told %s, but the producer has not %s", who,
               myl_errname(rc), rc == MYL_EPRODUCERDEAD ? "died" : "left in order");
     SIM_CHECK(sim_seat_was_free(s->inode) >= since, "verdict",

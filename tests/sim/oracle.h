@@ -73,7 +73,7 @@ struct oracle {
     struct claim claim[ORACLE_CLAIMS];
     unsigned deaths;
     int dead_unknown;       /* somebody died in an open that may have made a ring */
-    unsigned gave_up;       /* opens of producers that failed, perhaps behind the making of a ring */
+    int open_failed;        /* an open was refused something, perhaps also the removal of the ring that it had made */
     unsigned wanting;       /* producers' opens: going on */
     unsigned forces;        /* calls that may end sessions by force: going on */
     uint64_t forced_at;     /* the last point at which one was */
@@ -109,6 +109,8 @@ void oracle_stops(struct session *session);
 void oracle_producer_died(struct session *session);
 /* Somebody died in an open: nobody knows of which ring. */
 void oracle_open_died(void);
+/* An open was refused something by the system. */
+void oracle_open_failed(void);
 
 /* --- consumers --- */
 /* An open is called that may take the place of the dead ones of this id or prefix; or an eviction of this id

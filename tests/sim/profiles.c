@@ -31,6 +31,17 @@ static void draw_events(struct sim_conditions *c, unsigned traits)
     }
 }
 
+/* How late a wake-up may be, under conditions that are drawn. */
+static void set_patience(struct sim_conditions *c, unsigned traits)
+{
+    /* A consumer that dies between its cursor and the wake-up it owes makes the producer sleep for liveness_ns, no
+     * longer. */
+    c->patience_ns = (traits & KILLS) ? MYL_MSEC(5) + MYL_USEC(600) : MYL_MSEC(1) + MYL_USEC(600);
+    /* Behind that wait no wake-up is late, where stores cannot pass each other. */
+    if (traits == NOTHING && c->memory != SIM_MEMORY_WEAK && c->settle_ns == 1500)
+        c->patience_ns = MYL_USEC(600);
+}
+
 static void draw_conditions(struct world *w, unsigned traits)
 {
     struct sim_conditions *c = &w->conditions;
@@ -53,12 +64,7 @@ static void draw_conditions(struct world *w, unsigned traits)
     /* That a store is seen within 2 us is what the first sleep of a wait counts on; where it is not, the sleep is
      * short, and the next one has a barrier before it. Where there is none either, a millisecond must do. */
     c->settle_ns = (traits & FAULTS) ? DICE_OF(1500, 100000) : DICE_OF(1500, 100000, SIM_NEVER_SETTLES);
-    /* A consumer that dies between its cursor and the wake-up it owes makes the producer sleep for liveness_ns, no
-     * longer. */
-    c->patience_ns = (traits & KILLS) ? MYL_MSEC(5) + MYL_USEC(600) : MYL_MSEC(1) + MYL_USEC(600);
-    /* Behind that wait no wake-up is late, where stores cannot pass each other. */
-    if (traits == NOTHING && c->memory != SIM_MEMORY_WEAK && c->settle_ns == 1500)
-        c->patience_ns = MYL_USEC(600);
+    set_patience(c, traits);
     w->faulty = (traits & FAULTS) != 0;
     w->calm_end = (traits & (KILLS | FAULTS)) == 0;
 }
@@ -164,6 +170,7 @@ static void strangers(struct world *w)
     w->conditions.memory = SIM_MEMORY_WEAK;
     w->conditions.stale = SIM_ALWAYS / 2;
     w->conditions.settle_ns = SIM_NEVER_SETTLES;
+    set_patience(&w->conditions, NOTHING);
     w->events = 30 + dice(30);
     for (unsigned i = 2; i < w->roles; i++) {
         w->role[i].start = MYL_START_OLDEST;

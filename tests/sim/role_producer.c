@@ -202,7 +202,7 @@ static int open_failed(struct role *role, int rc)
     default:
         if (myl_errclass(rc) != MYL_CLASS_RESOURCE)
             role_unexpected("open", rc);
-        oracle.gave_up++;
+        oracle_open_failed();
         return 1;
     }
 }

@@ -40,6 +40,17 @@ void oracle_removes(void)
         oracle.session[i].removing = 1;
 }
 
+void oracle_begins_removal(void)
+{
+    oracle.removals++;
+    oracle.unread_at = 0;
+}
+
+void oracle_ends_removal(void)
+{
+    oracle.removals--;
+}
+
 void oracle_forces(void)
 {
     oracle.forces++;
@@ -62,6 +73,8 @@ uint64_t oracle_word(uint64_t sequence, unsigned tag, unsigned i)
 
 void oracle_wants_seat(void)
 {
+    oracle.alone = oracle.wanting == 0;
+    oracle.unread_at = 0;
     oracle.wanting++;
     for (unsigned i = 0; i < oracle.sessions; i++) {
         struct session *s = &oracle.session[i];
@@ -142,6 +155,12 @@ void oracle_published(struct session *s, uint64_t end, unsigned tag)
 void oracle_wanted_seat(void)
 {
     oracle.wanting--;
+}
+
+void oracle_unread(void)
+{
+    if (oracle.alone && oracle.removals == 0)
+        oracle.unread_at = sim_points();
 }
 
 void oracle_closes(struct session *s)
@@ -249,6 +268,13 @@ void oracle_join_died(const char *id, const char *prefix)
             r->low = 0;
         }
     }
+}
+
+void oracle_refused(uint64_t since)
+{
+    SIM_CHECK(oracle.unread_at == 0 || since <= oracle.unread_at, "answer",
+              "%s is told that the session is over, which waits for a dead consumer: the producer was told so",
+              sim_self_name());
 }
 
 static struct reader *reader_of(struct session *s, const char *id)

@@ -75,6 +75,9 @@ struct oracle {
     int dead_unknown;       /* somebody died in an open that may have made a ring */
     int open_failed;        /* an open was refused something, perhaps also the removal of the ring that it had made */
     unsigned wanting;       /* producers' opens: going on */
+    int alone;              /* ... and no other began meanwhile */
+    int removals;           /* removals: going on, or died */
+    uint64_t unread_at;     /* when one that was alone was told to wait for a dead consumer; 0: somebody came since */
     unsigned forces;        /* calls that may end sessions by force: going on */
     uint64_t forced_at;     /* the last point at which one was */
 };
@@ -87,6 +90,8 @@ struct session *oracle_session(const myl_info *info, unsigned words, enum myl_al
 
 /* Somebody begins, or has ended, to end sessions by force. */
 void oracle_removes(void);
+void oracle_begins_removal(void);
+void oracle_ends_removal(void);
 void oracle_forces(void);
 void oracle_forced(void);
 
@@ -97,6 +102,8 @@ uint64_t oracle_word(uint64_t sequence, unsigned tag, unsigned i);
 /* Somebody begins, or has ended, to ask for the seat: a closed session may give way. */
 void oracle_wants_seat(void);
 void oracle_wanted_seat(void);
+/* An open is answered that a dead consumer may come back to the ring. */
+void oracle_unread(void);
 /* An open has returned and goes on at `next`; the number of this producer. */
 unsigned oracle_produces(struct session *session, uint64_t next);
 /* [from, end) may be written. */
@@ -119,6 +126,8 @@ unsigned oracle_claims(const char *id, const char *prefix, enum myl_start start,
 /* The call has returned, or died. */
 void oracle_claim_over(unsigned claim);
 void oracle_join_died(const char *id, const char *prefix);
+/* An open that began at point `since` is answered that the session is over. */
+void oracle_refused(uint64_t since);
 /* An open has returned; `gate` as it is now. */
 struct reader *oracle_joined(struct session *session, const myl_joined *joined, enum myl_start start,
                              uint64_t published_before, uint64_t gate);

@@ -250,7 +250,11 @@ const struct plant plants[] = {
      "        if (i != own_entry && myl_load32_acq(&entry->state) == MYL_PARTY_ACTIVE &&",
      "        if (i == UINT32_MAX && myl_load32_acq(&entry->state) == MYL_PARTY_ACTIVE &&",
      "kill,consumer-crash-and-restart"},
-    {"retired though the dead have something left", CREATE, "        rc = check_unread(segment, closed - 1);\n",
-     "        (void)check_unread;\n", "rivals,kill,everything"},
+    {"retired though the dead have something left", CREATE,
+     "        rc = before ? MYL_OK : check_unread(segment, closed - 1);\n", "        (void)check_unread;\n",
+     "rivals,kill,everything"},
+    {"a marked session is held by its dead", CREATE,
+     "        rc = before ? MYL_OK : check_unread(segment, closed - 1);\n",
+     "        rc = check_unread(segment, closed - 1);\n", "names,create-attach-churn"},
 };
 const unsigned plants_count = sizeof plants / sizeof plants[0];

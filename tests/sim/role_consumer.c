@@ -219,6 +219,8 @@ static int take_part(struct role *role)
     int rc = myl_consumer_open(&consumer, WORLD_NAME, &o);
     role->phase = PHASE_AWAY;
     role_claim_over(role);
+    if (rc == MYL_ESUPERSEDED)
+        oracle_refused(since);
     if (rc != MYL_OK)
         return open_failed(role, rc);
     myl_info info = {.size = sizeof info};

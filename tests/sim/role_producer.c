@@ -251,6 +251,8 @@ static int hold_seat(struct role *role)
     role->opens++;
     int rc = myl_producer_open(&producer, WORLD_NAME, &o);
     role->phase = PHASE_AWAY;
+    if (rc == MYL_EUNREAD && !world->faulty) /* where a removal fails the mark is taken back */
+        oracle_unread();
     oracle_wanted_seat();
     if (force)
         oracle_forced();

@@ -81,9 +81,11 @@ void role_remove(struct role *role)
 {
     role_pause();
     oracle_removes();
+    oracle_begins_removal();
     if (role->force)
         oracle_forces();
     int rc = myl_remove(WORLD_NAME, MYL_BACKEND_SHM, role->force);
+    oracle_ends_removal();
     if (role->force)
         oracle_forced();
     sim_note("remove%s: %s", role->force ? " by force" : "", myl_errname(rc));

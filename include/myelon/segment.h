@@ -179,6 +179,25 @@ typedef struct myl_log {
     myl_log_entry *entry;
 } myl_log;
 
+/* What an object is. */
+enum myl_object_kind {
+    MYL_OBJECT_OTHER = 0,    /* nothing of ours */
+    MYL_OBJECT_RING,         /* this library can read it */
+    MYL_OBJECT_DAMAGED,      /* a ring, but its header cannot be true, or it was cut short */
+    MYL_OBJECT_FOREIGN,      /* a ring of another layout version or byte order */
+    MYL_OBJECT_UNFINISHED,   /* the temporary name of a ring that is being made, or whose maker died */
+};
+
+typedef struct myl_object {
+    size_t size;             /* sizeof(myl_object), set by the caller */
+    enum myl_object_kind kind;
+    int reason;              /* MYL_OK, or why this library cannot read it: MYL_ECORRUPT, MYL_EVERSION, ... */
+    int used;                /* 1: somebody alive holds a seat of it, as the kernel says; valid if it is ours */
+    uint32_t owner;          /* user id */
+    uint64_t bytes;
+    char detail[256];        /* the reason in words; "": none */
+} myl_object;
+
 MYL_BEGIN_DECLS
 
 /* Is this usable as a ring's name? MYL_OK, or MYL_ENAME with the reason in myl_error_detail. 1 .. 200 bytes, no
@@ -195,8 +214,17 @@ MYL_API void myl_snapshot_free(myl_snapshot *snapshot);
 MYL_API int myl_list(int (*visit)(const char *name, void *user), void *user);
 
 /* Removes ring `name`. Refused with MYL_EINUSE while somebody alive uses it, unless `force`: then everybody
- * gets MYL_ESUPERSEDED, consumers when they have nothing left to read, a producer at its next look at the gate. */
+ * gets MYL_ESUPERSEDED, consumers when they have nothing left to read, a producer at its next look at the gate.
+ * What myl_examine calls damaged, foreign or unfinished goes too, but only when no seat of it is held, `force` or not:
+ * nobody could be told. What is not ours is never removed: MYL_ENOTRING. */
 MYL_API MYL_NODISCARD int myl_remove(const char *name, enum myl_backend backend, int force);
+
+/* What lies behind `name` (backend shm or file), for who tidies up: none of it has to be sound. Takes no lock; does not
+ * wait. MYL_ENOTFOUND, MYL_EPERMISSION, MYL_EFILESYSTEM; MYL_OK also for what is not ours. */
+MYL_API MYL_NODISCARD int myl_examine(const char *name, enum myl_backend backend, myl_object *object);
+
+/* The directory where shm names live. Static storage. */
+MYL_API const char *myl_shm_directory(void);
 
 /* Frees the entry of a dead consumer, so that it no longer gates. What it had not acknowledged is given up. A live
  * one is refused with MYL_EINUSE. */

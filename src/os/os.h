@@ -19,6 +19,7 @@ struct myl_os_object_spec {
     uint32_t mode;
     int64_t group;        /* 0 = unchanged */
     int huge;             /* hugetlb pages (memfd only) */
+    uint32_t seat;        /* its maker's: taken before more than a moment goes by under a temporary name */
 };
 
 struct myl_os_object {

@@ -137,7 +137,7 @@ static int visit_name(const char *name, void *context)
     struct listing *listing = context;
     struct myl_segment segment;
     struct myl_segment_open how = {.backend = MYL_BACKEND_SHM, .name = name, .any_owner = 1, .may_read_only = 1};
-    if (name[0] == '.' || myl_segment_find(&segment, &how) != MYL_OK)
+    if (name[0] == '.' || myl_name_is_temporary(name) || myl_segment_find(&segment, &how) != MYL_OK)
         return 0;
     myl_segment_close(&segment);
     listing->result = listing->visit(name, listing->user);

@@ -42,6 +42,7 @@ static int make_nameless(struct myl_segment *segment, const struct myl_segment_m
         .mode = how->mode,
         .group = how->group,
         .huge = how->huge,
+        .seat = MYL_SEAT_PRODUCER,
     };
     MYL_STEP("C1");
     int err = myl_os_object_create(&spec, &segment->fd);

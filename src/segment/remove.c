@@ -54,24 +54,64 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
     return myl_segment_unlink(segment, before);
 }
 
+static int remove_sound(struct myl_segment *segment, int force)
+{
+    int rc = MYL_OK;
+    int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
+    if (err != 0 && err != EAGAIN)
+        rc = myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment->name);
+    if (rc == MYL_OK)
+        rc = myl_segment_map(segment, 1, 0);
+    if (rc == MYL_OK)
+        rc = myl_registrar_take(segment);
+    if (rc == MYL_OK)
+        rc = remove_held(segment, err == EAGAIN, force);
+    return rc;
+}
+
+/* What cannot be read, but is a ring, or was going to be one. Where the seats are does not depend on the header, so
+ * who is alive can be asked all the same; nobody can be told anything, so nobody alive is ever forced. */
+static int remove_unreadable(const struct myl_segment *segment, int reason)
+{
+    int same = 0;
+    enum myl_object_kind kind = myl_segment_kind(segment, reason);
+    if (kind == MYL_OBJECT_OTHER)
+        return reason != MYL_OK ? reason : myl_fail(MYL_ENOTRING, "\"%s\" is not a ring any more", segment->name);
+    /* As everywhere: both seats. With them nobody takes the ring over, joins it, or goes on with making it. */
+    int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
+    if (err != 0 && err != EAGAIN)
+        return myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment->name);
+    int rc = err == EAGAIN ? 1 : myl_registrar_take(segment);
+    if (rc == MYL_OK)
+        rc = myl_segment_is_used(segment);
+    if (rc > 0)
+        return myl_fail(MYL_EINUSE, "ring \"%s\" %s who could not be told; stop its processes first", segment->name,
+                        kind == MYL_OBJECT_UNFINISHED ? "is being made by somebody alive,"
+                                                      : "cannot be read, but is used by somebody alive,");
+    if (rc == MYL_OK)
+        rc = myl_segment_is_named(segment, &same);
+    if (rc != MYL_OK)
+        return rc;
+    if (!same)
+        return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by somebody else meanwhile", segment->name);
+    err = myl_os_object_unlink(segment->path);
+    return err == 0 ? MYL_OK : myl_fail_errno(err, "ring \"%s\" cannot be removed", segment->name);
+}
+
 int myl_remove(const char *name, enum myl_backend backend, int force)
 {
     struct myl_segment segment;
     struct myl_segment_open how = {.backend = backend, .name = name, .any_owner = 1};
     if (backend == MYL_BACKEND_MEMFD)
         return myl_fail(MYL_EINVAL, "a memfd has no name to remove; it goes with its last descriptor");
-    int rc = myl_segment_find(&segment, &how);
-    if (rc != MYL_OK)
-        return rc;
-    int err = myl_os_seat_take(segment.fd, MYL_SEAT_PRODUCER);
-    if (err != 0 && err != EAGAIN)
-        rc = myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment.name);
-    if (rc == MYL_OK)
-        rc = myl_segment_map(&segment, 1, 0);
-    if (rc == MYL_OK)
-        rc = myl_registrar_take(&segment);
-    if (rc == MYL_OK)
-        rc = remove_held(&segment, err == EAGAIN, force);
+    int rc = myl_segment_reach(&segment, &how);
+    if (rc == MYL_OK) {
+        rc = myl_segment_read_header(&segment);
+        if (rc == MYL_OK && !myl_name_is_temporary(segment.path))
+            rc = remove_sound(&segment, force);
+        else
+            rc = remove_unreadable(&segment, rc);
+    }
     myl_segment_close(&segment);
     return rc;
 }

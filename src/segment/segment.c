@@ -14,7 +14,7 @@
 #define REGISTRAR_PAUSE_NS    ((int64_t)50000)
 
 /* Copies the header out once and checks the copy. */
-static int read_header(struct myl_segment *segment)
+int myl_segment_read_header(struct myl_segment *segment)
 {
     if (segment->object.bytes < sizeof segment->head)
         return myl_fail(MYL_ENOTRING, "\"%s\" is not a ring: it has %" PRIu64 " bytes, a header alone has %zu",
@@ -69,7 +69,7 @@ static int open_object(struct myl_segment *segment, const struct myl_segment_ope
     return MYL_OK;
 }
 
-int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open *how)
+int myl_segment_reach(struct myl_segment *segment, const struct myl_segment_open *how)
 {
     memset(segment, 0, sizeof *segment);
     segment->fd = -1;
@@ -89,8 +89,14 @@ int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open 
     }
     if (rc == MYL_OK && !how->may_read_only)
         rc = check_owner(segment, how);
+    return rc;
+}
+
+int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open *how)
+{
+    int rc = myl_segment_reach(segment, how);
     if (rc == MYL_OK)
-        rc = read_header(segment);
+        rc = myl_segment_read_header(segment);
     if (rc != MYL_OK)
         myl_segment_close(segment);
     return rc;

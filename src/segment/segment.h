@@ -57,6 +57,9 @@ int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const
 /* --- segment.c --- */
 /* Opens and validates; maps nothing but the header, for a moment. */
 int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open *how);
+/* The same in two parts: opens and asks the system; then reads and checks the header. What fails stays open. */
+int myl_segment_reach(struct myl_segment *segment, const struct myl_segment_open *how);
+int myl_segment_read_header(struct myl_segment *segment);
 /* How far `data` reaches: twice data_bytes for frames. */
 uint64_t myl_segment_span(const struct myl_segment *segment);
 /* Maps control and data. */
@@ -117,6 +120,14 @@ struct myl_said {
 };
 int myl_doing_get(const struct myl_doing *doing, struct myl_said *said);
 #define MYL_PATIENCE_MOST_NS ((int64_t)86400 * 1000000000)
+
+/* --- examine.c --- */
+/* The temporary name of an object that has not got its own yet? src/os makes them. */
+int myl_name_is_temporary(const char *path);
+/* What it is, when myl_segment_read_header has answered `reason`. */
+enum myl_object_kind myl_segment_kind(const struct myl_segment *segment, int reason);
+/* 1 if any seat that a ring can have is held through another description, 0 if none, or an error. */
+int myl_segment_is_used(const struct myl_segment *segment);
 
 /* --- create.c --- */
 /* Makes the segment or finds it, and takes the producer's seat. *created tells which. Mapped on return. */

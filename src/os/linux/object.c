@@ -21,6 +21,8 @@
 #define RESERVE_STEP ((uint64_t)16 << 20)
 
 #define PATH_BYTES 4096
+/* So often a temporary name is tidied away in the moment before it is held, and another one is tried. */
+#define TEMPORARY_TURNS 100
 #define SELF_BYTES 64
 
 const char *myl_os_shm_directory(void)
@@ -102,41 +104,65 @@ static void self_path(int fd, char self[SELF_BYTES])
     (void)snprintf(self, SELF_BYTES, "/proc/self/fd/%d", fd);
 }
 
-/* A file that nobody can find. O_TMPFILE without O_EXCL, so that it can be linked later; where the file system has none
- * (older overlay file systems), a file beside the final name, PATH.tmp-PID-RANDOM. */
-static int open_nameless(const char *directory, const char *path, mode_t mode, int *fd)
+/* Who tidies up removes a temporary name whose seat is free, with the seat. So the maker takes it and then looks
+ * whether the name is still there: from then on it stays. EAGAIN: it was tidied away in the moment before. */
+static int hold_temporary(int fd, const char *name, uint32_t seat)
 {
-    *fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
-    if (*fd >= 0)
-        return 0;
-    if (errno != EOPNOTSUPP && errno != EISDIR)
-        return errno;
-    char temporary[PATH_BYTES + 64];
-    uint64_t random = 0;
-    (void)myl_os_random(&random, sizeof random);
-    (void)snprintf(temporary, sizeof temporary, "%s.tmp-%u-%016" PRIx64, path, myl_os_pid(), random);
-    *fd = open(temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode);
-    if (*fd < 0)
-        return errno;
-    int err = myl_temporary_add(*fd, temporary);
-    if (err != 0) {
+    struct myl_os_object object;
+    int same = 0;
+    int err = myl_os_object_stat(fd, &object); /* no locks on file systems that have none: ENOLINK */
+    if (err == 0)
+        err = myl_os_seat_take(fd, seat);
+    if (err == 0)
+        err = myl_os_object_is_named(name, &object, &same);
+    if (err == 0 && !same)
+        return EAGAIN;
+    if (err == 0 && myl_temporary_add(fd, name) != 0)
         err = ENFILE; /* ENOMEM would say that the object does not fit */
-        (void)unlink(temporary);
-        (void)close(*fd);
+    return err;
+}
+
+/* A file beside the final name, PATH.tmp-PID-RANDOM. */
+static int open_temporary(const struct myl_os_object_spec *spec, int *fd)
+{
+    char name[PATH_BYTES + 64];
+    int err = EAGAIN;
+    for (int turn = 0; err == EAGAIN && turn < TEMPORARY_TURNS; turn++) {
+        uint64_t random = 0;
+        (void)myl_os_random(&random, sizeof random);
+        (void)snprintf(name, sizeof name, "%s.tmp-%u-%016" PRIx64, spec->path, myl_os_pid(), random);
+        *fd = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, (mode_t)spec->mode);
+        if (*fd < 0)
+            return errno;
+        err = hold_temporary(*fd, name, spec->seat);
+        if (err != 0) {
+            (void)unlink(name); /* ours: nobody else makes this name */
+            (void)close(*fd);
+        }
     }
     return err;
+}
+
+/* A file that nobody can find. O_TMPFILE without O_EXCL, so that it can be linked later; where the file system has none
+ * (older overlay file systems), one with a temporary name. */
+static int open_nameless(const struct myl_os_object_spec *spec, int *fd)
+{
+    char directory[PATH_BYTES];
+    int err = directory_of(spec->path, directory, sizeof directory);
+    if (err != 0)
+        return err;
+    *fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)spec->mode);
+    if (*fd >= 0)
+        return 0;
+    return errno == EOPNOTSUPP || errno == EISDIR ? open_temporary(spec, fd) : errno;
 }
 
 int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
 {
     if (spec->backend == MYL_BACKEND_MEMFD)
         return create_memfd(spec, fd);
-    char directory[PATH_BYTES];
-    int err = directory_of(spec->path, directory, sizeof directory);
-    if (err != 0)
-        return err;
     int made = -1;
-    err = open_nameless(directory, spec->path, (mode_t)spec->mode, &made);
+    int err = open_nameless(spec, &made);
     if (err != 0)
         return err;
     err = check_file_system(made);

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define PATH_BYTES   4096
+/* So often a temporary name is tidied away in the moment before it is held, and another one is tried. */
+#define TEMPORARY_TURNS 100
 #define RESERVE_STEP ((uint64_t)16 << 20)
 
 const char *myl_os_shm_directory(void)
@@ -57,22 +59,45 @@ static int reserve(int fd, uint64_t bytes)
     return 0;
 }
 
-static int open_temporary(const char *path, int *fd)
+/* Who tidies up removes a temporary name whose seat is free, with the seat. So the maker takes it and then looks
+ * whether the name is still there: from then on it stays. EAGAIN: it was tidied away in the moment before. */
+static int hold_temporary(int fd, const char *name, const struct myl_os_object_spec *spec)
 {
-    char name[PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    int used = snprintf(name, sizeof name, "%.*s.myelon-XXXXXX", slash == NULL ? 0 : (int)(slash - path + 1), path);
-    if (used >= PATH_BYTES)
-        return ENAMETOOLONG;
-    *fd = mkstemp(name);
-    if (*fd < 0)
-        return errno;
-    (void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
-    int err = myl_temporary_add(*fd, name);
-    if (err != 0) {
+    struct myl_os_object object;
+    int same = 0;
+    int err = fchmod(fd, (mode_t)spec->mode) != 0 ? errno : 0; /* a seat's side file has the object's mode */
+    if (err == 0)
+        err = myl_os_object_stat(fd, &object);
+    if (err == 0)
+        err = myl_os_seat_take(fd, spec->seat);
+    if (err == 0)
+        err = myl_os_object_is_named(name, &object, &same);
+    if (err == 0 && !same)
+        return EAGAIN;
+    if (err == 0 && myl_temporary_add(fd, name) != 0)
         err = ENFILE; /* ENOMEM would say that the object does not fit */
-        (void)unlink(name);
-        (void)close(*fd);
+    return err;
+}
+
+static int open_temporary(const struct myl_os_object_spec *spec, int *fd)
+{
+    const char *path = spec->path, *slash = strrchr(path, '/');
+    char name[PATH_BYTES];
+    int err = EAGAIN;
+    for (int turn = 0; err == EAGAIN && turn < TEMPORARY_TURNS; turn++) {
+        int used = snprintf(name, sizeof name, "%.*s.myelon-XXXXXX", slash == NULL ? 0 : (int)(slash - path + 1), path);
+        if (used >= PATH_BYTES)
+            return ENAMETOOLONG;
+        *fd = mkstemp(name);
+        if (*fd < 0)
+            return errno;
+        (void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
+        err = hold_temporary(*fd, name, spec);
+        if (err != 0) {
+            if (err != EAGAIN)
+                (void)unlink(name);
+            myl_os_object_close(*fd);
+        }
     }
     return err;
 }
@@ -83,12 +108,10 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
         return ENOSYS;
     int made;
     myl_posix_seats_sweep(NULL);
-    int err = open_temporary(spec->path, &made);
+    int err = open_temporary(spec, &made);
     if (err != 0)
         return err;
     err = reserve(made, spec->bytes);
-    if (err == 0 && fchmod(made, (mode_t)spec->mode) != 0)
-        err = errno;
     if (err == 0 && spec->group != 0 && fchown(made, (uid_t)-1, (gid_t)spec->group) != 0)
         err = errno;
     if (err == 0)

@@ -31,7 +31,9 @@ struct cli_command {
 /* The subcommands, each in a file of its own. argv[0] is the subcommand's name. */
 int cmd_cat(int argc, char **argv);
 int cmd_cp(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_evict(int argc, char **argv);
+int cmd_gc(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_ls(int argc, char **argv);

@@ -232,6 +232,68 @@ int json_print_log(const char *name, const myl_log *log)
     return print_and_free(json);
 }
 
+/* An object with an array in it, of which `add` makes each element. */
+static int print_list(const char *key, const void *whole, size_t count,
+                      int (*add)(cJSON *object, const void *whole, size_t index))
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(json, key);
+    int good = list != NULL;
+    for (size_t i = 0; good && i < count; i++) {
+        cJSON *object = append(list);
+        good = object != NULL && add(object, whole, i);
+    }
+    if (!good) {
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    return print_and_free(json);
+}
+
+static int add_gc_party(cJSON *list, const char *id, const char *state, int32_t pid, uint64_t unread)
+{
+    cJSON *object = append(list);
+    return object != NULL && add_text(object, "id", id) && add_text(object, "state", state) &&
+           add_i64(object, "pid", pid) && add_u64(object, "unread", unread);
+}
+
+static int add_gc_object(cJSON *json, const void *whole, size_t index)
+{
+    const struct gc_object *object = &((const struct gc *)whole)->object[index];
+    const myl_snapshot *ring = object->snapshot;
+    int good = add_text(json, "name", object->name) && add_text(json, "backend", backend_name(object->backend)) &&
+               add_text(json, "what", object->what) && add_text(json, "fate", gc_fate_name(object->fate)) &&
+               add_i64(json, "age_ns", object->age_ns) && add_u64(json, "bytes", object->bytes) &&
+               add_u64(json, "unread", object->unread) && add_text(json, "why", object->why);
+    cJSON *parties = good ? cJSON_AddArrayToObject(json, "parties") : NULL;
+    good = parties != NULL &&
+           (ring == NULL || add_gc_party(parties, "", ring->producer_left ? "left" : "dead", ring->producer_pid, 0));
+    for (uint32_t i = 0; good && ring != NULL && i < ring->consumers; i++) {
+        const myl_consumer_status *consumer = &ring->entry[i];
+        good = add_gc_party(parties, consumer->id, snapshot_consumer_state(consumer), consumer->pid,
+                            snapshot_gates(consumer) ? consumer->lag : 0);
+    }
+    return good;
+}
+
+int json_print_gc(const struct gc *gc)
+{
+    return print_list("objects", gc, gc->count, add_gc_object);
+}
+
+static int add_finding(cJSON *json, const void *whole, size_t index)
+{
+    const struct doctor_finding *finding = &((const struct doctor *)whole)->finding[index];
+    return add_text(json, "subject", finding->subject) &&
+           add_text(json, "verdict", doctor_verdict_name(finding->verdict)) && add_text(json, "found", finding->found) &&
+           add_text(json, "means", finding->means) && add_text(json, "remedy", finding->remedy);
+}
+
+int json_print_doctor(const struct doctor *doctor)
+{
+    return print_list("findings", doctor, doctor->count, add_finding);
+}
+
 #else
 
 int json_available(void)
@@ -264,6 +326,18 @@ int json_print_log(const char *name, const myl_log *log)
 {
     (void)name;
     (void)log;
+    return json_available();
+}
+
+int json_print_gc(const struct gc *gc)
+{
+    (void)gc;
+    return json_available();
+}
+
+int json_print_doctor(const struct doctor *doctor)
+{
+    (void)doctor;
     return json_available();
 }
 

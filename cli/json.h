@@ -4,6 +4,8 @@
 #define MYELON_CLI_JSON_H
 
 #include "cli.h"
+#include "doctor.h"
+#include "gc.h"
 
 /* 0, or CLI_FAILED after saying that this `myelon` was built without JSON. */
 int json_available(void);
@@ -13,5 +15,7 @@ int json_print_ring(const myl_snapshot *snapshot);
 int json_print_rings(myl_snapshot *const *snapshots, size_t count);
 int json_print_verdict(const char *name, const myl_verdict *verdict);
 int json_print_log(const char *name, const myl_log *log);
+int json_print_gc(const struct gc *gc);
+int json_print_doctor(const struct doctor *doctor);
 
 #endif

@@ -17,6 +17,8 @@ static const struct cli_command commands[] = {
     {"sub", "write what pub publishes to standard output", cmd_sub},
     {"rm", "remove a ring", cmd_rm},
     {"evict", "give up a dead consumer, so that it no longer holds up the others", cmd_evict},
+    {"gc", "find, and remove, what nobody alive uses any more", cmd_gc},
+    {"doctor", "look whether this machine is fit for rings, and say what to do", cmd_doctor},
 };
 
 static void print_help(void)

@@ -22,8 +22,7 @@ int myl_name_is_temporary(const char *path)
     if (strncmp(name, portable, sizeof portable - 1) == 0)
         return strlen(name + sizeof portable - 1) == PORTABLE_CHARACTERS;
     const char *random = strrchr(name, '-');
-    if (random == NULL || strlen(random + 1) != RANDOM_DIGITS ||
-        !all_of(random + 1, RANDOM_DIGITS, "0123456789abcdef"))
+    if (random == NULL || strlen(random + 1) != RANDOM_DIGITS || !all_of(random + 1, RANDOM_DIGITS, "0123456789abcdef"))
         return 0;
     const char *pid = random;
     while (pid > name && pid[-1] >= '0' && pid[-1] <= '9')

@@ -4,6 +4,8 @@
 #include "snapshot.h"
 
 #include <inttypes.h>
+#include <string.h>
+#include <time.h>
 
 static const char help[] =
     "usage: myelon inspect [--json] NAME\n"
@@ -66,18 +68,34 @@ static void print_producer(const myl_snapshot *snapshot)
         printf("ended       after %" PRIu64 " events\n", snapshot->closed_at);
 }
 
+static const char *age_of(uint64_t realtime_ns, struct cli_text *text)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)realtime_ns;
+    *text = cli_duration(age > 0 ? age : 0);
+    return text->s;
+}
+
+/* 80 columns as long as ids are short. */
 static void print_consumers(const myl_snapshot *snapshot)
 {
-    printf("\n%-12s  %-8s  %-10s  %10s  %14s  %10s  %10s  %4s  %s\n", "CONSUMER", "STATE", "ROLE", "PROCESS",
-           "ACKNOWLEDGED", "LAG", "SLEPT", "GEN", "JOINED");
+    size_t width = sizeof "CONSUMER" - 1;
+    for (uint32_t i = 0; i < snapshot->consumers; i++) {
+        size_t length = strlen(snapshot->entry[i].id);
+        width = length > width ? length : width;
+    }
+    printf("\n%-*s  %-7s  %-10s  %7s  %12s  %7s  %7s  %8s\n", (int)width, "CONSUMER", "STATE", "ROLE", "PROCESS",
+           "ACKNOWLEDGED", "LAG", "SLEPT", "JOINED");
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
         const myl_consumer_status *consumer = &snapshot->entry[i];
+        struct cli_text age;
         char lag[24] = "-";
         if (snapshot_gates(consumer))
             snprintf(lag, sizeof lag, "%" PRIu64, consumer->lag);
-        printf("%-12s  %-8s  %-10s  %10" PRId32 "  %14" PRIu64 "  %10s  %10" PRIu64 "  %4" PRIu32 "  %s\n",
-               consumer->id, snapshot_consumer_state(consumer), myl_role_name(consumer->role), consumer->pid,
-               consumer->cursor, lag, consumer->parks, consumer->generation, cli_clock(consumer->start_ns).s);
+        printf("%-*s  %-7s  %-10s  %7" PRId32 "  %12" PRIu64 "  %7s  %7" PRIu64 "  %8s\n", (int)width, consumer->id,
+               snapshot_consumer_state(consumer), myl_role_name(consumer->role), consumer->pid, consumer->cursor, lag,
+               consumer->parks, age_of(consumer->start_ns, &age));
     }
 }
 

@@ -3,6 +3,7 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const char help[] =
     "usage: myelon log NAME [--json]\n"
@@ -16,7 +17,7 @@ static const char help[] =
     "  -j, --json       the same as JSON\n"
     "  -h, --help       this text\n"
     "\n"
-    "EVENT is the party's position: the next event it needs, or will publish. BY is the process that wrote the line.\n";
+    "EVENT is the party's position: the next event it needs, or will publish. BY is the process that wrote it.\n";
 
 /* What the number of a record says; "" for kinds that have none. */
 static struct cli_text remark(const myl_log_entry *entry)
@@ -58,15 +59,24 @@ static struct cli_text remark(const myl_log_entry *entry)
     return text;
 }
 
+/* The day stands in a line of its own, when it changes: so a line fits 80 columns. */
 static void print_log(const myl_log *log)
 {
-    printf("%-23s  %-13s  %-12s  %8s  %14s  %8s  %s\n", "WHEN", "WHAT", "WHO", "PROCESS", "EVENT", "BY", "");
+    struct cli_text day = {""};
+    printf("%-12s  %-13s  %-10s  %7s  %9s  %7s  %s\n", "WHEN", "WHAT", "WHO", "PROCESS", "EVENT", "BY", "REMARK");
     for (uint32_t i = 0; i < log->count; i++) {
         const myl_log_entry *entry = &log->entry[i];
-        printf("%s.%03u  %-13s  %-12s  %8" PRId32 "  %14" PRIu64 "  %8" PRId32 "  %s\n", cli_clock(entry->time_ns).s,
+        struct cli_text when = cli_clock(entry->time_ns); /* "2024-05-01 12:30:05" */
+        char *time = strchr(when.s, ' ');
+        if (time != NULL)
+            *time++ = '\0';
+        if (strcmp(day.s, when.s) != 0)
+            printf("%s\n", when.s);
+        day = when;
+        printf("%s.%03u  %-13s  %-10s  %7" PRId32 "  %9" PRIu64 "  %7" PRId32 "%s%s\n", time != NULL ? time : "?",
                (unsigned)(entry->time_ns / 1000000 % 1000), myl_log_kind_name(entry->kind),
                entry->id[0] != '\0' ? entry->id : "(producer)", entry->pid, entry->sequence, entry->by,
-               remark(entry).s);
+               remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
     }
     if (log->torn > 0)
         cli_say("%u records are left out: who wrote them died within them", (unsigned)log->torn);

@@ -37,35 +37,47 @@ static void duration(int64_t ns, char text[32])
     snprintf(text, 32, "%s", ns > 0 ? cli_duration(ns).s : "-");
 }
 
-static void print_party(const myl_verdict *verdict, uint32_t index)
+/* What it said, how long ago, and what of its patience is left. */
+static void print_said(const myl_why_party *party)
+{
+    if (party->doing[0] == '\0')
+        return;
+    printf("    says: %s (%s ago", party->doing, cli_duration(party->doing_ns).s);
+    if (party->patience_ns > 0)
+        printf(", asks for %s more", cli_duration(party->patience_ns).s);
+    else if (party->patience_ns < 0)
+        printf(", overdue by %s", cli_duration(-party->patience_ns).s);
+    puts(")");
+}
+
+static void print_party(const myl_verdict *verdict, uint32_t index, int width)
 {
     const myl_why_party *party = &verdict->party[index];
-    char still[32], waiting[32], lag[24], names[80], said[128] = "";
-    duration(party->condition == MYL_COND_DEAD ? party->dead_ns : party->still_ns, still);
+    char still[32], waiting[32], lag[24], names[80];
+    /* The clock of who has asked for patience stands: it would say nothing. */
+    int64_t still_ns = party->condition == MYL_COND_BUSY ? 0 : party->still_ns;
+    duration(party->condition == MYL_COND_DEAD ? party->dead_ns : still_ns, still);
     duration(party->waiting_ns, waiting);
     snprintf(lag, sizeof lag, index == 0 ? "-" : "%" PRIu64, party->behind);
     whom(verdict, index, names, sizeof names);
-    if (party->doing[0] != '\0') {
-        size_t used = (size_t)snprintf(said, sizeof said, "%s (%s ago", party->doing, cli_duration(party->doing_ns).s);
-        if (party->patience_ns > 0)
-            used += (size_t)snprintf(said + used, sizeof said - used, ", asks for %s more",
-                                     cli_duration(party->patience_ns).s);
-        else if (party->patience_ns < 0)
-            used += (size_t)snprintf(said + used, sizeof said - used, ", overdue by %s",
-                                     cli_duration(-party->patience_ns).s);
-        snprintf(said + used, sizeof said - used, ")");
-    }
-    printf("%-12s  %-8s  %-10s  %8" PRId32 "  %10s  %8s  %8s  %-16s  %s\n", index == 0 ? "(producer)" : party->id,
+    printf("%-*s  %-8s  %-10s  %7" PRId32 "  %7s  %7s  %7s  %s\n", width, index == 0 ? "(producer)" : party->id,
            myl_condition_name(party->condition), index == 0 ? "-" : myl_role_name(party->role), party->pid, lag, still,
-           waiting, names, said);
+           waiting, names);
+    print_said(party);
 }
 
+/* 80 columns as long as names are short. */
 static void print_verdict(const myl_verdict *verdict)
 {
-    printf("%s\n\n%-12s  %-8s  %-10s  %8s  %10s  %8s  %8s  %-16s  %s\n", verdict->sentence, "PARTY", "IS", "ROLE",
-           "PROCESS", "BEHIND", "STILL", "WAITS", "FOR", "SAID");
+    size_t width = sizeof "(producer)" - 1;
+    for (uint32_t i = 1; i < verdict->parties; i++) {
+        size_t length = strlen(verdict->party[i].id);
+        width = length > width ? length : width;
+    }
+    printf("%s\n\n%-*s  %-8s  %-10s  %7s  %7s  %7s  %7s  %s\n", verdict->sentence, (int)width, "PARTY", "IS", "ROLE",
+           "PROCESS", "BEHIND", "STILL", "WAITS", "FOR");
     for (uint32_t i = 0; i < verdict->parties; i++)
-        print_party(verdict, i);
+        print_party(verdict, i, (int)width);
 }
 
 static int judge(const struct cli_target *target, int64_t watch_ns, int json)

@@ -285,8 +285,9 @@ static int add_finding(cJSON *json, const void *whole, size_t index)
 {
     const struct doctor_finding *finding = &((const struct doctor *)whole)->finding[index];
     return add_text(json, "subject", finding->subject) &&
-           add_text(json, "verdict", doctor_verdict_name(finding->verdict)) && add_text(json, "found", finding->found) &&
-           add_text(json, "means", finding->means) && add_text(json, "remedy", finding->remedy);
+           add_text(json, "verdict", doctor_verdict_name(finding->verdict)) &&
+           add_text(json, "found", finding->found) && add_text(json, "means", finding->means) &&
+           add_text(json, "remedy", finding->remedy);
 }
 
 int json_print_doctor(const struct doctor *doctor)

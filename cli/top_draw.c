@@ -110,6 +110,15 @@ static struct cli_text state_of(const myl_consumer_status *consumer, enum top_st
     return text;
 }
 
+/* What it said it is doing, and for how long it asks for patience; "": nothing. */
+static void saying(char *text, size_t size, const char *doing, int64_t patience_ns)
+{
+    size_t used = (size_t)snprintf(text, size, "%s", doing);
+    if (doing[0] != '\0' && patience_ns != 0 && used < size)
+        snprintf(text + used, size - used, patience_ns > 0 ? ", for %s more" : ", overdue by %s",
+                 cli_duration(patience_ns > 0 ? patience_ns : -patience_ns).s);
+}
+
 static int name_width(const struct top_page *page)
 {
     return page->width >= WIDER ? 30 : 18;
@@ -132,16 +141,21 @@ static void draw_consumer(struct top_page *page, const struct top_ring *ring, co
     const myl_consumer_status *before = was(ring, consumer);
     struct cli_text state = state_of(consumer, &style), none = {"-"};
     struct cli_text rate = before != NULL ? rate_of(ring, consumer->cursor, before->cursor) : none;
-    struct cli_text parked = before != NULL ? share_of(ring, consumer->waited_ns, before->waited_ns) : none;
+    struct cli_text parked =
+        before != NULL && consumer->alive ? share_of(ring, consumer->waited_ns, before->waited_ns) : none;
     uint64_t capacity = ring->now->info.capacity;
     unsigned percent = capacity > 0 ? (unsigned)(consumer->lag * 100 / capacity) : 0;
     const char *gates = consumer == slowest && consumer->lag > 0 ? "<" : " ";
+    char said[96];
+    saying(said, sizeof said, consumer->doing, consumer->patience_ns);
     bar(lag, width, consumer->lag < capacity ? consumer->lag : capacity, capacity);
     if (page->width >= WIDE)
         add(page, style, "  %-*.*s %-14.14s %8s/s %5s [%s]%4u%% %s %s", name_width(page) - 2, name_width(page) - 2,
-            consumer->id, state.s, rate.s, parked.s, lag, percent, gates, consumer->doing);
+            consumer->id, state.s, rate.s, parked.s, lag, percent, gates, page->width >= WIDER ? said : "");
     else
         add(page, style, " %-10.10s %-11.11s [%s]%4u%%%s", consumer->id, state.s, lag, percent, gates);
+    if (page->width < WIDER && said[0] != '\0')
+        add(page, style, "    %s", said);
 }
 
 static void draw_ring(struct top_page *page, const struct top_ring *ring)
@@ -149,7 +163,7 @@ static void draw_ring(struct top_page *page, const struct top_ring *ring)
     const myl_snapshot *now = ring->now;
     const myl_consumer_status *slowest = snapshot_slowest(now);
     struct cli_text rate = ring->before != NULL ? rate_of(ring, now->next, ring->before->next) : (struct cli_text){"-"};
-    struct cli_text parked = ring->before != NULL
+    struct cli_text parked = ring->before != NULL && now->producer_alive
                                  ? share_of(ring, now->producer_waited_ns, ring->before->producer_waited_ns)
                                  : (struct cli_text){"-"};
     const char *state = snapshot_state(now);
@@ -167,6 +181,10 @@ static void draw_ring(struct top_page *page, const struct top_ring *ring)
             page->width >= WIDER ? cli_bytes(now->info.segment_bytes).s : "", page->width >= WIDER ? "  " : "", waits);
     else
         add(page, style, "%-11.11s %-11.11s %7s/s %s", ring->name, state, rate.s, waits);
+    char said[96];
+    saying(said, sizeof said, now->producer_doing, now->producer_patience_ns);
+    if (said[0] != '\0')
+        add(page, style, "    %s", said);
     for (uint32_t i = 0; i < now->consumers; i++) {
         if (snapshot_gates(&now->entry[i]))
             draw_consumer(page, ring, &now->entry[i], slowest);

@@ -77,7 +77,7 @@ refused 6 "in vain" cp --quiet --timeout 0.05 "$file" "$ring"
 expect 4 "ls --file of nothing" myelon ls --file "$dir/nothing"
 expect_text "$dir/err" "no ring" "ls --file of nothing"
 
-for command in ls inspect why top log role cp cat rm evict; do
+for command in ls inspect why top log role cp cat pub sub rm evict gc doctor; do
     expect 0 "$command --help" myelon "$command" --help
     expect_text "$dir/out" "usage: myelon $command" "$command --help"
     [ ! -s "$dir/err" ] || fail "$command --help: something on stderr"

@@ -33,6 +33,16 @@ if myelon why --json "$ring" >"$dir/json" 2>/dev/null; then
     expect_text "$dir/json" '"verdict":.*is stopped by a signal' "why --json"
 fi
 
+# Tables, with short names, fit a terminal of 80 columns; sentences wrap.
+fits() { # WHAT
+    awk 'length > 80 && ($0 ~ /^[^ ]+  /) { bad = 1; print "    " $0 } END { exit bad }' "$dir/out" || fail "$1: wider than 80"
+}
+fits "why"
+expect 0 "inspect" myelon inspect "$ring"
+fits "inspect"
+expect 0 "log" myelon log "$ring"
+fits "log"
+
 expect 0 "role" myelon role "$ring" slow expendable --grace 600
 expect 0 "inspect" myelon inspect "$ring"
 expect_text "$dir/out" "^slow *active *expendable" "inspect: the role"

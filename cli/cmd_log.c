@@ -42,6 +42,7 @@ static struct cli_text remark(const myl_log_entry *entry)
     case MYL_LOG_STALLED:
     case MYL_LOG_RECOVERED:
     case MYL_LOG_SHUTDOWN:
+    case MYL_LOG_ABSENT:
         snprintf(text.s, sizeof text.s, "after %.24s", cli_duration((int64_t)entry->value).s);
         break;
     case MYL_LOG_ROLE:

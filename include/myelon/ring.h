@@ -167,7 +167,8 @@ MYL_API myl_sequence myl_producer_gating(const myl_producer *producer);
 /* 1 if every gating consumer has acknowledged event `sequence`, else 0. */
 MYL_API int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence);
 
-/* Waits until every gating consumer has acknowledged event `sequence` and at least one consumer is registered. */
+/* Waits until every gating consumer has acknowledged event `sequence` and at least one consumer is registered; with a
+ * liveness policy, also until no required one is away. */
 MYL_API MYL_NODISCARD int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns);
 
 /* Waits until `count` consumers whose ids start with `prefix` (NULL: all) are registered and alive. */

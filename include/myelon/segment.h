@@ -153,7 +153,8 @@ typedef struct myl_snapshot {
     X(REAPED, 17, "reaped") /* the same, by the producer */ \
     X(ROLE, 18, "role") /* changed; value: enum myl_role */ \
     X(SHUTDOWN, 19, "shutdown") /* the producer's calls fail for it; sequence: its cursor; value: ns */ \
-    X(CLEARED, 20, "cleared") /* the producer goes on after a failure */
+    X(CLEARED, 20, "cleared") /* the producer goes on after a failure */ \
+    X(ABSENT, 21, "absent") /* required, and not there; sequence: its cursor; value: ns the producer has waited */
 
 enum myl_log_kind {
 #define MYL_X(name, value, text) MYL_LOG_##name = value,

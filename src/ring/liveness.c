@@ -355,8 +355,10 @@ static void look_for(struct look *look, struct myl_required *required)
     }
     if (!is_missed(segment, l, required)) {
         suspect.stalled_ns = l->clock - required->since;
-        if (required->alerted)
+        if (required->alerted) {
+            note(look, &suspect, MYL_LOG_RECOVERED);
             say(look, &suspect, MYL_ALERT_RECOVERED);
+        }
         required->absent = required->alerted = 0;
         return;
     }
@@ -368,9 +370,11 @@ static void look_for(struct look *look, struct myl_required *required)
     int64_t progress = progress_of(l, &suspect.role);
     if (suspect.stalled_ns < progress)
         return;
-    if (!required->alerted)
+    if (!required->alerted) {
+        required->alerted = 1;
+        note(look, &suspect, MYL_LOG_ABSENT);
         say(look, &suspect, MYL_ALERT_ABSENT);
-    required->alerted = 1;
+    }
     if (suspect.stalled_ns >= progress + grace_of(l, &suspect.role))
         blame(look, &suspect, MYL_ESTALLED, 0, 1);
 }
@@ -490,8 +494,11 @@ void myl_liveness_end(struct myl_producer *producer, int rc)
     for (uint32_t i = 0; i < l->required_count; i++) {
         struct suspect suspect = {.id = l->required[i].id};
         suspect.role.role = MYL_ROLE_REQUIRED;
-        if (l->required[i].alerted)
+        suspect.stalled_ns = l->clock - l->required[i].since;
+        if (l->required[i].alerted) {
+            note(&look, &suspect, MYL_LOG_RECOVERED);
             say(&look, &suspect, MYL_ALERT_RECOVERED);
+        }
         l->required[i].absent = l->required[i].alerted = 0;
     }
     if (l->required_count > 0)

@@ -157,22 +157,26 @@ static int ready_when_consumed(void *context)
     struct myl_gate_wish *wish = context;
     uint64_t minimum;
     uint32_t gating;
+    uint64_t version = myl_load_acq(&wish->producer->handle.segment.control->version); /* A27. Pairs: A28, J5 */
     int rc = myl_gate_minimum(wish->producer, &minimum, &gating);
     if (rc != MYL_OK)
         return rc;
-    return gating > 0 && minimum >= wish->cursor ? MYL_OK : MYL_EAGAIN;
+    if (gating == 0 || minimum < wish->cursor || !myl_liveness_complete(wish->producer))
+        return MYL_EAGAIN; /* a required consumer that is away has not consumed it */
+    /* One that has come back behind the scan was seen ACTIVE, so its J5 is seen too: the scan is made again. */
+    return myl_load_acq(&wish->producer->handle.segment.control->version) == version ? MYL_OK : MYL_EAGAIN; /* A27 */
 }
 
 int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns)
 {
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
-    int rc = myl_liveness_failed(producer);
-    if (rc != MYL_OK)
-        return rc;
     if (sequence >= (myl_sequence)producer->hot.published)
         return myl_fail(MYL_EINVAL, "event %" PRId64 " of ring \"%s\" is not published yet; the last one is %" PRId64,
                         sequence, producer->handle.segment.name, myl_producer_last(producer));
+    int rc = myl_liveness_begin(producer, &timeout_ns);
+    if (rc != MYL_OK)
+        return rc;
     struct myl_gate_wish wish = {.producer = producer, .cursor = sequence < 0 ? 0 : (uint64_t)sequence + 1};
     rc = ready_when_consumed(&wish);
     if (rc == MYL_EAGAIN && timeout_ns == MYL_TRY)

@@ -13,6 +13,7 @@ struct heard {
     myl_alert last;
     int64_t at;                  /* of the first one */
     myl_consumer *reader;        /* reads everything at the first alert */
+    const char *hurry;           /* of this ring: takes "w" its grace at the first alert, from outside */
 };
 
 static void hear(const myl_alert *alert, void *user)
@@ -22,6 +23,10 @@ static void hear(const myl_alert *alert, void *user)
         heard->at = test_now_ns();
     heard->count[alert->kind]++;
     heard->last = *alert;
+    if (heard->hurry != NULL && alert->kind == MYL_ALERT_STALLED) {
+        myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_REQUIRED, .grace_ns = MYL_AT_ONCE};
+        test_ok(myl_set_role(heard->hurry, MYL_BACKEND_SHM, "w", &role));
+    }
     if (heard->reader != NULL && alert->kind != MYL_ALERT_RECOVERED) {
         const void *event;
         while (myl_consumer_next(heard->reader, &event, MYL_TRY) == MYL_OK)
@@ -70,6 +75,17 @@ static void end(struct setting *s)
     myl_producer_close(s->producer);
     myl_consumer_close(s->consumer);
     assert_false(ring_exists(s->name));
+}
+
+static uint32_t logged(const struct setting *s, enum myl_log_kind kind)
+{
+    myl_log *log;
+    uint32_t count = 0;
+    test_ok(myl_log_take(s->name, MYL_BACKEND_SHM, &log));
+    for (uint32_t i = 0; i < log->count; i++)
+        count += log->entry[i].kind == kind && strcmp(log->entry[i].id, "w") == 0;
+    myl_log_free(log);
+    return count;
 }
 
 static int claim(const struct setting *s, int64_t timeout_ns)
@@ -322,8 +338,33 @@ static void test_absent_for_good(void **state)
     myl_consumer_close(s.consumer);
     test_code(MYL_ESTALLED, claim(&s, MYL_FOREVER));
     assert_int_equal(s.heard.count[MYL_ALERT_ABSENT], 1);
+    assert_int_equal(logged(&s, MYL_LOG_ABSENT), 1);
+    assert_int_equal(logged(&s, MYL_LOG_SHUTDOWN), 1);
     s.consumer = open_consumer(s.name, "w");
     test_code(MYL_ESTALLED, claim(&s, MYL_TRY)); /* too late */
+    assert_int_equal(logged(&s, MYL_LOG_RECOVERED), 0);
+    end(&s);
+}
+
+/* Whoever reads the log later finds what the hook was told. */
+static void test_absence_is_logged(void **state)
+{
+    (void)state;
+    struct setting s;
+    begin(&s, "logged");
+    s.options.shutdown_grace_ns = MYL_SEC(30);
+    test_ok(myl_producer_manage(s.producer, &s.options));
+    put_many(s.producer, 0, CAPACITY);
+    myl_consumer_close(s.consumer);
+    while (s.heard.count[MYL_ALERT_ABSENT] == 0)
+        test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(10)));
+    assert_int_equal(logged(&s, MYL_LOG_ABSENT), 1);
+    assert_int_equal(logged(&s, MYL_LOG_RECOVERED), 0);
+    s.consumer = open_consumer(s.name, "w");
+    take_many(s.consumer, 0, CAPACITY);
+    put_many(s.producer, CAPACITY, 1);
+    assert_int_equal(s.heard.count[MYL_ALERT_RECOVERED], 1);
+    assert_int_equal(logged(&s, MYL_LOG_RECOVERED), 1);
     end(&s);
 }
 
@@ -395,6 +436,85 @@ static void test_roles_of_the_living(void **state)
     end(&s);
 }
 
+/* Between two looks of a call that is blocked: the next look goes by the new ones. */
+static void test_times_change_in_a_blocked_call(void **state)
+{
+    (void)state;
+    struct setting s;
+    begin(&s, "hurry");
+    s.options.shutdown_grace_ns = MYL_SEC(1000);
+    s.heard.hurry = s.name;
+    test_ok(myl_producer_manage(s.producer, &s.options));
+    put_many(s.producer, 0, CAPACITY);
+    test_code(MYL_ESTALLED, claim(&s, MYL_FOREVER));
+    assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 1);
+    end(&s);
+}
+
+/* Every call of a producer that can be held up. */
+enum { CALLS = 4 };
+
+static int call(const struct setting *s, unsigned which, int64_t timeout_ns)
+{
+    struct event event = {{0}};
+    myl_run run;
+    switch (which) {
+    case 0:
+        return claim(s, timeout_ns);
+    case 1:
+        return myl_producer_claim_run(s->producer, 2, &run, timeout_ns);
+    case 2:
+        return myl_producer_put(s->producer, &event, sizeof event, timeout_ns);
+    default:
+        return myl_producer_wait_consumed(s->producer, CAPACITY - 1, timeout_ns);
+    }
+}
+
+static void test_every_call_keeps_the_policy(void **state)
+{
+    (void)state;
+    for (unsigned which = 0; which < CALLS; which++) {
+        struct setting s;
+        begin_managed(&s, "call");
+        put_many(s.producer, 0, CAPACITY);
+        test_code(MYL_ESTALLED, call(&s, which, MYL_FOREVER));
+        assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 1);
+        assert_int_equal(s.heard.last.last, -1);
+        myl_producer_clear(s.producer);
+        test_code(MYL_ESTALLED, call(&s, which, MYL_SEC(10)));
+        end(&s);
+        begin(&s, "start");
+        put_many(s.producer, 0, CAPACITY);
+        myl_consumer_close(s.consumer);
+        test_ok(myl_producer_manage(s.producer, &s.options));
+        test_code(MYL_ESTARTUP, call(&s, which, MYL_FOREVER));
+        expect_detail("ms: w;");
+        s.consumer = open_consumer(s.name, "w");
+        end(&s);
+    }
+}
+
+/* Another one has read it all; the required one has left, with something to read for when it comes back. */
+static void test_consumed_means_by_the_required_too(void **state)
+{
+    (void)state;
+    struct setting s;
+    begin_managed(&s, "consumed");
+    myl_consumer *other = open_consumer(s.name, "other");
+    put_many(s.producer, 0, 3);
+    take_many(other, 0, 3);
+    myl_consumer_close(s.consumer);
+    test_code(MYL_EAGAIN, myl_producer_wait_consumed(s.producer, 2, MYL_TRY));
+    test_code(MYL_ESTALLED, myl_producer_wait_consumed(s.producer, 2, MYL_FOREVER));
+    assert_int_equal(s.heard.count[MYL_ALERT_ABSENT], 1);
+    myl_producer_clear(s.producer);
+    s.consumer = open_consumer(s.name, "w");
+    take_many(s.consumer, 0, 3);
+    test_ok(myl_producer_wait_consumed(s.producer, 2, MYL_FOREVER));
+    myl_consumer_close(other);
+    end(&s);
+}
+
 /* Declared by the consumer itself, and nobody is in the producer's set. */
 static void test_a_consumer_says_what_it_is(void **state)
 {
@@ -462,6 +582,10 @@ int main(void)
         cmocka_unit_test(test_rejoin_within_the_grace),
         cmocka_unit_test(test_free_run_waits_for_the_required),
         cmocka_unit_test(test_absent_for_good),
+        cmocka_unit_test(test_absence_is_logged),
+        cmocka_unit_test(test_times_change_in_a_blocked_call),
+        cmocka_unit_test(test_every_call_keeps_the_policy),
+        cmocka_unit_test(test_consumed_means_by_the_required_too),
         cmocka_unit_test(test_no_false_alert_after_idle),
         cmocka_unit_test(test_polling_calls),
         cmocka_unit_test(test_roles_of_the_living),

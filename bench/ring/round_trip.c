@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Round trips: an event there and one back through two rings, against baseline two_lines: two bare cache lines
- * that carry nothing but a number, which is what the machine charges for any answer at all. */
+ * Round trips: an event there and one back through two rings, against baseline two_lines, which is in support/trip.h. */
 #include "ring.h"
 
 #include "clock.h"
-#include "stats.h"
-
-#include <stdlib.h>
+#include "trip.h"
 
 enum { WARM = 2000, ROUNDS = 40000, ROUNDS_QUICK = 15000, WORDS = 6, GROUP = 16 };
 
@@ -14,42 +11,10 @@ enum { WARM = 2000, ROUNDS = 40000, ROUNDS_QUICK = 15000, WORDS = 6, GROUP = 16 
 #define THERE "-there"
 #define BACK "-back"
 
-struct lines {
-    _Alignas(BENCH_LINE) uint64_t there;
-    _Alignas(BENCH_LINE) uint64_t back;
-};
-
 struct trip {
     const struct ring_shape *shape;
-    struct lines *lines;
     uint64_t rounds; /* the warm-up included */
 };
-
-static void lines_ask(struct bench_stage *stage, int self, const void *argument)
-{
-    (void)self;
-    const struct trip *trip = argument;
-    bench_meet(stage, 2);
-    for (uint64_t i = 0; i < trip->rounds; i++) {
-        stage->samples[i] = bench_ticks();
-        ring_store(&trip->lines->there, i + 1);
-        while (ring_load(&trip->lines->back) != i + 1)
-            bench_pause();
-    }
-    stage->samples[trip->rounds] = bench_ticks();
-}
-
-static void lines_answer(struct bench_stage *stage, int self, const void *argument)
-{
-    (void)self;
-    const struct trip *trip = argument;
-    bench_meet(stage, 2);
-    for (uint64_t i = 0; i < trip->rounds; i++) {
-        while (ring_load(&trip->lines->there) != i + 1)
-            bench_pause();
-        ring_store(&trip->lines->back, i + 1);
-    }
-}
 
 RING_INLINE void send(struct bench_stage *stage, int self, myl_producer *out, uint64_t number, unsigned words)
 {
@@ -122,43 +87,26 @@ static void ring_answer(struct bench_stage *stage, int self, const void *argumen
     myl_consumer_close(in);
 }
 
-/* samples: when each round trip began, and when the last one ended. Counters tick in steps of ten nanoseconds on some
- * machines, so the median is that of groups of GROUP round trips; the 99th percentile is that of single ones. */
-static void evaluate(struct bench_stage *stage, uint64_t rounds, double *value)
-{
-    uint64_t *began = stage->samples + WARM, count = rounds - WARM, groups = count / GROUP;
-    double ns = bench_ns_per_tick();
-    uint64_t *group = malloc(groups * sizeof *group);
-    if (group == NULL)
-        return;
-    for (uint64_t i = 0; i < groups; i++)
-        group[i] = began[(i + 1) * GROUP] - began[i * GROUP];
-    value[0] = (double)bench_percentile(group, groups, 50) * ns / GROUP;
-    free(group);
-    for (uint64_t i = 0; i < count; i++)
-        began[i] = began[i + 1] - began[i];
-    value[1] = (double)bench_percentile(began, count, 99) * ns;
-}
-
 /* value[0] = median, value[1] = 99th percentile of a round trip, ns. */
 RING_CASE(case_round_trip)
 {
     struct trip trip = {.shape = self->shape};
     trip.rounds = WARM + (context->quick ? ROUNDS_QUICK : ROUNDS);
     struct bench_stage *stage = bench_stage_open(trip.rounds + 1);
-    struct lines *lines = bench_share(sizeof *lines);
+    struct bench_lines *lines = bench_share(sizeof *lines);
     enum bench_outcome outcome = BENCH_FAILED;
     if (stage != NULL && lines != NULL) {
-        trip.lines = lines;
-        int ours = side == BENCH_OURS;
-        struct bench_party party[2] = {{ours ? ring_ask : lines_ask, &trip, context->machine->cpu[0]},
-                                       {ours ? ring_answer : lines_answer, &trip, context->machine->cpu[1]}};
-        if (bench_run(stage, party, 2) == 0)
+        lines->rounds = trip.rounds;
+        struct bench_party ours[2] = {{ring_ask, &trip, context->machine->cpu[0]},
+                                      {ring_answer, &trip, context->machine->cpu[1]}};
+        struct bench_party bare[2] = {{bench_lines_ask, lines, context->machine->cpu[0]},
+                                      {bench_lines_answer, lines, context->machine->cpu[1]}};
+        if (bench_run(stage, side == BENCH_OURS ? ours : bare, 2) == 0)
             outcome = BENCH_DONE;
         rig_clean(stage, THERE);
         rig_clean(stage, BACK);
         if (outcome == BENCH_DONE)
-            evaluate(stage, trip.rounds, value);
+            bench_trip_evaluate(stage, trip.rounds, WARM, GROUP, &value[0], &value[1]);
     }
     bench_unshare(lines, sizeof *lines);
     bench_stage_close(stage);

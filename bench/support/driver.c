@@ -150,7 +150,7 @@ int bench_main(int argc, char **argv, const struct bench_case *cases, int count)
     struct bench_machine machine;
     bench_machine_look(&machine);
     (void)bench_ns_per_tick(); /* calibrated before the first fork */
-    struct bench_context context = {&machine, command.quick};
+    struct bench_context context = {&machine, command.quick, NULL};
     struct bench_report report = {command.json ? stderr : stdout, command.json ? stdout : NULL, raw, &machine};
     bench_report_begin(&report);
     int failed = 0;

@@ -16,13 +16,26 @@ const char *bench_place_name(enum bench_place place)
     return name[place];
 }
 
-/* Ours and against take turns, and who begins changes with every pair: a drift of the machine falls on both alike. */
+static void choose_rivals(struct bench_rivals *rivals, const struct bench_case *one)
+{
+    memset(rivals, 0, sizeof *rivals);
+    rivals->name[BENCH_OURS] = "ours";
+    rivals->name[BENCH_AGAINST] = one->metric[0].against;
+    rivals->name[BENCH_LIMIT] = one->limit;
+}
+
+/* The sides take turns, and who begins changes with every pair: a drift of the machine falls on all alike. */
 static enum bench_outcome measure_pair(const struct bench_case *one, const struct bench_context *context, int number,
                                        struct bench_pair *pair)
 {
-    int sides = one->metric[0].against != NULL ? 2 : 1;
-    for (int turn = 0; turn < sides; turn++) {
-        enum bench_side side = sides == 2 && (number + turn) % 2 != 0 ? BENCH_AGAINST : BENCH_OURS;
+    enum bench_side sides[BENCH_SIDES];
+    int count = 0;
+    for (int side = 0; side < BENCH_SIDES; side++) {
+        if (context->rivals->name[side] != NULL)
+            sides[count++] = (enum bench_side)side;
+    }
+    for (int turn = 0; turn < count; turn++) {
+        enum bench_side side = sides[(number + turn) % count];
         long before = bench_pushed();
         enum bench_outcome outcome = one->measure(one, context, side, pair->value[side]);
         pair->pushed += bench_pushed() - before;
@@ -89,11 +102,19 @@ enum bench_outcome bench_repeat(const struct bench_case *one, const struct bench
         wanted = one->repeats_quick ? one->repeats_quick : 3;
     uint64_t end = bench_now_ns() + (context->quick ? patience_quick_ns : patience_ns);
     memset(pairs, 0, sizeof *pairs);
+    choose_rivals(&pairs->rivals, one);
+    if (one->choose != NULL) {
+        enum bench_outcome outcome = one->choose(one, context, &pairs->rivals);
+        if (outcome != BENCH_DONE)
+            return outcome;
+    }
+    struct bench_context with = *context;
+    with.rivals = &pairs->rivals;
     double line = one->cpus < 2 ? 0 : bench_machine_line(context->machine);
     for (;;) {
         struct bench_pair *pair = &pairs->pair[pairs->count];
         pair->line_least = pair->line_most = line;
-        enum bench_outcome outcome = measure_pair(one, context, pairs->count, pair);
+        enum bench_outcome outcome = measure_pair(one, &with, pairs->count, pair);
         if (outcome != BENCH_DONE)
             return outcome;
         pairs->count++;

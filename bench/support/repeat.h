@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Repeating a case: pairs of measurements next to each other, ours and what it is held against. */
+ * Repeating a case: pairs of measurements next to each other, ours and what it is held against (and whoever else the
+ * case measures: a pair is one turn of all). */
 #ifndef BENCH_REPEAT_H
 #define BENCH_REPEAT_H
 
@@ -11,9 +12,9 @@ enum { BENCH_PAIRS = 96 };
 enum bench_place { BENCH_ANYWHERE, BENCH_APART, BENCH_TOGETHER, BENCH_MOVED };
 
 struct bench_pair {
-    double value[2][BENCH_METRICS]; /* [BENCH_OURS], [BENCH_AGAINST] */
+    double value[BENCH_SIDES][BENCH_METRICS];
     double line_least, line_most; /* bench_machine_line before, between and after */
-    long pushed; /* bench_pushed of both halves */
+    long pushed; /* bench_pushed of all sides */
     enum bench_place place;
     int used;
 };
@@ -23,6 +24,7 @@ struct bench_pairs {
     int used; /* those that the figures are made of */
     enum bench_place place; /* of those */
     double line; /* median of their line_least */
+    struct bench_rivals rivals;
     struct bench_pair pair[BENCH_PAIRS];
 };
 

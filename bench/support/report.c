@@ -5,7 +5,21 @@
 #include "stats.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
+
+static char notes[2048];
+
+void bench_note(const char *format, ...)
+{
+    size_t length = strlen(notes);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(notes + length, sizeof notes - length, format, list);
+    va_end(list);
+    length = strlen(notes);
+    snprintf(notes + length, sizeof notes - length, "\n");
+}
 
 static void json_string(FILE *out, const char *key, const char *text)
 {
@@ -40,8 +54,8 @@ static void readable(char *text, size_t bytes, double value, const char *unit)
 
 void bench_report_begin(const struct bench_report *report)
 {
-    fprintf(report->table, "%s\n\n%-26s %18s  %-12s %10s  %s\n", report->machine->text, "id", "value", "against", "",
-            "ratio or value (min - max)  pairs");
+    fprintf(report->table, "%s\n%s\n%-26s %18s  %-12s %10s  %s\n", report->machine->text, notes, "id", "value",
+            "against", "", "ratio or value (min - max)  pairs");
     fflush(report->table);
     if (report->raw != NULL) {
         fputc('{', report->raw);
@@ -59,6 +73,10 @@ static void write_raw(FILE *out, const struct bench_metric *metric, int m, const
         fprintf(out, ",\"pair\":%d,\"used\":%d,\"value\":%.9g", i, pair->used, pair->value[BENCH_OURS][m]);
         if (metric->against != NULL)
             fprintf(out, ",\"against_value\":%.9g", pair->value[BENCH_AGAINST][m]);
+        for (int side = BENCH_RUNNER_UP; side < BENCH_SIDES; side++) {
+            if (pairs->rivals.name[side] != NULL)
+                fprintf(out, ",\"%s\":%.9g", pairs->rivals.name[side], pair->value[side][m]);
+        }
         fprintf(out, ",\"line_least_ns\":%.1f,\"line_most_ns\":%.1f,\"pushed\":%ld,", pair->line_least, pair->line_most,
                 pair->pushed);
         json_string(out, "place", bench_place_name(pair->place));
@@ -67,54 +85,123 @@ static void write_raw(FILE *out, const struct bench_metric *metric, int m, const
     fflush(out);
 }
 
-struct summary {
-    double ours, against; /* medians */
-    double least, most; /* of ours */
-    double ratio, ratio_least, ratio_most; /* of pairs: what disturbs both halves cancels out */
+struct versus {
+    double value; /* median */
+    double ratio, least, most; /* ours / value, of pairs: what disturbs both halves cancels out */
 };
 
-static void summarize(struct summary *summary, int m, const struct bench_pairs *pairs)
+struct summary {
+    double ours, least, most;
+    const char *against; /* the better of the rivals; NULL: there is none */
+    struct versus rival, limit;
+};
+
+/* Median of a side over the pairs that count, which `values` holds, sorted, afterwards. */
+static double side_median(const struct bench_pairs *pairs, enum bench_side side, int m, double *values)
 {
-    double ours[BENCH_PAIRS], against[BENCH_PAIRS], ratio[BENCH_PAIRS];
     size_t count = 0;
     for (int i = 0; i < pairs->count; i++) {
-        const struct bench_pair *pair = &pairs->pair[i];
-        if (!pair->used)
-            continue;
-        ours[count] = pair->value[BENCH_OURS][m];
-        against[count] = pair->value[BENCH_AGAINST][m];
-        ratio[count] = against[count] == 0 ? 0 : ours[count] / against[count];
-        count++;
+        if (pairs->pair[i].used)
+            values[count++] = pairs->pair[i].value[side][m];
     }
+    return bench_median(values, count);
+}
+
+static struct versus compare(const struct bench_pairs *pairs, enum bench_side side, int m)
+{
+    struct versus versus;
+    double values[BENCH_PAIRS];
+    size_t count = 0;
+    versus.value = side_median(pairs, side, m, values);
+    for (int i = 0; i < pairs->count; i++) {
+        const struct bench_pair *pair = &pairs->pair[i];
+        if (pair->used)
+            values[count++] = pair->value[side][m] == 0 ? 0 : pair->value[BENCH_OURS][m] / pair->value[side][m];
+    }
+    versus.ratio = bench_median(values, count);
+    versus.least = values[0]; /* sorted by now */
+    versus.most = values[count - 1];
+    return versus;
+}
+
+static void summarize(struct summary *summary, int m, const struct bench_metric *metric,
+                      const struct bench_pairs *pairs)
+{
+    double values[BENCH_PAIRS];
+    const struct bench_rivals *rivals = &pairs->rivals;
     memset(summary, 0, sizeof *summary);
-    if (count == 0)
+    if (pairs->used == 0)
         return;
-    summary->ours = bench_median(ours, count);
-    summary->least = ours[0]; /* sorted by now */
-    summary->most = ours[count - 1];
-    summary->against = bench_median(against, count);
-    summary->ratio = bench_median(ratio, count);
-    summary->ratio_least = ratio[0];
-    summary->ratio_most = ratio[count - 1];
+    summary->ours = side_median(pairs, BENCH_OURS, m, values);
+    summary->least = values[0];
+    summary->most = values[pairs->used - 1];
+    if (metric->against != NULL) {
+        summary->rival = compare(pairs, BENCH_AGAINST, m);
+        summary->against = rivals->looks > 0 ? rivals->name[BENCH_AGAINST] : metric->against;
+    }
+    if (rivals->name[BENCH_RUNNER_UP] != NULL) {
+        struct versus other = compare(pairs, BENCH_RUNNER_UP, m);
+        int higher = strcmp(metric->better, "higher") == 0;
+        if (higher ? other.value > summary->rival.value : other.value < summary->rival.value) {
+            summary->rival = other;
+            summary->against = rivals->name[BENCH_RUNNER_UP];
+        }
+    }
+    if (rivals->name[BENCH_LIMIT] != NULL)
+        summary->limit = compare(pairs, BENCH_LIMIT, m);
 }
 
 static void write_table(FILE *out, const struct bench_metric *metric, const struct summary *summary,
                         const struct bench_pairs *pairs)
 {
-    char ours[48], against[48];
+    char ours[48], text[48];
+    const struct bench_rivals *rivals = &pairs->rivals;
     readable(ours, sizeof ours, summary->ours, metric->unit);
-    readable(against, sizeof against, summary->against, "");
-    if (metric->against != NULL)
-        fprintf(out, "%-26s %18s  %-12s %10s  %.3f (%.3f - %.3f)", metric->id, ours, metric->against, against,
-                summary->ratio, summary->ratio_least, summary->ratio_most);
+    readable(text, sizeof text, summary->rival.value, "");
+    if (summary->against != NULL)
+        fprintf(out, "%-26s %18s  %-12s %10s  %.3f (%.3f - %.3f)", metric->id, ours, summary->against, text,
+                summary->rival.ratio, summary->rival.least, summary->rival.most);
     else
         fprintf(out, "%-26s %18s  %-12s %10s  (%.4g - %.4g)", metric->id, ours, "-", "-", summary->least,
                 summary->most);
+    if (rivals->name[BENCH_LIMIT] != NULL)
+        fprintf(out, "  %s %.3f (%.3f - %.3f)", rivals->name[BENCH_LIMIT], summary->limit.ratio, summary->limit.least,
+                summary->limit.most);
     fprintf(out, "  %d", pairs->used);
     if (pairs->place != BENCH_ANYWHERE)
         fprintf(out, " %s", bench_place_name(pairs->place));
     fputc('\n', out);
+    for (int i = 0; i < rivals->looks; i++) {
+        readable(text, sizeof text, rivals->look[i].value, "");
+        fprintf(out, "%s%s %s", i == 0 ? "    first look: " : ", ", rivals->look[i].name, text);
+    }
+    if (rivals->looks > 0)
+        fputc('\n', out);
     fflush(out);
+}
+
+static void write_versus(FILE *out, const struct summary *summary, const struct bench_rivals *rivals)
+{
+    if (summary->against != NULL) {
+        fputc(',', out);
+        json_string(out, "against", summary->against);
+        json_number(out, "against_value", summary->rival.value);
+        fprintf(out, ",\"ratio\":%.4f,\"ratio_min\":%.4f,\"ratio_max\":%.4f", summary->rival.ratio,
+                summary->rival.least, summary->rival.most);
+    }
+    if (rivals->name[BENCH_LIMIT] != NULL) {
+        fputc(',', out);
+        json_string(out, "limit", rivals->name[BENCH_LIMIT]);
+        json_number(out, "limit_value", summary->limit.value);
+        fprintf(out, ",\"limit_ratio\":%.4f,\"limit_ratio_min\":%.4f,\"limit_ratio_max\":%.4f",
+                summary->limit.ratio, summary->limit.least, summary->limit.most);
+    }
+    if (rivals->looks == 0)
+        return;
+    fputs(",\"first_look\":{", out);
+    for (int i = 0; i < rivals->looks; i++)
+        fprintf(out, "%s\"%s\":%.1f", i == 0 ? "" : ",", rivals->look[i].name, rivals->look[i].value);
+    fputc('}', out);
 }
 
 static void write_json(const struct bench_report *report, const struct bench_case *one,
@@ -129,13 +216,7 @@ static void write_json(const struct bench_report *report, const struct bench_cas
     json_string(out, "unit", metric->unit);
     fputc(',', out);
     json_string(out, "better", metric->better);
-    if (metric->against != NULL) {
-        fputc(',', out);
-        json_string(out, "against", metric->against);
-        json_number(out, "against_value", summary->against);
-        fprintf(out, ",\"ratio\":%.4f,\"ratio_min\":%.4f,\"ratio_max\":%.4f", summary->ratio, summary->ratio_least,
-                summary->ratio_most);
-    }
+    write_versus(out, summary, &pairs->rivals);
     fprintf(out, ",\"repeats\":%d,", pairs->used);
     json_string(out, "wait", one->wait);
     if (pairs->place != BENCH_ANYWHERE) {
@@ -153,7 +234,7 @@ void bench_report_metric(const struct bench_report *report, const struct bench_c
                          const struct bench_pairs *pairs)
 {
     struct summary summary;
-    summarize(&summary, m, pairs);
+    summarize(&summary, m, &one->metric[m], pairs);
     if (report->raw != NULL)
         write_raw(report->raw, &one->metric[m], m, pairs);
     write_table(report->table, &one->metric[m], &summary, pairs);

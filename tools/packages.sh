@@ -10,6 +10,7 @@ packages_coverage="gcovr"
 packages_models="spin gcc libc6-dev"
 packages_cross="gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross qemu-user-static"
 packages_fuzz="cmake ninja-build clang libclang-rt-14-dev"
+packages_bench="g++ libboost-dev libzmq3-dev libnng-dev libck-dev libdpdk-dev"
 packages_ci="$packages_build $packages_lint $packages_models $packages_fuzz $packages_cross musl-tools"
 
 # Commands that show, on a system without dpkg, that the job can be done.
@@ -18,6 +19,7 @@ tools_lint="shellcheck clang-format clang-tidy cppcheck"
 tools_coverage="cc gcovr"
 tools_models="spin cc"
 tools_fuzz="cmake ninja clang"
+tools_bench="cc" # what bench/frame is measured against is left out where it is not found
 tools_ci="$tools_build $tools_lint $tools_models clang musl-gcc aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc qemu-aarch64-static"
 
 die() {
@@ -45,8 +47,8 @@ tools_or_die() {
     die "Not found:$lacking. This is not a Debian system, so install them yourself; on Debian the packages are: $2"
 }
 
-# install_packages JOB: makes sure that what the job (build, lint, models, fuzz, ci) needs is there. Says one line if it
-# installs something.
+# install_packages JOB: makes sure that what the job (build, lint, models, fuzz, bench, ci) needs is there. Says one
+# line if it installs something.
 install_packages() {
     eval "wanted=\$packages_$1 tools=\$tools_$1"
     # shellcheck disable=SC2154 # both are set by the eval above

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The loop by hand, bare_loop: slots of bare shared memory, each with a stamp in a cache line of its own in front of the
- * payload, and one cursor of the consumer, which is stored when nothing is there or an eighth was read. No handle, no
+ * The loop by hand, bare_loop: slots of bare shared memory, each with a stamp in a cache line of its own in front of
+ * the payload, and one cursor of the consumer, which is stored when nothing is there or an eighth was read. No handle, no
  * registration, no lengths: what the library may cost is the difference. */
 #include "loops.h"
 
@@ -93,8 +93,11 @@ FRAME_INLINE void bare_release(void *receiver)
         frame_store(&end->ring->cursor, end->limit = end->next);
 }
 
-static const struct frame_way bare_way = {
-    .open = bare_open, .claim = bare_claim, .commit = bare_commit, .next = bare_next, .release = bare_release};
+static const struct frame_way bare_way = {.open = bare_open,
+                                          .claim = bare_claim,
+                                          .commit = bare_commit,
+                                          .next = bare_next,
+                                          .release = bare_release};
 FRAME_PARTIES(bare)
 
 const struct frame_peer frame_bare = {.name = "bare_loop", .make = bare_make, .drop = frame_unshare, FRAME_OF(bare)};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Boost.Interprocess' message_queue as C functions. 0, or -1 after an exception, whose words are in boost_queue_error. */
+ * Boost.Interprocess' message_queue as C functions. 0, or -1 after an exception, whose words are in
+ * boost_queue_error. */
 #ifndef BENCH_FRAME_BOOST_QUEUE_H
 #define BENCH_FRAME_BOOST_QUEUE_H
 

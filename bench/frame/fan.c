@@ -122,9 +122,16 @@ static void fan_close(void *any)
     myl_consumer_close(end->in);
 }
 
-static const struct frame_way fan_way = {.open = fan_open, .claim = fan_claim, .commit = fan_commit, .next = fan_next,
-                                         .release = fan_release, .close = fan_close};
+static const struct frame_way fan_way = {.open = fan_open,
+                                         .claim = fan_claim,
+                                         .commit = fan_commit,
+                                         .next = fan_next,
+                                         .release = fan_release,
+                                         .close = fan_close};
 FRAME_PARTIES(fan)
 
-const struct frame_peer frame_fan_library = {
-    .name = "ring", .make = fan_make, .drop = fan_drop, FRAME_OF(fan), .fan = fan_produce};
+const struct frame_peer frame_fan_library = {.name = "ring",
+                                             .make = fan_make,
+                                             .drop = fan_drop,
+                                             FRAME_OF(fan),
+                                             .fan = fan_produce};

@@ -48,8 +48,9 @@ struct frame_peer {
     frame_party *fan; /* producer for several consumers, lossless; NULL: not able to */
 };
 
-/* Who was built, NULL at the end: with peers that are none: ours (frame_library, _gather, _copy) and the loop by hand. */
+/* Those that were built, NULL at the end. */
 extern const struct frame_peer *const frame_peers[];
+/* Ours, in three ways, and the loop by hand. */
 extern const struct frame_peer frame_library, frame_library_gather, frame_library_copy, frame_bare;
 /* Notes who was not built, and what to install for it. */
 void frame_note_missing(void);

@@ -185,19 +185,37 @@ FRAME_INLINE void copy_release(void *receiver)
     (void)receiver; /* get has acknowledged it */
 }
 
-static const struct frame_way library_way = {.open = library_open, .claim = library_claim, .commit = library_commit,
-                                             .next = library_next, .release = library_release, .close = library_close};
-static const struct frame_way gather_way = {.open = library_open, .claim = buffer_claim, .commit = gather_commit,
-                                            .next = library_next, .release = library_release, .close = library_close};
-static const struct frame_way copy_way = {.open = library_open, .claim = buffer_claim, .commit = copy_commit,
-                                          .next = copy_next, .release = copy_release, .close = library_close};
+static const struct frame_way library_way = {.open = library_open,
+                                             .claim = library_claim,
+                                             .commit = library_commit,
+                                             .next = library_next,
+                                             .release = library_release,
+                                             .close = library_close};
+static const struct frame_way gather_way = {.open = library_open,
+                                            .claim = buffer_claim,
+                                            .commit = gather_commit,
+                                            .next = library_next,
+                                            .release = library_release,
+                                            .close = library_close};
+static const struct frame_way copy_way = {.open = library_open,
+                                          .claim = buffer_claim,
+                                          .commit = copy_commit,
+                                          .next = copy_next,
+                                          .release = copy_release,
+                                          .close = library_close};
 FRAME_PARTIES(library)
 FRAME_PARTIES(gather)
 FRAME_PARTIES(copy)
 
-const struct frame_peer frame_library = {
-    .name = "in_place", .make = library_make, .drop = library_drop, FRAME_OF(library)};
-const struct frame_peer frame_library_gather = {
-    .name = "gather", .make = library_make, .drop = library_drop, FRAME_OF(gather)};
-const struct frame_peer frame_library_copy = {
-    .name = "copy", .make = library_make, .drop = library_drop, FRAME_OF(copy)};
+const struct frame_peer frame_library = {.name = "in_place",
+                                         .make = library_make,
+                                         .drop = library_drop,
+                                         FRAME_OF(library)};
+const struct frame_peer frame_library_gather = {.name = "gather",
+                                                .make = library_make,
+                                                .drop = library_drop,
+                                                FRAME_OF(gather)};
+const struct frame_peer frame_library_copy = {.name = "copy",
+                                              .make = library_make,
+                                              .drop = library_drop,
+                                              FRAME_OF(copy)};

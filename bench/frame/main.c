@@ -16,20 +16,23 @@
     }
 #define TRIP(bytes_, depth_, run_, quick_) STREAM(bytes_, depth_, run_, quick_)
 
-static const struct frame_shape trip_48 = {
-    .bytes = 48, .depth = 1024, .ring_bytes = 64 * KIB, .consumers = 1, .run_ms = 30, .quick_ms = 8};
+static const struct frame_shape trip_48 =
+    {.bytes = 48, .depth = 1024, .ring_bytes = 64 * KIB, .consumers = 1, .run_ms = 30, .quick_ms = 8};
 static const struct frame_shape trip_1k = TRIP(KIB, 64, 60, 12);
 static const struct frame_shape trip_32k = TRIP(32 * KIB, 2, 100, 15);
 static const struct frame_shape trip_128k = TRIP(128 * KIB, 2, 100, 15);
 static const struct frame_shape trip_1m = TRIP(MIB, 2, 200, 20);
-static const struct frame_shape stream_64 = {
-    .bytes = 64, .depth = 16384, .ring_bytes = MIB, .consumers = 1, .run_ms = 100, .quick_ms = 12};
-static const struct frame_shape stream_1k = {
-    .bytes = KIB, .depth = 1024, .ring_bytes = MIB, .consumers = 1, .run_ms = 100, .quick_ms = 12};
+static const struct frame_shape stream_64 =
+    {.bytes = 64, .depth = 16384, .ring_bytes = MIB, .consumers = 1, .run_ms = 100, .quick_ms = 12};
+static const struct frame_shape stream_1k =
+    {.bytes = KIB, .depth = 1024, .ring_bytes = MIB, .consumers = 1, .run_ms = 100, .quick_ms = 12};
 static const struct frame_shape stream_64k = STREAM(64 * KIB, 16, 100, 15);
 static const struct frame_shape stream_1m = STREAM(MIB, 8, 200, 20);
 static const struct frame_shape stream_16m = STREAM(16 * MIB, 4, 500, 40);
-static const struct frame_shape fan = {.bytes = 56, .depth = 16384, .consumers = FRAME_CONSUMERS, .run_ms = 300,
+static const struct frame_shape fan = {.bytes = 56,
+                                       .depth = 16384,
+                                       .consumers = FRAME_CONSUMERS,
+                                       .run_ms = 300,
                                        .quick_ms = 40};
 static const struct frame_shape pending = {.bytes = 64, .ring_bytes = 4096 * RECORD(64) + 64};
 
@@ -55,7 +58,10 @@ static const struct bench_case cases[] = {
     TRIP_CASE("frame.rtt_48", trip_48, "round trip of a 48-byte message, built and read in place"),
     {.about = "the same, against what the machine charges for any answer",
      .metric = {{"frame.rtt_48_limit", "ns", "lower", "two_lines"}},
-     .wait = "spin", .cpus = 2, .measure = case_trip_limit, .shape = &trip_48},
+     .wait = "spin",
+     .cpus = 2,
+     .measure = case_trip_limit,
+     .shape = &trip_48},
     TRIP_CASE("frame.rtt_1k", trip_1k, "round trip of 1 KiB"),
     TRIP_CASE("frame.rtt_32k", trip_32k, "round trip of 32 KiB"),
     TRIP_CASE("frame.rtt_128k", trip_128k, "round trip of 128 KiB"),
@@ -71,11 +77,21 @@ static const struct bench_case cases[] = {
     WAY_CASE("frame.copy_64", case_copy, stream_64, "64 B: " COPY),
     WAY_CASE("frame.copy_1k", case_copy, stream_1k, "1 KiB: " COPY),
     WAY_CASE("frame.copy_64k", case_copy, stream_64k, "64 KiB: " COPY),
-    {.about = "the segment for 4096 pending messages of 64 bytes", .metric = {{"frame.memory", "bytes", "lower", NULL}},
-     .wait = "none", .cpus = 1, .repeats = 1, .repeats_quick = 1, .measure = case_memory, .shape = &pending},
+    {.about = "the segment for 4096 pending messages of 64 bytes",
+     .metric = {{"frame.memory", "bytes", "lower", NULL}},
+     .wait = "none",
+     .cpus = 1,
+     .repeats = 1,
+     .repeats_quick = 1,
+     .measure = case_memory,
+     .shape = &pending},
     {.about = "1 producer, 8 consumers that may park, 56 B events, all deliveries; peers that lose nothing",
      .metric = {{"bench.fan8", "events/s", "higher", "best peer"}},
-     .wait = "block", .cpus = 2, .measure = case_fan, .choose = choose_fan, .shape = &fan},
+     .wait = "block",
+     .cpus = 2,
+     .measure = case_fan,
+     .choose = choose_fan,
+     .shape = &fan},
 };
 
 int main(int argc, char **argv)

@@ -96,8 +96,12 @@ static void boost_leave(void *any)
     boost_queue_close(((struct boost_end *)any)->queue);
 }
 
-static const struct frame_way boost_way = {.open = boost_open, .claim = boost_claim, .commit = boost_commit,
-                                           .next = boost_next, .release = boost_release, .close = boost_leave};
+static const struct frame_way boost_way = {.open = boost_open,
+                                           .claim = boost_claim,
+                                           .commit = boost_commit,
+                                           .next = boost_next,
+                                           .release = boost_release,
+                                           .close = boost_leave};
 FRAME_PARTIES(boost)
 
 const struct frame_peer frame_boost = {.name = "boost_mq", .make = boost_make, .drop = boost_drop, FRAME_OF(boost)};

@@ -81,8 +81,11 @@ FRAME_INLINE void ck_release(void *receiver)
     (void)receiver;
 }
 
-static const struct frame_way ck_way = {
-    .open = ck_open, .claim = ck_claim, .commit = ck_commit, .next = ck_next, .release = ck_release};
+static const struct frame_way ck_way = {.open = ck_open,
+                                        .claim = ck_claim,
+                                        .commit = ck_commit,
+                                        .next = ck_next,
+                                        .release = ck_release};
 FRAME_PARTIES(ck)
 
 /* A ring for each consumer, one pool for all: the first channel's. */
@@ -110,5 +113,8 @@ static void ck_fan(struct bench_stage *stage, int self, const void *argument)
     frame_meet_opened(stage, job, 3);
 }
 
-const struct frame_peer frame_ck = {
-    .name = "ck_ring", .make = ck_make, .drop = frame_unshare, FRAME_OF(ck), .fan = ck_fan};
+const struct frame_peer frame_ck = {.name = "ck_ring",
+                                    .make = ck_make,
+                                    .drop = frame_unshare,
+                                    FRAME_OF(ck),
+                                    .fan = ck_fan};

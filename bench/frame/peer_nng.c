@@ -85,8 +85,12 @@ static void nng_leave(void *any)
     check(end, nng_close(end->socket), "nng_close");
 }
 
-static const struct frame_way nng_way = {.open = nng_open, .claim = nng_claim, .commit = nng_commit, .next = nng_next,
-                                         .release = nng_release, .close = nng_leave};
+static const struct frame_way nng_way = {.open = nng_open,
+                                         .claim = nng_claim,
+                                         .commit = nng_commit,
+                                         .next = nng_next,
+                                         .release = nng_release,
+                                         .close = nng_leave};
 FRAME_PARTIES(nng)
 
 const struct frame_peer frame_nng = {.name = "nng", .make = nng_make, .drop = free, FRAME_OF(nng)};

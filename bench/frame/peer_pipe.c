@@ -25,5 +25,8 @@ static const struct frame_way pipe_way = STREAM_WAY;
 FRAME_PARTIES(pipe)
 FRAME_PARTY(pipe, fan)
 
-const struct frame_peer frame_pipe = {
-    .name = "pipe", .make = pipe_make, .drop = stream_drop, FRAME_OF(pipe), .fan = pipe_fan};
+const struct frame_peer frame_pipe = {.name = "pipe",
+                                      .make = pipe_make,
+                                      .drop = stream_drop,
+                                      FRAME_OF(pipe),
+                                      .fan = pipe_fan};

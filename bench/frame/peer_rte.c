@@ -27,8 +27,7 @@ static size_t ring_bytes(const struct frame_shape *shape, int what)
 static void *make(const struct frame_job *job, size_t pool, int what)
 {
     struct rte_ring *ring = frame_share(ring_bytes(job->shape, what) + pool);
-    if (ring != NULL &&
-        rte_ring_init(ring, "bench", (unsigned)job->shape->depth, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
+    if (ring != NULL && rte_ring_init(ring, "bench", (unsigned)job->shape->depth, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
         bench_explain("rte_ring_init failed");
         frame_unshare(ring);
         return NULL;
@@ -118,8 +117,12 @@ FRAME_INLINE void pointer_release(void *receiver)
     (void)receiver;
 }
 
-static const struct frame_way pointer_way = {.open = pointer_open, .claim = pointer_claim, .commit = pointer_commit,
-                                             .flush = pointer_flush, .next = pointer_next, .release = pointer_release};
+static const struct frame_way pointer_way = {.open = pointer_open,
+                                             .claim = pointer_claim,
+                                             .commit = pointer_commit,
+                                             .flush = pointer_flush,
+                                             .next = pointer_next,
+                                             .release = pointer_release};
 FRAME_PARTIES(pointer)
 
 /* A ring for each consumer, one pool for all: the first channel's. */
@@ -149,8 +152,11 @@ static void pointer_fan(struct bench_stage *stage, int self, const void *argumen
     frame_meet_opened(stage, job, 3);
 }
 
-const struct frame_peer frame_rte = {.name = "rte_ring", .make = pointer_make, .drop = frame_unshare,
-                                     FRAME_OF(pointer), .fan = pointer_fan};
+const struct frame_peer frame_rte = {.name = "rte_ring",
+                                     .make = pointer_make,
+                                     .drop = frame_unshare,
+                                     FRAME_OF(pointer),
+                                     .fan = pointer_fan};
 
 /* --- messages in the elements ----------------------------------------------------------------------------------- */
 
@@ -192,8 +198,7 @@ FRAME_INLINE void *element_claim(void *sender, size_t bytes)
     struct element_end *end = sender;
     unsigned polls = 0;
     while (end->count == 0) {
-        end->count =
-            rte_ring_enqueue_zc_burst_elem_start(end->ring, end->element, end->burst, &end->got, NULL);
+        end->count = rte_ring_enqueue_zc_burst_elem_start(end->ring, end->element, end->burst, &end->got, NULL);
         if (end->count == 0)
             frame_idle(end->job, &polls);
     }
@@ -224,8 +229,7 @@ FRAME_INLINE const void *element_next(void *receiver, size_t bytes)
     struct element_end *end = receiver;
     unsigned polls = 0;
     while (end->count == 0) {
-        end->count =
-            rte_ring_dequeue_zc_burst_elem_start(end->ring, end->element, end->burst, &end->got, NULL);
+        end->count = rte_ring_dequeue_zc_burst_elem_start(end->ring, end->element, end->burst, &end->got, NULL);
         if (end->count == 0)
             frame_idle(end->job, &polls);
     }
@@ -241,9 +245,15 @@ FRAME_INLINE void element_release(void *receiver)
     end->at = end->count = 0;
 }
 
-static const struct frame_way element_way = {.open = element_open, .claim = element_claim, .commit = element_commit,
-                                             .flush = element_flush, .next = element_next, .release = element_release};
+static const struct frame_way element_way = {.open = element_open,
+                                             .claim = element_claim,
+                                             .commit = element_commit,
+                                             .flush = element_flush,
+                                             .next = element_next,
+                                             .release = element_release};
 FRAME_PARTIES(element)
 
-const struct frame_peer frame_rte_zc = {
-    .name = "rte_ring_zc", .make = element_make, .drop = frame_unshare, FRAME_OF(element)};
+const struct frame_peer frame_rte_zc = {.name = "rte_ring_zc",
+                                        .make = element_make,
+                                        .drop = frame_unshare,
+                                        FRAME_OF(element)};

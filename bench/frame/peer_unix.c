@@ -50,7 +50,13 @@ FRAME_PARTY(stream, fan)
 FRAME_PARTIES(seqpacket)
 FRAME_PARTY(seqpacket, fan)
 
-const struct frame_peer frame_unix_stream = {
-    .name = "unix_stream", .make = stream_make, .drop = stream_drop, FRAME_OF(stream), .fan = stream_fan};
-const struct frame_peer frame_unix_seqpacket = {
-    .name = "unix_seqpacket", .make = seqpacket_make, .drop = stream_drop, FRAME_OF(seqpacket), .fan = seqpacket_fan};
+const struct frame_peer frame_unix_stream = {.name = "unix_stream",
+                                             .make = stream_make,
+                                             .drop = stream_drop,
+                                             FRAME_OF(stream),
+                                             .fan = stream_fan};
+const struct frame_peer frame_unix_seqpacket = {.name = "unix_seqpacket",
+                                                .make = seqpacket_make,
+                                                .drop = stream_drop,
+                                                FRAME_OF(seqpacket),
+                                                .fan = seqpacket_fan};

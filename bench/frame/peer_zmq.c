@@ -55,7 +55,8 @@ static void *zmq_open(void *channel, const struct frame_job *job, struct bench_s
     } else if (fan)
         check(end, zmq_setsockopt(end->socket, ZMQ_SUBSCRIBE, "", 0) != 0, "ZMQ_SUBSCRIBE");
     const char *address = fan ? job->channel[0] : channel;
-    check(end, (sends ? zmq_bind(end->socket, address) : zmq_connect(end->socket, address)) != 0, "zmq_bind or _connect");
+    check(end, (sends ? zmq_bind(end->socket, address) : zmq_connect(end->socket, address)) != 0,
+          "zmq_bind or _connect");
     return end;
 }
 
@@ -106,8 +107,12 @@ static void zmq_leave(void *any)
     zmq_ctx_term(end->context);
 }
 
-static const struct frame_way zmq_way = {.open = zmq_open, .claim = zmq_claim, .commit = zmq_commit, .next = zmq_next,
-                                         .release = zmq_release, .close = zmq_leave};
+static const struct frame_way zmq_way = {.open = zmq_open,
+                                         .claim = zmq_claim,
+                                         .commit = zmq_commit,
+                                         .next = zmq_next,
+                                         .release = zmq_release,
+                                         .close = zmq_leave};
 FRAME_PARTIES(zmq)
 
 const struct frame_peer frame_zmq = {.name = "zmq", .make = zmq_make, .drop = free, FRAME_OF(zmq), .fan = zmq_produce};

@@ -20,9 +20,7 @@ extern const struct frame_peer frame_rte, frame_rte_zc;
 #endif
 
 const struct frame_peer *const frame_peers[] = {
-    &frame_pipe,
-    &frame_unix_stream,
-    &frame_unix_seqpacket,
+    &frame_pipe,  &frame_unix_stream, &frame_unix_seqpacket,
 #ifdef FRAME_HAVE_BOOST
     &frame_boost,
 #endif
@@ -36,8 +34,7 @@ const struct frame_peer *const frame_peers[] = {
     &frame_ck,
 #endif
 #ifdef FRAME_HAVE_RTE
-    &frame_rte,
-    &frame_rte_zc,
+    &frame_rte,   &frame_rte_zc,
 #endif
     NULL,
 };

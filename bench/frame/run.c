@@ -53,11 +53,13 @@ void *frame_buffer(struct bench_stage *stage, int self, size_t bytes)
 
 enum run_kind { RUN_ONEWAY, RUN_TRIP, RUN_FAN };
 
-static struct frame_job job_of(const struct frame_shape *shape, const struct bench_context *context,
-                               enum run_kind kind, double share)
+static struct frame_job job_of(const struct frame_shape *shape, const struct bench_context *context, enum run_kind kind,
+                               double share)
 {
     double ms = share * (context->quick ? shape->quick_ms : shape->run_ms), ticks = 1e6 / bench_ns_per_tick();
-    struct frame_job job = {.shape = shape, .machine = context->machine, .trip = kind == RUN_TRIP,
+    struct frame_job job = {.shape = shape,
+                            .machine = context->machine,
+                            .trip = kind == RUN_TRIP,
                             .yield = kind == RUN_FAN};
     job.run_ticks = (uint64_t)(ms * ticks);
     job.warm_ticks = (uint64_t)(ms * ticks / 2);
@@ -85,7 +87,9 @@ static enum bench_outcome run_parties(const struct frame_peer *peer, const struc
     int consumers = job->shape->consumers;
     for (int i = 0; i <= consumers; i++) {
         party[i].run = kind == RUN_TRIP ? (i == 0 ? peer->ask : peer->answer)
-                                        : (i != 0 ? peer->consume : kind == RUN_FAN ? peer->fan : peer->produce);
+                                        : (i != 0            ? peer->consume
+                                           : kind == RUN_FAN ? peer->fan
+                                                             : peer->produce);
         party[i].arg = job;
         party[i].cpu = kind == RUN_FAN ? -1 : job->machine->cpu[i];
     }

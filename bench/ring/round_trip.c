@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Round trips: an event there and one back through two rings, against baseline two_lines, which is in support/trip.h. */
+ * Round trips: an event there and one back through two rings, against baseline two_lines, which is in
+ * support/trip.h. */
 #include "ring.h"
 
 #include "clock.h"

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const uint64_t patience_ns = 40000000000u, patience_quick_ns = 1700000000u;
+static const uint64_t patience_ns = 40000000000u, patience_quick_ns = 500000000u;
 
 const char *bench_place_name(enum bench_place place)
 {

@@ -193,8 +193,8 @@ static void write_versus(FILE *out, const struct summary *summary, const struct 
         fputc(',', out);
         json_string(out, "limit", rivals->name[BENCH_LIMIT]);
         json_number(out, "limit_value", summary->limit.value);
-        fprintf(out, ",\"limit_ratio\":%.4f,\"limit_ratio_min\":%.4f,\"limit_ratio_max\":%.4f",
-                summary->limit.ratio, summary->limit.least, summary->limit.most);
+        fprintf(out, ",\"limit_ratio\":%.4f,\"limit_ratio_min\":%.4f,\"limit_ratio_max\":%.4f", summary->limit.ratio,
+                summary->limit.least, summary->limit.most);
     }
     if (rivals->looks == 0)
         return;

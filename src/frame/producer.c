@@ -127,13 +127,13 @@ struct source {
     size_t offset;             /* in *piece */
 };
 
-static void copy_from(struct source *source, unsigned char *to, uint64_t bytes)
+static void copy_from(struct myl_frame_producer *producer, struct source *source, unsigned char *to, uint64_t bytes)
 {
     while (bytes > 0) {
         uint64_t there = source->piece->iov_len - source->offset;
         uint64_t part = there < bytes ? there : bytes;
         if (part > 0)
-            memcpy(to, (const unsigned char *)source->piece->iov_base + source->offset, part);
+            myl_copy_in(&producer->copier, to, (const unsigned char *)source->piece->iov_base + source->offset, part);
         to += part;
         bytes -= part;
         source->offset += part;
@@ -170,7 +170,7 @@ static void publish_fragment(struct myl_frame_producer *producer, const struct c
     uint64_t flags =
         MYL_RECORD_FAR | (part->offset == 0 ? MYL_RECORD_FIRST : 0U) | (length == left ? MYL_RECORD_LAST : 0U);
     uint64_t cells = myl_record_cells(length, 1);
-    copy_from(source, open_claim(producer, length, 1), length);
+    copy_from(producer, source, open_claim(producer, length, 1), length);
     memcpy(h->claim.cell + h->ring.event_offset, part, sizeof *part);
     number_record(producer, cells, part->offset == 0);
     myl_i_frame_publish(producer, length | (uint64_t)cut->kind << MYL_ABOUT_KIND_SHIFT | flags << MYL_ABOUT_FLAGS_SHIFT,
@@ -256,7 +256,7 @@ int myl_frame_producer_publishv(myl_frame_producer *producer, const struct iovec
     int rc = myl_frame_producer_claim(producer, (size_t)total, &data, timeout_ns);
     if (rc != MYL_OK)
         return rc;
-    copy_from(&source, data, total);
+    copy_from(producer, &source, data, total);
     return myl_frame_producer_commit(producer, (size_t)total, kind);
 }
 
@@ -273,6 +273,6 @@ int myl_frame_producer_publish(myl_frame_producer *producer, const void *data, s
     if (rc != MYL_OK)
         return rc;
     if (length > 0)
-        memcpy(to, data, length);
+        myl_copy_in(&producer->copier, to, data, length);
     return myl_frame_producer_commit(producer, length, kind);
 }

@@ -3,6 +3,7 @@
 #ifndef MYL_FRAME_PRODUCER_H
 #define MYL_FRAME_PRODUCER_H
 
+#include "frame/copy.h"
 #include "frame/frame.h"
 #include "ring/producer.h"
 
@@ -13,6 +14,7 @@ struct myl_frame_producer {
     uint64_t fragmented;       /* messages that this producer sent in fragments */
     unsigned count;            /* which of control->count says what stands */
     int timed;
+    struct myl_copier copier;
 };
 
 /* Makes sure that a record of `cells` may be written behind what is published. */

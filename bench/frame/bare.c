@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The loop by hand, bare_loop: slots of bare shared memory, each with a stamp in a cache line of its own in front of
- * the payload, and one cursor of the consumer, which is stored when nothing is there or an eighth was read. No handle, no
- * registration, no lengths: what the library may cost is the difference. */
+ * the payload, and one cursor of the consumer, which is stored when nothing is there or an eighth was read. No handle,
+ * no registration, no lengths: what the library may cost is the difference. */
 #include "loops.h"
 
 struct bare {

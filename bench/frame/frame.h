@@ -50,8 +50,9 @@ struct frame_peer {
 
 /* Those that were built, NULL at the end. */
 extern const struct frame_peer *const frame_peers[];
-/* Ours, in three ways, and the loop by hand. */
-extern const struct frame_peer frame_library, frame_library_gather, frame_library_copy, frame_bare;
+/* Ours, in four ways, and the loop by hand. */
+extern const struct frame_peer frame_library, frame_library_publish, frame_library_gather, frame_library_copy;
+extern const struct frame_peer frame_bare;
 /* Notes who was not built, and what to install for it. */
 void frame_note_missing(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Ours, as a user would write it. In place: claim, fill, commit; next, read, release. Gather: publishv of a head of 16
- * bytes and the rest, from the caller's memory, read in place. Copy: publish from the caller's memory, get into the
- * reader's. */
+ * Ours, as a user would write it. In place: claim, fill, commit; next, read, release. Publish: out of the caller's
+ * memory, read in place. Gather: the same with publishv of a head of 16 bytes and the rest. Copy: publish from the
+ * caller's memory, get into the reader's. */
 #include "loops.h"
 
 #include <stdio.h>
@@ -191,6 +191,12 @@ static const struct frame_way library_way = {.open = library_open,
                                              .next = library_next,
                                              .release = library_release,
                                              .close = library_close};
+static const struct frame_way publish_way = {.open = library_open,
+                                             .claim = buffer_claim,
+                                             .commit = copy_commit,
+                                             .next = library_next,
+                                             .release = library_release,
+                                             .close = library_close};
 static const struct frame_way gather_way = {.open = library_open,
                                             .claim = buffer_claim,
                                             .commit = gather_commit,
@@ -204,6 +210,7 @@ static const struct frame_way copy_way = {.open = library_open,
                                           .release = copy_release,
                                           .close = library_close};
 FRAME_PARTIES(library)
+FRAME_PARTIES(publish)
 FRAME_PARTIES(gather)
 FRAME_PARTIES(copy)
 
@@ -211,6 +218,10 @@ const struct frame_peer frame_library = {.name = "in_place",
                                          .make = library_make,
                                          .drop = library_drop,
                                          FRAME_OF(library)};
+const struct frame_peer frame_library_publish = {.name = "publish",
+                                                 .make = library_make,
+                                                 .drop = library_drop,
+                                                 FRAME_OF(publish)};
 const struct frame_peer frame_library_gather = {.name = "gather",
                                                 .make = library_make,
                                                 .drop = library_drop,

@@ -154,6 +154,18 @@ static enum bench_outcome look_at(const struct frame_peer *peer, const struct be
     return BENCH_DONE;
 }
 
+/* In place, or out of the caller's memory: as with the peers, the better one. */
+static enum bench_outcome choose_way(const struct bench_case *one, const struct bench_context *context,
+                                     struct bench_rivals *rivals, enum run_kind kind)
+{
+    double in_place, publish;
+    if (look_at(&frame_library, one, context, kind, &in_place) != BENCH_DONE ||
+        look_at(&frame_library_publish, one, context, kind, &publish) != BENCH_DONE)
+        return BENCH_FAILED;
+    rivals->way = better(kind, publish, in_place) ? frame_library_publish.name : frame_library.name;
+    return BENCH_DONE;
+}
+
 static enum bench_outcome choose(const struct bench_case *one, const struct bench_context *context,
                                  struct bench_rivals *rivals, enum run_kind kind)
 {
@@ -171,6 +183,8 @@ static enum bench_outcome choose(const struct bench_case *one, const struct benc
             rivals->look[at] = rivals->look[at - 1];
         rivals->look[at] = look;
     }
+    if (kind != RUN_FAN && choose_way(one, context, rivals, kind) != BENCH_DONE)
+        return BENCH_FAILED;
     rivals->name[BENCH_AGAINST] = rivals->look[0].name;
     rivals->name[BENCH_RUNNER_UP] = rivals->looks > 1 ? rivals->look[1].name : NULL;
     return BENCH_DONE;
@@ -204,26 +218,32 @@ static const struct frame_peer *rival(const struct bench_context *context, enum 
 }
 
 static enum bench_outcome measure(const struct bench_case *one, const struct bench_context *context,
-                                  enum bench_side side, enum run_kind kind, const struct frame_peer *ours,
-                                  double *value)
+                                  enum bench_side side, enum run_kind kind, double *value)
 {
-    const struct frame_peer *peer = side == BENCH_OURS ? ours : rival(context, side);
+    const char *way = context->rivals->way;
+    const struct frame_peer *peer = &frame_library;
+    if (side != BENCH_OURS)
+        peer = rival(context, side);
+    else if (kind == RUN_FAN)
+        peer = &frame_fan_library;
+    else if (way != NULL && strcmp(way, frame_library_publish.name) == 0)
+        peer = &frame_library_publish;
     return run_peer(peer, job_of(one->shape, context, kind, 1), kind, value);
 }
 
 FRAME_CASE(case_trip)
 {
-    return measure(self, context, side, RUN_TRIP, &frame_library, value);
+    return measure(self, context, side, RUN_TRIP, value);
 }
 
 FRAME_CASE(case_oneway)
 {
-    return measure(self, context, side, RUN_ONEWAY, &frame_library, value);
+    return measure(self, context, side, RUN_ONEWAY, value);
 }
 
 FRAME_CASE(case_fan)
 {
-    return measure(self, context, side, RUN_FAN, &frame_fan_library, value);
+    return measure(self, context, side, RUN_FAN, value);
 }
 
 /* The ways to get a message in and out, against the one in place. */

@@ -23,6 +23,7 @@ struct bench_metric {
 /* Who is measured besides ours, and what a first look at all candidates said. */
 struct bench_rivals {
     const char *name[BENCH_SIDES]; /* NULL: there is no such side; that of BENCH_OURS means nothing */
+    const char *way; /* how ours goes about it, if there was a choice; else NULL */
     int looks;
     struct bench_look {
         const char *name;

@@ -171,6 +171,8 @@ static void write_table(FILE *out, const struct bench_metric *metric, const stru
     if (pairs->place != BENCH_ANYWHERE)
         fprintf(out, " %s", bench_place_name(pairs->place));
     fputc('\n', out);
+    if (rivals->way != NULL)
+        fprintf(out, "    ours: %s\n", rivals->way);
     for (int i = 0; i < rivals->looks; i++) {
         readable(text, sizeof text, rivals->look[i].value, "");
         fprintf(out, "%s%s %s", i == 0 ? "    first look: " : ", ", rivals->look[i].name, text);
@@ -195,6 +197,10 @@ static void write_versus(FILE *out, const struct summary *summary, const struct 
         json_number(out, "limit_value", summary->limit.value);
         fprintf(out, ",\"limit_ratio\":%.4f,\"limit_ratio_min\":%.4f,\"limit_ratio_max\":%.4f", summary->limit.ratio,
                 summary->limit.least, summary->limit.most);
+    }
+    if (rivals->way != NULL) {
+        fputc(',', out);
+        json_string(out, "way", rivals->way);
     }
     if (rivals->looks == 0)
         return;

@@ -35,7 +35,7 @@ int output_open(struct output *output, const char *path)
 static int cannot_resume(const struct output *output, uint64_t offset)
 {
     return cli_fail(CLI_FAILED,
-                    "the first %" PRIu64
+                    "at least the first %" PRIu64
                     " bytes were acknowledged before and will not come again, so %s cannot get the "
                     "whole file; only '-o FILE' with the file written before can go on",
                     offset, output->path);
@@ -47,21 +47,32 @@ static int cannot_write(const struct output *output, uint64_t offset)
                     errno == EPIPE ? "its reader has gone" : strerror(errno));
 }
 
+static int too_short(const struct output *output, uint64_t offset)
+{
+    return cli_fail(CLI_FAILED,
+                    "%s has fewer than the %" PRIu64
+                    " bytes that were acknowledged before: it is not the file that was written then; name that one",
+                    output->path, offset);
+}
+
+int output_check(const struct output *output, uint64_t least)
+{
+    struct stat status;
+    if (!output->regular)
+        return least > 0 ? cannot_resume(output, least) : 0;
+    return fstat(output->fd, &status) == 0 && (uint64_t)status.st_size < least ? too_short(output, least) : 0;
+}
+
 int output_begin(struct output *output, uint64_t offset, struct digest *digest)
 {
-    if (offset > 0 && !output->regular)
-        return cannot_resume(output, offset);
-    if (!output->regular)
-        return 0;
+    int code = output_check(output, offset);
+    if (code != 0 || !output->regular)
+        return code;
     switch (digest_add_file(digest, output->fd, offset)) {
     case DIGEST_FILE_DONE:
         return ftruncate(output->fd, (off_t)offset) == 0 ? 0 : cannot_write(output, offset);
     case DIGEST_FILE_SHORT:
-        return cli_fail(CLI_FAILED,
-                        "%s has fewer than the %" PRIu64
-                        " bytes that were acknowledged before: it is not the file that "
-                        "was written then; name that one",
-                        output->path, offset);
+        return too_short(output, offset);
     case DIGEST_FILE_STOPPED:
         return 128 + cli_stop_signal();
     case DIGEST_FILE_ERROR:

@@ -19,6 +19,9 @@ int output_open(struct output *output, const char *path);
 /* An output that takes everything and keeps nothing. */
 void output_none(struct output *output);
 
+/* Can this output go on behind at least so many bytes? Changes nothing. 0, or an exit code after saying why not. */
+int output_check(const struct output *output, uint64_t least);
+
 /* Makes the output ready for byte `offset`: a file is read up to there into `digest`, and cut there. 0, or an exit
  * code after saying why this output cannot go on at `offset`. */
 int output_begin(struct output *output, uint64_t offset, struct digest *digest);

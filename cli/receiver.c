@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The receiving side of `cat`. A chunk is acknowledged only after it was written, so that what a killed receiver had
- * not written comes again. Where it goes on, it learns from the first chunk that comes. */
+ * not written comes again. Where exactly it goes on, it learns from the first chunk that comes. That may be long after
+ * it joined, when the sender is started again; so whatever can be refused is refused by the ring's count, before. */
 #include "receiver.h"
 
 #include "chunk.h"
@@ -25,6 +26,7 @@ struct receiver {
     uint64_t stream;        /* which one; known with the first chunk */
     uint64_t offset;        /* the next byte to write */
     uint64_t resumed_at;    /* the byte this process began with */
+    uint64_t least;         /* bytes that were surely acknowledged before this process; 0 if and only if none was */
     uint64_t next;          /* number of the next event */
     int begun, finished;
     struct progress progress;
@@ -94,16 +96,9 @@ static int check_chunk(const struct receiver *r, const struct chunk *chunk)
 /* The first chunk tells where we are in the file. */
 static int begin(struct receiver *r, const struct chunk *chunk)
 {
-    if (chunk->offset > 0 && !r->joined.resumed)
-        return cli_fail(CLI_UNFINISHED,
-                        "came too late: the first %" PRIu64 " bytes are already overwritten; start the "
-                        "sender with 'cp --wait N', and it waits for N receivers",
-                        chunk->offset);
-    if (r->joined.lost > 0)
-        return cli_fail(CLI_UNFINISHED,
-                        "consumer %s had left, and %" PRIu64 " events were overwritten since; the file "
-                        "cannot become whole: start the transfer again",
-                        r->joined.id, r->joined.lost);
+    if (chunk->offset < r->least || (r->least == 0 && chunk->offset > 0))
+        return not_as_sent(r, "it is of byte %" PRIu64 ", and %" PRIu64 " bytes were acknowledged before",
+                           chunk->offset, r->least);
     int code = output_begin(&r->output, chunk->offset, r->digest);
     if (code != 0)
         return code;
@@ -274,6 +269,26 @@ static int receive(struct receiver *r)
     return 0;
 }
 
+/* Can the file become whole from here on? All chunks of a file are full but the last; those of a pipe have a byte at
+ * least. */
+static int check_place(struct receiver *r)
+{
+    int file = strncmp(r->info.label, "file ", 5) == 0;
+    if (r->joined.start == 0)
+        return 0;
+    if (!r->joined.resumed)
+        return cli_fail(CLI_UNFINISHED, "came too late: the beginning of the file is already overwritten; start the "
+                                        "sender with 'cp --wait N', and it waits for N receivers");
+    if (r->joined.lost > 0)
+        return cli_fail(CLI_UNFINISHED,
+                        "consumer %s had left, and %" PRIu64 " events were overwritten since; the file "
+                        "cannot become whole: start the transfer again",
+                        r->joined.id, r->joined.lost);
+    /* The last two may be a short chunk and the closing event. */
+    r->least = file && r->joined.start > 2 ? (r->joined.start - 2) * (r->info.event_size - CHUNK_HEADER) : 1;
+    return 0;
+}
+
 static int join(struct receiver *r)
 {
     const struct receiver_options *o = r->options;
@@ -301,7 +316,7 @@ static int join(struct receiver *r)
                         r->info.name, r->info.event_size);
     r->next = r->joined.start;
     r->moved_ns = cli_now_ns();
-    return 0;
+    return check_place(r);
 }
 
 /* Can the same command go on later? With an id of its own and a file, and when a known id was started with the wrong
@@ -339,6 +354,8 @@ static int receive_all(struct receiver *r)
         output_none(&r->output);
     else
         code = output_open(&r->output, r->options->output);
+    if (code == 0)
+        code = output_check(&r->output, r->least);
     if (code == 0)
         code = receive(r);
     progress_end(&r->progress);

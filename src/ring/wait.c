@@ -273,6 +273,13 @@ static int wait_by_strategy(struct wait *wait)
     return rc;
 }
 
+/* Results after which whoever still wants something just waits again: such waits in a row are one long wait, and ask as
+ * rarely. Else who is told of a death, and waits for the successor, would be told every few milliseconds. */
+static int is_told_again(int rc)
+{
+    return rc == MYL_ETIMEDOUT || rc == MYL_EPRODUCERDEAD || rc == MYL_EUNSEATED;
+}
+
 int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, int64_t timeout_ns)
 {
     if (timeout_ns == MYL_TRY)
@@ -295,7 +302,7 @@ int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, int64_
         wait.next_question = waiter->due;
     }
     int rc = wait_by_strategy(&wait);
-    waiter->due = rc == MYL_ETIMEDOUT ? wait.next_question : 0;
+    waiter->due = is_told_again(rc) ? wait.next_question : 0;
     waiter->due_interval = wait.interval;
     return rc;
 }

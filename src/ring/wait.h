@@ -14,8 +14,8 @@ struct myl_waiter {
     int64_t spin_ns;           /* adaptive: the most */
     int64_t budget_ns;         /* adaptive: what the next spin may take */
     int64_t sleep_ns;
-    /* When the next question after the other side's life was due as the last wait ran out of time; 0: it did not. So
-     * that many short waits ask as often as a long one. */
+    /* When the next question after the other side's life was due as the last wait ran out of time, or told that the
+     * producer is gone; 0: it did neither. So that many short waits ask as often as a long one. */
     int64_t due, due_interval;
     myl_au32 interrupted;      /* this process's; set from other threads and signal handlers */
 };

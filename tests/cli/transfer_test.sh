@@ -188,6 +188,36 @@ test_terminated_and_resumed() {
     rm -f "$dir"/*
 }
 
+# Nobody sends, and nothing is left to read that would tell where the file goes on: what can be refused is refused, not
+# waited with.
+test_refused_without_a_sender() {
+    ring=$prefix-drained
+    start_slow a b
+    kill -TERM "$cp"
+    expect_end 143 "cp after SIGTERM" "$cp" "$dir/cp.log"
+    for id in a b; do
+        wait_until "the word of $id about cp" has_line "$dir/$id.log" "sender left after"
+    done
+    kill -TERM "$cat_b"
+    expect_end 143 "cat after SIGTERM" "$cat_b" "$dir/b.log"
+    expect 1 "cat of a known id to stdout" myelon cat --timeout 20 --id b "$ring"
+    expect_text "$dir/err" "acknowledged before" "cat of a known id to stdout"
+    expect 1 "cat of a known id to nowhere" myelon cat --timeout 20 --id b --verify-only "$ring"
+    : >"$dir/empty"
+    expect 1 "cat of a known id to another file" myelon cat --timeout 20 --id b -o "$dir/empty" "$ring"
+    expect_text "$dir/err" "not the file" "cat of a known id to another file"
+    expect 7 "a consumer that comes too late" myelon cat --timeout 20 "$ring"
+    expect_text "$dir/err" "came too late" "a consumer that comes too late"
+
+    "$MYELON_CLI" cat -o "$dir/b" --id b "$ring" 2>"$dir/b.log" & cat_b=$!
+    expect 0 "cp that goes on" myelon cp "$dir/in" "$ring"
+    expect_end 0 "cat that stayed" "$cat_a" "$dir/a.log"
+    expect_end 0 "cat that goes on" "$cat_b" "$dir/b.log"
+    expect_same "$dir/in" "$dir/a" "cat that stayed"
+    expect_same "$dir/in" "$dir/b" "cat that goes on"
+    rm -f "$dir"/*
+}
+
 test_meddled_output_is_noticed() {
     ring=$prefix-meddle
     start_slow a
@@ -304,6 +334,7 @@ test_refusals_while_alive
 test_evict_dead
 test_without_waiting
 test_terminated_and_resumed
+test_refused_without_a_sender
 test_meddled_output_is_noticed
 test_changed_file_is_noticed
 test_pipe_cannot_resume

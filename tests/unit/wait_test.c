@@ -214,12 +214,40 @@ static void test_interrupt(void **state)
     }
 }
 
+/* Who is told that the producer is gone, and waits on, is told again, but less and less often: waiting for the next
+ * producer costs no more than waiting for an event. */
+static void test_told_again(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options make = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "again"), &make);
+    myl_consumer_options options = consumer_options("c");
+    myl_consumer *consumer = open_consumer_with(name, &options);
+    const void *event;
+    put_many(producer, 0, 1);
+    myl_producer_leave(producer);
+    take_many(consumer, 0, 1);
+    int64_t before = myl_os_now();
+    for (int times = 0; times < 6; times++)
+        test_code(MYL_EUNSEATED, myl_consumer_next(consumer, &event, MYL_FOREVER));
+    int64_t took = myl_os_now() - before, least = MYL_MSEC(5 + 10 + 20 + 40 + 80 + 160);
+    if (took < least)
+        test_fail("told six times within %lld ns, not after %lld at the earliest", (long long)took, (long long)least);
+    producer = open_producer(name, &make);
+    put_many(producer, 1, 1);
+    take_many(consumer, 1, 1);
+    myl_producer_close(producer);
+    test_code(MYL_ECLOSED, myl_consumer_next(consumer, &event, MYL_FOREVER));
+    myl_consumer_close(consumer);
+}
+
 int main(void)
 {
     clear_environment();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),    cmocka_unit_test(test_environment), cmocka_unit_test(test_bad_environment),
-        cmocka_unit_test(test_timeouts), cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_timeouts), cmocka_unit_test(test_interrupt),   cmocka_unit_test(test_told_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,8 +12,8 @@ static const char help[] =
     "\n"
     "  -w, --wait N       waits for N consumers before the first byte (default 1; 0: for none)\n"
     "  -t, --timeout SEC  gives up after SEC seconds in which nothing moved (default: never)\n"
-    "  -c, --chunk SIZE   bytes of the file in an event, 64 to 1048544 (default 64K)\n"
-    "  -n, --capacity N   events in the ring, a power of two (default 64)\n"
+    "  -c, --chunk SIZE   bytes of the file in a message, 64 to 16M (default 64K)\n"
+    "  -n, --capacity N   room in the ring: for at least N messages (default 64)\n"
     "  -T, --type ID      the ring's type id, if not that of file streams\n"
     "  -r, --rate MB      at most so many MB (10^6 bytes) a second\n"
     "  -f, --file PATH    a ring in this mapped file instead of a name in shared memory\n"
@@ -34,7 +34,7 @@ static int set_option(struct sender_options *o, int option, const char *value, c
     case 'c':
         return cli_parse_size("--chunk", value, CHUNK_LEAST, CHUNK_MOST, &o->chunk);
     case 'n':
-        return cli_parse_number("--capacity", value, 2, UINT64_C(1) << 32, &o->capacity);
+        return cli_parse_number("--capacity", value, 2, CHUNK_CAPACITY_MOST, &o->capacity);
     case 'T':
         return cli_parse_type("--type", value, &o->type_id);
     case 'r':

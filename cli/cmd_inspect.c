@@ -50,6 +50,16 @@ static void print_shape(const myl_info *info)
            info->parkable ? "may sleep when idle" : "never sleep (spin only)");
 }
 
+/* Events, or the bytes of that many cells. */
+static struct cli_text amount(const myl_info *info, uint64_t count)
+{
+    struct cli_text text;
+    if (info->kind == MYL_RING_OF_FRAMES)
+        return cli_bytes(count * info->cell_size);
+    snprintf(text.s, sizeof text.s, "%" PRIu64 " events", count);
+    return text;
+}
+
 static void print_producer(const myl_snapshot *snapshot)
 {
     printf("producer    ");
@@ -65,7 +75,7 @@ static void print_producer(const myl_snapshot *snapshot)
     if (snapshot->superseded)
         printf("ended       by force: this ring's name was given away\n");
     else if (snapshot->closed)
-        printf("ended       after %" PRIu64 " events\n", snapshot->closed_at);
+        printf("ended       after %s\n", amount(&snapshot->info, snapshot->closed_at).s);
 }
 
 static const char *age_of(uint64_t realtime_ns, struct cli_text *text)
@@ -102,18 +112,19 @@ static void print_consumers(const myl_snapshot *snapshot)
 static void print_gating(const struct cli_target *target, const myl_snapshot *snapshot)
 {
     const myl_consumer_status *slowest = snapshot_slowest(snapshot);
+    const myl_info *info = &snapshot->info;
     if (slowest == NULL) {
         printf("\nNobody gates: no consumer is registered.\n");
     } else if (!slowest->alive) {
-        printf("\n%s is dead and gates, %" PRIu64 " of %" PRIu64
-               " events behind: start it again with this id, or give it"
-               " up with 'myelon evict %s %s'.\n",
-               slowest->id, slowest->lag, snapshot->info.capacity, cli_target_text(target), slowest->id);
+        printf("\n%s is dead and gates, %s of %s behind: start it again with this id, or give it up with "
+               "'myelon evict %s %s'.\n",
+               slowest->id, amount(info, slowest->lag).s, amount(info, info->capacity).s, cli_target_text(target),
+               slowest->id);
     } else if (slowest->lag == 0) {
         printf("\nNobody holds the producer back: every consumer has acknowledged everything.\n");
     } else {
-        printf("\n%s gates, %" PRIu64 " of %" PRIu64 " events behind.\n", slowest->id, slowest->lag,
-               snapshot->info.capacity);
+        printf("\n%s gates, %s of %s behind.\n", slowest->id, amount(info, slowest->lag).s,
+               amount(info, info->capacity).s);
     }
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The receiving side of `cat`. A chunk is acknowledged only after it was written, so that what a killed receiver had
- * not written comes again. Where exactly it goes on, it learns from the first chunk that comes. That may be long after
- * it joined, when the sender is started again; so whatever can be refused is refused by the ring's count, before. */
+ * The receiving side of `cat`. A message is acknowledged only after it was written, so that what a killed receiver
+ * had not written comes again. */
 #include "receiver.h"
 
 #include "chunk.h"
@@ -18,32 +17,31 @@
 
 struct receiver {
     const struct receiver_options *options;
-    myl_consumer *consumer;
+    myl_frame_consumer *consumer;
     myl_info info;
     myl_joined joined;
     struct output output;
     struct digest *digest;  /* of the bytes before `offset` */
-    uint64_t stream;        /* which one; known with the first chunk */
+    uint64_t stream;        /* which one; known with the first message */
     uint64_t offset;        /* the next byte to write */
     uint64_t resumed_at;    /* the byte this process began with */
     uint64_t least;         /* bytes that were surely acknowledged before this process; 0 if and only if none was */
-    uint64_t next;          /* number of the next event */
     int begun, finished;
     struct progress progress;
-    int64_t started_ns;     /* the first chunk */
-    int64_t moved_ns;       /* the latest chunk, or the begin of waiting */
+    int64_t started_ns;     /* the first message */
+    int64_t moved_ns;       /* the latest message, or the begin of waiting */
     int64_t orphan_ns;      /* since when the sender is gone; 0: it is there */
     char saw[512];          /* what happened to the sender, for the report */
 };
 
 /* For the signal handler alone. */
-static myl_consumer *volatile to_interrupt;
+static myl_frame_consumer *volatile to_interrupt;
 
 static void interrupt_consumer(void)
 {
-    myl_consumer *consumer = to_interrupt;
+    myl_frame_consumer *consumer = to_interrupt;
     if (consumer != NULL)
-        myl_consumer_interrupt(consumer);
+        myl_frame_consumer_interrupt(consumer);
 }
 
 static void saw(struct receiver *r, const char *format, ...) MYL_PRINTF(2, 3);
@@ -57,7 +55,16 @@ static void saw(struct receiver *r, const char *format, ...)
     va_end(arguments);
 }
 
-/* --- a chunk --------------------------------------------------------------------------------------------- */
+/* --- a message ------------------------------------------------------------------------------------------- */
+
+/* A message: its head is a copy, since the original could change under our hands if its writer were hostile or
+ * broken. */
+struct piece {
+    struct chunk_head head;
+    const unsigned char *data;
+    uint64_t length;        /* of the data */
+    uint32_t kind;
+};
 
 static int not_as_sent(const struct receiver *r, const char *format, ...) MYL_PRINTF(2, 3);
 
@@ -68,47 +75,54 @@ static int not_as_sent(const struct receiver *r, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return cli_fail(CLI_MISMATCH, "event %" PRIu64 ": %s; %s is not the file that was sent", r->next, what,
+    return cli_fail(CLI_MISMATCH, "behind byte %" PRIu64 ": %s; %s is not the file that was sent", r->offset, what,
                     r->output.path);
 }
 
-/* `chunk` is a copy: the original could change under our hands if its writer were hostile or broken. */
-static int check_chunk(const struct receiver *r, const struct chunk *chunk)
+static int open_piece(const struct receiver *r, const myl_message *message, struct piece *piece)
 {
-    uint64_t sequence = (uint64_t)myl_consumer_position(r->consumer);
-    if (sequence != r->next)
-        return not_as_sent(r, "number %" PRIu64 " came instead", sequence);
-    if (chunk->length > r->info.event_size - CHUNK_HEADER)
-        return not_as_sent(r, "it claims %" PRIu32 " bytes, more than fit", chunk->length);
-    if (r->begun && chunk->stream != r->stream)
-        return not_as_sent(r, "it belongs to another file");
-    if (r->begun && chunk->kind != CHUNK_ABORT && chunk->offset != r->offset)
-        return not_as_sent(r, "byte %" PRIu64 " came instead of byte %" PRIu64, chunk->offset, r->offset);
-    if (chunk->kind == CHUNK_DATA && (chunk->length == 0 || chunk->length > chunk->total - chunk->offset))
-        return not_as_sent(r, "its %" PRIu32 " bytes are not within the file", chunk->length);
-    if (chunk->kind == CHUNK_END && (chunk->length != DIGEST_BYTES || chunk->total != chunk->offset))
-        return not_as_sent(r, "the closing event contradicts itself");
-    if (chunk->kind < CHUNK_DATA || chunk->kind > CHUNK_ABORT)
-        return not_as_sent(r, "it is of the unknown kind %" PRIu32, chunk->kind);
+    if (message->length < CHUNK_HEAD || message->fragments != 1)
+        return not_as_sent(r, "a message of %" PRIu64 " bytes came that cannot be from 'cp'", message->length);
+    memcpy(&piece->head, message->data, CHUNK_HEAD);
+    piece->data = (const unsigned char *)message->data + CHUNK_HEAD;
+    piece->length = message->length - CHUNK_HEAD;
+    piece->kind = message->kind;
     return 0;
 }
 
-/* The first chunk tells where we are in the file. */
-static int begin(struct receiver *r, const struct chunk *chunk)
+static int check_piece(const struct receiver *r, const struct piece *piece)
 {
-    if (chunk->offset < r->least || (r->least == 0 && chunk->offset > 0))
-        return not_as_sent(r, "it is of byte %" PRIu64 ", and %" PRIu64 " bytes were acknowledged before",
-                           chunk->offset, r->least);
-    int code = output_begin(&r->output, chunk->offset, r->digest);
+    const struct chunk_head *head = &piece->head;
+    if (r->begun && head->stream != r->stream)
+        return not_as_sent(r, "a message of another file came");
+    if (r->begun && piece->kind != CHUNK_ABORT && head->offset != r->offset)
+        return not_as_sent(r, "byte %" PRIu64 " came next", head->offset);
+    if (piece->kind == CHUNK_DATA &&
+        (piece->length == 0 || head->offset > head->total || piece->length > head->total - head->offset))
+        return not_as_sent(r, "%" PRIu64 " bytes came that are not within the file", piece->length);
+    if (piece->kind == CHUNK_END && (piece->length != DIGEST_BYTES || head->total != head->offset))
+        return not_as_sent(r, "the closing message contradicts itself");
+    if (piece->kind < CHUNK_DATA || piece->kind > CHUNK_ABORT)
+        return not_as_sent(r, "a message of the unknown kind %" PRIu32 " came", piece->kind);
+    return 0;
+}
+
+/* The first message tells where we are in the file. */
+static int begin(struct receiver *r, const struct chunk_head *head)
+{
+    if (head->offset < r->least || (r->joined.start == 0 && head->offset > 0))
+        return not_as_sent(r, "byte %" PRIu64 " came first, though %" PRIu64 " bytes were acknowledged", head->offset,
+                           r->least);
+    int code = output_begin(&r->output, head->offset, r->digest);
     if (code != 0)
         return code;
-    if (chunk->offset > 0 && !r->options->quiet)
-        cli_say("%s goes on at byte %" PRIu64 ", event %" PRIu64, r->joined.id, chunk->offset, r->next);
-    r->stream = chunk->stream;
-    r->offset = r->resumed_at = chunk->offset;
+    if (head->offset > 0 && !r->options->quiet)
+        cli_say("%s goes on at byte %" PRIu64, r->joined.id, head->offset);
+    r->stream = head->stream;
+    r->offset = r->resumed_at = head->offset;
     r->begun = 1;
     r->started_ns = cli_now_ns();
-    progress_start(&r->progress, r->offset, chunk->total, r->options->quiet);
+    progress_start(&r->progress, r->offset, head->total, r->options->quiet);
     return 0;
 }
 
@@ -117,14 +131,14 @@ static int digest_failed(void)
     return cli_fail(CLI_FAILED, "the cryptographic library cannot compute a SHA-256");
 }
 
-static int take_data(struct receiver *r, const struct chunk *chunk, const unsigned char *data)
+static int take_data(struct receiver *r, const struct piece *piece)
 {
-    int code = output_write(&r->output, data, chunk->length, r->offset);
+    int code = output_write(&r->output, piece->data, (size_t)piece->length, r->offset);
     if (code != 0)
         return code;
-    if (digest_add(r->digest, data, chunk->length) != 0)
+    if (digest_add(r->digest, piece->data, (size_t)piece->length) != 0)
         return digest_failed();
-    r->offset += chunk->length;
+    r->offset += piece->length;
     progress_update(&r->progress, r->offset);
     return 0;
 }
@@ -140,11 +154,11 @@ static void report(const struct receiver *r, const unsigned char hash[DIGEST_BYT
             cli_duration(took).s, cli_rate(received, took).s, r->saw, digest_hex(hash).s);
 }
 
-/* Only behind this the closing event is acknowledged: until then a killed receiver would be asked to check again. */
-static int take_end(struct receiver *r, const unsigned char *data)
+/* Only behind this the closing message is acknowledged: until then a killed receiver would be asked to check again. */
+static int take_end(struct receiver *r, const struct piece *piece)
 {
     unsigned char sent[DIGEST_BYTES], hash[DIGEST_BYTES];
-    memcpy(sent, data, sizeof sent);
+    memcpy(sent, piece->data, sizeof sent);
     if (digest_end(r->digest, hash) != 0)
         return digest_failed();
     if (memcmp(sent, hash, sizeof hash) != 0)
@@ -160,38 +174,49 @@ static int take_end(struct receiver *r, const unsigned char *data)
     return 0;
 }
 
-static int take_abort(const struct receiver *r, const struct chunk *chunk, const unsigned char *data)
+static int take_abort(const struct receiver *r, const struct piece *piece)
 {
     char reason[CHUNK_LEAST + 1] = "";
-    size_t length = chunk->length < CHUNK_LEAST ? chunk->length : CHUNK_LEAST;
-    memcpy(reason, data, length);
+    size_t length = piece->length < CHUNK_LEAST ? (size_t)piece->length : CHUNK_LEAST;
+    memcpy(reason, piece->data, length);
     for (size_t i = 0; i < length; i++)
         reason[i] = reason[i] >= ' ' && reason[i] <= '~' ? reason[i] : '?';
     return cli_fail(CLI_UNFINISHED, "the sender gave up after %" PRIu64 " bytes: %s; %s is not the whole file",
-                    r->offset, reason, r->output.path);
+                    piece->head.offset, reason, r->output.path);
 }
 
-static int take(struct receiver *r, const void *event)
+static int take(struct receiver *r, const myl_message *message)
 {
-    struct chunk chunk;
-    const unsigned char *data = (const unsigned char *)event + CHUNK_HEADER;
-    memcpy(&chunk, event, CHUNK_HEADER);
-    int code = check_chunk(r, &chunk);
-    if (code == 0 && !r->begun && chunk.kind != CHUNK_ABORT)
-        code = begin(r, &chunk);
+    struct piece piece;
+    int code = open_piece(r, message, &piece);
+    if (code == 0)
+        code = check_piece(r, &piece);
+    if (code == 0 && !r->begun && piece.kind != CHUNK_ABORT)
+        code = begin(r, &piece.head);
     if (code != 0)
         return code;
-    switch (chunk.kind) {
+    switch (piece.kind) {
     case CHUNK_DATA:
-        return take_data(r, &chunk, data);
+        return take_data(r, &piece);
     case CHUNK_END:
-        return take_end(r, data);
+        return take_end(r, &piece);
     default:
-        return take_abort(r, &chunk, data);
+        return take_abort(r, &piece);
     }
 }
 
 /* --- the stream ------------------------------------------------------------------------------------------ */
+
+/* How far it is, for people; before the first message nobody knows exactly. */
+static struct cli_text place(const struct receiver *r)
+{
+    struct cli_text text = {""};
+    if (r->begun)
+        snprintf(text.s, sizeof text.s, "after %" PRIu64 " bytes", r->offset);
+    else
+        snprintf(text.s, sizeof text.s, r->least > 0 ? "on the way" : "before the first byte");
+    return text;
+}
 
 static void sender_gone(struct receiver *r, int code)
 {
@@ -199,11 +224,10 @@ static void sender_gone(struct receiver *r, int code)
     if (r->orphan_ns != 0)
         return;
     r->orphan_ns = cli_now_ns();
-    saw(r, ", sender %s after %" PRIu64 " events", how, r->next);
+    saw(r, ", sender %s %s", how, place(r).s);
     if (!r->options->quiet)
-        cli_say("%s: the sender %s after %" PRIu64
-                " events; waiting for the next one: start the same 'myelon cp' again",
-                r->joined.id, how, r->next);
+        cli_say("%s: the sender %s %s; waiting for the next one: start the same 'myelon cp' again", r->joined.id, how,
+                place(r).s);
 }
 
 static void sender_back(struct receiver *r)
@@ -215,7 +239,7 @@ static void sender_back(struct receiver *r)
     r->orphan_ns = 0;
 }
 
-/* After a wait without an event. 0: wait on, or an exit code. */
+/* After a wait without a message. 0: wait on, or an exit code. */
 static int look_around(struct receiver *r, int code)
 {
     progress_update(&r->progress, r->offset);
@@ -234,8 +258,7 @@ static int look_around(struct receiver *r, int code)
         cli_ring_error(code);
         return CLI_UNFINISHED;
     case MYL_ECLOSED:
-        return cli_fail(CLI_UNFINISHED, "the sender ended the stream after %" PRIu64 " bytes without finishing it",
-                        r->offset);
+        return cli_fail(CLI_UNFINISHED, "the sender ended the stream %s without finishing it", place(r).s);
     default:
         return cli_ring_error(code);
     }
@@ -247,8 +270,8 @@ static int look_around(struct receiver *r, int code)
 static int receive(struct receiver *r)
 {
     while (!r->finished) {
-        const void *event;
-        int code = myl_consumer_next(r->consumer, &event, SLICE_NS);
+        myl_message message;
+        int code = myl_frame_consumer_next(r->consumer, &message, SLICE_NS);
         if (code != MYL_OK) {
             code = look_around(r, code);
             if (code != 0)
@@ -257,23 +280,23 @@ static int receive(struct receiver *r)
         }
         if (r->orphan_ns != 0)
             sender_back(r);
-        code = take(r, event);
+        code = take(r, &message);
         if (code != 0)
             return code;
-        code = myl_consumer_release(r->consumer);
+        code = myl_frame_consumer_release(r->consumer);
         if (code != MYL_OK)
             return look_around(r, code);
-        r->next++;
         r->moved_ns = cli_now_ns();
     }
     return 0;
 }
 
-/* Can the file become whole from here on? All chunks of a file are full but the last; those of a pipe have a byte at
- * least. */
+/* Can the file become whole from here on? Where exactly that is, the first message tells; that may come when the sender
+ * is started again, so what the ring's own count can refuse is not waited for. */
 static int check_place(struct receiver *r)
 {
-    int file = strncmp(r->info.label, "file ", 5) == 0;
+    if (chunk_of_ring(&r->info) == 0)
+        return CLI_FAILED;
     if (r->joined.start == 0)
         return 0;
     if (!r->joined.resumed)
@@ -281,40 +304,39 @@ static int check_place(struct receiver *r)
                                         "sender with 'cp --wait N', and it waits for N receivers");
     if (r->joined.lost > 0)
         return cli_fail(CLI_UNFINISHED,
-                        "consumer %s had left, and %" PRIu64 " events were overwritten since; the file "
-                        "cannot become whole: start the transfer again",
-                        r->joined.id, r->joined.lost);
-    /* The last two may be a short chunk and the closing event. */
-    r->least = file && r->joined.start > 2 ? (r->joined.start - 2) * (r->info.event_size - CHUNK_HEADER) : 1;
+                        "consumer %s had left, and %s of the ring were overwritten since; the file cannot become "
+                        "whole: start the transfer again",
+                        r->joined.id, cli_bytes(r->joined.lost * r->info.cell_size).s);
+    if (strncmp(r->info.label, CHUNK_OF_FILE, sizeof CHUNK_OF_FILE - 1) == 0)
+        r->least = chunk_place_least(&r->info, r->joined.start);
+    r->least = r->least > 0 ? r->least : 1; /* a message has been acknowledged */
     return 0;
 }
 
 static int join(struct receiver *r)
 {
     const struct receiver_options *o = r->options;
-    myl_consumer_options options = {
+    myl_frame_consumer_options options = {
         .size = sizeof options,
-        .id = o->id,
-        .type_id = o->type_id,
-        .backend = o->target.backend,
-        .attach_timeout_ns = o->attach_ns,
-        .on_death = MYL_DEATH_REPORT,
+        .max_message = 1, /* 'cp' sends nothing in fragments: no memory to put them together */
+        .ring = {.id = o->id,
+                 .type_id = o->type_id,
+                 .backend = o->target.backend,
+                 .attach_timeout_ns = o->attach_ns,
+                 .on_death = MYL_DEATH_REPORT},
     };
-    int code = myl_consumer_open(&r->consumer, o->target.name, &options);
+    int code = myl_frame_consumer_open(&r->consumer, o->target.name, &options);
     if (code != MYL_OK)
         return cli_ring_error(code);
     to_interrupt = r->consumer;
     cli_stop_on_signals(interrupt_consumer);
+    const myl_consumer *below = myl_frame_consumer_ring(r->consumer);
     r->info.size = sizeof r->info;
-    code = myl_consumer_info(r->consumer, &r->info);
+    code = myl_consumer_info(below, &r->info);
     if (code == MYL_OK)
-        code = myl_consumer_joined(r->consumer, &r->joined);
+        code = myl_consumer_joined(below, &r->joined);
     if (code != MYL_OK)
         return cli_ring_error(code);
-    if (r->info.event_size < CHUNK_HEADER + CHUNK_LEAST)
-        return cli_fail(CLI_FAILED, "ring \"%s\" has events of %" PRIu32 " bytes, too small for chunks of a file",
-                        r->info.name, r->info.event_size);
-    r->next = r->joined.start;
     r->moved_ns = cli_now_ns();
     return check_place(r);
 }
@@ -342,7 +364,7 @@ static void let_go(const struct receiver *r, int code)
         return;
     }
     to_interrupt = NULL;
-    myl_consumer_close(r->consumer);
+    myl_frame_consumer_close(r->consumer);
 }
 
 static int receive_all(struct receiver *r)

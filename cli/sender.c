@@ -14,7 +14,7 @@
 static void begin_wait(struct sender *s)
 {
     s->moved_ns = cli_now_ns();
-    s->gating = myl_producer_gating(s->producer);
+    s->gating = myl_producer_gating(s->below);
 }
 
 /* After a slice of waiting without success: tells what is new. 0: wait on, or an exit code. */
@@ -26,7 +26,7 @@ static int look_around(struct sender *s, const char *what)
         return code;
     if (cli_stop_signal() != 0)
         return sender_stopped();
-    if (myl_producer_gating(s->producer) != s->gating)
+    if (myl_producer_gating(s->below) != s->gating)
         begin_wait(s);
     if (s->options->timeout_ns != 0 && cli_now_ns() - s->moved_ns >= s->options->timeout_ns)
         return cli_fail(CLI_TIMEOUT, "waited %s for %s in vain", cli_duration(s->options->timeout_ns).s, what);
@@ -45,11 +45,11 @@ static int wait_for_consumers(struct sender *s)
 {
     uint32_t wanted = (uint32_t)s->options->wait;
     int said = s->options->quiet;
-    if (wanted == 0 || myl_producer_last(s->producer) != MYL_SEQUENCE_NONE)
+    if (wanted == 0 || myl_producer_last(s->below) != MYL_SEQUENCE_NONE)
         return 0;
     begin_wait(s);
     for (;;) {
-        int code = myl_producer_wait_consumers(s->producer, NULL, wanted, SLICE_NS);
+        int code = myl_frame_producer_wait_consumers(s->producer, NULL, wanted, SLICE_NS);
         if (code == MYL_OK)
             return 0;
         if (code != MYL_ETIMEDOUT && code != MYL_ESTARTUP && code != MYL_EINTERRUPTED)
@@ -64,16 +64,17 @@ static int wait_for_consumers(struct sender *s)
     }
 }
 
-/* Waits for room and hands out the next event; NULL with the exit code in *code. */
-static struct chunk *claim(struct sender *s, int *code)
+/* Waits for room for a message with up to `most` bytes behind its head, and hands out where they go; NULL with the exit
+ * code in *code. */
+static unsigned char *claim(struct sender *s, size_t most, int *code)
 {
     int said = s->options->quiet;
     begin_wait(s);
     for (;;) {
-        void *event;
-        int rc = myl_producer_claim(s->producer, &event, SLICE_NS);
+        void *message;
+        int rc = myl_frame_producer_claim(s->producer, CHUNK_HEAD + most, &message, SLICE_NS);
         if (rc == MYL_OK)
-            return event;
+            return (unsigned char *)message + CHUNK_HEAD;
         if (rc != MYL_ETIMEDOUT && rc != MYL_EINTERRUPTED) {
             *code = ring_failed(s, rc);
             return NULL;
@@ -112,34 +113,32 @@ static int digest_failed(void)
     return cli_fail(CLI_FAILED, "the cryptographic library cannot compute a SHA-256");
 }
 
-static void publish(struct sender *s, struct chunk *chunk, enum chunk_kind kind, uint64_t total, size_t length)
+int sender_publish(struct sender *s, unsigned char *data, size_t length, enum chunk_kind kind, uint64_t total)
 {
-    chunk->stream = s->source.stream;
-    chunk->offset = s->offset;
-    chunk->total = total;
-    chunk->length = (uint32_t)length;
-    chunk->kind = (uint32_t)kind;
-    myl_producer_publish(s->producer);
+    const struct chunk_head head = {.stream = s->source.stream, .offset = s->offset, .total = total};
+    memcpy(data - CHUNK_HEAD, &head, CHUNK_HEAD);
+    int rc = myl_frame_producer_commit(s->producer, CHUNK_HEAD + length, (uint8_t)kind);
+    return rc == MYL_OK ? 0 : ring_failed(s, rc);
 }
 
 /* Reads into the ring itself and publishes. A stream that is at its end sets *end. */
 static int send_chunk(struct sender *s, int *end)
 {
     int code = CLI_FAILED;
-    struct chunk *chunk = claim(s, &code);
-    if (chunk == NULL)
-        return code;
     uint64_t left = s->source.size - s->offset;
     size_t most = left < s->chunk ? (size_t)left : s->chunk;
-    int64_t got = source_read(&s->source, chunk->data, most, s->offset);
+    unsigned char *data = claim(s, most, &code);
+    if (data == NULL)
+        return code;
+    int64_t got = source_read(&s->source, data, most, s->offset);
     if (got > 0 && (!s->source.resumable || got == (int64_t)most)) {
-        if (digest_add(s->digest, chunk->data, (size_t)got) != 0)
+        if (digest_add(s->digest, data, (size_t)got) != 0)
             return digest_failed();
-        publish(s, chunk, CHUNK_DATA, s->source.size, (size_t)got);
-        s->offset += (uint64_t)got;
-        return 0;
+        code = sender_publish(s, data, (size_t)got, CHUNK_DATA, s->source.size);
+        s->offset += code == 0 ? (uint64_t)got : 0;
+        return code;
     }
-    myl_producer_abort(s->producer);
+    myl_frame_producer_abort(s->producer);
     if (got == SOURCE_STOPPED)
         return sender_stopped();
     if (got == 0 && !s->source.resumable) {
@@ -179,19 +178,18 @@ static int send_end(struct sender *s)
     if (s->ended)
         return 0;
     int code = CLI_FAILED;
-    struct chunk *chunk = claim(s, &code);
-    if (chunk == NULL)
+    unsigned char *data = claim(s, sizeof s->hash, &code);
+    if (data == NULL)
         return code;
-    memcpy(chunk->data, s->hash, sizeof s->hash);
-    publish(s, chunk, CHUNK_END, s->offset, sizeof s->hash);
-    s->ended = 1;
-    return 0;
+    memcpy(data, s->hash, sizeof s->hash);
+    code = sender_publish(s, data, sizeof s->hash, CHUNK_END, s->offset);
+    s->ended = code == 0;
+    return code;
 }
 
 /* Waits until nobody is left who has not acknowledged everything. */
 static int drain(struct sender *s)
 {
-    myl_sequence last = myl_producer_last(s->producer);
     begin_wait(s);
     for (;;) {
         int code = watch_look(&s->watch);
@@ -199,7 +197,7 @@ static int drain(struct sender *s)
             return code;
         if (watch_abandoned(&s->watch))
             return 0;
-        code = myl_producer_wait_consumed(s->producer, last, DRAIN_SLICE_NS);
+        code = myl_frame_producer_wait_consumed(s->producer, DRAIN_SLICE_NS);
         if (code == MYL_OK)
             return watch_look(&s->watch);
         if (code != MYL_ETIMEDOUT && code != MYL_EINTERRUPTED)

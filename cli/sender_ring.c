@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * How a sender takes its ring and lets go of it.
  *
- * What a restarted sender must know is in the ring alone: its label names the file, and the number of events published
- * times the chunk size is the place in the file. So there is nothing to save and nothing that can be out of step. */
+ * What a restarted sender must know is in the ring alone: its label names the file, and how much of the ring was used
+ * tells the place in the file. So there is nothing to save and nothing that can be out of step. */
 #include "sender.h"
 
 #include <errno.h>
@@ -11,16 +11,17 @@
 
 #define DEFAULT_CHUNK    ((uint64_t)64 << 10)
 #define DEFAULT_CAPACITY 64
+#define RING_MOST        ((uint64_t)1 << 38) /* bytes: the library's limit */
 #define GIVE_UP_NS       MYL_SEC(1)
 
 /* For the signal handler alone. */
-static myl_producer *volatile to_interrupt;
+static myl_frame_producer *volatile to_interrupt;
 
 static void interrupt_producer(void)
 {
-    myl_producer *producer = to_interrupt;
+    myl_frame_producer *producer = to_interrupt;
     if (producer != NULL)
-        myl_producer_interrupt(producer);
+        myl_frame_producer_interrupt(producer);
 }
 
 int sender_stopped(void)
@@ -31,7 +32,7 @@ int sender_stopped(void)
 static int refuse_other_file(const struct sender *s)
 {
     const char *remove = cli_target_text(&s->options->target);
-    if (strncmp(s->info.label, "pipe ", 5) == 0)
+    if (strncmp(s->info.label, CHUNK_OF_PIPE, sizeof CHUNK_OF_PIPE - 1) == 0)
         return cli_fail(
             CLI_FAILED,
             "ring \"%s\" holds a stream from a pipe whose sender died, and nobody can go on with that; remove "
@@ -63,30 +64,55 @@ static int look_for_predecessor(struct sender *s, int *found)
     return *found && vacant && strcmp(s->info.label, s->source.label) != 0 ? refuse_other_file(s) : 0;
 }
 
+/* The shape of the ring; what is 0 is taken over from the ring that is there, which must agree with the rest. */
+static int choose_shape(const struct sender *s, int found, myl_frame_producer_options *options)
+{
+    uint64_t chunk = s->options->chunk, capacity = s->options->capacity;
+    if (!found) {
+        chunk = chunk != 0 ? chunk : DEFAULT_CHUNK;
+        capacity = capacity != 0 ? capacity : DEFAULT_CAPACITY;
+    }
+    /* In one piece, or the ring's own count would not tell the place in the file. */
+    options->max_frame = chunk != 0 ? (uint32_t)chunk + CHUNK_HEAD : 0;
+    options->max_message = options->max_frame;
+    if (capacity == 0)
+        return 0;
+    if (chunk == 0)
+        chunk = chunk_of_ring(&s->info);
+    if (chunk == 0)
+        return CLI_FAILED;
+    options->ring_bytes = chunk_ring_bytes(chunk, capacity);
+    if (options->ring_bytes > RING_MOST)
+        return cli_usage("--capacity %" PRIu64 " with messages of %" PRIu64
+                         " bytes needs a ring of %s; the largest has %s",
+                         capacity, chunk, cli_bytes(options->ring_bytes).s, cli_bytes(RING_MOST).s);
+    return 0;
+}
+
 static int open_ring(struct sender *s)
 {
     const struct sender_options *o = s->options;
     int found;
+    myl_frame_producer_options options = {
+        .size = sizeof options,
+        .ring = {.type_id = o->type_id,
+                 .label = s->source.label,
+                 .backend = o->target.backend,
+                 .on_death = MYL_DEATH_WAIT},
+    };
     int code = look_for_predecessor(s, &found);
+    if (code == 0)
+        code = choose_shape(s, found, &options);
     if (code != 0)
         return code;
-    uint64_t chunk = o->chunk != 0 || found ? o->chunk : DEFAULT_CHUNK;
-    myl_producer_options options = {
-        .size = sizeof options,
-        .event_size = chunk != 0 ? (uint32_t)chunk + CHUNK_HEADER : 0,
-        .capacity = o->capacity != 0 || found ? o->capacity : DEFAULT_CAPACITY,
-        .type_id = o->type_id,
-        .label = s->source.label,
-        .backend = o->target.backend,
-        .on_death = MYL_DEATH_WAIT,
-    };
-    code = myl_producer_open(&s->producer, o->target.name, &options);
+    code = myl_frame_producer_open(&s->producer, o->target.name, &options);
     if (code != MYL_OK)
         return cli_ring_error(code);
     to_interrupt = s->producer;
     cli_stop_on_signals(interrupt_producer);
+    s->below = myl_frame_producer_ring(s->producer);
     s->info = (myl_info){.size = sizeof s->info};
-    code = myl_producer_info(s->producer, &s->info);
+    code = myl_producer_info(s->below, &s->info);
     return code == MYL_OK ? 0 : cli_ring_error(code);
 }
 
@@ -95,10 +121,9 @@ static int check_ring(struct sender *s)
 {
     if (strcmp(s->info.label, s->source.label) != 0)
         return refuse_other_file(s);
-    if (s->info.event_size < CHUNK_HEADER + CHUNK_LEAST)
-        return cli_fail(CLI_FAILED, "ring \"%s\" has events of %" PRIu32 " bytes, too small for chunks of a file",
-                        s->info.name, s->info.event_size);
-    s->chunk = s->info.event_size - CHUNK_HEADER;
+    s->chunk = chunk_of_ring(&s->info);
+    if (s->chunk == 0)
+        return CLI_FAILED;
     s->ours = 1;
     return watch_start(&s->watch, &s->options->target, s->info.session);
 }
@@ -106,19 +131,17 @@ static int check_ring(struct sender *s)
 /* Finds the place in the file by the ring's count, and hashes what was sent before. */
 static int find_place(struct sender *s)
 {
-    uint64_t published = (uint64_t)(myl_producer_last(s->producer) + 1);
-    uint64_t chunks = s->source.size / s->chunk + (s->source.size % s->chunk != 0);
+    uint64_t published = (uint64_t)(myl_producer_last(s->below) + 1);
     if (published == 0)
         return 0;
-    if (published > chunks + 1)
-        return cli_fail(CLI_FAILED, "ring \"%s\" has more events than %s has chunks; remove it with 'myelon rm %s'",
-                        s->info.name, s->source.path, cli_target_text(&s->options->target));
-    s->ended = published == chunks + 1;
-    s->offset = published < chunks ? published * s->chunk : s->source.size;
+    if (chunk_place(&s->info, published, s->source.size, &s->offset, &s->ended) != 0)
+        return cli_fail(CLI_FAILED,
+                        "ring \"%s\" is used up to position %" PRIu64
+                        ", where no sender of %s stops; remove it with 'myelon rm %s'",
+                        s->info.name, published, s->source.path, cli_target_text(&s->options->target));
     s->resumed_at = s->offset;
     if (!s->options->quiet)
-        cli_say("goes on at %s of %s, after %" PRIu64 " events", cli_bytes(s->offset).s, cli_bytes(s->source.size).s,
-                published);
+        cli_say("goes on at %s of %s, byte %" PRIu64, cli_bytes(s->offset).s, cli_bytes(s->source.size).s, s->offset);
     switch (digest_add_file(s->digest, s->source.fd, s->offset)) {
     case DIGEST_FILE_DONE:
         return 0;
@@ -144,26 +167,22 @@ int sender_take_ring(struct sender *s)
 /* Tells the receivers why there will be no more, if there is soon room to say it. */
 static void send_give_up(struct sender *s)
 {
-    void *event;
-    myl_producer_abort(s->producer);
-    if (myl_producer_claim(s->producer, &event, GIVE_UP_NS) != MYL_OK)
-        return;
+    void *message;
     size_t length = strlen(s->give_up);
-    struct chunk *chunk = event;
-    *chunk = (struct chunk){.stream = s->source.stream,
-                            .offset = s->offset,
-                            .total = s->source.size,
-                            .length = (uint32_t)(length < CHUNK_LEAST ? length : CHUNK_LEAST),
-                            .kind = CHUNK_ABORT};
-    memcpy(chunk->data, s->give_up, chunk->length);
-    myl_producer_publish(s->producer);
+    length = length < CHUNK_LEAST ? length : CHUNK_LEAST;
+    myl_frame_producer_abort(s->producer);
+    if (myl_frame_producer_claim(s->producer, CHUNK_HEAD + length, &message, GIVE_UP_NS) != MYL_OK)
+        return;
+    unsigned char *data = (unsigned char *)message + CHUNK_HEAD;
+    memcpy(data, s->give_up, length);
+    (void)sender_publish(s, data, length, CHUNK_ABORT, s->source.size); /* it was claimed: that cannot fail */
 }
 
 void sender_let_go(struct sender *s, int code)
 {
     if (s->producer == NULL)
         return;
-    int untouched = myl_producer_last(s->producer) == MYL_SEQUENCE_NONE;
+    int untouched = myl_producer_last(s->below) == MYL_SEQUENCE_NONE;
     if (s->ours && code != CLI_OK && !s->source.resumable && !s->ended && s->give_up == NULL)
         s->give_up = "its sender was stopped";
     if (s->ours && s->give_up != NULL)
@@ -171,9 +190,9 @@ void sender_let_go(struct sender *s, int code)
     to_interrupt = NULL;
     int over = s->drained || s->give_up != NULL || untouched || !s->source.resumable;
     if (s->ours && over) {
-        myl_producer_close(s->producer);
+        myl_frame_producer_close(s->producer);
     } else {
-        myl_producer_leave(s->producer);
+        myl_frame_producer_leave(s->producer);
         if (s->ours && !s->lost && !s->watch.gone)
             cli_say("left at %s of %s; the same command goes on there, 'myelon rm %s' forgets it",
                     cli_bytes(s->offset).s, cli_bytes(s->source.size).s, cli_target_text(&s->options->target));

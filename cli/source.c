@@ -42,7 +42,7 @@ static int identify(struct source *source)
                              (uint64_t)MODIFIED(s).tv_sec, (uint64_t)MODIFIED(s).tv_nsec};
     int code = source->resumable ? hash_words(file, sizeof file, &source->stream)
                                  : hash_words(process, sizeof process, &source->stream);
-    snprintf(source->label, sizeof source->label, "%s %016" PRIx64, source->resumable ? "file" : "pipe",
+    snprintf(source->label, sizeof source->label, "%s%016" PRIx64, source->resumable ? CHUNK_OF_FILE : CHUNK_OF_PIPE,
              source->stream);
     return code;
 }

@@ -4,7 +4,6 @@
 
 #include "snapshot.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,9 +40,9 @@ static struct watch_seen *find(struct watch *watch, const myl_consumer_status *n
 
 static void tell_dead(struct watch *watch, struct watch_seen *seen, const myl_consumer_status *now)
 {
-    cli_say("consumer %s died with %" PRIu64 " events to go; waiting for its return: start it again with --id %s, or "
-            "give it up with 'myelon evict %s %s'",
-            seen->id, now->lag, seen->id, cli_target_text(watch->target), seen->id);
+    cli_say("consumer %s died with %s of the ring to go; waiting for its return: start it again with --id %s, or give "
+            "it up with 'myelon evict %s %s'",
+            seen->id, cli_bytes(now->lag * watch->cell).s, seen->id, cli_target_text(watch->target), seen->id);
     seen->state = WATCH_DEAD;
     seen->died_ns = cli_now_ns();
 }
@@ -70,7 +69,8 @@ static void note(struct watch *watch, const myl_consumer_status *now, uint64_t n
             tell_dead(watch, seen, now);
     } else {
         if (seen != NULL && seen->state != WATCH_LEFT && now->cursor < next)
-            cli_say("consumer %s left early, with %" PRIu64 " events to go", seen->id, next - now->cursor);
+            cli_say("consumer %s left early, with %s of the ring to go", seen->id,
+                    cli_bytes((next - now->cursor) * watch->cell).s);
         if (seen != NULL)
             seen->state = WATCH_LEFT;
     }
@@ -90,6 +90,7 @@ int watch_look(struct watch *watch)
     }
     watch->gating = watch->complete = 0;
     watch->gate = snapshot->gate;
+    watch->cell = snapshot->info.cell_size;
     for (uint32_t i = 0; i < snapshot->consumers; i++)
         note(watch, &snapshot->entry[i], snapshot->next);
     watch->looked_ns = cli_now_ns();

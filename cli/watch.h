@@ -20,7 +20,8 @@ struct watch {
     uint32_t count;
     int gone;           /* the ring was removed under the sender */
     /* As of the last look. */
-    uint64_t gate;      /* events before this one may be overwritten */
+    uint64_t gate;      /* cells before this one may be overwritten */
+    uint32_t cell;      /* bytes */
     uint32_t gating;    /* consumers that hold the sender back, dead or alive */
     uint32_t complete;  /* consumers, gating or not, that acknowledged everything published */
 };

@@ -32,7 +32,7 @@ test_pipe() {
     ring=$prefix-pipe
     make_file "$dir/in" 300000
     "$MYELON_CLI" cat -q -o "$dir/a" "$ring" & a=$!
-    # In pieces, so that there are short chunks.
+    # In pieces, so that there are short messages.
     { head -c 5 "$dir/in" && tail -c +6 "$dir/in"; } | expect 0 "cp -" myelon cp -q --chunk 4K - "$ring"
     expect_end 0 "cat of a pipe" "$a"
     expect_same "$dir/in" "$dir/a" "cat of a pipe"
@@ -63,6 +63,7 @@ test_longer_file_is_cut() {
 # --- a transfer that goes on while we look -------------------------------------------------------------------
 
 # Starts a slow transfer of $dir/in through $ring to the ids given: cp's pid in $cp, the cats' in $cat_ID.
+# More has passed then than the ring has room for.
 start_slow() {
     rm -f "$dir"/*
     make_file "$dir/in" 6000000
@@ -72,7 +73,7 @@ start_slow() {
         eval "cat_$id=$!"
     done
     for id in "$@"; do
-        wait_until "the first bytes of $id" reached "$dir/$id" 100000
+        wait_until "the first bytes of $id" reached "$dir/$id" 200000
     done
 }
 
@@ -106,7 +107,7 @@ test_refusals_while_alive() {
     expect_text "$dir/out" "\"name\":.*\"$ring\"" "ls --json"
     expect 0 "inspect" myelon inspect "$ring"
     expect_text "$dir/out" "^producer  *alive, process $cp;" "inspect"
-    expect_text "$dir/out" "^shape  *16 events of 4128 bytes" "inspect"
+    expect_text "$dir/out" "^shape  *messages of any size: 128.0 KiB for them, in one piece up to 4.0 KiB, at most 4.0 KiB" "inspect"
     expect 0 "inspect --json" myelon inspect --json "$ring"
     expect_text "$dir/out" "\"live_consumers\":.*2," "inspect --json"
     expect_text "$dir/out" "\"pid\":.*$cp," "inspect --json"
@@ -181,7 +182,7 @@ test_terminated_and_resumed() {
     expect_text "$dir/err" "goes on at" "cp that goes on"
     expect_end 0 "cat that stayed" "$cat_a" "$dir/a.log"
     expect_end 0 "cat that goes on" "$cat_b" "$dir/b.log"
-    expect_text "$dir/a.log" "sender left after .* events and back after" "cat that stayed"
+    expect_text "$dir/a.log" "sender left after .* bytes and back after" "cat that stayed"
     expect_text "$dir/b.log" "of them by this process" "cat that goes on"
     expect_same "$dir/in" "$dir/a" "cat that stayed"
     expect_same "$dir/in" "$dir/b" "cat that goes on"
@@ -216,6 +217,22 @@ test_refused_without_a_sender() {
     expect_same "$dir/in" "$dir/a" "cat that stayed"
     expect_same "$dir/in" "$dir/b" "cat that goes on"
     rm -f "$dir"/*
+}
+
+# A successor finds its place wherever a sender can stop: in front of everything, behind a full message, a short one that
+# takes as much room, a shorter one, the closing one.
+test_place_at_every_end() {
+    for size in 0 1 24 63 64 65 100 104 105 127 128 100000; do
+        ring=$prefix-place$size
+        make_file "$dir/in" "$size"
+        expect 6 "cp of $size bytes to nobody" myelon cp --wait 0 --chunk 64 --timeout 0.05 "$dir/in" "$ring"
+        "$MYELON_CLI" cat -q -o "$dir/a" "$ring" & a=$!
+        expect 0 "cp of $size bytes that goes on" myelon cp "$dir/in" "$ring"
+        expect_text "$dir/err" "goes on at" "cp of $size bytes that goes on"
+        expect_end 0 "cat of $size bytes" "$a"
+        expect_same "$dir/in" "$dir/a" "cat of $size bytes"
+        rm -f "$dir"/*
+    done
 }
 
 test_meddled_output_is_noticed() {
@@ -306,8 +323,8 @@ test_reader_gone() {
 }
 
 # shellcheck disable=SC2317 # wait_until calls it
-ring_is_full() { # NAME
-    myelon inspect "$1" 2>/dev/null | grep -q "^b gates, 16 of 16"
+ring_is_full() { # NAME: of 2048 cells so many wait for b that another message of 66 finds no room
+    myelon inspect "$1" 2>/dev/null | awk '$1 == "b" && $6 + 67 > 2048 { full = 1 } END { exit !full }'
 }
 
 test_timeouts() {
@@ -335,6 +352,7 @@ test_evict_dead
 test_without_waiting
 test_terminated_and_resumed
 test_refused_without_a_sender
+test_place_at_every_end
 test_meddled_output_is_noticed
 test_changed_file_is_noticed
 test_pipe_cannot_resume

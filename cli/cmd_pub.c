@@ -76,25 +76,34 @@ static int set_option(struct pub *pub, int option, const char *value, const char
     }
 }
 
-/* A dead reader holds the others up until it comes back or is given up; that is said, and waited for. */
+static int timed_out(const struct pub *pub)
+{
+    return cli_fail(CLI_TIMEOUT, "no reader has made room for %s", cli_duration(pub->timeout_ns).s);
+}
+
+/* A dead reader holds the others up until it comes back or is given up. That is told again and again: said once, and
+ * waited for as long as --timeout says. */
 static int publish(struct pub *pub, const unsigned char *message, uint64_t length)
 {
+    int64_t died_ns = 0;
     for (;;) {
         int rc = myl_frame_producer_publish(own, message, (size_t)length, 0, pub->timeout_ns);
-        if (rc == MYL_ECONSUMERDEAD) {
-            cli_say("%s", myl_error_detail());
-            continue;
-        }
-        if (rc == MYL_EINTERRUPTED && cli_stop_signal() != 0)
-            return 128 + cli_stop_signal();
-        if (rc == MYL_ETIMEDOUT)
-            return cli_fail(CLI_TIMEOUT, "no reader has made room for %s", cli_duration(pub->timeout_ns).s);
         if (rc == MYL_OK) {
             tally_add(&pub->tally, length, 0);
             return 0;
         }
-        if (rc != MYL_EINTERRUPTED)
+        if (rc != MYL_ECONSUMERDEAD && rc != MYL_EINTERRUPTED && rc != MYL_ETIMEDOUT)
             return cli_ring_error(rc);
+        if (cli_stop_signal() != 0)
+            return 128 + cli_stop_signal();
+        if (rc == MYL_ETIMEDOUT)
+            return timed_out(pub);
+        if (rc == MYL_ECONSUMERDEAD && died_ns == 0) {
+            cli_say("%s", myl_error_detail());
+            died_ns = cli_now_ns();
+        } else if (died_ns != 0 && pub->timeout_ns > 0 && cli_now_ns() - died_ns >= pub->timeout_ns) {
+            return timed_out(pub);
+        }
     }
 }
 

@@ -40,6 +40,7 @@ struct sub {
     myl_frame_consumer_options ring;
     int64_t timeout_ns;
     int blobs, observer, quiet;
+    int64_t gone_ns;     /* when it was told that the producer is gone; nothing has come since. 0: it is there */
     struct tally tally;
     uint64_t missing;    /* messages that were given up by their producer, or lost bytes of an observer */
     unsigned char *buffer;
@@ -129,6 +130,7 @@ static int keep(struct sub *sub, const void *bytes, size_t count)
 static int keep_message(struct sub *sub, const myl_message *message)
 {
     unsigned char head[BLOB_HEAD];
+    sub->gone_ns = 0;
     if (sub->blobs && message->length > UINT32_MAX)
         return cli_fail(CLI_FAILED, "a message of %llu bytes is too long for --blobs",
                         (unsigned long long)message->length);
@@ -138,6 +140,24 @@ static int keep_message(struct sub *sub, const myl_message *message)
 }
 
 /* --- reading --------------------------------------------------------------------------------------------------- */
+
+static int timed_out(const struct sub *sub)
+{
+    return cli_fail(CLI_TIMEOUT, "no message for %s", cli_duration(sub->timeout_ns).s);
+}
+
+/* Told again and again while it is waited for: said once, and the time runs through. */
+static int wait_for_next_producer(struct sub *sub, int rc)
+{
+    if (cli_stop_signal() != 0)
+        return 128 + cli_stop_signal();
+    if (sub->gone_ns != 0)
+        return sub->timeout_ns > 0 && cli_now_ns() - sub->gone_ns >= sub->timeout_ns ? timed_out(sub) : 0;
+    sub->gone_ns = cli_now_ns();
+    if (rc == MYL_EPRODUCERDEAD)
+        cli_say("%s", myl_error_detail());
+    return 0;
+}
 
 /* A failed call: 0 to go on, -1 at the stream's end, or an exit code. */
 static int after_failure(struct sub *sub, int rc)
@@ -151,12 +171,10 @@ static int after_failure(struct sub *sub, int rc)
         cli_say("%s", myl_error_detail());
         return 0;
     case MYL_EPRODUCERDEAD:
-        cli_say("%s", myl_error_detail());
-        return 0;
     case MYL_EUNSEATED: /* it left the stream open for the next one */
-        return 0;
+        return wait_for_next_producer(sub, rc);
     case MYL_ETIMEDOUT:
-        return cli_fail(CLI_TIMEOUT, "no message for %s", cli_duration(sub->timeout_ns).s);
+        return timed_out(sub);
     case MYL_EINTERRUPTED:
         return cli_stop_signal() != 0 ? 128 + cli_stop_signal() : 0;
     default:

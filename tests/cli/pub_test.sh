@@ -105,6 +105,29 @@ grep -v '^$' "$dir/observed" | awk 'NF && $1 != "the" { if ($1 <= last && seen) 
     fail "the observer saw lines out of order"
 grep -Fxvf "$dir/text" "$dir/observed" >"$dir/strange" && fail "the observer saw $(head -n 1 "$dir/strange")"
 
+# Who waits for a dead one says so once, and not for longer than it was told to.
+count_died() { # FILE
+    [ "$(grep -c ' died' "$1")" -eq 1 ] || fail "$2: $(grep -c ' died' "$1") times"
+}
+"$MYELON_CLI" pub --wait 1 --ring 64K "$ring" <"$dir/fifo" 2>"$dir/pub.err" &
+pub=$!
+exec 3>"$dir/fifo"
+"$MYELON_CLI" sub --attach 30 --id dying "$ring" >"$dir/one" 3>&- &
+sub1=$!
+echo hello >&3
+wait_until "a line" reached "$dir/one" 6
+kill -KILL $pub
+wait $pub 2>/dev/null
+exec 3>&-
+expect 6 "a second reader without a producer" myelon sub --timeout 0.5 "$ring"
+count_died "$dir/err" "a reader of a dead producer"
+kill -KILL $sub1
+wait $sub1 2>/dev/null
+expect 6 "a producer that a dead reader holds up" myelon pub --timeout 0.5 --wait 0 "$ring" <"$dir/text"
+count_died "$dir/err" "a producer held up by a dead reader"
+myelon evict "$ring" dying || fail "evict ended with $?"
+myelon rm "$ring" || fail "rm ended with $?"
+
 # Bad usage and endings.
 expect 2 "no name" myelon pub
 expect 2 "a bad place to begin" myelon sub --from there "$ring"

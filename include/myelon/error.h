@@ -44,6 +44,7 @@
     X(ETABLEFULL, -56, RESOURCE, "every consumer entry of the ring is taken")                      \
     X(ESTARTUP, -57, PEER, "the consumers waited for did not come in time")                        \
     X(EBUSY, -58, RETRY, "somebody holds the registrar's seat for too long")                       \
+    X(ELANES, -59, RESOURCE, "every lane of the ring is taken")                                    \
     X(EPERMISSION, -70, RESOURCE, "not allowed")                                                   \
     X(EOWNER, -71, RESOURCE, "the ring belongs to another user")                                   \
     X(ENOSPACE, -72, RESOURCE, "not enough memory behind the ring")                                \

@@ -45,6 +45,10 @@ typedef struct myl_frame_producer_options {
         max_message; /* longest message at all, 64 and max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is more */
     enum myl_frame_numbers numbers;
 
+    /* Several producers, each in a lane of its own: docs/frames.md, "Lanes". */
+    uint32_t lanes;          /* how many the ring has room for, 1 .. 16; each lane has ring_bytes. 0 = 1, or as it is */
+    const char *lane;        /* id of this producer's lane, as a consumer's id; NULL = any lane that is free */
+
     /* Where it lives, consumers, waiting, liveness: as for Layer 0. event_size, event_align, capacity and packed_cell
      * must be 0; `buffer` (MYL_ALONE_BUFFER) is in bytes; ring.size may be 0. */
     myl_producer_options ring;
@@ -54,6 +58,7 @@ typedef struct myl_frame_consumer_options {
     size_t size;             /* sizeof(myl_frame_consumer_options) */
     uint64_t max_message;    /* this reader's limit for fragmented messages; 0 = the ring's. That much memory is set
                               * aside at open (used only as far as messages reach); a longer message is MYL_ETOOBIG */
+    uint32_t observe_lane;   /* observers: the lane to look at, 0 unless set. Consumers read all lanes: leave it 0 */
     myl_consumer_options ring; /* as for Layer 0; event_size and event_align must be 0; ring.size may be 0 */
 } myl_frame_consumer_options;
 
@@ -65,6 +70,7 @@ typedef struct myl_message {
     int64_t sent_ns;         /* timed rings: CLOCK_MONOTONIC at the commit, comparable on this machine; else 0 */
     uint32_t kind;           /* the sender's, 0 .. 255 */
     uint32_t fragments;      /* 1: in one piece */
+    uint32_t lane;           /* whose it is; set too with MYL_EABORTED, MYL_ETOOBIG, MYL_EPRODUCERDEAD, MYL_EUNSEATED */
 } myl_message;
 
 /* What an observer missed. */
@@ -158,7 +164,8 @@ MYL_API void myl_frame_consumer_close(myl_frame_consumer *consumer);
 MYL_INLINE MYL_NODISCARD int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message,
                                                      int64_t timeout_ns);
 
-/* Releases and acknowledges everything leased. MYL_OK or MYL_EEVICTED (then nothing was acknowledged). */
+/* Releases and acknowledges everything leased, in all lanes. MYL_OK or MYL_EEVICTED (then nothing was acknowledged, or
+ * nothing in the lane it is about). */
 MYL_INLINE MYL_NODISCARD int myl_frame_consumer_release(myl_frame_consumer *consumer);
 
 /* Gives back what is leased without acknowledging: the next call leases the same messages again. */
@@ -179,6 +186,11 @@ MYL_API MYL_NODISCARD int myl_frame_consumer_get(myl_frame_consumer *consumer, v
 MYL_API MYL_NODISCARD int myl_frame_consumer_drain(myl_frame_consumer *consumer, uint64_t most,
                                                    myl_message_handler handler, void *user, uint64_t *handled,
                                                    int64_t timeout_ns);
+
+/* The id of lane `lane` of this consumer's ring, copied out: its producer's of now, or of last; "" if it has none.
+ * MYL_EINVAL: there are not so many lanes. */
+MYL_API MYL_NODISCARD int myl_frame_consumer_lane(const myl_frame_consumer *consumer, uint32_t lane,
+                                                  char id[MYL_ID_MAX + 1]);
 
 /* Messages of which this handle came across fragments but not the first one. */
 MYL_API uint64_t myl_frame_consumer_skipped(const myl_frame_consumer *consumer);

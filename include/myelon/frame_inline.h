@@ -29,6 +29,8 @@ MYL_API int myl_i_frame_claim_slow(myl_frame_producer *producer, size_t most, vo
 MYL_API int myl_i_frame_commit_slow(myl_frame_producer *producer, size_t used, uint8_t kind);
 MYL_API void myl_i_frame_wake_slow(myl_frame_producer *producer);
 MYL_API int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns);
+MYL_API int myl_i_frame_release_slow(myl_frame_consumer *consumer);
+MYL_API int myl_i_frame_end_slow(const myl_frame_consumer *consumer);
 MYL_END_DECLS
 
 MYL_INLINE uint64_t myl_i_frame_cells(uint64_t length)
@@ -123,7 +125,8 @@ MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message
             return myl_i_frame_next_slow(consumer, message, timeout_ns);
         h->known = end;
     }
-    /* In a fork child, and while a message is half read that is longer than the ring, this is a stamp of 0. */
+    /* In a fork child, in a ring with lanes, and while a message is half read that is longer than the ring, this is a
+     * stamp of 0. */
     unsigned char *cell = h->lease.cell;
     /* A2 stamp [acq]: the record is read behind it. Pairs: A1. */
     if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) != h->next + 1))
@@ -142,6 +145,7 @@ MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message
     message->sent_ns = 0;
     message->kind = (uint32_t)(about >> MYL_I_FRAME_KIND) & 255U;
     message->fragments = 1;
+    message->lane = 0;
     if (header != MYL_I_FRAME_BARE) {
         __builtin_memcpy(&message->number, cell + MYL_I_FRAME_BARE, sizeof message->number);
         __builtin_memcpy(&message->sent_ns, cell + MYL_I_FRAME_BARE + 8, sizeof message->sent_ns);
@@ -155,12 +159,15 @@ MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message
 MYL_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer)
 {
     const struct myl_i_consumer_hot *h = (const struct myl_i_consumer_hot *)(const void *)consumer;
-    return myl_load_acq((const myl_au64 *)(const void *)h->lease.cell) != h->next + 1; /* A2 */
+    if (MYL_LIKELY(myl_load_acq((const myl_au64 *)(const void *)h->lease.cell) == h->next + 1)) /* A2 */
+        return 0;
+    return myl_i_frame_end_slow(consumer);
 }
 
 MYL_INLINE int myl_frame_consumer_release(myl_frame_consumer *consumer)
 {
-    return myl_consumer_release((myl_consumer *)(void *)consumer); /* its first member */
+    struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer; /* the first member's first */
+    return MYL_LIKELY(myl_i_release(h)) ? MYL_OK : myl_i_frame_release_slow(consumer);
 }
 
 #endif

@@ -154,6 +154,9 @@ MYL_API MYL_NODISCARD int myl_consumer_peer(myl_consumer *consumer, myl_peer *pe
 /* Why does who wait? Looks, and looks again `watch_ns` later (0: one look only) to tell who moves. Takes no seat. The
  * caller frees the answer with myl_verdict_free. */
 MYL_API MYL_NODISCARD int myl_why(const char *name, enum myl_backend backend, int64_t watch_ns, myl_verdict **verdict);
+/* The same for one lane of a ring with several; the other call looks at lane 0. */
+MYL_API MYL_NODISCARD int myl_why_lane(const char *name, enum myl_backend backend, uint32_t lane, int64_t watch_ns,
+                                       myl_verdict **verdict);
 MYL_API MYL_NODISCARD int myl_producer_why(const myl_producer *producer, int64_t watch_ns, myl_verdict **verdict);
 MYL_API MYL_NODISCARD int myl_consumer_why(const myl_consumer *consumer, int64_t watch_ns, myl_verdict **verdict);
 MYL_API void myl_verdict_free(myl_verdict *verdict);

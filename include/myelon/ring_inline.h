@@ -159,12 +159,12 @@ MYL_INLINE int myl_consumer_end_of_batch(const myl_consumer *consumer)
     return h->next >= h->known && myl_load_acq(myl_i_stamp(&h->lease)) - h->next - 1 >= h->window; /* A2 */
 }
 
-MYL_INLINE int myl_consumer_release(myl_consumer *consumer)
+/* 1: released, and nothing else is to be done. */
+MYL_INLINE int myl_i_release(struct myl_i_consumer_hot *h)
 {
-    struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
     /* A9 own generation [rlx], same line: changed means evicted, and the cursor may be somebody else's by now. */
     if (MYL_UNLIKELY(myl_load32_rlx(h->generation) != h->own_generation))
-        return myl_i_release_slow(consumer);
+        return 0;
     MYL_STEP("R1");
     /* A7 cursor [rel]: the reads of the events are before it. Pairs: A8, the producer's look at the gate. */
     myl_store_rel(h->cursor, h->next);
@@ -173,9 +173,15 @@ MYL_INLINE int myl_consumer_release(myl_consumer *consumer)
     /* A10 room word [rlx]: without a fence it may be missed for a moment; the fenced look at every quarter of the ring
      * and before every wait (A11), and the producer's bounded sleep, make up for it. */
     if (MYL_UNLIKELY((myl_load32_rlx(h->room) & MYL_I_SLEEP) != 0 || h->next >= h->room_check))
-        return myl_i_release_slow(consumer);
-    h->acknowledged = h->next; /* only where the answer is MYL_OK: the slow path may find us evicted meanwhile */
-    return MYL_OK;
+        return 0;
+    h->acknowledged = h->next; /* only where all is done: the slow path may find us evicted meanwhile */
+    return 1;
+}
+
+MYL_INLINE int myl_consumer_release(myl_consumer *consumer)
+{
+    struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
+    return MYL_LIKELY(myl_i_release(h)) ? MYL_OK : myl_i_release_slow(consumer);
 }
 
 #endif

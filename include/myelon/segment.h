@@ -9,6 +9,7 @@
 #define MYL_ID_MAX       31   /* bytes of a consumer's id without the NUL */
 #define MYL_LABEL_MAX    31   /* bytes of a label without the NUL */
 #define MYL_CONSUMERS_MAX 1024
+#define MYL_LANES_MAX    16   /* producers of one ring of frames */
 #define MYL_DOING_MAX    39   /* bytes of what a party says it is doing, without the NUL */
 
 enum myl_backend {
@@ -73,6 +74,9 @@ typedef struct myl_info {
     uint64_t created_ns;     /* CLOCK_REALTIME */
     uint32_t parkable;       /* 0: consumers of this ring never park */
     uint64_t max_message;    /* bytes; frames only */
+    uint32_t lanes;          /* producers the ring has room for: docs/frames.md */
+    uint32_t lane;           /* this handle's, or this snapshot's; a consumer of several lanes: 0 */
+    char lane_id[MYL_ID_MAX + 1]; /* of `lane`; "": none was given */
     myl_granted granted;     /* this handle's */
 } myl_info;
 
@@ -111,7 +115,7 @@ typedef struct myl_consumer_status {
     uint64_t died_ns;        /* CLOCK_REALTIME: when its death became known; 0: it did not */
 } myl_consumer_status;
 
-/* A ring as seen from outside, at one moment; taken without disturbing anybody. */
+/* A ring as seen from outside, at one moment; taken without disturbing anybody. Of a ring with lanes: one of them. */
 typedef struct myl_snapshot {
     myl_info info;
     uint64_t next;           /* events published; frames: cells */
@@ -131,6 +135,7 @@ typedef struct myl_snapshot {
     uint64_t producer_died_ns; /* CLOCK_REALTIME: when its death became known; 0: it did not */
     char missing[MYL_ID_MAX + 1]; /* a required consumer that the producer waits for and that is not there; "": none */
     uint32_t live_consumers;
+    uint32_t live_producers; /* of all lanes */
     uint32_t consumers;      /* entries used; at most as many as `entry` has */
     myl_consumer_status *entry;
 } myl_snapshot;
@@ -170,6 +175,7 @@ typedef struct myl_log_entry {
     uint64_t sequence, value; /* see MYL_LOG_LIST */
     int32_t pid;             /* of whom it is about, for people */
     int32_t by;              /* of who noticed or did it */
+    uint32_t lane;           /* of the ring: whose producer, or where the consumer is registered */
 } myl_log_entry;
 
 /* The last 256 things that happened to a ring, oldest first. */
@@ -208,6 +214,10 @@ MYL_API MYL_NODISCARD int myl_check_name(const char *name);
 /* Takes a snapshot of ring `name` (backend shm or file). The caller frees it with myl_snapshot_free. Opens, maps
  * and unmaps; takes no lock; does not wait. Errors: MYL_ENOTFOUND and those of an attach. */
 MYL_API MYL_NODISCARD int myl_snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **snapshot);
+/* The same for lane `lane` of a ring with several (info.lanes tells how many); the other call takes lane 0.
+ * MYL_EINVAL: it has not so many. */
+MYL_API MYL_NODISCARD int myl_snapshot_take_lane(const char *name, enum myl_backend backend, uint32_t lane,
+                                                 myl_snapshot **snapshot);
 MYL_API void myl_snapshot_free(myl_snapshot *snapshot);
 
 /* Calls visit for every ring among the shm names, in no order; stops when visit returns non-zero and returns

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The consumer of frames: the longer way of next (waiting, fragments, what was given up), copying out, draining. */
-#include "frame/frame.h"
-#include "ring/consumer.h"
+#include "frame/consumer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,16 +9,15 @@
 /* Which share of the ring a drain keeps leased at most. */
 #define DRAIN_SHARE 4
 
-struct myl_frame_consumer {
-    struct myl_consumer ring;  /* first: the inline paths cast to its first member */
-    struct myl_partial part;
-    uint64_t skipped;
-    uint64_t skipped_id;       /* of the message skipped last: its fragments count once */
-};
-
 static const struct myl_segment *segment_of(const struct myl_frame_consumer *consumer)
 {
     return &consumer->ring.handle.segment;
+}
+
+/* The handle of a lane that there is. */
+static const struct myl_frame_consumer *first_of(const struct myl_frame_consumer *consumer)
+{
+    return consumer->lanes != NULL ? myl_lanes_get(consumer, 0) : consumer;
 }
 
 static void seek(struct myl_frame_consumer *consumer, uint64_t position)
@@ -61,6 +59,13 @@ static int give_up(struct myl_frame_consumer *consumer)
     return rc == MYL_OK ? myl_frame_aborted(segment_of(consumer)->name, part) : rc;
 }
 
+/* The message put together last is leased, and with several lanes nobody can see when the next one begins. */
+static int keeps(const struct myl_frame_consumer *consumer)
+{
+    const struct myl_partial *part = &consumer->part;
+    return consumer->keeps && part->state == MYL_PART_DONE && entrance(part) >= consumer->ring.hot.acknowledged;
+}
+
 /* A first fragment. MYL_OK: its message is begun at it. */
 static int begin(struct myl_frame_consumer *consumer, const struct myl_frame_head *record)
 {
@@ -81,9 +86,9 @@ static int begin(struct myl_frame_consumer *consumer, const struct myl_frame_hea
     /* All fragments are as long as the first, but the last. */
     uint64_t cells = (total + record->length - 1) / record->length * record->cells;
     int held = leased + cells + 1 <= segment->head.capacity;
-    if (!held && leased > 0)
+    if (keeps(consumer) || (!held && leased > 0))
         return myl_fail(MYL_ELEASED,
-                        "ring \"%s\": a message of %" PRIu64 " bytes does not fit beside the %" PRIu64
+                        "ring \"%s\": a message of %" PRIu64 " bytes has no room beside the %" PRIu64
                         " bytes leased; release them first",
                         segment->name, total, leased * MYL_CELL_ALIGN);
     myl_partial_begin(part, record, h->next);
@@ -170,15 +175,22 @@ static int leave_inside(struct myl_frame_consumer *consumer, int rc)
     return rc;
 }
 
+int myl_frame_go_on(struct myl_frame_consumer *consumer)
+{
+    const struct myl_partial *part = &consumer->part;
+    int inside = part->state != MYL_PART_NONE && consumer->ring.hot.next == entrance(part);
+    if (inside && consumer->ring.hot.next != part->position)
+        seek(consumer, part->position);
+    return inside;
+}
+
 static int next_message(struct myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
     struct myl_i_consumer_hot *h = &consumer->ring.hot;
     struct myl_partial *part = &consumer->part;
     int64_t until = timeout_ns > 0 ? myl_os_now() : 0;
     until = timeout_ns > INT64_MAX - until ? INT64_MAX : until + timeout_ns;
-    int inside = part->state != MYL_PART_NONE && h->next == entrance(part);
-    if (inside && h->next != part->position)
-        seek(consumer, part->position);
+    int inside = myl_frame_go_on(consumer);
     for (;;) {
         int64_t rest = timeout_ns;
         if (timeout_ns > 0 && myl_frame_consumer_end_of_batch(consumer)) {
@@ -199,6 +211,51 @@ static int next_message(struct myl_frame_consumer *consumer, myl_message *messag
     }
 }
 
+/* --- steps, for who reads several lanes ----------------------------------------------------------------------- */
+
+void myl_frame_step_back(struct myl_frame_consumer *consumer)
+{
+    const struct myl_partial *part = &consumer->part;
+    if (part->state != MYL_PART_NONE && part->held && consumer->ring.hot.next == part->position)
+        seek(consumer, part->start);
+}
+
+int myl_frame_give_up_inside(struct myl_frame_consumer *consumer)
+{
+    return give_up(consumer);
+}
+
+int myl_frame_step(struct myl_frame_consumer *consumer, myl_message *message, uint64_t *cells)
+{
+    struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    int inside = myl_frame_go_on(consumer);
+    *cells = 0;
+    int rc = myl_consumer_wait(&consumer->ring, MYL_TRY);
+    if (rc != MYL_OK)
+        return inside ? leave_inside(consumer, rc) : rc;
+    uint64_t before = h->next;
+    consumer->ring.silent_since = 0;
+    rc = take_record(consumer, inside, message);
+    *cells = h->next - before;
+    if (rc == MYL_EAGAIN && consumer->part.state == MYL_PART_OPEN)
+        myl_frame_step_back(consumer);
+    return rc;
+}
+
+int myl_frame_has_more(const struct myl_frame_consumer *consumer)
+{
+    const struct myl_partial *part = &consumer->part;
+    uint64_t next = consumer->ring.hot.next;
+    if (part->state != MYL_PART_NONE && next == entrance(part))
+        next = part->position;
+    if (consumer->ring.handle.forked)
+        return 0;
+    struct myl_i_walk walk = myl_walk_from(segment_of(consumer), next);
+    return myl_load_acq(myl_i_stamp(&walk)) == next + 1; /* A2 */
+}
+
+/* --- the calls ------------------------------------------------------------------------------------------------ */
+
 /* A message is half read that is longer than the ring. The next record may be whole, and say by that that this one was
  * given up: so the next call has to take the longer way too. */
 static void come_back(struct myl_frame_consumer *consumer)
@@ -218,6 +275,8 @@ static void only_one_came(struct myl_frame_consumer *consumer)
 int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
     const struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    if (consumer->lanes != NULL)
+        return myl_lanes_next(consumer, message, timeout_ns);
     if (consumer->ring.handle.forked)
         return myl_handle_forked(&consumer->ring.handle);
     if (h->lease.cell == (unsigned char *)&consumer->ring.no_stamp)
@@ -230,30 +289,59 @@ int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, in
     return rc;
 }
 
+int myl_i_frame_release_slow(myl_frame_consumer *consumer)
+{
+    return consumer->lanes != NULL ? myl_lanes_release(consumer) : myl_i_release_slow(&consumer->ring);
+}
+
+int myl_i_frame_end_slow(const myl_frame_consumer *consumer)
+{
+    return consumer->lanes == NULL || myl_lanes_end_of_batch(consumer);
+}
+
 void myl_frame_consumer_rewind(myl_frame_consumer *consumer)
 {
+    if (consumer->lanes != NULL) {
+        myl_lanes_rewind(consumer);
+        return;
+    }
     myl_consumer_rewind(&consumer->ring);
     if (!consumer->ring.handle.forked)
         come_back(consumer);
 }
 
+void myl_frame_put_back(struct myl_frame_consumer *consumer, uint64_t before, const myl_message *message)
+{
+    seek(consumer, message->fragments > 1 ? entrance(&consumer->part) : before);
+}
+
 /* Takes back the message that next has just leased. `before` is where it stood before that. */
 static void put_back(struct myl_frame_consumer *consumer, uint64_t before, const myl_message *message)
 {
-    seek(consumer, message->fragments > 1 ? entrance(&consumer->part) : before);
+    if (consumer->lanes != NULL)
+        myl_lanes_put_back(consumer, message);
+    else
+        myl_frame_put_back(consumer, before, message);
+}
+
+/* Cells. */
+static uint64_t leased_by(const struct myl_frame_consumer *consumer)
+{
+    const struct myl_i_consumer_hot *h = &consumer->ring.hot;
+    return consumer->lanes != NULL ? myl_lanes_leased(consumer) : h->next - h->acknowledged;
 }
 
 int myl_frame_consumer_get(myl_frame_consumer *consumer, void *buffer, size_t bytes, myl_message *message,
                            int64_t timeout_ns)
 {
-    const struct myl_i_consumer_hot *h = &consumer->ring.hot;
-    if (consumer->ring.handle.forked)
-        return myl_handle_forked(&consumer->ring.handle);
-    if (h->next != h->acknowledged)
+    const struct myl_segment *segment = segment_of(first_of(consumer));
+    uint64_t leased = leased_by(consumer), before = consumer->ring.hot.next;
+    if (first_of(consumer)->ring.handle.forked)
+        return myl_handle_forked(&first_of(consumer)->ring.handle);
+    if (leased != 0)
         return myl_fail(MYL_ENOTCLAIMED,
                         "ring \"%s\": %" PRIu64 " bytes are leased and not released; release them before copying out",
-                        segment_of(consumer)->name, (h->next - h->acknowledged) * MYL_CELL_ALIGN);
-    uint64_t before = h->next;
+                        segment->name, leased * MYL_CELL_ALIGN);
     int rc = myl_frame_consumer_next(consumer, message, timeout_ns);
     if (rc != MYL_OK)
         return rc;
@@ -263,7 +351,7 @@ int myl_frame_consumer_get(myl_frame_consumer *consumer, void *buffer, size_t by
         return myl_fail(MYL_EBUFFER,
                         "ring \"%s\": the next message has %" PRIu64 " bytes, the buffer %zu; call again with a larger "
                         "one",
-                        segment_of(consumer)->name, message->length, bytes);
+                        segment->name, message->length, bytes);
     }
     if (message->length > 0)
         memcpy(buffer, message->data, (size_t)message->length);
@@ -288,15 +376,14 @@ static int hand_over(struct myl_frame_consumer *consumer, myl_message_handler ha
 int myl_frame_consumer_drain(myl_frame_consumer *consumer, uint64_t most, myl_message_handler handler, void *user,
                              uint64_t *handled, int64_t timeout_ns)
 {
-    const struct myl_i_consumer_hot *h = &consumer->ring.hot;
-    uint64_t share = segment_of(consumer)->head.capacity / DRAIN_SHARE;
+    uint64_t share = segment_of(first_of(consumer))->head.capacity / DRAIN_SHARE;
     uint64_t pending = 0, done = 0;
     int rc, released = MYL_OK;
     do {
         rc = hand_over(consumer, handler, user, done + pending == 0 ? timeout_ns : MYL_TRY);
         pending += rc == MYL_OK;
         int full = rc == MYL_ELEASED && pending > 0; /* what is handled makes room for the next one */
-        if (pending > 0 && (rc != MYL_OK || h->next - h->acknowledged >= share || done + pending == most)) {
+        if (pending > 0 && (rc != MYL_OK || leased_by(consumer) >= share || done + pending == most)) {
             released = myl_frame_consumer_release(consumer);
             done += released == MYL_OK ? pending : 0;
             pending = 0;
@@ -312,17 +399,115 @@ int myl_frame_consumer_drain(myl_frame_consumer *consumer, uint64_t most, myl_me
 
 uint64_t myl_frame_consumer_skipped(const myl_frame_consumer *consumer)
 {
-    return consumer->skipped;
+    return consumer->lanes != NULL ? myl_lanes_skipped(consumer) : consumer->skipped;
+}
+
+int myl_frame_consumer_lane(const myl_frame_consumer *consumer, uint32_t lane, char id[MYL_ID_MAX + 1])
+{
+    const struct myl_segment *segment = segment_of(first_of(consumer));
+    if (first_of(consumer)->ring.handle.forked)
+        return myl_handle_forked(&first_of(consumer)->ring.handle);
+    if (lane >= segment->head.lanes)
+        return myl_fail(MYL_EINVAL, "ring \"%s\" has no lane %" PRIu32 "; it has %" PRIu32 ", counted from 0",
+                        segment->name, lane, segment->head.lanes);
+    struct myl_segment view = myl_segment_lane(segment, lane);
+    myl_id_words(view.control->lane_id, id);
+    myl_text_clean(id);
+    return MYL_OK;
 }
 
 void myl_frame_consumer_interrupt(myl_frame_consumer *consumer)
 {
-    myl_consumer_interrupt(&consumer->ring);
+    myl_frame_consumer *first = consumer->lanes != NULL ? myl_lanes_get(consumer, 0) : consumer;
+    myl_consumer_interrupt(&first->ring); /* whoever waits in several lanes does so with the means of the first */
 }
 
 const myl_consumer *myl_frame_consumer_ring(const myl_frame_consumer *consumer)
 {
-    return &consumer->ring;
+    return &first_of(consumer)->ring;
+}
+
+void myl_frame_consumer_busy(myl_frame_consumer *consumer, const char *doing, int64_t patience_ns)
+{
+    struct myl_frame_consumer *lane;
+    if (consumer->lanes == NULL)
+        myl_consumer_busy(&consumer->ring, doing, patience_ns);
+    for (uint32_t i = 0; consumer->lanes != NULL && (lane = myl_lanes_get(consumer, i)) != NULL; i++)
+        myl_consumer_busy(&lane->ring, doing, patience_ns);
+}
+
+static int lives(const myl_peer *peer)
+{
+    return peer->state == MYL_PEER_ALIVE || peer->state == MYL_PEER_BUSY;
+}
+
+int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer)
+{
+    struct myl_frame_consumer *lane;
+    if (consumer->lanes == NULL)
+        return myl_consumer_peer(&consumer->ring, peer);
+    int rc = myl_consumer_peer(&myl_lanes_get(consumer, 0)->ring, peer);
+    for (uint32_t i = 1; rc == MYL_OK && (lane = myl_lanes_get(consumer, i)) != NULL; i++) {
+        myl_peer other;
+        rc = myl_consumer_peer(&lane->ring, &other);
+        uint64_t unread = peer->unread + other.unread;
+        if (!lives(peer) && lives(&other))
+            *peer = other;
+        peer->unread = unread;
+    }
+    return rc;
+}
+
+/* --- open and close ------------------------------------------------------------------------------------------- */
+
+static struct myl_frame_consumer *new_handle(void)
+{
+    struct myl_frame_consumer *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        (void)myl_fail(MYL_ENOMEM, "no memory for a consumer's handle");
+    return made;
+}
+
+void myl_frame_consumer_drop(struct myl_frame_consumer *consumer, void (*stop)(struct myl_consumer *ring))
+{
+    stop(&consumer->ring);
+    free(consumer->part.buffer);
+    free(consumer);
+}
+
+/* `rc`: how joining went. */
+static int finish(struct myl_frame_consumer **consumer, struct myl_frame_consumer *made,
+                  const myl_frame_consumer_options *o, int rc)
+{
+    if (rc != MYL_OK) {
+        free(made);
+        return rc;
+    }
+    rc = myl_partial_set_up(&made->part, &segment_of(made)->head, o->max_message);
+    if (rc != MYL_OK)
+        myl_frame_consumer_drop(made, myl_consumer_abandon);
+    else
+        *consumer = made;
+    return rc;
+}
+
+int myl_frame_consumer_join(struct myl_frame_consumer **consumer, const char *name, const myl_frame_consumer_options *o,
+                            const myl_consumer_options *ring)
+{
+    struct myl_frame_consumer *made = new_handle();
+    if (made == NULL)
+        return MYL_ENOMEM;
+    return finish(consumer, made, o, myl_consumer_start(&made->ring, name, ring, MYL_KIND_FRAMES));
+}
+
+int myl_frame_consumer_join_lane(struct myl_frame_consumer **consumer, const struct myl_frame_consumer *of,
+                                 uint32_t lane, const myl_frame_consumer_options *o, const myl_consumer_options *ring)
+{
+    struct myl_frame_consumer *made = new_handle();
+    if (made == NULL)
+        return MYL_ENOMEM;
+    made->keeps = 1;
+    return finish(consumer, made, o, myl_consumer_start_lane(&made->ring, &of->ring, lane, ring));
 }
 
 int myl_frame_consumer_open(myl_frame_consumer **consumer, const char *name, const myl_frame_consumer_options *options)
@@ -330,44 +515,29 @@ int myl_frame_consumer_open(myl_frame_consumer **consumer, const char *name, con
     static const myl_frame_consumer_options defaults = {.size = sizeof defaults};
     const myl_frame_consumer_options *o = options == NULL ? &defaults : options;
     myl_consumer_options ring;
+    struct myl_frame_consumer *made = NULL;
     *consumer = NULL;
     int rc = myl_frame_consumer_options_check(o, &ring);
     if (rc == MYL_OK)
         rc = myl_check_consumer_options(&ring);
     if (rc != MYL_OK)
         return rc;
-    myl_frame_consumer *made = calloc(1, sizeof *made);
-    if (made == NULL)
-        return myl_fail(MYL_ENOMEM, "no memory for a consumer's handle");
-    rc = myl_consumer_start(&made->ring, name, &ring, MYL_KIND_FRAMES);
-    if (rc == MYL_OK) {
-        rc = myl_partial_set_up(&made->part, &segment_of(made)->head, o->max_message);
-        if (rc != MYL_OK)
-            myl_consumer_stop(&made->ring);
-    }
-    if (rc != MYL_OK) {
-        free(made);
-        return rc;
-    }
-    *consumer = made;
-    return MYL_OK;
+    do { /* again only if the name was given to another ring between two lanes */
+        rc = myl_frame_consumer_join(&made, name, o, &ring);
+        if (rc == MYL_OK && segment_of(made)->head.lanes > 1)
+            rc = myl_lanes_open(&made, made, o, &ring);
+    } while (rc == MYL_EAGAIN);
+    if (rc == MYL_OK)
+        *consumer = made;
+    return rc;
 }
 
 void myl_frame_consumer_close(myl_frame_consumer *consumer)
 {
     if (consumer == NULL)
         return;
-    myl_consumer_stop(&consumer->ring);
-    free(consumer->part.buffer);
-    free(consumer);
-}
-
-void myl_frame_consumer_busy(myl_frame_consumer *consumer, const char *doing, int64_t patience_ns)
-{
-    myl_consumer_busy(&consumer->ring, doing, patience_ns);
-}
-
-int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer)
-{
-    return myl_consumer_peer(&consumer->ring, peer);
+    if (consumer->lanes != NULL)
+        myl_lanes_close(consumer);
+    else
+        myl_frame_consumer_drop(consumer, myl_consumer_stop);
 }

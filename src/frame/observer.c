@@ -97,6 +97,7 @@ static int read_whole(struct look *look, const unsigned char *cell, const struct
 {
     struct myl_frame_observer *observer = look->observer;
     myl_frame_describe(look->message, record, look->buffer);
+    look->message->lane = segment_of(observer)->lane;
     if (record->length > look->bytes)
         return stands(observer) ? too_small(look) : MYL_EAGAIN;
     const struct myl_header *head = &segment_of(observer)->head;
@@ -122,6 +123,7 @@ static int read_fragment(struct look *look, const unsigned char *cell, const str
         return MYL_EAGAIN;
     }
     myl_partial_describe(part, record, look->message);
+    look->message->lane = segment_of(observer)->lane;
     part->state = MYL_PART_OPEN; /* until it is handed over, the last fragment may be read again */
     if (look->message->length > look->bytes)
         return too_small(look);
@@ -226,6 +228,7 @@ int myl_frame_observer_get(myl_frame_observer *observer, void *buffer, size_t by
     *lost = look.lost;
     if (observer->ring.handle.forked)
         return myl_handle_forked(&observer->ring.handle);
+    message->lane = segment_of(observer)->lane;
     int rc = myl_observer_wait(&observer->ring, read_next, &look, timeout_ns);
     if ((rc == MYL_EPRODUCERDEAD || rc == MYL_EUNSEATED) && observer->part.state == MYL_PART_OPEN)
         return give_up(observer); /* nobody goes on with it; its producer's end is told by the next call */
@@ -258,7 +261,7 @@ int myl_frame_observer_open(myl_frame_observer **observer, const char *name, con
     myl_frame_observer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for an observer's handle");
-    rc = myl_observer_start(&made->ring, name, &ring, MYL_KIND_FRAMES);
+    rc = myl_observer_start(&made->ring, name, &ring, MYL_KIND_FRAMES, o->observe_lane);
     if (rc == MYL_OK) {
         rc = myl_partial_set_up(&made->part, &segment_of(made)->head, o->max_message);
         if (rc != MYL_OK)

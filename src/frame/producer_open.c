@@ -82,15 +82,28 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
         return myl_shape_differs(segment, MYL_ESHAPE, "max_frame", is->event_bytes, asked->event_bytes);
     if (o->max_message != 0 && asked->message_max != is->message_max)
         return myl_shape_differs(segment, MYL_ESHAPE, "max_message", is->message_max, asked->message_max);
+    if (o->lanes != 0 && asked->lanes != is->lanes)
+        return myl_shape_differs(segment, MYL_ESHAPE, "lanes", is->lanes, asked->lanes);
+    if (o->lane != NULL && is->lanes == 1)
+        return myl_fail(MYL_ESHAPE, "ring \"%s\" is for one producer, lane \"%s\" was asked for; leave `lane` NULL",
+                        segment->name, o->lane);
     if (o->numbers != MYL_FRAMES_BARE && asked->event_offset != is->event_offset)
         return myl_shape_differs(segment, MYL_ESHAPE, "record headers of", is->event_offset, asked->event_offset);
     return MYL_OK;
 }
 
+static int set_lanes(struct myl_header *head, const myl_frame_producer_options *o)
+{
+    if (o->lanes > MYL_LANES_MAX)
+        return myl_fail(MYL_EINVAL, "%" PRIu32 " lanes are more than %d", o->lanes, MYL_LANES_MAX);
+    head->lanes = o->lanes == 0 ? 1 : o->lanes;
+    return o->lane != NULL ? myl_check_id(o->lane, MYL_ID_MAX) : MYL_OK;
+}
+
 static int make_shape(struct myl_shape *made, const myl_frame_producer_options *o)
 {
     struct myl_header *head = &made->head;
-    *made = (struct myl_shape){.check = check_shape, .options = o};
+    *made = (struct myl_shape){.check = check_shape, .options = o, .lane = o->lane};
     if (o->ring.event_size != 0 || o->ring.event_align != 0 || o->ring.capacity != 0 || o->ring.packed_cell != 0)
         return myl_fail(MYL_EINVAL, "a ring of frames has no event_size, event_align, capacity or packed_cell; leave "
                                     "them 0, and set ring_bytes");
@@ -103,6 +116,8 @@ static int make_shape(struct myl_shape *made, const myl_frame_producer_options *
         rc = set_limits(head, o);
     if (rc == MYL_OK)
         rc = set_buffer(head, o);
+    if (rc == MYL_OK)
+        rc = set_lanes(head, o);
     head->kind = MYL_KIND_FRAMES;
     head->cell_bytes = head->event_align = MYL_CELL_ALIGN;
     head->events_per_cell = 1;

@@ -69,12 +69,16 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
     return MYL_EAGAIN;
 }
 
-static int ready(void *context)
+int myl_consumer_look(struct myl_consumer *consumer)
 {
-    struct myl_consumer *consumer = context;
     struct myl_i_consumer_hot *h = &consumer->hot;
     uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
     return learn(consumer, stamp) ? MYL_OK : nothing_there(consumer, stamp);
+}
+
+static int ready(void *context)
+{
+    return myl_consumer_look(context);
 }
 
 /* For tools: from when on this consumer waits. */
@@ -88,7 +92,7 @@ static void announce(struct myl_consumer *consumer)
     myl_store_rlx(&consumer->entry->waiting, (uint64_t)consumer->silent_since); /* A66 */
 }
 
-static void end_wait(struct myl_consumer *consumer, int rc)
+void myl_consumer_end_wait(struct myl_consumer *consumer, int rc)
 {
     struct myl_entry *entry = consumer->entry;
     if (rc == MYL_OK)
@@ -101,15 +105,21 @@ static void end_wait(struct myl_consumer *consumer, int rc)
     myl_store_rlx(&entry->waiting, 0);                                    /* A66 */
 }
 
+int myl_consumer_overdue(struct myl_consumer *consumer)
+{
+    announce(consumer);
+    uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4: the stamps are stored before it */
+    if (next > consumer->hot.next && myl_consumer_look(consumer) == MYL_EAGAIN)
+        return hole(consumer, next);
+    return MYL_OK;
+}
+
 static int overdue(void *context)
 {
     struct myl_consumer *consumer = context;
-    announce(consumer);
-    uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4: the stamps are stored before it */
-    if (next > consumer->hot.next && ready(consumer) == MYL_EAGAIN)
-        return hole(consumer, next);
-    if (consumer->on_death == MYL_DEATH_WAIT)
-        return MYL_OK;
+    int rc = myl_consumer_overdue(consumer);
+    if (rc != MYL_OK || consumer->on_death == MYL_DEATH_WAIT)
+        return rc;
     return myl_ask_for_producer(&consumer->handle.segment, consumer->hot.next, ready, consumer);
 }
 
@@ -122,12 +132,16 @@ static void tell_room(struct myl_consumer *consumer)
     (void)myl_park_room_slow(&consumer->handle.segment.control->room, before, h->acknowledged);
 }
 
-static void before_park(void *context)
+void myl_consumer_before_park(struct myl_consumer *consumer)
 {
-    struct myl_consumer *consumer = context;
     /* A40, our own counter. */
     myl_store_rlx(&consumer->entry->parks, myl_load_rlx(&consumer->entry->parks) + 1);
     announce(consumer);
+}
+
+static void before_park(void *context)
+{
+    myl_consumer_before_park(context);
 }
 
 /* The first microsecond of a wait: nothing but looks, so that little stands between the stamp's arrival and its being
@@ -172,11 +186,11 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
         .before_park = before_park,
         .liveness_ns = consumer->liveness_ns,
         .liveness_most_ns = consumer->liveness_most_ns,
-        .park = parks ? &consumer->handle.segment.control->data : NULL,
+        .park = parks ? consumer->handle.segment.data_park : NULL,
         .mode = MYL_PARK_LAZY,
     };
     rc = myl_wait(&consumer->handle.waiter, &site, timeout_ns);
-    end_wait(consumer, rc);
+    myl_consumer_end_wait(consumer, rc);
     return rc;
 }
 
@@ -323,7 +337,7 @@ int myl_consumer_joined(const myl_consumer *consumer, myl_joined *joined)
 void myl_consumer_interrupt(myl_consumer *consumer)
 {
     if (!consumer->handle.forked)
-        myl_waiter_interrupt(&consumer->handle.waiter, &consumer->handle.segment.control->data);
+        myl_waiter_interrupt(&consumer->handle.waiter, consumer->handle.segment.data_park);
 }
 
 int myl_consumer_info(const myl_consumer *consumer, myl_info *info)
@@ -388,9 +402,13 @@ int64_t myl_attach_deadline(const myl_consumer_options *o)
 }
 
 int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *o, uint32_t kind,
-               int64_t until)
+               uint32_t lane, int64_t until)
 {
-    struct myl_segment_open how = {.backend = o->backend, .name = name, .fd = o->fd, .any_owner = o->any_owner};
+    struct myl_segment_open how = {.backend = o->backend,
+                                   .name = name,
+                                   .fd = o->fd,
+                                   .any_owner = o->any_owner,
+                                   .lane = lane};
     for (;;) {
         int rc = myl_segment_find(segment, &how);
         if (rc == MYL_OK) {
@@ -435,7 +453,7 @@ static uint64_t published_end(const struct myl_segment *segment, uint64_t from)
     return end - from <= segment->head.capacity ? end : from;
 }
 
-static void start_hot(struct myl_consumer *consumer)
+static void start_hot(struct myl_consumer *consumer, const myl_consumer_options *o)
 {
     struct myl_segment *segment = &consumer->handle.segment;
     struct myl_i_consumer_hot *h = &consumer->hot;
@@ -449,6 +467,10 @@ static void start_hot(struct myl_consumer *consumer)
     h->cursor = &consumer->entry->cursor;
     h->generation = &consumer->entry->generation;
     h->room = &segment->control->room.word;
+    consumer->on_death = o->on_death;
+    consumer->peer_epoch = myl_load32_acq(&segment->control->epoch); /* A25 */
+    consumer->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
+    consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
 }
 
 static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind)
@@ -460,21 +482,16 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
     if (rc != MYL_OK)
         return rc;
     do { /* again only if the name was given to another segment in between */
-        rc = myl_attach(&consumer->handle.segment, name, o, kind, until);
+        rc = myl_attach(&consumer->handle.segment, name, o, kind, 0, until);
         if (rc != MYL_OK)
             return rc;
         rc = myl_join(consumer, o);
         if (rc == MYL_EAGAIN)
             myl_segment_close(&consumer->handle.segment);
     } while (rc == MYL_EAGAIN);
-    if (rc != MYL_OK)
-        return rc;
-    consumer->on_death = o->on_death;
-    consumer->peer_epoch = myl_load32_acq(&consumer->handle.segment.control->epoch); /* A25 */
-    consumer->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
-    consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
-    start_hot(consumer);
-    return MYL_OK;
+    if (rc == MYL_OK)
+        start_hot(consumer, o);
+    return rc;
 }
 
 int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind)
@@ -487,6 +504,36 @@ int myl_consumer_start(struct myl_consumer *consumer, const char *name, const my
         myl_leave(consumer);
     myl_handle_disarm(&consumer->handle);
     return rc;
+}
+
+int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_consumer *first, uint32_t lane,
+                            const myl_consumer_options *options)
+{
+    myl_consumer_options o = *options;
+    struct myl_segment *segment = &consumer->handle.segment;
+    o.id = first->joined.id;
+    o.prefix = NULL;
+    int rc = myl_handle_arm(&consumer->handle, &o.wait, in_child);
+    if (rc == MYL_OK)
+        rc = myl_segment_share(segment, &first->handle.segment, lane, 0);
+    else
+        segment->fd = -1;
+    if (rc == MYL_OK)
+        rc = myl_segment_place(segment, &o.memory, 0);
+    if (rc == MYL_OK)
+        rc = myl_join(consumer, &o);
+    if (rc == MYL_OK)
+        start_hot(consumer, &o);
+    else
+        myl_handle_disarm(&consumer->handle);
+    return rc;
+}
+
+void myl_consumer_abandon(struct myl_consumer *consumer)
+{
+    if (!consumer->inherited && !consumer->handle.forked)
+        myl_leave(consumer);
+    myl_handle_disarm(&consumer->handle);
 }
 
 void myl_consumer_stop(struct myl_consumer *consumer)

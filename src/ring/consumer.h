@@ -24,6 +24,7 @@ struct myl_consumer {
     int64_t silent_since;    /* it found nothing, and has found nothing since then; 0: it did */
     int64_t wait_began;      /* of the wait that is announced; 0: none */
     uint32_t peer_epoch;     /* the producer that was asked after last */
+    int inherited;           /* a dead one's entry, which has never stopped gating, was resumed */
 };
 
 /* How often a waiting consumer or observer asks after the producer's life: the first time, and after a long silence. */
@@ -37,12 +38,18 @@ int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options)
 void myl_leave(struct myl_consumer *consumer);
 /* Finds, waiting at most options->attach_timeout_ns for the name to appear, and checks expectations. */
 int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *options, uint32_t kind,
-               int64_t until);
+               uint32_t lane, int64_t until);
 int64_t myl_attach_deadline(const myl_consumer_options *options);
 int myl_check_consumer_options(const myl_consumer_options *options);
 /* Opens into a zeroed handle, with checked options; on failure nothing is left to close. */
 int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *options,
                        uint32_t kind);
+/* Joins another lane of the ring that `first` is in, under its id. Closed in the opposite order, lane 0 last.
+ * MYL_EAGAIN: the ring was replaced meanwhile. On failure nothing is left to close. */
+int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_consumer *first, uint32_t lane,
+                            const myl_consumer_options *options);
+/* As if nothing had been opened: leaves, unless it would give up what a dead one, whose entry this is, has unread. */
+void myl_consumer_abandon(struct myl_consumer *consumer);
 /* Leaves and closes without freeing the handle. */
 void myl_consumer_stop(struct myl_consumer *consumer);
 /* stream.c. A look at what a stream has for us: 1: hot.known is beyond hot.next; 0: stamps are to be looked at. */
@@ -52,6 +59,12 @@ int myl_stream_try(struct myl_consumer *consumer);
 void myl_stream_slows(struct myl_consumer *consumer);
 void myl_stream_end(struct myl_consumer *consumer);
 
+/* The parts of a wait, for who waits in several lanes at once. A look: MYL_OK, MYL_EAGAIN, or what ends the wait. */
+int myl_consumer_look(struct myl_consumer *consumer);
+/* At intervals: says from when on it waits, and finds damage. */
+int myl_consumer_overdue(struct myl_consumer *consumer);
+void myl_consumer_before_park(struct myl_consumer *consumer);
+void myl_consumer_end_wait(struct myl_consumer *consumer, int rc);
 /* MYL_OK: what lies at hot.next is published. Else as myl_consumer_next. */
 int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns);
 

@@ -109,7 +109,7 @@ int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (
     const struct myl_control *control = segment->control;
     MYL_STEP("D1");
     uint32_t epoch = myl_load32_acq(&control->epoch); /* A25, D1. Pairs: A26 */
-    if (myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) != 0)
+    if (myl_seat_held(segment, MYL_SEAT_PRODUCER) != 0)
         return MYL_OK;
     MYL_STEP("D2");
     if (ready(context) != MYL_EAGAIN)
@@ -146,7 +146,8 @@ int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,
 void myl_handle_disarm(struct myl_handle *handle)
 {
     if (handle->forked) { /* closed when the child was made */
-        free(handle->segment.path);
+        if (!handle->segment.borrowed)
+            free(handle->segment.path);
         return;
     }
     if (handle->fork_node.in_child != NULL)

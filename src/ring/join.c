@@ -47,7 +47,7 @@ static int find_id(const struct myl_segment *segment, const char *id)
 /* MYL_EAGAIN: somebody alive has it. */
 static int lock_entry(const struct myl_segment *segment, uint32_t index)
 {
-    int err = myl_os_seat_take(segment->fd, myl_entry_seat(index));
+    int err = myl_seat_take(segment, myl_entry_seat(index));
     if (err == 0 || err == EAGAIN)
         return err == 0 ? MYL_OK : MYL_EAGAIN;
     return myl_fail_errno(err, "ring \"%s\": the seat of consumer entry %" PRIu32 " cannot be taken", segment->name,
@@ -259,6 +259,7 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     uint64_t position = 0;
     memcpy(consumer->joined.id, place->id, sizeof consumer->joined.id);
     consumer->joined.entry = place->index;
+    consumer->inherited = place->gating && start == MYL_START_RESUME;
     consumer->joined.resumed = place->known && start == MYL_START_RESUME;
     fill_words(entry, place, o->role);
     if (place->gating && start == MYL_START_RESUME) {
@@ -334,7 +335,7 @@ void myl_leave(struct myl_consumer *consumer)
     }
     MYL_STEP("V3");
     myl_segment_wake_all(segment);
-    if (registrar) {
+    if (registrar && segment->lane == 0) { /* a consumer of several lanes leaves lane 0 last */
         MYL_STEP("V4");
         myl_segment_sweep(segment, consumer->joined.entry);
     }
@@ -358,6 +359,35 @@ void myl_entry_give_up(const struct myl_segment *segment, uint32_t index, enum m
     log_entry(segment, why, id, cursor, next > cursor ? next - cursor : 0, pid);
 }
 
+/* With the registrar's seat: the entries of this id in all lanes, or none of them if its owner is alive. */
+static int evict_everywhere(const struct myl_segment *segment, const char *id)
+{
+    int index[MYL_LANES_MAX], found = 0;
+    for (uint32_t lane = 0; lane < segment->head.lanes; lane++) {
+        struct myl_segment view = myl_segment_lane(segment, lane);
+        index[lane] = find_id(&view, id);
+        if (index[lane] < 0)
+            continue;
+        found = 1;
+        int rc = lock_entry(&view, (uint32_t)index[lane]);
+        if (rc == MYL_EAGAIN)
+            return myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment->name);
+        if (rc != MYL_OK)
+            return rc;
+    }
+    if (!found)
+        return myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists them", segment->name,
+                        id);
+    for (uint32_t lane = 0; lane < segment->head.lanes; lane++) {
+        struct myl_segment view = myl_segment_lane(segment, lane);
+        if (index[lane] < 0)
+            continue;
+        myl_entry_give_up(&view, (uint32_t)index[lane], MYL_LOG_EVICTED);
+        myl_segment_wake_all(&view);
+    }
+    return MYL_OK;
+}
+
 int myl_evict(const char *name, enum myl_backend backend, const char *id)
 {
     struct myl_segment segment;
@@ -370,18 +400,8 @@ int myl_evict(const char *name, enum myl_backend backend, const char *id)
     rc = myl_segment_map(&segment, 1, 0);
     if (rc == MYL_OK)
         rc = myl_registrar_take(&segment);
-    int index = rc == MYL_OK ? find_id(&segment, id) : -1;
-    if (rc == MYL_OK && index < 0)
-        rc = myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists them", segment.name,
-                      id);
     if (rc == MYL_OK)
-        rc = lock_entry(&segment, (uint32_t)index);
-    if (rc == MYL_EAGAIN)
-        rc = myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment.name);
-    if (rc == MYL_OK) {
-        myl_entry_give_up(&segment, (uint32_t)index, MYL_LOG_EVICTED);
-        myl_segment_wake_all(&segment);
-    }
+        rc = evict_everywhere(&segment, id);
     myl_segment_close(&segment);
     return rc;
 }

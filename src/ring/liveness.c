@@ -210,18 +210,18 @@ static int reap(struct myl_segment *segment, uint32_t index, uint32_t state)
 {
     struct myl_entry *entry = myl_segment_entry(segment, index);
     int done = 0;
-    if (myl_os_seat_take(segment->fd, MYL_SEAT_REGISTRAR) != 0)
+    if (myl_seat_take(segment, MYL_SEAT_REGISTRAR) != 0)
         return 0;
-    if (myl_os_seat_take(segment->fd, myl_entry_seat(index)) == 0) {
+    if (myl_seat_take(segment, myl_entry_seat(index)) == 0) {
         MYL_STEP("G3r");
         done = myl_load32_acq(&entry->state) == state; /* A13 */
         if (done && state == MYL_PARTY_JOINING)
             myl_store32_rel(&entry->state, MYL_PARTY_FREE); /* A23 */
         else if (done)
             myl_entry_give_up(segment, index, MYL_LOG_REAPED);
-        myl_os_seat_drop(segment->fd, myl_entry_seat(index));
+        myl_seat_drop(segment, myl_entry_seat(index));
     }
-    myl_os_seat_drop(segment->fd, MYL_SEAT_REGISTRAR);
+    myl_seat_drop(segment, MYL_SEAT_REGISTRAR);
     if (done)
         myl_park_bump(&segment->control->room); /* our own sleep, which is about to begin, is needless */
     return done;
@@ -315,7 +315,7 @@ static void look_at_entry(struct look *look, uint32_t index)
         return;
     if (state == MYL_PARTY_JOINING) {
         if (myl_load_acq(&entry->cursor) < look->wish->cursor && /* A8 */
-            myl_os_seat_held(segment->fd, myl_entry_seat(index)) == 0)
+            myl_seat_held(segment, myl_entry_seat(index)) == 0)
             (void)reap(segment, index, MYL_PARTY_JOINING);
         return;
     }
@@ -332,7 +332,7 @@ static void look_at_entry(struct look *look, uint32_t index)
     }
     suspect.stalled_ns = 0;
     int holds_up = suspect.cursor < look->wish->cursor;
-    if (holds_up && myl_os_seat_held(segment->fd, myl_entry_seat(index)) == 0 &&
+    if (holds_up && myl_seat_held(segment, myl_entry_seat(index)) == 0 &&
         myl_load32_acq(&entry->generation) == generation) /* A9: else the seat was not yet a newcomer's */
         look_at_dead(look, index, &suspect, watch);
     else if (holds_up)

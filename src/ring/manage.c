@@ -19,7 +19,7 @@
 
 static int is_alive(const struct myl_segment *segment, const struct myl_required *required)
 {
-    return myl_os_seat_held(segment->fd, myl_entry_seat(required->entry)) > 0;
+    return myl_seat_held(segment, myl_entry_seat(required->entry)) > 0;
 }
 
 static int all_there(void *context)

@@ -115,7 +115,7 @@ int myl_observer_wait(struct myl_observer *observer, int (*read)(void *context),
         .overdue = overdue,
         .liveness_ns = observer->liveness_ns,
         .liveness_most_ns = observer->liveness_most_ns,
-        .park = parks ? &observer->handle.segment.control->data : NULL,
+        .park = parks ? observer->handle.segment.data_park : NULL,
         .mode = MYL_PARK_LAZY,
     };
     return myl_wait(&observer->handle.waiter, &site, timeout_ns);
@@ -143,7 +143,7 @@ myl_sequence myl_observer_position(const myl_observer *observer)
 void myl_observer_interrupt(myl_observer *observer)
 {
     if (!observer->handle.forked)
-        myl_waiter_interrupt(&observer->handle.waiter, &observer->handle.segment.control->data);
+        myl_waiter_interrupt(&observer->handle.waiter, observer->handle.segment.data_park);
 }
 
 int myl_observer_info(const myl_observer *observer, myl_info *info)
@@ -162,11 +162,12 @@ static void in_child(struct myl_os_fork_node *node)
     myl_segment_forked(&observer->handle.segment);
 }
 
-int myl_observer_start(struct myl_observer *observer, const char *name, const myl_consumer_options *o, uint32_t kind)
+int myl_observer_start(struct myl_observer *observer, const char *name, const myl_consumer_options *o, uint32_t kind,
+                       uint32_t lane)
 {
     struct myl_segment *segment = &observer->handle.segment;
     segment->fd = -1;
-    int rc = myl_attach(segment, name, o, kind, myl_attach_deadline(o));
+    int rc = myl_attach(segment, name, o, kind, lane, myl_attach_deadline(o));
     if (rc == MYL_OK)
         rc = myl_handle_arm(&observer->handle, &o->wait, in_child);
     if (rc != MYL_OK) {
@@ -192,7 +193,7 @@ int myl_observer_open(myl_observer **observer, const char *name, const myl_consu
     myl_observer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for an observer's handle");
-    rc = myl_observer_start(made, name, o, MYL_KIND_EVENTS);
+    rc = myl_observer_start(made, name, o, MYL_KIND_EVENTS, 0);
     if (rc != MYL_OK) {
         free(made);
         return rc;

@@ -15,7 +15,7 @@ struct myl_observer {
 
 /* Opens into a zeroed handle, with checked options; on failure nothing is left to close. */
 int myl_observer_start(struct myl_observer *observer, const char *name, const myl_consumer_options *options,
-                       uint32_t kind);
+                       uint32_t kind, uint32_t lane);
 /* `read` makes one attempt: MYL_OK, MYL_EAGAIN, or what ends the wait. */
 int myl_observer_wait(struct myl_observer *observer, int (*read)(void *context), void *context, int64_t timeout_ns);
 /* No stamp at `at`, and the gate is not beyond it: why? MYL_OK: there is one by now. */

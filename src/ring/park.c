@@ -78,16 +78,17 @@ void myl_park_sleep(struct myl_parker *parker, uint32_t value, int64_t ns, int64
     MYL_STEP("L7");
 }
 
-int myl_park_publish_slow(struct myl_park_word *park, int registered, uint32_t *quiet)
+int myl_park_publish_slow(struct myl_park_word *park, const struct myl_publisher *who, uint32_t *quiet)
 {
     uint32_t w = myl_load32_rlx(&park->word); /* A5, S3 */
-    if (!registered || (w & MYL_PARK_FENCE) != 0) {
+    if (!who->registered || (w & MYL_PARK_FENCE) != 0) {
         MYL_STEP("S5");
         myl_fence_sc(); /* S5; pairs with L2 and P5 */
         w = myl_load32_rlx(&park->word); /* A5 again: what was read before the fence is worth nothing */
     }
-    /* S5b: the only publisher of this ring has seen FENCE and fenced; all its later loads see it too. */
-    if ((w & (MYL_PARK_FENCE | MYL_PARK_EFF)) == MYL_PARK_FENCE) {
+    /* S5b: the only publisher of this ring has seen FENCE and fenced; all its later loads see it too. With several, one
+     * cannot speak for the others: EFF is left to L4, whose barrier reaches them all. */
+    if (who->only && (w & (MYL_PARK_FENCE | MYL_PARK_EFF)) == MYL_PARK_FENCE) {
         MYL_STEP("S5b");
         if (myl_cas32_sc(&park->word, &w, w | MYL_PARK_EFF)) /* A6 */
             w |= MYL_PARK_EFF;

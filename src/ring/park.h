@@ -35,8 +35,13 @@ void myl_park_announce(struct myl_parker *parker, uint32_t *value, int64_t *most
 /* L6, L7. */
 void myl_park_sleep(struct myl_parker *parker, uint32_t value, int64_t ns, int64_t most_ns);
 
+/* Who publishes. */
+struct myl_publisher {
+    int registered;      /* a target of the parkers' barrier; else it fences every time */
+    int only;            /* nobody else publishes to those who sleep on this word */
+};
 /* S5 to S7: the publisher saw a bit. `quiet` is its counter. 1 if it woke somebody. */
-int myl_park_publish_slow(struct myl_park_word *park, int registered, uint32_t *quiet);
+int myl_park_publish_slow(struct myl_park_word *park, const struct myl_publisher *who, uint32_t *quiet);
 /* Room side: after the cursor was stored, behind a full fence. Wakes if this step crosses what the producer needs. */
 int myl_park_room_slow(struct myl_park_word *park, uint64_t before, uint64_t now);
 

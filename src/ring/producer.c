@@ -105,8 +105,10 @@ int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run
 
 void myl_i_wake_slow(myl_producer *producer)
 {
-    struct myl_control *control = producer->handle.segment.control;
-    if (myl_park_publish_slow(&control->data, producer->registered, &producer->quiet))
+    const struct myl_segment *segment = &producer->handle.segment;
+    struct myl_control *control = segment->control;
+    const struct myl_publisher who = {.registered = producer->registered, .only = segment->head.lanes == 1};
+    if (myl_park_publish_slow(segment->data_park, &who, &producer->quiet))
         myl_store_rlx(&control->producer_wakes, myl_load_rlx(&control->producer_wakes) + 1); /* A40, our own counter */
 }
 

@@ -29,6 +29,7 @@ struct myl_shape {
     struct myl_header head;    /* of a ring that is to be made; event_bytes 0: only one that exists will do */
     int (*check)(const struct myl_segment *segment, const struct myl_shape *shape); /* is the existing one it? */
     const void *options;       /* as the caller gave them, for `check` */
+    const char *lane;          /* id of the lane to take; NULL: any */
 };
 
 /* --- shape.c --- */

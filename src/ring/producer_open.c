@@ -65,6 +65,10 @@ static int take_over(struct myl_producer *producer)
     producer->epoch = myl_load32_acq(&control->epoch) + 1; /* A25 */
     MYL_STEP("T3");
     myl_store32_rel(&control->epoch, producer->epoch); /* A26 */
+    /* A lane that had ended begins anew: before anything is published in it, so nobody reads on and then believes the
+     * old end. A44 closed [rel]. Pairs: A16. */
+    if (segment->head.lanes > 1)
+        myl_store_rel(&control->closed, 0);
     producer->hot.next = producer->hot.published = next;
     return MYL_OK;
 }
@@ -95,7 +99,7 @@ static void start_hot(struct myl_producer *producer)
     h->shared_next = &control->next;
     int parkable = (segment->head.flags & MYL_FLAG_SPIN_ONLY) == 0;
     producer->registered = parkable && myl_os_barrier_register() == 0;
-    h->park = parkable && producer->registered ? &control->data.word : &producer->stand_in;
+    h->park = parkable && producer->registered ? &segment->data_park->word : &producer->stand_in;
     myl_store32_rlx(&producer->stand_in, parkable ? 1 : 0); /* A41, private */
     myl_store32_rel(&control->publisher_fences, parkable && !producer->registered); /* A42, for tools */
     say_who(control);
@@ -150,7 +154,7 @@ static int ready_when_crowded(void *context)
         if (myl_load32_acq(&entry->state) != MYL_PARTY_ACTIVE) /* A13 */
             continue;
         myl_entry_id(entry, id);
-        crowd->found += wanted_id(crowd, id) && myl_os_seat_held(segment->fd, myl_entry_seat(i)) > 0;
+        crowd->found += wanted_id(crowd, id) && myl_seat_held(segment, myl_entry_seat(i)) > 0;
     }
     return crowd->found >= crowd->count ? MYL_OK : MYL_EAGAIN;
 }
@@ -195,6 +199,12 @@ static int wait_startup(struct myl_producer *producer, const myl_producer_option
 
 /* --- open and close ---------------------------------------------------------------------------------------- */
 
+static int fits(const struct myl_segment *segment, const void *context)
+{
+    const struct myl_shape *shape = context;
+    return shape->check(segment, shape);
+}
+
 static int take_seat(struct myl_producer *producer, const char *name, const myl_producer_options *o,
                      const struct myl_shape *shape, int *created)
 {
@@ -205,6 +215,9 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
         .group = o->group,
         .huge = o->backend == MYL_BACKEND_MEMFD && o->memory.huge != MYL_NO,
         .head = shape->head,
+        .lane = shape->lane,
+        .fits = fits,
+        .context = shape,
     };
     if ((unsigned)o->backend > MYL_BACKEND_MEMFD || (unsigned)o->existing > MYL_EXISTING_SUPERSEDE)
         return myl_fail(MYL_EINVAL, "back end %d or `existing` %d is none of the known ones", (int)o->backend,

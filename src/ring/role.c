@@ -76,13 +76,11 @@ void myl_role_load(const struct myl_entry *entry, myl_role_options *role)
     role->grace_ns = grace == AT_ONCE_MS ? MYL_AT_ONCE : MYL_MSEC(grace);
 }
 
-static int set_role(const struct myl_segment *segment, const char *id, const myl_role_options *options)
+/* In one lane. 0: nobody there has this id. */
+static int set_role_here(const struct myl_segment *segment, const char *id, const myl_role_options *options)
 {
     uint32_t entries = myl_segment_entries(segment);
-    int rc = myl_check_id(id, MYL_ID_MAX);
-    if (rc == MYL_OK)
-        rc = myl_role_check(options);
-    for (uint32_t i = 0; rc == MYL_OK && i < entries; i++) {
+    for (uint32_t i = 0; i < entries; i++) {
         struct myl_entry *entry = myl_segment_entry(segment, i);
         uint32_t state = myl_load32_acq(&entry->state); /* A13 */
         char other[MYL_ID_MAX + 1];
@@ -96,9 +94,22 @@ static int set_role(const struct myl_segment *segment, const char *id, const myl
                                                       .value = (uint64_t)options->role,
                                                       .pid = myl_load32_rlx(&entry->pid)}); /* A48 */
         myl_park_bump(&segment->control->room); /* a blocked producer looks anew */
-        return MYL_OK;
+        return 1;
     }
+    return 0;
+}
+
+static int set_role(const struct myl_segment *segment, const char *id, const myl_role_options *options)
+{
+    int found = 0;
+    int rc = myl_check_id(id, MYL_ID_MAX);
     if (rc == MYL_OK)
+        rc = myl_role_check(options);
+    for (uint32_t lane = 0; rc == MYL_OK && lane < segment->head.lanes; lane++) {
+        struct myl_segment view = myl_segment_lane(segment, lane);
+        found |= set_role_here(&view, id, options);
+    }
+    if (rc == MYL_OK && !found)
         rc = myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists them", segment->name,
                       id);
     return rc;

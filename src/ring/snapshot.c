@@ -30,7 +30,7 @@ static void read_entry(const struct myl_segment *segment, uint32_t index, uint64
     status->state = (enum myl_party_state)(myl_load32_acq(&entry->state) & 3U); /* A13 */
     myl_entry_id(entry, status->id);
     myl_text_clean(status->id);
-    status->alive = myl_os_seat_held(segment->fd, myl_entry_seat(index)) > 0;
+    status->alive = myl_seat_held(segment, myl_entry_seat(index)) > 0;
     status->pid = (int32_t)myl_load32_rlx(&entry->pid);           /* A48 */
     status->generation = myl_load32_rlx(&entry->generation);      /* A9 */
     status->start_ns = myl_load_rlx(&entry->joined_ns);           /* A48 */
@@ -57,7 +57,7 @@ static void read_control(const struct myl_segment *segment, myl_snapshot *snapsh
     snapshot->superseded = myl_load32_acq(&control->superseded) != 0; /* A15 */
     snapshot->gate = myl_load_acq(&control->gate);                    /* A29 */
     snapshot->epoch = myl_load32_acq(&control->epoch);                /* A25 */
-    snapshot->producer_alive = myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) > 0;
+    snapshot->producer_alive = myl_seat_held(segment, MYL_SEAT_PRODUCER) > 0;
     snapshot->producer_left = myl_load32_acq(&control->producer_state) == MYL_PRODUCER_LEFT; /* A45 */
     snapshot->producer_pid = (int32_t)myl_load32_rlx(&control->producer_pid);                /* A42 */
     snapshot->producer_parks = myl_load_rlx(&control->producer_parks);                       /* A40 */
@@ -90,6 +90,10 @@ static int read_all(const struct myl_segment *segment, myl_snapshot **made)
     for (uint32_t i = 0; i < entries; i++)
         read_entry(segment, i, 0, &status[i]);
     snapshot->next = myl_load_acq(&segment->control->next); /* A4 */
+    for (uint32_t lane = 0; lane < segment->head.lanes; lane++) {
+        struct myl_segment view = myl_segment_lane(segment, lane);
+        snapshot->live_producers += myl_seat_held(&view, MYL_SEAT_PRODUCER) > 0;
+    }
     for (uint32_t i = 0; i < entries; i++) {
         if (status[i].state == MYL_PARTY_FREE)
             continue;
@@ -101,21 +105,21 @@ static int read_all(const struct myl_segment *segment, myl_snapshot **made)
     return MYL_OK;
 }
 
-int myl_snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **snapshot)
+int myl_snapshot_take_lane(const char *name, enum myl_backend backend, uint32_t lane, myl_snapshot **snapshot)
 {
     struct myl_segment segment;
-    struct myl_segment_open how = {.backend = backend, .name = name, .any_owner = 1, .may_read_only = 1};
     *snapshot = NULL;
-    if (backend == MYL_BACKEND_MEMFD)
-        return myl_fail(MYL_EINVAL, "a memfd has no name to look it up by");
-    int rc = myl_segment_find(&segment, &how);
+    int rc = myl_segment_look_at(&segment, name, backend, lane);
     if (rc != MYL_OK)
         return rc;
-    rc = myl_segment_map(&segment, 0, 0);
-    if (rc == MYL_OK)
-        rc = read_all(&segment, snapshot);
+    rc = read_all(&segment, snapshot);
     myl_segment_close(&segment);
     return rc;
+}
+
+int myl_snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **snapshot)
+{
+    return myl_snapshot_take_lane(name, backend, 0, snapshot);
 }
 
 void myl_snapshot_free(myl_snapshot *snapshot)

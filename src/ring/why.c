@@ -34,7 +34,7 @@ struct view {
 
 static int is_alive(const struct view *view, uint32_t seat)
 {
-    return seat == view->own_seat || myl_os_seat_held(view->segment->fd, seat) != 0;
+    return seat == view->own_seat || myl_seat_held(view->segment, seat) != 0;
 }
 
 static int64_t ago(uint64_t then, uint64_t now)
@@ -373,21 +373,21 @@ static int judge(const struct myl_segment *segment, uint32_t own_seat, int64_t w
     return MYL_OK;
 }
 
-int myl_why(const char *name, enum myl_backend backend, int64_t watch_ns, myl_verdict **verdict)
+int myl_why_lane(const char *name, enum myl_backend backend, uint32_t lane, int64_t watch_ns, myl_verdict **verdict)
 {
     struct myl_segment segment;
-    struct myl_segment_open how = {.backend = backend, .name = name, .any_owner = 1, .may_read_only = 1};
     *verdict = NULL;
-    if (backend == MYL_BACKEND_MEMFD)
-        return myl_fail(MYL_EINVAL, "a memfd has no name to look it up by; ask through a handle of it");
-    int rc = myl_segment_find(&segment, &how);
+    int rc = myl_segment_look_at(&segment, name, backend, lane);
     if (rc != MYL_OK)
         return rc;
-    rc = myl_segment_map(&segment, 0, 0);
-    if (rc == MYL_OK)
-        rc = judge(&segment, NOBODY, watch_ns, verdict);
+    rc = judge(&segment, NOBODY, watch_ns, verdict);
     myl_segment_close(&segment);
     return rc;
+}
+
+int myl_why(const char *name, enum myl_backend backend, int64_t watch_ns, myl_verdict **verdict)
+{
+    return myl_why_lane(name, backend, 0, watch_ns, verdict);
 }
 
 int myl_producer_why(const myl_producer *producer, int64_t watch_ns, myl_verdict **verdict)
@@ -424,7 +424,7 @@ static enum myl_peer_state peer_state(const struct myl_segment *segment, const m
         return MYL_PEER_CLOSED;
     if (myl_load32_acq(&control->superseded) != 0) /* A15 */
         return MYL_PEER_SUPERSEDED;
-    if (myl_os_seat_held(segment->fd, MYL_SEAT_PRODUCER) != 0)
+    if (myl_seat_held(segment, MYL_SEAT_PRODUCER) != 0)
         return peer->patience_ns > 0 ? MYL_PEER_BUSY : MYL_PEER_ALIVE;
     uint32_t state = myl_load32_acq(&control->producer_state); /* A45 */
     uint32_t epoch = myl_load32_acq(&control->epoch);          /* A25 */

@@ -67,7 +67,13 @@ static int make_nameless(struct myl_segment *segment, const struct myl_segment_m
     memcpy(mapped, &segment->head, sizeof segment->head);
     myl_os_unmap(mapped, sizeof segment->head);
     segment->control_writable = 1;
-    return myl_segment_map(segment, 1, 1); /* fresh memory is zero: nothing published, every entry free */
+    int rc = myl_segment_map(segment, 1, 1); /* fresh memory is zero: nothing published, every entry free */
+    if (rc == MYL_OK && how->lane != NULL) {
+        char id[MYL_ID_MAX + 1] = "";
+        memcpy(id, how->lane, strlen(how->lane));
+        myl_id_set_words(segment->control->lane_id, id);
+    }
+    return rc;
 }
 
 /* C1 to C3. MYL_EEXISTS: somebody was faster. */
@@ -78,6 +84,12 @@ static int create(struct myl_segment *segment, const struct myl_segment_make *ho
     segment->backend = how->open.backend;
     segment->name = "(memfd)";
     segment->head = how->head;
+    if (how->lane != NULL && how->head.lanes <= 1)
+        return myl_fail(
+            MYL_EINVAL,
+            "lane \"%s\" was asked for, and a ring for one producer would be made; set `lanes` to how many it "
+            "is for",
+            how->lane);
     segment->head.backend = (uint32_t)how->open.backend;
     segment->head.creator_pid = myl_os_pid();
     segment->head.created_ns = myl_os_realtime();
@@ -97,7 +109,7 @@ static int create(struct myl_segment *segment, const struct myl_segment_make *ho
     }
     if (rc == MYL_OK) {
         MYL_STEP("C2"); /* the seat before the name: an early attacher must not find the producer dead */
-        int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
+        int err = myl_seat_take(segment, MYL_SEAT_PRODUCER);
         if (err != 0)
             rc = myl_fail_errno(err, "the producer's seat of the new ring \"%s\" cannot be taken", segment->name);
     }
@@ -123,7 +135,7 @@ static int check_unread(const struct myl_segment *segment, uint64_t closed_at)
         uint64_t cursor = myl_load_acq(&entry->cursor);                       /* A8 */
         if (myl_load32_acq(&entry->state) != MYL_PARTY_ACTIVE || cursor >= closed_at) /* A13 */
             continue;
-        int held = myl_os_seat_held(segment->fd, myl_entry_seat(i));
+        int held = myl_seat_held(segment, myl_entry_seat(i));
         if (held < 0)
             return myl_fail_errno(-held, "the seats of ring \"%s\" cannot be asked for", segment->name);
         if (held > 0)
@@ -163,9 +175,8 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
         return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size",
                         segment->name);
     MYL_STEP("C6");
-    /* Also if no consumer is alive: observers hold no seat, and would wait for ever for what has no name any more.
-     * A14 superseded [rel]. Pairs: A15, waiting consumers and joiners. */
-    myl_store32_rel(&segment->control->superseded, 1);
+    /* Also if no consumer is alive: observers hold no seat, and would wait for ever for what has no name any more. */
+    myl_segment_supersede(segment, 1);
     myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
     myl_segment_wake_all(segment);
     MYL_STEP("C7");
@@ -195,6 +206,54 @@ static int seat_is_taken(struct myl_segment *segment)
                     segment->name);
 }
 
+/* C6, C7 of a ring with lanes, with the registrar's seat: an old session that is to go. */
+static int retire_lanes(struct myl_segment *segment, const struct myl_segment_make *how, int superseded)
+{
+    int err = myl_lane_take_all(segment);
+    if (err == EAGAIN && superseded) { /* its producers will notice, or whoever removes it is not done yet */
+        myl_os_sleep(TURN_PAUSE_NS);
+        return MYL_EAGAIN;
+    }
+    if (err == EAGAIN)
+        return myl_fail(MYL_EPRODUCERALIVE,
+                        "a lane of ring \"%s\" has a living producer; stop it first, or choose another name",
+                        segment->name);
+    if (err != 0)
+        return myl_fail_errno(err, "the producers' seats of ring \"%s\" cannot be taken", segment->name);
+    int rc = retire(segment, how, 1);
+    return rc == MYL_OK ? MYL_EAGAIN : rc; /* C8 */
+}
+
+/* C4 to C7 of a ring with lanes. Which lane is free is settled by one at a time, so the registrar's seat comes first,
+ * and a producer's is only tried behind it. A lane that has ended may be begun anew: the session goes on. */
+static int examine_lanes(struct myl_segment *segment, const struct myl_segment_make *how)
+{
+    int same = 0;
+    int rc = myl_segment_map_control(segment, 1);
+    if (rc == MYL_OK)
+        rc = myl_registrar_take(segment);
+    if (rc != MYL_OK)
+        goto out;
+    MYL_STEP("C4");
+    rc = myl_segment_is_named(segment, &same); /* C5 */
+    int superseded = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
+    if (rc == MYL_OK && !same)
+        rc = MYL_EAGAIN;
+    else if (rc == MYL_OK && segment->backend == MYL_BACKEND_MEMFD && superseded)
+        rc = myl_fail(MYL_ECLOSED, "the ring behind descriptor %d is closed for good; make a new memfd", how->open.fd);
+    else if (rc == MYL_OK && (how->existing != MYL_EXISTING_RESUME || superseded))
+        rc = retire_lanes(segment, how, superseded);
+    else if (rc == MYL_OK)
+        rc = myl_lane_choose(segment, how);
+    myl_registrar_drop(segment);
+    if (rc == MYL_OK)
+        rc = myl_segment_map_data(segment, 1);
+out:
+    if (rc != MYL_OK)
+        myl_segment_close(segment);
+    return rc;
+}
+
 /* C4 to C7. MYL_OK: takeover, mapped, seat held. MYL_ENOTFOUND: the name is free. MYL_EAGAIN: look again. */
 static int examine(struct myl_segment *segment, const struct myl_segment_make *how)
 {
@@ -206,8 +265,10 @@ static int examine(struct myl_segment *segment, const struct myl_segment_make *h
                       segment->name);
         goto out;
     }
+    if (segment->head.lanes > 1)
+        return examine_lanes(segment, how);
     MYL_STEP("C4");
-    int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
+    int err = myl_seat_take(segment, MYL_SEAT_PRODUCER);
     if (err == EAGAIN) {
         rc = seat_is_taken(segment);
         goto out;

@@ -74,7 +74,7 @@ enum myl_object_kind myl_segment_kind(const struct myl_segment *segment, int rea
 
 int myl_segment_is_used(const struct myl_segment *segment)
 {
-    for (uint32_t seat = 0; seat < MYL_SEAT_ENTRY_0 + MYL_CONSUMERS_MAX; seat++) {
+    for (uint32_t seat = 0; seat < MYL_LANES_MAX * (MYL_SEAT_ENTRY_0 + MYL_CONSUMERS_MAX); seat++) {
         int held = myl_os_seat_held(segment->fd, seat);
         if (held < 0)
             return myl_fail_errno(-held, "the seats of ring \"%s\" cannot be asked for", segment->name);

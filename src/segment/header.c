@@ -42,9 +42,10 @@ int myl_header_complete(struct myl_header *head, int huge)
     head->capacity = head->cells * head->events_per_cell;
     head->control_offset = align;
     head->control_bytes = align_up(myl_control_bytes(head->max_consumers), align);
-    head->data_offset = head->control_offset + head->control_bytes;
+    head->lanes = head->lanes == 0 ? 1 : head->lanes;
+    head->data_offset = head->control_offset + head->lanes * head->control_bytes;
     head->data_bytes = align_up(data, align);
-    head->segment_bytes = head->data_offset + head->data_bytes;
+    head->segment_bytes = head->data_offset + head->lanes * head->data_bytes; /* at most 2^57 */
     if (head->segment_bytes > MYL_SEGMENT_MAX)
         return myl_fail(MYL_ECAPACITY,
                         "a ring of %" PRIu64 " events would need %" PRIu64 " bytes; the most is %" PRIu64,
@@ -142,6 +143,8 @@ static int check_options(const struct myl_header *head, const char *name)
         return corrupt(name, "coordination mode", head->alone);
     if (head->backend > MYL_BACKEND_MEMFD)
         return corrupt(name, "back end", head->backend);
+    if (head->lanes == 0 || head->lanes > MYL_LANES_MAX || (head->lanes > 1 && head->kind != MYL_KIND_FRAMES))
+        return corrupt(name, "number of lanes", head->lanes);
     return MYL_OK;
 }
 
@@ -160,14 +163,14 @@ int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const
     if (head->control_offset < sizeof *head || head->control_offset % page != 0 ||
         head->control_offset > head->segment_bytes)
         return corrupt(name, "control offset", head->control_offset);
-    if (head->control_bytes < myl_control_bytes(head->max_consumers) ||
-        head->control_bytes > head->segment_bytes - head->control_offset)
+    if (head->control_bytes < myl_control_bytes(head->max_consumers) || head->control_bytes % page != 0 ||
+        head->control_bytes > (head->segment_bytes - head->control_offset) / head->lanes)
         return corrupt(name, "control size", head->control_bytes);
-    if (head->data_offset < head->control_offset + head->control_bytes || head->data_offset % page != 0 ||
+    if (head->data_offset < head->control_offset + head->lanes * head->control_bytes || head->data_offset % page != 0 ||
         head->data_offset > head->segment_bytes)
         return corrupt(name, "data offset", head->data_offset);
     if (head->data_bytes < head->cells * head->cell_bytes || head->data_bytes % page != 0 ||
-        head->data_bytes > head->segment_bytes - head->data_offset)
+        head->data_bytes > (head->segment_bytes - head->data_offset) / head->lanes)
         return corrupt(name, "data size", head->data_bytes);
     if (object_bytes < head->segment_bytes)
         return myl_fail(MYL_ETRUNCATED,

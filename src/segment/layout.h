@@ -8,7 +8,7 @@
 #include <myelon/segment.h>
 
 #define MYL_MAGIC          UINT64_C(0x31474e4f4c45594d) /* the bytes "MYELONG1", little endian */
-#define MYL_LAYOUT_VERSION 1U
+#define MYL_LAYOUT_VERSION 2U
 #define MYL_BYTE_ORDER     0x01020304U
 
 /* Sections begin at multiples of this, whatever the page size of who maps them (up to 64 KiB pages). */
@@ -37,8 +37,8 @@ struct myl_header {
     uint32_t header_bytes;
     uint32_t kind;
     uint64_t segment_bytes;
-    uint64_t control_offset, control_bytes;
-    uint64_t data_offset, data_bytes;
+    uint64_t control_offset, control_bytes; /* of lane 0; those of the others follow, as large */
+    uint64_t data_offset, data_bytes;       /* the same */
     uint64_t cells;              /* a power of two; frames: fills 64 KiB pages */
     uint64_t capacity;           /* cells * events_per_cell */
     uint32_t cell_bytes;
@@ -57,7 +57,8 @@ struct myl_header {
     uint64_t buffer;
     char label[MYL_LABEL_MAX + 1];
     uint64_t message_max;        /* frames: bytes of the longest message; else 0 */
-    uint8_t reserved[40];
+    uint32_t lanes;              /* 1 .. MYL_LANES_MAX; more than 1: frames only */
+    uint8_t reserved[36];
     uint64_t checksum;           /* FNV-1a, 64 bit, of all before */
 };
 
@@ -134,7 +135,8 @@ struct myl_count {
     myl_au64 messages;
 };
 
-/* At control_offset. 128-byte lines, since neighbouring 64-byte lines are fetched in pairs on many machines. */
+/* At control_offset, one for each lane. 128-byte lines, since neighbouring 64-byte lines are fetched in pairs on many
+ * machines. */
 struct myl_control {
     /* line 0: the producer's, stored at every publish */
     myl_au64 next;               /* first sequence not published */
@@ -155,7 +157,7 @@ struct myl_control {
     myl_au32 entries_used;       /* entries [0, entries_used) were ever taken */
     uint8_t pad2[96];
     /* lines 3 and 4: parking */
-    struct myl_park_word data;   /* consumers sleep, the producer wakes */
+    struct myl_park_word data;   /* consumers sleep, the producer wakes; that of lane 0 is every lane's */
     struct myl_park_word room;   /* the producer sleeps, consumers wake */
     /* line 5: the producer's counters, written on its cold paths only */
     myl_au64 producer_parks;
@@ -163,7 +165,7 @@ struct myl_control {
     myl_au64 gate_looks;
     uint8_t pad3[104];
     /* lines 6 and 7: liveness, written on cold paths only */
-    myl_au64 log_next;           /* number of the next event log record */
+    myl_au64 log_next;           /* number of the next event log record; lane 0's only */
     myl_au32 producer_noted;     /* the epoch whose death is in the log */
     uint32_t pad4;
     myl_au64 producer_died_ns;   /* CLOCK_REALTIME: when its death became known */
@@ -176,7 +178,8 @@ struct myl_control {
     myl_au64 missing[(MYL_ID_MAX + 1) / 8]; /* a required consumer that is waited for and not registered */
     uint8_t pad5[24];
     struct myl_doing doing;      /* line 7: the producer's */
-    uint8_t reserved[64];
+    myl_au64 lane_id[(MYL_ID_MAX + 1) / 8]; /* rings with lanes: bytes, NUL-filled; empty: none was given */
+    uint8_t reserved[32];
 };
 
 /* Behind struct myl_control, one for each possible consumer. */
@@ -206,8 +209,9 @@ struct myl_entry {
     myl_au64 born;
 };
 
-/* The event log, behind the entries: MYL_LOG_RECORDS of them, record n at n mod MYL_LOG_RECORDS. Written by anybody, by
- * ticket; `number` is n + 1 when it is whole. A torn one fails its checksum, and is passed over. */
+/* The event log, behind the entries of lane 0 (the other lanes have the room and do not use it): MYL_LOG_RECORDS of
+ * them, record n at n mod MYL_LOG_RECORDS. Written by anybody, by ticket; `number` is n + 1 when it is whole. A torn
+ * one fails its checksum, and is passed over. */
 struct myl_log_record {
     myl_au64 number;
     myl_au64 time_ns;            /* CLOCK_REALTIME */
@@ -216,7 +220,7 @@ struct myl_log_record {
     myl_au32 kind;               /* enum myl_log_kind */
     myl_au32 pid;                /* of whom it is about */
     myl_au32 by;                 /* of who wrote it */
-    myl_au32 pad;
+    myl_au32 lane;
     myl_au64 id[(MYL_ID_MAX + 1) / 8]; /* empty: the producer */
     myl_au64 checksum;           /* FNV-1a of the number and all between */
     uint8_t pad0[40];
@@ -238,6 +242,7 @@ MYL_CHECK_OFFSET(myl_header, cells, 64);
 MYL_CHECK_OFFSET(myl_header, type_id, 104);
 MYL_CHECK_OFFSET(myl_header, label, 160);
 MYL_CHECK_OFFSET(myl_header, message_max, 192);
+MYL_CHECK_OFFSET(myl_header, lanes, 200);
 MYL_CHECK_OFFSET(myl_header, checksum, 240);
 MYL_CHECK_OFFSET(myl_control, count, 32);
 MYL_CHECK_OFFSET(myl_control, gate, 128);
@@ -248,6 +253,7 @@ MYL_CHECK_OFFSET(myl_control, producer_parks, 640);
 MYL_CHECK_OFFSET(myl_control, log_next, 768);
 MYL_CHECK_OFFSET(myl_control, missing, 840);
 MYL_CHECK_OFFSET(myl_control, doing, 896);
+MYL_CHECK_OFFSET(myl_control, lane_id, 960);
 MYL_CHECK_OFFSET(myl_entry, state, 8);
 MYL_CHECK_OFFSET(myl_entry, doing, 64);
 MYL_CHECK_OFFSET(myl_entry, id, 128);
@@ -264,7 +270,7 @@ _Static_assert(sizeof(struct myl_header) == 248, "header: a new layout version")
 _Static_assert(sizeof(struct myl_control) == 1024, "control: a new layout version");
 _Static_assert(sizeof(struct myl_entry) == 256, "entry: a new layout version");
 
-/* Seats: see os.h. */
+/* Seats: see os.h. Lane n has its own set, but for the registrar's, which is the ring's: segment.h. */
 enum { MYL_SEAT_PRODUCER = 0, MYL_SEAT_REGISTRAR = 1, MYL_SEAT_ENTRY_0 = 2 };
 
 static inline uint32_t myl_entry_seat(uint32_t entry)

@@ -13,14 +13,14 @@
 /* A record's content, in private memory. */
 struct content {
     uint64_t number, time_ns, sequence, value;
-    uint32_t kind, pid, by, pad;
+    uint32_t kind, pid, by, lane;
     uint64_t id[ID_WORDS];
 };
 
 static struct myl_log_record *record_at(const struct myl_segment *segment, uint64_t number)
 {
-    struct myl_log_record *first =
-        (struct myl_log_record *)(void *)myl_segment_entry(segment, segment->head.max_consumers);
+    struct myl_entry *entries = (struct myl_entry *)(void *)(segment->controls + 1);
+    struct myl_log_record *first = (struct myl_log_record *)(void *)(entries + segment->head.max_consumers);
     return first + number % MYL_LOG_RECORDS;
 }
 
@@ -43,6 +43,7 @@ static void fill(struct myl_log_record *record, const struct content *content)
     myl_store32_rlx(&record->kind, content->kind); /* A57 */
     myl_store32_rlx(&record->pid, content->pid); /* A57 */
     myl_store32_rlx(&record->by, content->by); /* A57 */
+    myl_store32_rlx(&record->lane, content->lane); /* A57 */
     for (size_t i = 0; i < ID_WORDS; i++)
         myl_store_rlx(&record->id[i], content->id[i]); /* A57 */
     myl_store_rlx(&record->checksum, checksum(content)); /* A57 */
@@ -59,12 +60,13 @@ void myl_log_write(const struct myl_segment *segment, const struct myl_log_note 
         .kind = (uint32_t)note->kind,
         .pid = note->pid,
         .by = myl_os_pid(),
+        .lane = segment->lane,
     };
     if (note->id != NULL)
         memcpy(content.id, note->id, strnlen(note->id, MYL_ID_MAX));
     MYL_STEP("W1");
     /* A54 log_next, add acq_rel: a ticket, nobody else has this number. */
-    content.number = myl_add_acq_rel(&segment->control->log_next, 1) + 1;
+    content.number = myl_add_acq_rel(&segment->controls->log_next, 1) + 1;
     struct myl_log_record *record = record_at(segment, content.number - 1);
     uint64_t before = myl_load_acq(&record->number); /* A56 */
     MYL_STEP("W2");
@@ -92,6 +94,7 @@ static int copy(const struct myl_segment *segment, uint64_t number, myl_log_entr
     content.kind = myl_load32_rlx(&record->kind); /* A58 */
     content.pid = myl_load32_rlx(&record->pid); /* A58 */
     content.by = myl_load32_rlx(&record->by); /* A58 */
+    content.lane = myl_load32_rlx(&record->lane); /* A58 */
     for (size_t i = 0; i < ID_WORDS; i++)
         content.id[i] = myl_load_rlx(&record->id[i]); /* A58 */
     if (myl_load_rlx(&record->checksum) != checksum(&content)) /* A58 */
@@ -104,6 +107,7 @@ static int copy(const struct myl_segment *segment, uint64_t number, myl_log_entr
         .value = content.value,
         .pid = (int32_t)content.pid,
         .by = (int32_t)content.by,
+        .lane = content.lane,
     };
     memcpy(entry->id, content.id, MYL_ID_MAX); /* the structure was zero: it ends in a NUL */
     myl_text_clean(entry->id);
@@ -120,7 +124,7 @@ int myl_log_read(const struct myl_segment *segment, myl_log **log)
         return myl_fail(MYL_ENOMEM, "no memory for a copy of the event log");
     }
     made->entry = entry;
-    made->written = myl_load_acq(&segment->control->log_next); /* A59. Pairs: A54 */
+    made->written = myl_load_acq(&segment->controls->log_next); /* A59. Pairs: A54 */
     uint64_t number = made->written > MYL_LOG_RECORDS ? made->written - MYL_LOG_RECORDS : 0;
     for (; number < made->written; number++) {
         if (copy(segment, number, &entry[made->count]))
@@ -135,16 +139,11 @@ int myl_log_read(const struct myl_segment *segment, myl_log **log)
 int myl_log_take(const char *name, enum myl_backend backend, myl_log **log)
 {
     struct myl_segment segment;
-    struct myl_segment_open how = {.backend = backend, .name = name, .any_owner = 1, .may_read_only = 1};
     *log = NULL;
-    if (backend == MYL_BACKEND_MEMFD)
-        return myl_fail(MYL_EINVAL, "a memfd has no name to look it up by");
-    int rc = myl_segment_find(&segment, &how);
+    int rc = myl_segment_look_at(&segment, name, backend, 0);
     if (rc != MYL_OK)
         return rc;
-    rc = myl_segment_map(&segment, 0, 0);
-    if (rc == MYL_OK)
-        rc = myl_log_read(&segment, log);
+    rc = myl_log_read(&segment, log);
     myl_segment_close(&segment);
     return rc;
 }

@@ -22,7 +22,7 @@ int myl_segment_unlink(const struct myl_segment *segment, int before)
     if (err == 0)
         return MYL_OK;
     if (!before && segment->control_writable)
-        myl_store32_rel(&segment->control->superseded, 0); /* A14. Pairs: A15 */
+        myl_segment_supersede(segment, 0);
     return myl_fail_errno(err, "ring \"%s\" cannot be removed", segment->name);
 }
 
@@ -36,7 +36,11 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
     if (!force && (producer_alive || live > 0))
         return myl_fail(MYL_EINUSE,
                         "ring \"%s\" is in use by %s%" PRIu32 " living consumer%s; stop them first, or force it",
-                        segment->name, producer_alive ? "its producer and " : "", live, live == 1 ? "" : "s");
+                        segment->name,
+                        !producer_alive           ? ""
+                        : segment->head.lanes > 1 ? "a producer and "
+                                                  : "its producer and ",
+                        live, live == 1 ? "" : "s");
     int same = 0;
     rc = myl_segment_is_named(segment, &same);
     if (rc != MYL_OK)
@@ -46,7 +50,7 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
     MYL_STEP("RM1");
     int before = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
     if (segment->control_writable) { /* even if nobody is alive: observers hold no seat */
-        myl_store32_rel(&segment->control->superseded, 1); /* A14 */
+        myl_segment_supersede(segment, 1);
         myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
         myl_segment_wake_all(segment);
     }
@@ -54,16 +58,25 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
     return myl_segment_unlink(segment, before);
 }
 
+static int check_seat(const struct myl_segment *segment, int err)
+{
+    if (err == 0 || err == EAGAIN) /* a living producer is for remove_held to judge */
+        return MYL_OK;
+    return myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment->name);
+}
+
 static int remove_sound(struct myl_segment *segment, int force)
 {
-    int rc = MYL_OK;
-    int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
-    if (err != 0 && err != EAGAIN)
-        rc = myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment->name);
+    /* Producers of a ring with lanes choose one behind the registrar's seat, and must not find theirs held by us. */
+    int several = segment->head.lanes > 1;
+    int err = several ? 0 : myl_seat_take(segment, MYL_SEAT_PRODUCER);
+    int rc = check_seat(segment, err);
     if (rc == MYL_OK)
-        rc = myl_segment_map(segment, 1, 0);
+        rc = myl_segment_map_control(segment, 1);
     if (rc == MYL_OK)
         rc = myl_registrar_take(segment);
+    if (rc == MYL_OK && several)
+        rc = check_seat(segment, err = myl_lane_take_all(segment));
     if (rc == MYL_OK)
         rc = remove_held(segment, err == EAGAIN, force);
     return rc;
@@ -126,8 +139,14 @@ void myl_segment_withdraw(const struct myl_segment *segment)
         myl_segment_wake_all(segment);
         return;
     }
+    if (segment->head.lanes > 1 && myl_lane_take_all(segment) != 0) {
+        /* Others produce in it by now: only our lane is left. A43. */
+        myl_store32_rel(&segment->control->producer_state, MYL_PRODUCER_LEFT);
+        myl_registrar_drop(segment);
+        return;
+    }
     MYL_STEP("WD1");
-    myl_store32_rel(&segment->control->superseded, 1); /* A14 */
+    myl_segment_supersede(segment, 1);
     myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
     myl_segment_wake_all(segment);
     MYL_STEP("WD2");
@@ -136,26 +155,39 @@ void myl_segment_withdraw(const struct myl_segment *segment)
     myl_registrar_drop(segment);
 }
 
+/* Has this lane ended, with nobody left who has something to read? `own_entry` is the caller's, or nobody's. */
+static int is_over(const struct myl_segment *view, uint32_t own_entry)
+{
+    uint64_t closed = myl_load_acq(&view->control->closed); /* A16 */
+    uint32_t entries = myl_segment_entries(view);
+    if (closed == 0)
+        return view->head.lanes > 1 && myl_load32_acq(&view->control->epoch) == 0; /* A25: a lane that nobody used */
+    /* Nobody has come yet, and the events were to wait for the first. */
+    if (entries == 0 && closed > 1 && view->head.alone != MYL_ALONE_RUN_FREE)
+        return 0;
+    /* A consumer that died before it had read everything can still come back for the rest. */
+    for (uint32_t i = 0; i < entries; i++) {
+        const struct myl_entry *entry = myl_segment_entry(view, i);
+        if (i != own_entry && myl_load32_acq(&entry->state) == MYL_PARTY_ACTIVE && /* A13 */
+            myl_load_acq(&entry->cursor) < closed - 1)                              /* A8 */
+            return 0;
+    }
+    return 1;
+}
+
 void myl_segment_sweep(const struct myl_segment *segment, uint32_t own_entry)
 {
     uint32_t live;
-    uint64_t closed = myl_load_acq(&segment->control->closed); /* A16 */
-    if (segment->path == NULL || closed == 0)
+    if (segment->path == NULL)
         return;
-    if (myl_segment_live_consumers(segment, own_entry, &live) != MYL_OK || live > 0)
-        return;
-    /* Nobody has come yet, and the events were to wait for the first. */
-    if (myl_segment_entries(segment) == 0 && closed > 1 && segment->head.alone != MYL_ALONE_RUN_FREE)
-        return;
-    /* A consumer that died before it had read everything can still come back for the rest. */
-    uint32_t entries = myl_segment_entries(segment);
-    for (uint32_t i = 0; i < entries; i++) {
-        const struct myl_entry *entry = myl_segment_entry(segment, i);
-        if (i != own_entry && myl_load32_acq(&entry->state) == MYL_PARTY_ACTIVE && /* A13 */
-            myl_load_acq(&entry->cursor) < closed - 1)                              /* A8 */
+    for (uint32_t lane = 0; lane < segment->head.lanes; lane++) {
+        struct myl_segment view = myl_segment_lane(segment, lane);
+        if (!is_over(&view, lane == segment->lane ? own_entry : UINT32_MAX))
             return;
     }
-    int producer = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER); /* ours already, or free, or somebody's */
+    if (myl_segment_live_consumers(segment, own_entry, &live) != MYL_OK || live > 0)
+        return;
+    int producer = myl_lane_take_all(segment); /* ours already, or free, or somebody's */
     if (producer == 0 && still_named(segment)) {
         MYL_STEP("C7s");
         (void)myl_os_object_unlink(segment->path);

@@ -97,6 +97,10 @@ int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open 
     int rc = myl_segment_reach(segment, how);
     if (rc == MYL_OK)
         rc = myl_segment_read_header(segment);
+    if (rc == MYL_OK && how->lane >= segment->head.lanes)
+        rc = myl_fail(MYL_EINVAL, "ring \"%s\" has no lane %" PRIu32 "; it has %" PRIu32 ", counted from 0",
+                      segment->name, how->lane, segment->head.lanes);
+    segment->lane = how->lane;
     if (rc != MYL_OK)
         myl_segment_close(segment);
     return rc;
@@ -107,26 +111,47 @@ uint64_t myl_segment_span(const struct myl_segment *segment)
     return segment->head.data_bytes * (segment->head.kind == MYL_KIND_FRAMES ? 2 : 1);
 }
 
-int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable)
+/* Of all lanes. */
+static uint64_t control_span(const struct myl_segment *segment)
+{
+    return segment->head.lanes * segment->head.control_bytes;
+}
+
+int myl_segment_map_control(struct myl_segment *segment, int writable)
 {
     const struct myl_header *head = &segment->head;
-    void *control, *data;
-    control_writable = control_writable && segment->control_writable;
-    int err = myl_os_map(segment->fd, head->control_offset, head->control_bytes, control_writable, &control);
+    void *control;
+    writable = writable && segment->control_writable;
+    int err = myl_os_map(segment->fd, head->control_offset, control_span(segment), writable, &control);
     if (err != 0)
         return myl_fail_errno(err, "the control area of ring \"%s\" (%" PRIu64 " bytes) cannot be mapped",
-                              segment->name, head->control_bytes);
-    segment->control = control;
-    segment->control_writable = control_writable;
-    err = head->kind == MYL_KIND_FRAMES
-              ? myl_os_map_twice(segment->fd, head->data_offset, head->data_bytes, data_writable, &data)
-              : myl_os_map(segment->fd, head->data_offset, head->data_bytes, data_writable, &data);
+                              segment->name, control_span(segment));
+    segment->controls = control;
+    segment->data_park = &segment->controls->data;
+    segment->control_writable = writable;
+    myl_segment_select(segment, segment->lane);
+    return MYL_OK;
+}
+
+int myl_segment_map_data(struct myl_segment *segment, int writable)
+{
+    const struct myl_header *head = &segment->head;
+    uint64_t offset = head->data_offset + segment->lane * head->data_bytes;
+    void *data;
+    int err = head->kind == MYL_KIND_FRAMES ? myl_os_map_twice(segment->fd, offset, head->data_bytes, writable, &data)
+                                            : myl_os_map(segment->fd, offset, head->data_bytes, writable, &data);
     if (err != 0)
         return myl_fail_errno(err, "the data of ring \"%s\" (%" PRIu64 " bytes) cannot be mapped", segment->name,
                               head->data_bytes);
     segment->data = data;
-    segment->data_writable = data_writable;
+    segment->data_writable = writable;
     return MYL_OK;
+}
+
+int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable)
+{
+    int rc = myl_segment_map_control(segment, control_writable);
+    return rc == MYL_OK ? myl_segment_map_data(segment, data_writable) : rc;
 }
 
 static int grade(enum myl_grade asked, int err, const char *what, const struct myl_segment *segment, int *granted)
@@ -162,7 +187,7 @@ int myl_segment_place(struct myl_segment *segment, const myl_memory_options *mem
     if (rc == MYL_OK && memory->prefault != MYL_NO) {
         int err = myl_os_memory_prefault(data, bytes, segment->data_writable);
         if (err == 0)
-            err = myl_os_memory_prefault(segment->control, segment->head.control_bytes, segment->control_writable);
+            err = myl_os_memory_prefault(segment->controls, control_span(segment), segment->control_writable);
         rc = grade(memory->prefault, err, "pre-faulting", segment, &granted->prefault);
     }
     if (rc == MYL_OK && memory->lock != MYL_NO)
@@ -184,19 +209,21 @@ int myl_segment_is_named(const struct myl_segment *segment, int *same)
 
 static void unmap(struct myl_segment *segment)
 {
-    myl_os_unmap(segment->control, segment->head.control_bytes);
+    if (!segment->borrowed)
+        myl_os_unmap(segment->controls, control_span(segment));
     myl_os_unmap(segment->data, myl_segment_span(segment));
-    segment->control = NULL;
+    segment->controls = segment->control = NULL;
     segment->data = NULL;
 }
 
 void myl_segment_close(struct myl_segment *segment)
 {
     unmap(segment);
-    if (segment->fd >= 0)
+    if (segment->fd >= 0 && !segment->borrowed)
         myl_os_object_close(segment->fd);
     segment->fd = -1;
-    free(segment->path);
+    if (!segment->borrowed)
+        free(segment->path);
     segment->path = NULL;
     segment->name = "";
 }
@@ -204,10 +231,10 @@ void myl_segment_close(struct myl_segment *segment)
 void myl_segment_forked(struct myl_segment *segment)
 {
     /* The mappings were not inherited; the lock owner is the parent, so closing is all that may happen. */
-    if (segment->fd >= 0)
+    if (segment->fd >= 0 && !segment->borrowed)
         myl_os_object_close_in_child(segment->fd);
     segment->fd = -1;
-    segment->control = NULL;
+    segment->controls = segment->control = NULL;
     segment->data = NULL;
 }
 
@@ -227,13 +254,18 @@ void myl_entry_id(const struct myl_entry *entry, char id[MYL_ID_MAX + 1])
     myl_id_words(entry->id, id);
 }
 
-void myl_entry_set_id(struct myl_entry *entry, const char id[MYL_ID_MAX + 1])
+void myl_id_set_words(myl_au64 words[(MYL_ID_MAX + 1) / 8], const char id[MYL_ID_MAX + 1])
 {
-    for (size_t i = 0; i < sizeof entry->id / sizeof entry->id[0]; i++) {
+    for (size_t i = 0; i < (MYL_ID_MAX + 1) / sizeof words[0]; i++) {
         uint64_t word;
         memcpy(&word, id + i * sizeof word, sizeof word);
-        myl_store_rlx(&entry->id[i], word); /* A53. Pairs: A50 */
+        myl_store_rlx(&words[i], word); /* A53. Pairs: A50 */
     }
+}
+
+void myl_entry_set_id(struct myl_entry *entry, const char id[MYL_ID_MAX + 1])
+{
+    myl_id_set_words(entry->id, id);
 }
 
 uint32_t myl_segment_entries(const struct myl_segment *segment)
@@ -267,6 +299,11 @@ void myl_segment_info(const struct myl_segment *segment, myl_info *info)
     info->events_per_cell = head->events_per_cell;
     info->max_consumers = head->max_consumers;
     info->segment_bytes = head->segment_bytes;
+    info->lanes = head->lanes;
+    info->lane = segment->lane;
+    if (head->lanes > 1 && segment->control != NULL)
+        myl_id_words(segment->control->lane_id, info->lane_id);
+    myl_text_clean(info->lane_id);
     info->created_ns = head->created_ns;
     info->parkable = (head->flags & MYL_FLAG_SPIN_ONLY) == 0;
     info->granted = segment->granted;
@@ -283,7 +320,7 @@ int myl_registrar_take(const struct myl_segment *segment)
 {
     int64_t until = myl_os_now() + REGISTRAR_PATIENCE_NS;
     for (;;) {
-        int err = myl_os_seat_take(segment->fd, MYL_SEAT_REGISTRAR);
+        int err = myl_seat_take(segment, MYL_SEAT_REGISTRAR);
         if (err == 0)
             return MYL_OK;
         if (err != EAGAIN)
@@ -299,18 +336,22 @@ int myl_registrar_take(const struct myl_segment *segment)
 
 void myl_registrar_drop(const struct myl_segment *segment)
 {
-    myl_os_seat_drop(segment->fd, MYL_SEAT_REGISTRAR);
+    myl_seat_drop(segment, MYL_SEAT_REGISTRAR);
 }
 
 int myl_segment_live_consumers(const struct myl_segment *segment, uint32_t own, uint32_t *live)
 {
-    uint32_t entries = myl_segment_entries(segment);
     *live = 0;
-    for (uint32_t i = 0; i < entries; i++) {
-        int held = i == own ? 0 : myl_os_seat_held(segment->fd, myl_entry_seat(i));
-        if (held < 0)
-            return myl_fail_errno(-held, "the seats of ring \"%s\" cannot be asked for", segment->name);
-        *live += held > 0;
+    for (uint32_t lane = 0; lane < segment->head.lanes; lane++) {
+        struct myl_segment view = myl_segment_lane(segment, lane);
+        uint32_t entries = myl_segment_entries(&view), here = 0;
+        for (uint32_t i = 0; i < entries; i++) {
+            int held = i == own && lane == segment->lane ? 0 : myl_seat_held(&view, myl_entry_seat(i));
+            if (held < 0)
+                return myl_fail_errno(-held, "the seats of ring \"%s\" cannot be asked for", segment->name);
+            here += held > 0;
+        }
+        *live = here > *live ? here : *live; /* a consumer sits in every lane, and is counted once */
     }
     return MYL_OK;
 }
@@ -327,6 +368,6 @@ void myl_park_bump(struct myl_park_word *park)
 
 void myl_segment_wake_all(const struct myl_segment *segment)
 {
-    myl_park_bump(&segment->control->data);
+    myl_park_bump(segment->data_park);
     myl_park_bump(&segment->control->room);
 }

@@ -15,7 +15,11 @@ struct myl_segment {
     const char *name;            /* as the caller wrote it; points into path */
     struct myl_os_object object;
     struct myl_header head;
+    uint32_t lane;               /* which part of the control and data areas `control` and `data` are */
+    int borrowed;                /* descriptor, path and control mapping are another segment's, which is closed later */
+    struct myl_control *controls; /* the mapping: lane 0's, the others follow */
     struct myl_control *control;
+    struct myl_park_word *data_park; /* consumers sleep on one word, whichever lane they wait for */
     unsigned char *data;         /* frames: the same bytes follow once more */
     int data_writable;
     int control_writable;
@@ -29,6 +33,7 @@ struct myl_segment_open {
     int fd;                      /* memfd */
     int any_owner;
     int may_read_only;           /* tools: fall back to reading */
+    uint32_t lane;               /* the one to look at */
 };
 
 /* How to make a producer's segment. */
@@ -39,6 +44,10 @@ struct myl_segment_make {
     int64_t group;
     int huge;
     struct myl_header head;      /* shape filled in; sizes, session, checksum are added here */
+    const char *lane;            /* id of the lane to take; NULL: any */
+    /* Is the existing ring the one that is meant? Asked before a lane of it is taken. */
+    int (*fits)(const struct myl_segment *segment, const void *context);
+    const void *context;
 };
 
 /* --- name.c --- */
@@ -62,8 +71,10 @@ int myl_segment_reach(struct myl_segment *segment, const struct myl_segment_open
 int myl_segment_read_header(struct myl_segment *segment);
 /* How far `data` reaches: twice data_bytes for frames. */
 uint64_t myl_segment_span(const struct myl_segment *segment);
-/* Maps control and data. */
+/* Maps control, of all lanes, and the data of this one. */
 int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable);
+int myl_segment_map_control(struct myl_segment *segment, int writable);
+int myl_segment_map_data(struct myl_segment *segment, int writable);
 /* Places memory and pins as asked; what is required and not granted is an error. */
 int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu);
 /* *same = 1 if the name still leads to this very object; a memfd has no name to lose. */
@@ -72,6 +83,29 @@ int myl_segment_is_named(const struct myl_segment *segment, int *same);
 void myl_segment_close(struct myl_segment *segment);
 /* In a fork child: only closes the descriptor. */
 void myl_segment_forked(struct myl_segment *segment);
+/* --- lane.c: the parts of a ring for several producers --- */
+/* Makes `lane` the one that `control` leads to; before data is mapped. */
+void myl_segment_select(struct myl_segment *segment, uint32_t lane);
+/* The same ring seen from another lane, to look at its control: a copy that is not closed, without data. */
+struct myl_segment myl_segment_lane(const struct myl_segment *segment, uint32_t lane);
+/* Finds for a tool, and maps the control of all lanes; `lane` is selected. */
+int myl_segment_look_at(struct myl_segment *segment, const char *name, enum myl_backend backend, uint32_t lane);
+/* Another lane of `of` with its data mapped: seats are held through one description, and go at once when it dies. */
+int myl_segment_share(struct myl_segment *segment, const struct myl_segment *of, uint32_t lane, int data_writable);
+/* With the registrar's seat: takes the producer's seat of the lane that `how` wants, and gives it its id. MYL_EAGAIN:
+ * somebody is just about to leave the one. */
+int myl_lane_choose(struct myl_segment *segment, const struct myl_segment_make *how);
+/* The producer's seats of all lanes, in order; tries only. 0, EAGAIN (somebody produces), or what failed. */
+int myl_lane_take_all(const struct myl_segment *segment);
+/* A14 in every lane. */
+void myl_segment_supersede(const struct myl_segment *segment, uint32_t value);
+
+/* Seats of this lane. The registrar's is the ring's: names and tables change under one seat. As myl_os_seat_take ... */
+int myl_seat_take(const struct myl_segment *segment, uint32_t seat);
+void myl_seat_drop(const struct myl_segment *segment, uint32_t seat);
+int myl_seat_held(const struct myl_segment *segment, uint32_t seat);
+
+/* --- segment.c --- */
 struct myl_entry *myl_segment_entry(const struct myl_segment *segment, uint32_t entry);
 /* An entry's id, copied out and ended by a NUL. May be torn if somebody is joining there right now. */
 void myl_entry_id(const struct myl_entry *entry, char id[MYL_ID_MAX + 1]);
@@ -79,6 +113,7 @@ void myl_entry_id(const struct myl_entry *entry, char id[MYL_ID_MAX + 1]);
 void myl_id_words(const myl_au64 words[(MYL_ID_MAX + 1) / 8], char id[MYL_ID_MAX + 1]);
 /* With the registrar's seat and the entry's. */
 void myl_entry_set_id(struct myl_entry *entry, const char id[MYL_ID_MAX + 1]);
+void myl_id_set_words(myl_au64 words[(MYL_ID_MAX + 1) / 8], const char id[MYL_ID_MAX + 1]);
 /* Entries ever used, clamped to the table. */
 uint32_t myl_segment_entries(const struct myl_segment *segment);
 void myl_segment_info(const struct myl_segment *segment, myl_info *info);
@@ -87,10 +122,10 @@ int myl_segment_duplicate(const struct myl_segment *segment, int *fd);
 /* The registrar's seat: tries for a second, then MYL_EBUSY. Never called by a producer that publishes. */
 int myl_registrar_take(const struct myl_segment *segment);
 void myl_registrar_drop(const struct myl_segment *segment);
-/* How many entries are held by somebody alive, other than `own` (UINT32_MAX: nobody's). */
+/* How many entries, in all lanes, are held by somebody alive, other than `own` of this lane (UINT32_MAX: nobody's). */
 int myl_segment_live_consumers(const struct myl_segment *segment, uint32_t own, uint32_t *live);
 
-/* Wakes everybody on both words, sleeping or about to: for join, leave, close, takeover, supersede. */
+/* Wakes everybody on both words of this lane, sleeping or about to: for join, leave, close, takeover, supersede. */
 void myl_segment_wake_all(const struct myl_segment *segment);
 void myl_park_bump(struct myl_park_word *park);
 

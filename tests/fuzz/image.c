@@ -195,7 +195,7 @@ static int sections_are_possible(const struct myl_header *h, uint64_t object_byt
     const uint64_t page = PAGE;
     return h->segment_bytes <= (uint64_t)1 << 46 && h->segment_bytes <= object_bytes && h->control_offset >= 248 &&
            h->control_offset % page == 0 && h->data_offset % page == 0 && h->data_bytes % page == 0 &&
-           h->control_bytes >= 1024 + 256 * (uint64_t)h->max_consumers + 32768 &&
+           h->control_bytes % page == 0 && h->control_bytes >= 1024 + 256 * (uint64_t)h->max_consumers + 32768 &&
            (wide)h->control_offset + h->control_bytes <= h->data_offset &&
            (wide)h->data_offset + h->data_bytes <= h->segment_bytes && (wide)h->cells * h->cell_bytes <= h->data_bytes;
 }
@@ -204,12 +204,12 @@ int image_is_possible(const struct myl_header *h, uint64_t object_bytes)
 {
     struct myl_header sealed = *h;
     image_seal(&sealed);
-    if (object_bytes < 248 || h->magic != UINT64_C(0x31474e4f4c45594d) || h->layout_version != 1 ||
+    if (object_bytes < 248 || h->magic != UINT64_C(0x31474e4f4c45594d) || h->layout_version != 2 ||
         h->byte_order != 0x01020304 || h->header_bytes != 248 || sealed.checksum != h->checksum)
         return 0;
     if (h->kind == MYL_KIND_FRAMES)
         return -1;
-    return h->kind == 1 && cells_are_possible(h) && h->max_consumers >= 1 && h->max_consumers <= 1024 &&
-           h->alone <= 2 && h->backend <= 2 && (h->alone != 2 || (h->buffer >= 1 && h->buffer <= h->capacity)) &&
-           sections_are_possible(h, object_bytes);
+    return h->kind == 1 && h->lanes == 1 && cells_are_possible(h) && h->max_consumers >= 1 &&
+           h->max_consumers <= 1024 && h->alone <= 2 && h->backend <= 2 &&
+           (h->alone != 2 || (h->buffer >= 1 && h->buffer <= h->capacity)) && sections_are_possible(h, object_bytes);
 }

@@ -114,8 +114,8 @@ const struct plant plants[] = {
      "              lock_entry(&segment, (uint32_t)index));\n",
      "evict"},
     {"a place is reaped without its lock", LIVENESS,
-     "    if (myl_os_seat_take(segment->fd, myl_entry_seat(index)) == 0) {\n        MYL_STEP(\"G3r\");",
-     "    if (myl_os_seat_take(segment->fd, myl_entry_seat(index)) != -1) {\n        MYL_STEP(\"G3r\");", "duties"},
+     "    if (myl_seat_take(segment, myl_entry_seat(index)) == 0) {\n        MYL_STEP(\"G3r\");",
+     "    if (myl_seat_take(segment, myl_entry_seat(index)) != -1) {\n        MYL_STEP(\"G3r\");", "duties"},
     {"dead joiners are never reaped", LIVENESS, "            (void)reap(segment, index, MYL_PARTY_JOINING);",
      "            (void)index;", "evict,kill-churn,everything"},
     /* --- takeover, seat --- */
@@ -209,7 +209,7 @@ const struct plant plants[] = {
      "    *lost = look.at - observer->next + (look.at > 2);", "only-observers"},
     /* --- names --- */
     {"unlink without the seat", REMOVE,
-     "    int producer = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER); "
+     "    int producer = myl_lane_take_all(segment); "
      "/* ours",
      "    int producer = 0; /* ours", "names,rivals,create-attach-churn"},
     {"an old ring's name is not checked", CREATE,
@@ -218,7 +218,7 @@ const struct plant plants[] = {
      "names,rivals,create-attach-churn"},
     {"the name before the seat", CREATE,
      "        MYL_STEP(\"C2\"); /* the seat before the name: an early attacher must not find the producer dead */\n"
-     "        int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);\n"
+     "        int err = myl_seat_take(segment, MYL_SEAT_PRODUCER);\n"
      "        if (err != 0)\n"
      "            rc = myl_fail_errno(err, \"the producer's seat of the new ring \\\"%s\\\" cannot be taken\", "
      "segment->name);\n"
@@ -235,7 +235,7 @@ const struct plant plants[] = {
      "        int err = segment->path == NULL ? 0 : myl_os_object_publish(segment->fd, segment->path);\n"
      "        if (err == EEXIST)\n"
      "            rc = MYL_EEXISTS;\n"
-     "        else if (err != 0 || myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER) != 0)\n"
+     "        else if (err != 0 || myl_seat_take(segment, MYL_SEAT_PRODUCER) != 0)\n"
      "            rc = MYL_EBUSY;\n"
      "    }\n",
      "rivals,names,close"},
@@ -243,9 +243,8 @@ const struct plant plants[] = {
      "        same = 0; /* replaced since", "names,create-attach-churn"},
     {"replaced under the living", CREATE, "} else if (live > 0 && how->existing == MYL_EXISTING_REPLACE) {",
      "} else if (live > 9 && how->existing == MYL_EXISTING_REPLACE) {", "names,create-attach-churn"},
-    {"superseded, and nobody is told", CREATE,
-     "    myl_store32_rel(&segment->control->superseded, 1);\n    myl_log_write", "    myl_log_write",
-     "names,create-attach-churn"},
+    {"superseded, and nobody is told", CREATE, "    myl_segment_supersede(segment, 1);\n    myl_log_write",
+     "    myl_log_write", "names,create-attach-churn"},
     {"swept though the dead have something left", REMOVE,
      "        if (i != own_entry && myl_load32_acq(&entry->state) == MYL_PARTY_ACTIVE &&",
      "        if (i == UINT32_MAX && myl_load32_acq(&entry->state) == MYL_PARTY_ACTIVE &&",

@@ -14,7 +14,7 @@ static const char help[] =
     "Shows a ring's shape, its producer, and each consumer with its lag; says who holds the producer back.\n"
     "Looks on without disturbing anybody.\n"
     "\n"
-    "  -j, --json       one object; 64-bit numbers are written in full\n"
+    "  -j, --json       one object, with lanes an array of one each; 64-bit numbers are written in full\n"
     "  -f, --file PATH  the ring in this mapped file instead of a name in shared memory\n"
     "  -h, --help       this text\n"
     "\n"
@@ -46,6 +46,8 @@ static void print_shape(const myl_info *info)
     } else {
         print_events(info);
     }
+    if (info->lanes > 1)
+        printf("producers   at most %" PRIu32 ", each in a lane of its own\n", info->lanes);
     printf("consumers   at most %" PRIu32 "; they %s\n", info->max_consumers,
            info->parkable ? "may sleep when idle" : "never sleep (spin only)");
 }
@@ -128,6 +130,63 @@ static void print_gating(const struct cli_target *target, const myl_snapshot *sn
     }
 }
 
+/* One of several producers, and who reads it. */
+static int print_lane(const struct cli_target *target, const myl_snapshot *snapshot)
+{
+    const myl_info *info = &snapshot->info;
+    printf("\nlane        %" PRIu32 " of %" PRIu32 ", counted from 0%s%s\n", info->lane, info->lanes,
+           info->lane_id[0] != '\0' ? "; its id is " : "", info->lane_id);
+    if (snapshot->epoch == 0) {
+        printf("producer    nobody yet\n");
+    } else {
+        print_producer(snapshot);
+        print_consumers(snapshot);
+        print_gating(target, snapshot);
+    }
+    return CLI_OK;
+}
+
+static int print_lanes(const struct cli_target *target, uint32_t lanes)
+{
+    int code = CLI_OK;
+    for (uint32_t lane = 0; code == CLI_OK && lane < lanes; lane++) {
+        myl_snapshot *snapshot;
+        int rc = myl_snapshot_take_lane(target->name, target->backend, lane, &snapshot);
+        if (rc != MYL_OK)
+            return cli_ring_error(rc);
+        code = print_lane(target, snapshot);
+        myl_snapshot_free(snapshot);
+    }
+    return code;
+}
+
+/* An array, an object for each lane. */
+static int print_lanes_json(const struct cli_target *target, uint32_t lanes)
+{
+    myl_snapshot *snapshot[MYL_LANES_MAX];
+    uint32_t count = 0;
+    int rc = MYL_OK, code;
+    while (rc == MYL_OK && count < lanes && count < MYL_LANES_MAX) {
+        rc = myl_snapshot_take_lane(target->name, target->backend, count, &snapshot[count]);
+        count += rc == MYL_OK;
+    }
+    code = rc == MYL_OK ? json_print_rings(snapshot, count) : cli_ring_error(rc);
+    while (count > 0)
+        myl_snapshot_free(snapshot[--count]);
+    return code;
+}
+
+static int print_ring(const struct cli_target *target, const myl_snapshot *snapshot)
+{
+    print_shape(&snapshot->info);
+    if (snapshot->info.lanes > 1)
+        return print_lanes(target, snapshot->info.lanes);
+    print_producer(snapshot);
+    print_consumers(snapshot);
+    print_gating(target, snapshot);
+    return CLI_OK;
+}
+
 int cmd_inspect(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -163,13 +222,12 @@ int cmd_inspect(int argc, char **argv)
     code = myl_snapshot_take(target.name, target.backend, &snapshot);
     if (code != MYL_OK)
         return cli_ring_error(code);
-    if (json) {
+    if (json && snapshot->info.lanes > 1) {
+        code = print_lanes_json(&target, snapshot->info.lanes);
+    } else if (json) {
         code = json_print_ring(snapshot);
     } else {
-        print_shape(&snapshot->info);
-        print_producer(snapshot);
-        print_consumers(snapshot);
-        print_gating(&target, snapshot);
+        code = print_ring(&target, snapshot);
     }
     myl_snapshot_free(snapshot);
     return code;

@@ -67,6 +67,9 @@ static void print_log(const myl_log *log)
     printf("%-12s  %-13s  %-10s  %7s  %9s  %7s  %s\n", "WHEN", "WHAT", "WHO", "PROCESS", "EVENT", "BY", "REMARK");
     for (uint32_t i = 0; i < log->count; i++) {
         const myl_log_entry *entry = &log->entry[i];
+        char lane[24] = "";
+        if (entry->lane > 0) /* a ring with lanes: the first one's, and those of rings with one, need no word */
+            snprintf(lane, sizeof lane, "  lane %" PRIu32, entry->lane);
         struct cli_text when = cli_clock(entry->time_ns); /* "2024-05-01 12:30:05" */
         char *time = strchr(when.s, ' ');
         if (time != NULL)
@@ -74,10 +77,10 @@ static void print_log(const myl_log *log)
         if (strcmp(day.s, when.s) != 0)
             printf("%s\n", when.s);
         day = when;
-        printf("%s.%03u  %-13s  %-10s  %7" PRId32 "  %9" PRIu64 "  %7" PRId32 "%s%s\n", time != NULL ? time : "?",
+        printf("%s.%03u  %-13s  %-10s  %7" PRId32 "  %9" PRIu64 "  %7" PRId32 "%s%s%s\n", time != NULL ? time : "?",
                (unsigned)(entry->time_ns / 1000000 % 1000), myl_log_kind_name(entry->kind),
                entry->id[0] != '\0' ? entry->id : "(producer)", entry->pid, entry->sequence, entry->by,
-               remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
+               lane, remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
     }
     if (log->torn > 0)
         cli_say("%u records are left out: who wrote them died within them", (unsigned)log->torn);

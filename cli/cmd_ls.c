@@ -16,7 +16,8 @@ static const char help[] =
     "  -j, --json       an array of objects, each as 'myelon inspect --json' prints it\n"
     "  -h, --help       this text\n"
     "\n"
-    "PRODUCER is alive, dead, left (in order; the next one goes on) or closed (the stream has ended).\n"
+    "PRODUCER is alive, dead, left (in order; the next one goes on) or closed (the stream has ended). A ring for several\n"
+    "producers is one row: alive if one of them is, closed if all are; what they published added up, the largest lag.\n"
     "CONSUMERS are those alive of those registered. PUBLISHED and LAG, what the slowest has not acknowledged, count\n"
     "events; in a ring of messages, as cp and pub make them, cells of 64 bytes.\n"
     "Exit codes: 0 also when there is none; 1 if a ring could not be read.\n";
@@ -44,7 +45,7 @@ static int list_add(struct list *list, myl_snapshot *ring)
 static int list_take(struct list *list, const char *name, enum myl_backend backend)
 {
     myl_snapshot *ring;
-    int code = myl_snapshot_take(name, backend, &ring);
+    int code = snapshot_take(name, backend, &ring);
     /* Gone since the directory was read: as if it had never been there. */
     if (code == MYL_ENOTFOUND && backend == MYL_BACKEND_SHM)
         return 0;

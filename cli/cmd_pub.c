@@ -21,6 +21,8 @@ static const char help[] =
     "  -b, --blobs        messages are not lines: each has its length in front, 4 bytes, lowest first\n"
     "  -w, --wait N       waits for N consumers before the first message (default 1; 0: for none)\n"
     "  -l, --leave        at the end of standard input the stream goes on: with the next 'myelon pub'\n"
+    "  -n, --lanes N      a ring for N publishers at once, up to 16; each has its own lane (default: as the ring is, or 1)\n"
+    "  -L, --lane ID      takes the lane of this id, where a killed publisher goes on; up to 31 of A-Z a-z 0-9 . _ -\n"
     "  -r, --ring SIZE    room in the ring (default: half of a core's cache, at least 1M)\n"
     "  -m, --max SIZE     longest message (default 16M)\n"
     "  -t, --timeout SEC  gives up after SEC seconds in which nobody read (default: never)\n"
@@ -29,14 +31,14 @@ static const char help[] =
     "  -q, --quiet        no figures, only what went wrong\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit codes: 1 failed, 5 another producer is alive, 6 timed out, 128 + n ended by signal n.\n";
+    "Exit codes: 1 failed, 5 another producer is alive or all lanes are taken, 6 timed out, 128 + n ended by signal n.\n";
 
 struct pub {
     struct cli_target target;
     myl_frame_producer_options ring;
     int64_t timeout_ns;
     int blobs, leave, quiet;
-    uint64_t wait, most;
+    uint64_t wait, most, lanes;
     struct tally tally;
 };
 
@@ -58,6 +60,11 @@ static int set_option(struct pub *pub, int option, const char *value, const char
         return cli_parse_number("--wait", value, 0, MYL_CONSUMERS_MAX, &pub->wait);
     case 'l':
         pub->leave = 1;
+        return 0;
+    case 'n':
+        return cli_parse_number("--lanes", value, 1, MYL_LANES_MAX, &pub->lanes);
+    case 'L':
+        pub->ring.lane = value;
         return 0;
     case 'r':
         return cli_parse_size("--ring", value, 65536, UINT64_C(1) << 38, &pub->ring.ring_bytes);
@@ -185,6 +192,7 @@ static int run(struct pub *pub)
 {
     pub->ring.ring.backend = pub->target.backend;
     pub->ring.max_message = pub->most;
+    pub->ring.lanes = (uint32_t)pub->lanes;
     int rc = myl_frame_producer_open(&own, pub->target.name, &pub->ring);
     if (rc != MYL_OK)
         return cli_ring_error(rc);
@@ -217,6 +225,8 @@ int cmd_pub(int argc, char **argv)
         {"blobs", no_argument, NULL, 'b'},
         {"wait", required_argument, NULL, 'w'},
         {"leave", no_argument, NULL, 'l'},
+        {"lanes", required_argument, NULL, 'n'},
+        {"lane", required_argument, NULL, 'L'},
         {"ring", required_argument, NULL, 'r'},
         {"max", required_argument, NULL, 'm'},
         {"timeout", required_argument, NULL, 't'},
@@ -231,7 +241,7 @@ int cmd_pub(int argc, char **argv)
     int code = 0, option;
     pub.ring.size = sizeof pub.ring;
     opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, ":bw:lr:m:t:T:f:qh", options, NULL)) != -1) {
+    while (code == 0 && (option = getopt_long(argc, argv, ":bw:ln:L:r:m:t:T:f:qh", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return CLI_OK;

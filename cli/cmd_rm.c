@@ -18,7 +18,7 @@ static int refuse(const struct cli_target *target)
 {
     char living[1024] = "";
     myl_snapshot *snapshot;
-    if (myl_snapshot_take(target->name, target->backend, &snapshot) == MYL_OK) {
+    if (snapshot_take(target->name, target->backend, &snapshot) == MYL_OK) {
         snapshot_living(snapshot, living, sizeof living);
         myl_snapshot_free(snapshot);
     }

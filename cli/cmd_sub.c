@@ -22,6 +22,7 @@ static const char help[] =
     "\n"
     "  -i, --id ID        the name of this consumer in the ring, up to 31 of A-Z a-z 0-9 . _ - (default: automatic)\n"
     "  -o, --observer     looks on: nobody waits for this one, and what it misses is told on standard error\n"
+    "  -L, --lane N       an observer looks at one lane of a ring for several publishers (default 0); others read all\n"
     "  -s, --from WHERE   begins at the 'oldest' message that is still there, or 'now'; without it, where this id\n"
     "                     stopped, or at the oldest\n"
     "  -b, --blobs        writes each message's length in front of it, 4 bytes, lowest first\n"
@@ -38,6 +39,7 @@ static const char help[] =
 struct sub {
     struct cli_target target;
     myl_frame_consumer_options ring;
+    uint64_t lane;
     int64_t timeout_ns;
     int blobs, observer, quiet;
     int64_t gone_ns;     /* when it was told that the producer is gone; nothing has come since. 0: it is there */
@@ -67,6 +69,8 @@ static int set_option(struct sub *sub, int option, const char *value, const char
     case 'o':
         sub->observer = 1;
         return 0;
+    case 'L':
+        return cli_parse_number("--lane", value, 0, MYL_LANES_MAX - 1, &sub->lane);
     case 's':
         sub->ring.ring.start = strcmp(value, "now") == 0 ? MYL_START_NOW : MYL_START_OLDEST;
         return strcmp(value, "now") == 0 || strcmp(value, "oldest") == 0
@@ -251,6 +255,7 @@ static int open_ring(struct sub *sub)
 static int run(struct sub *sub)
 {
     sub->ring.size = sizeof sub->ring;
+    sub->ring.observe_lane = (uint32_t)sub->lane;
     sub->ring.ring.backend = sub->target.backend;
     sub->buffer = malloc(BUFFER_BYTES);
     int code = sub->buffer == NULL ? cli_fail(CLI_FAILED, "no memory") : open_ring(sub);
@@ -277,23 +282,18 @@ static int run(struct sub *sub)
 int cmd_sub(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"id", required_argument, NULL, 'i'},
-        {"observer", no_argument, NULL, 'o'},
-        {"from", required_argument, NULL, 's'},
-        {"blobs", no_argument, NULL, 'b'},
-        {"attach", required_argument, NULL, 'a'},
-        {"timeout", required_argument, NULL, 't'},
-        {"type", required_argument, NULL, 'T'},
-        {"file", required_argument, NULL, 'f'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"id", required_argument, NULL, 'i'},      {"observer", no_argument, NULL, 'o'},
+        {"lane", required_argument, NULL, 'L'},    {"from", required_argument, NULL, 's'},
+        {"blobs", no_argument, NULL, 'b'},         {"attach", required_argument, NULL, 'a'},
+        {"timeout", required_argument, NULL, 't'}, {"type", required_argument, NULL, 'T'},
+        {"file", required_argument, NULL, 'f'},    {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     struct sub sub = {.timeout_ns = MYL_FOREVER, .ring.ring.attach_timeout_ns = ATTACH_NS};
     const char *file = NULL;
     int code = 0, option;
     opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, ":i:os:ba:t:T:f:qh", options, NULL)) != -1) {
+    while (code == 0 && (option = getopt_long(argc, argv, ":i:oL:s:ba:t:T:f:qh", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return CLI_OK;

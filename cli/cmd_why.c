@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define NO_LANE UINT64_MAX
+
 static const char help[] =
     "usage: myelon why NAME [--watch SECONDS] [--json]\n"
     "       myelon why --file PATH [--watch SECONDS] [--json]\n"
@@ -13,6 +15,7 @@ static const char help[] =
     "busy, stalled, stopped, dead, left, absent, closed), how far it is behind, for how long it has not moved, whom\n"
     "it waits for and how long, and what it said last. 'Dead' is the kernel's word; 'stopped' comes from /proc.\n"
     "\n"
+    "  -L, --lane N         this lane of a ring for several producers; if not given: one after the other\n"
     "  -w, --watch SECONDS  looks twice, so long apart, to tell who moves; 0.1 if not given, 0: looks once\n"
     "  -f, --file PATH      the ring in this mapped file instead of a name in shared memory\n"
     "  -j, --json           the same as JSON\n"
@@ -80,10 +83,10 @@ static void print_verdict(const myl_verdict *verdict)
         print_party(verdict, i, (int)width);
 }
 
-static int judge(const struct cli_target *target, int64_t watch_ns, int json)
+static int judge_lane(const struct cli_target *target, uint64_t lane, int64_t watch_ns, int json)
 {
     myl_verdict *verdict;
-    int code = myl_why(target->name, target->backend, watch_ns, &verdict);
+    int code = myl_why_lane(target->name, target->backend, (uint32_t)lane, watch_ns, &verdict);
     if (code != MYL_OK)
         return cli_ring_error(code);
     if (json)
@@ -94,22 +97,54 @@ static int judge(const struct cli_target *target, int64_t watch_ns, int json)
     return code;
 }
 
+/* `lane` NO_LANE: all of them, as far as they were used. */
+static int judge(const struct cli_target *target, uint64_t lane, int64_t watch_ns, int json)
+{
+    myl_snapshot *snapshot;
+    if (lane != NO_LANE || json)
+        return judge_lane(target, lane != NO_LANE ? lane : 0, watch_ns, json);
+    int code = myl_snapshot_take(target->name, target->backend, &snapshot);
+    if (code != MYL_OK)
+        return cli_ring_error(code);
+    uint32_t lanes = snapshot->info.lanes, used = 1;
+    for (uint32_t i = 0; code == CLI_OK && i < lanes; i++) {
+        if (i > 0) {
+            myl_snapshot_free(snapshot);
+            code = myl_snapshot_take_lane(target->name, target->backend, i, &snapshot);
+            if (code != MYL_OK)
+                return cli_ring_error(code);
+            used = snapshot->epoch;
+        }
+        if (used == 0)
+            continue;
+        if (lanes > 1)
+            printf("%slane %u%s%s: ", i > 0 ? "\n" : "", (unsigned)i, snapshot->info.lane_id[0] != '\0' ? " " : "",
+                   snapshot->info.lane_id);
+        code = judge_lane(target, i, watch_ns, 0);
+    }
+    myl_snapshot_free(snapshot);
+    return code;
+}
+
 int cmd_why(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"watch", required_argument, NULL, 'w'},
-        {"json", no_argument, NULL, 'j'},
-        {"file", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"watch", required_argument, NULL, 'w'}, {"lane", required_argument, NULL, 'L'},
+        {"json", no_argument, NULL, 'j'},        {"file", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
     };
     const char *file = NULL;
     int64_t watch_ns = MYL_MSEC(100);
+    uint64_t lane = NO_LANE;
     int json = 0, code = 0, option;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":w:jf:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":w:L:jf:h", options, NULL)) != -1) {
         if (option == 'w') {
             code = cli_parse_seconds("--watch", optarg, &watch_ns);
+            if (code != 0)
+                return code;
+        } else if (option == 'L') {
+            code = cli_parse_number("--lane", optarg, 0, MYL_LANES_MAX - 1, &lane);
             if (code != 0)
                 return code;
         } else if (option == 'j') {
@@ -129,5 +164,5 @@ int cmd_why(int argc, char **argv)
         code = cli_no_more(argc, argv);
     if (code == 0 && json)
         code = json_available();
-    return code != 0 ? code : judge(&target, watch_ns, json);
+    return code != 0 ? code : judge(&target, lane, watch_ns, json);
 }

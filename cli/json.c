@@ -73,7 +73,9 @@ static int add_shape(cJSON *ring, const myl_info *info)
            add_u64(ring, "event_offset", info->event_offset) && add_u64(ring, "cell_size", info->cell_size) &&
            add_u64(ring, "events_per_cell", info->events_per_cell) &&
            add_u64(ring, "max_consumers", info->max_consumers) && add_u64(ring, "segment_bytes", info->segment_bytes) &&
-           add_u64(ring, "created_ns", info->created_ns) && add_bool(ring, "parkable", info->parkable != 0);
+           add_u64(ring, "lanes", info->lanes) && add_u64(ring, "lane", info->lane) &&
+           add_text(ring, "lane_id", info->lane_id) && add_u64(ring, "created_ns", info->created_ns) &&
+           add_bool(ring, "parkable", info->parkable != 0);
 }
 
 static int add_producer(cJSON *ring, const myl_snapshot *snapshot)
@@ -118,6 +120,7 @@ static cJSON *make_ring(const myl_snapshot *snapshot)
                add_bool(ring, "closed", snapshot->closed) &&
                (!snapshot->closed || add_u64(ring, "closed_at", snapshot->closed_at)) &&
                add_bool(ring, "superseded", snapshot->superseded) && add_producer(ring, snapshot) &&
+               add_u64(ring, "live_producers", snapshot->live_producers) &&
                add_u64(ring, "live_consumers", snapshot->live_consumers) &&
                add_u64(ring, "slowest_lag", slowest != NULL ? slowest->lag : 0);
     cJSON *consumers = good ? cJSON_AddArrayToObject(ring, "consumers") : NULL;

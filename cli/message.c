@@ -74,6 +74,7 @@ static enum cli_exit exit_code(int code)
     case MYL_EDUPLICATE:
     case MYL_EINUSE:
     case MYL_EUNREAD:
+    case MYL_ELANES:
         return CLI_INUSE;
     case MYL_ETIMEDOUT:
     case MYL_ESTARTUP:

@@ -8,6 +8,10 @@
 /* One word: "superseded", "closed", or how the producer is: "alive", "left" (in order), "dead". */
 const char *snapshot_state(const myl_snapshot *snapshot);
 
+/* As myl_snapshot_take; of a ring with lanes one view of all: published is the sum, a consumer's lag the largest, the
+ * producer alive if one of them is, the stream closed if each lane that was used is. */
+int snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **snapshot);
+
 /* 1 if this entry holds the producer back: joining or active, dead or alive. */
 int snapshot_gates(const myl_consumer_status *consumer);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * myelon top: looking at the rings, and remembering the look before. */
+#include "snapshot.h"
 #include "top.h"
 
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static int look_at(const char *name, void *user)
 {
     struct look *look = user;
     myl_snapshot *snapshot;
-    if (myl_snapshot_take(name, look->backend, &snapshot) != MYL_OK)
+    if (snapshot_take(name, look->backend, &snapshot) != MYL_OK)
         return 0;
     if (look->count == look->room) {
         size_t room = look->room > 0 ? 2 * look->room : 16;

@@ -96,6 +96,8 @@ static int read_one(struct reader *reader, int64_t timeout_ns)
 {
     myl_message message = {0};
     int rc = myl_frame_consumer_next(reader->consumer, &message, timeout_ns);
+    if (rc == MYL_EABORTED) /* killed between two fragments: that number is used up */
+        reader->next[message.lane]++;
     if (rc != MYL_OK)
         return rc;
     expect_next(reader, &message);

@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# pub --lanes and sub: several publishers, one of them killed and started again under its lane's id; every reader gets
+# every line of each, in order; inspect, ls and why show the lanes.
+set -u
+. "${MYL_TEST_SOURCE_DIR:-.}/tests/cli/lib.sh"
+
+ring=$prefix-lanes
+
+text() { # TAG COUNT
+    awk -v tag="$1" -v count="$2" 'BEGIN { for (i = 0; i < count; i++) printf "%s %d\n", tag, i }'
+}
+lines_of() { # TAG FILE
+    grep "^$1 " "$2"
+}
+
+for tag in a b c; do
+    text $tag 20000 >"$dir/$tag"
+done
+for i in 1 2; do
+    "$MYELON_CLI" sub --attach 30 --id reader$i "$ring" >"$dir/out$i" 2>"$dir/err$i" &
+    eval "sub$i=\$!"
+done
+# Lane b's publisher reads a pipe: it is there when the others end, and the readers have to wait for it.
+mkfifo "$dir/fifo"
+"$MYELON_CLI" pub --lanes 3 --lane b --wait 2 --ring 64K "$ring" <"$dir/fifo" 2>"$dir/b.err" &
+pub=$!
+exec 3>"$dir/fifo"
+text b 1000 >&3
+wait_until "the ring" ring_exists "$ring"
+for tag in a c; do
+    "$MYELON_CLI" pub --lanes 3 --lane $tag --wait 2 --ring 64K "$ring" <"$dir/$tag" 2>"$dir/$tag.err" 3>&- &
+    eval "pub_$tag=\$!"
+done
+wait "$pub_a" || fail "pub a ended with $?: $(cat "$dir/a.err")"
+wait "$pub_c" || fail "pub c ended with $?: $(cat "$dir/c.err")"
+has_read() {
+    [ "$(lines_of b "$dir/out1" | wc -l)" -eq 1000 ] && [ "$(lines_of b "$dir/out2" | wc -l)" -eq 1000 ]
+}
+wait_until "both readers have what was there of b" has_read
+expect 5 "a second publisher for the same lane" myelon pub --lane b --wait 0 "$ring" </dev/null
+myelon inspect "$ring" >"$dir/inspect" 3>&- || fail "inspect ended with $?"
+for line in "at most 3, each in a lane" "lane        1 of 3" "its id is a" "its id is b" "its id is c" "producer    alive"; do
+    grep -q "$line" "$dir/inspect" || fail "inspect does not say \"$line\": $(cat "$dir/inspect")"
+done
+myelon ls >"$dir/ls" 3>&- || fail "ls ended with $?"
+grep "^$ring " "$dir/ls" | grep -q alive || fail "ls does not show it alive: $(cat "$dir/ls")"
+myelon why --watch 0 "$ring" >"$dir/why" 3>&- || fail "why ended with $?"
+grep -q "^lane 0 b: " "$dir/why" || fail "why does not show lane 0: $(cat "$dir/why")"
+kill -KILL $pub
+wait $pub 2>/dev/null
+"$MYELON_CLI" pub --lane b --wait 2 "$ring" <"$dir/fifo" 2>"$dir/b.err" 3>&- &
+pub=$!
+awk 'BEGIN { for (i = 1000; i < 20000; i++) printf "b %d\n", i }' >&3
+exec 3>&-
+wait $pub || fail "the second pub b ended with $?: $(cat "$dir/b.err")"
+for i in 1 2; do
+    eval "wait \$sub$i" || fail "sub $i ended with $?: $(cat "$dir/err$i")"
+    for tag in a b c; do
+        lines_of $tag "$dir/out$i" | cmp -s - "$dir/$tag" || fail "reader $i got other lines of $tag"
+    done
+    [ "$(wc -l <"$dir/out$i")" -eq 60000 ] || fail "reader $i got $(wc -l <"$dir/out$i") lines"
+done
+! ring_exists "$ring" || fail "the ring is still there"
+expect 2 "an id for the lane of a new ring for one" myelon pub --lane a --wait 0 "$ring" </dev/null
+expect 2 "too many lanes" myelon pub --lanes 17 --wait 0 "$ring" </dev/null
+
+finish

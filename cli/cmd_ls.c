@@ -16,8 +16,8 @@ static const char help[] =
     "  -j, --json       an array of objects, each as 'myelon inspect --json' prints it\n"
     "  -h, --help       this text\n"
     "\n"
-    "PRODUCER is alive, dead, left (in order; the next one goes on) or closed (the stream has ended). A ring for several\n"
-    "producers is one row: alive if one of them is, closed if all are; what they published added up, the largest lag.\n"
+    "PRODUCER is alive, dead, left (in order; the next one goes on) or closed (the stream has ended).\n"
+    "A ring for several producers is one row: alive if one of them is, closed if all are; PUBLISHED is added up.\n"
     "CONSUMERS are those alive of those registered. PUBLISHED and LAG, what the slowest has not acknowledged, count\n"
     "events; in a ring of messages, as cp and pub make them, cells of 64 bytes.\n"
     "Exit codes: 0 also when there is none; 1 if a ring could not be read.\n";

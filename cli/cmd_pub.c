@@ -21,7 +21,7 @@ static const char help[] =
     "  -b, --blobs        messages are not lines: each has its length in front, 4 bytes, lowest first\n"
     "  -w, --wait N       waits for N consumers before the first message (default 1; 0: for none)\n"
     "  -l, --leave        at the end of standard input the stream goes on: with the next 'myelon pub'\n"
-    "  -n, --lanes N      a ring for N publishers at once, up to 16; each has its own lane (default: as the ring is, or 1)\n"
+    "  -n, --lanes N      for N publishers at once, up to 16, each in a lane (default: as the ring is, or 1)\n"
     "  -L, --lane ID      takes the lane of this id, where a killed publisher goes on; up to 31 of A-Z a-z 0-9 . _ -\n"
     "  -r, --ring SIZE    room in the ring (default: half of a core's cache, at least 1M)\n"
     "  -m, --max SIZE     longest message (default 16M)\n"
@@ -31,7 +31,8 @@ static const char help[] =
     "  -q, --quiet        no figures, only what went wrong\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit codes: 1 failed, 5 another producer is alive or all lanes are taken, 6 timed out, 128 + n ended by signal n.\n";
+    "Exit codes: 1 failed, 5 another producer is alive or all lanes are taken, 6 timed out,\n"
+    "128 + n ended by signal n.\n";
 
 struct pub {
     struct cli_target target;

@@ -9,7 +9,7 @@
 struct myl_lanes;
 
 struct myl_frame_consumer {
-    struct myl_consumer ring;  /* first: the inline paths cast to its first member. With `lanes` nothing but that member,
+    struct myl_consumer ring;  /* first: the inline paths cast to its first member. With `lanes` only that member,
                                 * which sends every call the longer way */
     struct myl_partial part;
     uint64_t skipped;

@@ -40,7 +40,8 @@ has_read() {
 wait_until "both readers have what was there of b" has_read
 expect 5 "a second publisher for the same lane" myelon pub --lane b --wait 0 "$ring" </dev/null
 myelon inspect "$ring" >"$dir/inspect" 3>&- || fail "inspect ended with $?"
-for line in "at most 3, each in a lane" "lane        1 of 3" "its id is a" "its id is b" "its id is c" "producer    alive"; do
+for line in "at most 3, each in a lane" "lane        1 of 3" "its id is a" "its id is b" "its id is c" \
+    "producer    alive"; do
     grep -q "$line" "$dir/inspect" || fail "inspect does not say \"$line\": $(cat "$dir/inspect")"
 done
 myelon ls >"$dir/ls" 3>&- || fail "ls ended with $?"

@@ -211,7 +211,7 @@ static void test_death_is_told_once(void **state)
 
 /* --- a stopped producer ------------------------------------------------------------------------------------------ */
 
-/* A producer that stands still with an open claim holds nobody up: not the others, not those who join, not a new lane. */
+/* A producer that stands still with an open claim holds nobody up: not the others, nor who joins, nor a new lane. */
 static void test_stopped_within_a_claim(void **state)
 {
     (void)state;

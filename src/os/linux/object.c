@@ -108,7 +108,7 @@ static void self_path(int fd, char self[SELF_BYTES])
  * whether the name is still there: from then on it stays. EAGAIN: it was tidied away in the moment before. */
 static int hold_temporary(int fd, const char *name, uint32_t seat)
 {
-    struct myl_os_object object;
+    struct myl_os_object object = {0};
     int same = 0;
     int err = myl_os_object_stat(fd, &object); /* no locks on file systems that have none: ENOLINK */
     if (err == 0)

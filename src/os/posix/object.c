@@ -63,19 +63,21 @@ static int reserve(int fd, uint64_t bytes)
  * whether the name is still there: from then on it stays. EAGAIN: it was tidied away in the moment before. */
 static int hold_temporary(int fd, const char *name, const struct myl_os_object_spec *spec)
 {
-    struct myl_os_object object;
+    struct myl_os_object object = {0};
     int same = 0;
     int err = fchmod(fd, (mode_t)spec->mode) != 0 ? errno : 0; /* a seat's side file has the object's mode */
     if (err == 0)
         err = myl_os_object_stat(fd, &object);
     if (err == 0)
         err = myl_os_seat_take(fd, spec->seat);
+    if (err == ENOMEM)
+        err = ENFILE; /* ENOMEM would say that the object does not fit */
     if (err == 0)
         err = myl_os_object_is_named(name, &object, &same);
     if (err == 0 && !same)
         return EAGAIN;
     if (err == 0 && myl_temporary_add(fd, name) != 0)
-        err = ENFILE; /* ENOMEM would say that the object does not fit */
+        err = ENFILE;
     return err;
 }
 

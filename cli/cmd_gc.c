@@ -52,14 +52,14 @@ static void print_table(const struct gc *gc, int yes)
         size_t length = strlen(gc->object[i].name);
         width = length > width ? length : width;
     }
-    width = width < 26 ? width : 26; /* a longer name pushes the rest of its line only */
-    printf("%-*s  %-10s  %9s  %9s  %9s  %s\n", (int)width, "NAME", "WHAT", "AGE", "SIZE", "UNREAD",
+    width = width < 24 ? width : 24; /* 80 columns; a longer name pushes the rest of its own line only */
+    printf("%-*s  %-10s  %8s  %9s  %7s  %s\n", (int)width, "NAME", "WHAT", "AGE", "SIZE", "UNREAD",
            yes ? "DONE" : "GC");
     for (size_t i = 0; i < gc->count; i++) {
         const struct gc_object *object = &gc->object[i];
         char last[512];
         gc_last(object, last, sizeof last);
-        printf("%-*s  %-10s  %9s  %9s  %9" PRIu64 "  %s\n    %s\n", (int)width, object->name, object->what,
+        printf("%-*s  %-10s  %8s  %9s  %7" PRIu64 "  %s\n    %s\n", (int)width, object->name, object->what,
                cli_duration(object->age_ns > 0 ? object->age_ns : 0).s, cli_bytes(object->bytes).s, object->unread,
                fate_text(object->fate, yes), last);
     }

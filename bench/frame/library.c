@@ -115,10 +115,9 @@ FRAME_INLINE void library_commit(void *sender, size_t bytes)
         check(end, code, "myl_frame_producer_commit");
 }
 
-static __attribute__((noinline)) void next_waiting(struct library_end *end, myl_message *message)
+static __attribute__((noinline)) void release_and_wait(struct library_end *end, myl_message *message)
 {
-    if (end->leased > 0)
-        check(end, myl_frame_consumer_release(end->in), "myl_frame_consumer_release");
+    check(end, myl_frame_consumer_release(end->in), "myl_frame_consumer_release");
     end->leased = 0;
     check(end, myl_frame_consumer_next(end->in, message, MYL_FOREVER), "myl_frame_consumer_next");
 }
@@ -127,8 +126,11 @@ FRAME_INLINE const void *library_next(void *receiver, size_t bytes)
 {
     struct library_end *end = receiver;
     myl_message message;
-    if (myl_frame_consumer_next(end->in, &message, MYL_TRY) != MYL_OK)
-        next_waiting(end, &message);
+    int code = myl_frame_consumer_next(end->in, &message, end->leased > 0 ? MYL_TRY : MYL_FOREVER);
+    if (code == MYL_EAGAIN)
+        release_and_wait(end, &message);
+    else if (__builtin_expect(code != MYL_OK, 0))
+        check(end, code, "myl_frame_consumer_next");
     if (__builtin_expect(message.length != bytes, 0))
         bench_die(end->stage, end->self, "a message of %llu bytes", (unsigned long long)message.length);
     end->leased += bytes;

@@ -13,8 +13,8 @@ struct bench_lines {
 };
 
 /* Parties for bench_run; the argument is the shared struct bench_lines. Samples: as for bench_trip_evaluate. */
-void bench_lines_ask(struct bench_stage *stage, int self, const void *lines);
-void bench_lines_answer(struct bench_stage *stage, int self, const void *lines);
+void bench_lines_ask(struct bench_stage *stage, int self, const void *argument);
+void bench_lines_answer(struct bench_stage *stage, int self, const void *argument);
 
 /* samples[0 .. rounds]: bench_ticks when each round trip began, and when the last one ended; the first `warm` do not
  * count. Counters tick in steps of ten nanoseconds on some machines, so the median is that of groups of `group` round

@@ -79,8 +79,8 @@ static void print_log(const myl_log *log)
         day = when;
         printf("%s.%03u  %-13s  %-10s  %7" PRId32 "  %9" PRIu64 "  %7" PRId32 "%s%s%s\n", time != NULL ? time : "?",
                (unsigned)(entry->time_ns / 1000000 % 1000), myl_log_kind_name(entry->kind),
-               entry->id[0] != '\0' ? entry->id : "(producer)", entry->pid, entry->sequence, entry->by,
-               lane, remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
+               entry->id[0] != '\0' ? entry->id : "(producer)", entry->pid, entry->sequence, entry->by, lane,
+               remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
     }
     if (log->torn > 0)
         cli_say("%u records are left out: who wrote them died within them", (unsigned)log->torn);

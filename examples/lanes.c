@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Two producers in one ring, each in its own lane, and a reader of both; all in one program, to be short. In earnest each
- * is a process. Usage: lanes [RING] */
+ * Two producers in one ring, each in its own lane, and a reader of both; all in one program, to be short. In earnest
+ * each is a process. Usage: lanes [RING] */
 #include <myelon/myelon.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     myl_frame_producer *north = NULL, *south = NULL;
     myl_frame_consumer *reader = NULL;
     myl_message message = {0};
-    int rc = myl_frame_producer_open(&north, name, &options); /* makes the ring; started again, it goes on in its lane */
+    int rc = myl_frame_producer_open(&north, name, &options); /* makes the ring; again: its lane */
     options.lane = "south";
     if (rc == MYL_OK)
         rc = myl_frame_producer_open(&south, name, &options);

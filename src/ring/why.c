@@ -21,6 +21,12 @@ const char *myl_condition_name(enum myl_condition condition)
     return i < sizeof condition_names / sizeof condition_names[0] ? condition_names[i] : "?";
 }
 
+/* What the first look saw of a consumer, and, behind all of them, of the producer. */
+struct before {
+    uint64_t at;               /* cursor, next */
+    uint64_t waiting;          /* since when; 0: it did not wait */
+};
+
 /* One look at a ring, and who of it we are ourselves: the kernel does not tell us of our own seat. */
 struct view {
     const struct myl_segment *segment;
@@ -28,9 +34,20 @@ struct view {
     int64_t now;
     uint64_t now_real;
     uint64_t next;
-    const uint64_t *before;    /* cursors of the first look, `next` of it last; NULL: one look only */
+    const struct before *before; /* the first look; NULL: one look only */
     myl_verdict *verdict;
 };
+
+/* Since when it waits; 0: it does not. Who waits with a time-out, again and again, may be between two waits now: then
+ * it waited at the first look, is still where it was, and has got nothing to do. */
+#define GOT_SOMETHING UINT64_MAX
+static uint64_t waiting_since(const struct view *view, const myl_au64 *word, uint32_t index, uint64_t at)
+{
+    uint64_t waiting = myl_load_rlx(word); /* A66 */
+    if (waiting == 0 && view->before != NULL && view->before[index].at == at)
+        waiting = view->before[index].waiting;
+    return waiting;
+}
 
 static int is_alive(const struct view *view, uint32_t seat)
 {
@@ -86,7 +103,8 @@ static void read_producer(const struct view *view, myl_why_party *party)
             party->dead_ns = ago(myl_load_rlx(&control->producer_died_ns), view->now_real); /* A61 */
         return;
     }
-    uint64_t waiting = myl_load_rlx(&control->producer_waiting); /* A66 */
+    uint32_t last = view->segment->head.max_consumers;
+    uint64_t waiting = waiting_since(view, &control->producer_waiting, last, view->next);
     party->waits = waiting != 0;
     party->waiting_ns = ago(waiting, (uint64_t)view->now);
     party->waits_for = myl_load_rlx(&control->producer_waits_for); /* A66 */
@@ -99,7 +117,7 @@ static int64_t still_of(const struct view *view, const struct myl_entry *entry, 
     int64_t still = ago(myl_load_rlx(&entry->still), (uint64_t)view->now); /* A67 */
     if (view->before == NULL)
         return still;
-    if (view->before[index] != cursor)
+    if (view->before[index].at != cursor)
         return 0;
     return still > 0 || cursor >= view->next ? still : 1;
 }
@@ -134,7 +152,7 @@ static int read_consumer(const struct view *view, uint32_t index, myl_why_party 
         party->dead_ns = ago(myl_load_rlx(&entry->died_ns), view->now_real); /* A61 */
         return 1;
     }
-    uint64_t waiting = myl_load_rlx(&entry->waiting); /* A66 */
+    uint64_t waiting = waiting_since(view, &entry->waiting, index, cursor < view->next ? GOT_SOMETHING : cursor);
     party->waits = waiting != 0;
     party->waiting_ns = ago(waiting, (uint64_t)view->now);
     party->waits_for = cursor;
@@ -303,15 +321,20 @@ static void make_sentence(const struct view *view)
 
 /* --- looks ------------------------------------------------------------------------------------------------------ */
 
-static uint64_t *first_look(const struct myl_segment *segment)
+static struct before *first_look(const struct myl_segment *segment)
 {
     uint32_t most = segment->head.max_consumers;
-    uint64_t *cursors = calloc((size_t)most + 1, sizeof *cursors);
-    if (cursors == NULL)
+    struct before *before = calloc((size_t)most + 1, sizeof *before);
+    if (before == NULL)
         return NULL;
-    for (uint32_t i = 0; i < most; i++)
-        cursors[i] = myl_load_acq(&myl_segment_entry(segment, i)->cursor); /* A8 */
-    return cursors;
+    for (uint32_t i = 0; i < most; i++) {
+        const struct myl_entry *entry = myl_segment_entry(segment, i);
+        before[i].at = myl_load_acq(&entry->cursor);       /* A8 */
+        before[i].waiting = myl_load_rlx(&entry->waiting); /* A66 */
+    }
+    before[most].at = myl_load_acq(&segment->control->next);                  /* A4 */
+    before[most].waiting = myl_load_rlx(&segment->control->producer_waiting); /* A66 */
+    return before;
 }
 
 /* The required consumer that the producer says it lacks: perhaps one that has left, perhaps one that never came. */
@@ -353,7 +376,7 @@ static void second_look(struct view *view)
 static int judge(const struct myl_segment *segment, uint32_t own_seat, int64_t watch_ns, myl_verdict **made)
 {
     size_t most = (size_t)segment->head.max_consumers + 2;
-    uint64_t *before = NULL;
+    struct before *before = NULL;
     myl_verdict *verdict = calloc(1, sizeof *verdict);
     if (verdict != NULL) {
         verdict->party = calloc(most, sizeof *verdict->party);

@@ -9,11 +9,12 @@
 #include <string.h>
 
 struct myl_frame_observer {
-    struct myl_observer ring;  /* ring.next: position of the next record */
+    struct myl_observer ring; /* ring.next: position of the next record */
     struct myl_partial part;
-    uint64_t told;             /* what lies between here and the message handed over next is lost */
-    uint64_t too_big;          /* id of a message that was reported as that */
-    uint64_t expected;         /* number of the next message, if `counting` */
+    uint64_t told; /* what lies between here and the message handed over next is lost */
+    uint64_t reported; /* position behind what was reported last: the word that it was given up may follow */
+    uint64_t too_big; /* id of a message that was reported as that */
+    uint64_t expected; /* number of the next message, if `counting` */
     int counting;
 };
 
@@ -82,6 +83,18 @@ static void pass_over(struct myl_frame_observer *observer, uint64_t cells)
 {
     observer->ring.next += cells;
     observer->told += cells;
+    observer->reported = observer->ring.next;
+}
+
+/* The word that a message was given up, whose beginning is not at hand: either the message was reported before, and so
+ * this is no loss, or its beginning was overwritten, and this is lost with it. */
+static int pass_end(struct myl_frame_observer *observer, uint64_t cells)
+{
+    if (observer->ring.next == observer->reported)
+        pass_over(observer, cells);
+    else
+        observer->ring.next += cells;
+    return MYL_EAGAIN;
 }
 
 /* The message begun is not going to be whole: reported, not lost. ring.next is behind what there is of it. */
@@ -89,6 +102,7 @@ static int give_up(struct myl_frame_observer *observer)
 {
     observer->part.state = MYL_PART_NONE;
     observer->told += observer->ring.next - observer->part.start;
+    observer->reported = observer->ring.next;
     observer->expected++;
     return myl_frame_aborted(segment_of(observer)->name, &observer->part);
 }
@@ -171,8 +185,11 @@ static int read_record(struct look *look)
         return myl_frame_corrupt(segment->name, observer->ring.next, &record);
     int inside = part->state == MYL_PART_OPEN, first = (record.flags & MYL_RECORD_FIRST) != 0;
     if ((record.flags & MYL_RECORD_ABORTED) != 0) {
-        observer->ring.next += record.cells;
-        return inside ? give_up(observer) : MYL_EAGAIN;
+        if (inside) {
+            observer->ring.next += record.cells;
+            return give_up(observer);
+        }
+        return pass_end(observer, record.cells);
     }
     if (first && inside)
         return give_up(observer);

@@ -59,11 +59,13 @@ static int give_up(struct myl_frame_consumer *consumer)
     return rc == MYL_OK ? myl_frame_aborted(segment_of(consumer)->name, part) : rc;
 }
 
-/* The message put together last is leased, and with several lanes nobody can see when the next one begins. */
+/* The message put together last is leased, and its memory is not to be given to the next one: of one that did not fit
+ * in the ring the last fragment is all that the ring has; with several lanes nobody sees when the next one begins. */
 static int keeps(const struct myl_frame_consumer *consumer)
 {
     const struct myl_partial *part = &consumer->part;
-    return consumer->keeps && part->state == MYL_PART_DONE && entrance(part) >= consumer->ring.hot.acknowledged;
+    return part->state == MYL_PART_DONE && (consumer->keeps || !part->held) &&
+           entrance(part) >= consumer->ring.hot.acknowledged;
 }
 
 /* A first fragment. MYL_OK: its message is begun at it. */
@@ -84,9 +86,10 @@ static int begin(struct myl_frame_consumer *consumer, const struct myl_frame_hea
                         segment->name, total, part->room);
     }
     /* All fragments are as long as the first, but the last. */
-    uint64_t cells = (total + record->length - 1) / record->length * record->cells;
+    uint64_t full = (total - 1) / record->length;
+    uint64_t cells = full * record->cells + myl_record_cells(total - full * record->length, 1);
     int held = leased + cells + 1 <= segment->head.capacity;
-    if (keeps(consumer) || (!held && leased > 0))
+    if (leased > 0 && (keeps(consumer) || !held))
         return myl_fail(MYL_ELEASED,
                         "ring \"%s\": a message of %" PRIu64 " bytes has no room beside the %" PRIu64
                         " bytes leased; release them first",
@@ -310,8 +313,11 @@ void myl_frame_consumer_rewind(myl_frame_consumer *consumer)
         come_back(consumer);
 }
 
+/* What was passed over on the way to the message may be acknowledged by now, and is not gone back to. */
 void myl_frame_put_back(struct myl_frame_consumer *consumer, uint64_t before, const myl_message *message)
 {
+    uint64_t acknowledged = consumer->ring.hot.acknowledged;
+    before = before < acknowledged ? acknowledged : before;
     seek(consumer, message->fragments > 1 ? entrance(&consumer->part) : before);
 }
 
@@ -476,19 +482,25 @@ void myl_frame_consumer_drop(struct myl_frame_consumer *consumer, void (*stop)(s
 }
 
 /* `rc`: how joining went. */
-static int finish(struct myl_frame_consumer **consumer, struct myl_frame_consumer *made,
-                  const myl_frame_consumer_options *o, int rc)
+static int finish(struct myl_frame_consumer **consumer, struct myl_frame_consumer *made, int rc)
 {
-    if (rc != MYL_OK) {
-        free(made);
-        return rc;
-    }
-    rc = myl_partial_set_up(&made->part, &segment_of(made)->head, o->max_message);
-    if (rc != MYL_OK)
-        myl_frame_consumer_drop(made, myl_consumer_abandon);
-    else
+    if (rc == MYL_OK) {
         *consumer = made;
+        return MYL_OK;
+    }
+    free(made->part.buffer);
+    free(made);
     return rc;
+}
+
+/* Memory for fragments: before the join, since who is refused it behind that would have to leave. */
+static int prepare(struct myl_consumer *ring, const void *options)
+{
+    struct myl_frame_consumer *consumer = (struct myl_frame_consumer *)(void *)ring; /* its first member */
+    const myl_frame_consumer_options *o = options;
+    free(consumer->part.buffer);
+    consumer->part = (struct myl_partial){0};
+    return myl_partial_set_up(&consumer->part, &segment_of(consumer)->head, o->max_message);
 }
 
 int myl_frame_consumer_join(struct myl_frame_consumer **consumer, const char *name, const myl_frame_consumer_options *o,
@@ -497,7 +509,7 @@ int myl_frame_consumer_join(struct myl_frame_consumer **consumer, const char *na
     struct myl_frame_consumer *made = new_handle();
     if (made == NULL)
         return MYL_ENOMEM;
-    return finish(consumer, made, o, myl_consumer_start(&made->ring, name, ring, MYL_KIND_FRAMES));
+    return finish(consumer, made, myl_consumer_start(&made->ring, name, ring, MYL_KIND_FRAMES, prepare, o));
 }
 
 int myl_frame_consumer_join_lane(struct myl_frame_consumer **consumer, const struct myl_frame_consumer *of,
@@ -507,7 +519,7 @@ int myl_frame_consumer_join_lane(struct myl_frame_consumer **consumer, const str
     if (made == NULL)
         return MYL_ENOMEM;
     made->keeps = 1;
-    return finish(consumer, made, o, myl_consumer_start_lane(&made->ring, &of->ring, lane, ring));
+    return finish(consumer, made, myl_consumer_start_lane(&made->ring, &of->ring, lane, ring, prepare, o));
 }
 
 int myl_frame_consumer_open(myl_frame_consumer **consumer, const char *name, const myl_frame_consumer_options *options)

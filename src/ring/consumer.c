@@ -102,7 +102,7 @@ void myl_consumer_end_wait(struct myl_consumer *consumer, int rc)
     uint64_t waited = (uint64_t)(myl_os_now() - consumer->wait_began);
     consumer->wait_began = 0;
     myl_store_rlx(&entry->waited, myl_load_rlx(&entry->waited) + waited); /* A40, our own counter */
-    myl_store_rlx(&entry->waiting, 0);                                    /* A66 */
+    myl_store_rlx(&entry->waiting, 0); /* A66 */
 }
 
 int myl_consumer_overdue(struct myl_consumer *consumer)
@@ -473,7 +473,8 @@ static void start_hot(struct myl_consumer *consumer, const myl_consumer_options 
     consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
 }
 
-static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind)
+static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind,
+                  myl_prepare *prepare, const void *context)
 {
     int64_t until = myl_attach_deadline(o);
     /* Everything that can be refused comes before the join: who fails behind it would have to leave, and give up what
@@ -483,6 +484,8 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
         return rc;
     do { /* again only if the name was given to another segment in between */
         rc = myl_attach(&consumer->handle.segment, name, o, kind, 0, until);
+        if (rc == MYL_OK && prepare != NULL)
+            rc = prepare(consumer, context);
         if (rc != MYL_OK)
             return rc;
         rc = myl_join(consumer, o);
@@ -494,10 +497,11 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
     return rc;
 }
 
-int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind)
+int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind,
+                       myl_prepare *prepare, const void *context)
 {
     consumer->handle.segment.fd = -1;
-    int rc = set_up(consumer, name, o, kind);
+    int rc = set_up(consumer, name, o, kind, prepare, context);
     if (rc == MYL_OK)
         return MYL_OK;
     if (consumer->entry != NULL && consumer->handle.segment.control != NULL)
@@ -507,7 +511,7 @@ int myl_consumer_start(struct myl_consumer *consumer, const char *name, const my
 }
 
 int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_consumer *first, uint32_t lane,
-                            const myl_consumer_options *options)
+                            const myl_consumer_options *options, myl_prepare *prepare, const void *context)
 {
     myl_consumer_options o = *options;
     struct myl_segment *segment = &consumer->handle.segment;
@@ -520,6 +524,8 @@ int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_cons
         segment->fd = -1;
     if (rc == MYL_OK)
         rc = myl_segment_place(segment, &o.memory, 0);
+    if (rc == MYL_OK && prepare != NULL)
+        rc = prepare(consumer, context);
     if (rc == MYL_OK)
         rc = myl_join(consumer, &o);
     if (rc == MYL_OK)
@@ -554,7 +560,7 @@ int myl_consumer_open(myl_consumer **consumer, const char *name, const myl_consu
     myl_consumer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a consumer's handle");
-    rc = myl_consumer_start(made, name, o, MYL_KIND_EVENTS);
+    rc = myl_consumer_start(made, name, o, MYL_KIND_EVENTS, NULL, NULL);
     if (rc != MYL_OK) {
         free(made);
         return rc;

@@ -41,13 +41,15 @@ int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer
                uint32_t lane, int64_t until);
 int64_t myl_attach_deadline(const myl_consumer_options *options);
 int myl_check_consumer_options(const myl_consumer_options *options);
-/* Opens into a zeroed handle, with checked options; on failure nothing is left to close. */
+typedef int myl_prepare(struct myl_consumer *consumer, const void *context);
+/* Opens into a zeroed handle, with checked options; on failure nothing is left to close. `prepare` (NULL is fine) gets
+ * ready what else the ring asks for, and may refuse: it comes before the join, and again if that has to begin anew. */
 int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *options,
-                       uint32_t kind);
+                       uint32_t kind, myl_prepare *prepare, const void *context);
 /* Joins another lane of the ring that `first` is in, under its id. Closed in the opposite order, lane 0 last.
  * MYL_EAGAIN: the ring was replaced meanwhile. On failure nothing is left to close. */
 int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_consumer *first, uint32_t lane,
-                            const myl_consumer_options *options);
+                            const myl_consumer_options *options, myl_prepare *prepare, const void *context);
 /* As if nothing had been opened: leaves, unless it would give up what a dead one, whose entry this is, has unread. */
 void myl_consumer_abandon(struct myl_consumer *consumer);
 /* Leaves and closes without freeing the handle. */

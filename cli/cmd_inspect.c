@@ -39,9 +39,9 @@ static void print_shape(const myl_info *info)
     if (info->type_id != 0)
         printf("type        0x%016" PRIx64 "\n", info->type_id);
     if (info->kind == MYL_RING_OF_FRAMES) {
-        printf("shape       messages: room for %s", cli_bytes(info->capacity * info->cell_size).s);
+        printf("shape       messages in %s", cli_bytes(info->capacity * info->cell_size).s);
         printf(", up to %s in one piece", cli_bytes(info->event_size).s);
-        printf(", longest %s\n", cli_bytes(info->max_message).s);
+        printf(", at most %s\n", cli_bytes(info->max_message).s);
         printf("counted in  cells of %" PRIu32 " bytes\n", info->cell_size);
     } else {
         print_events(info);

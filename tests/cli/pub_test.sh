@@ -73,7 +73,7 @@ printf 'a\nb\n' | myelon pub --leave --wait 0 "$ring" || fail "pub --leave ended
 "$MYELON_CLI" sub --id all "$ring" >"$dir/all" &
 sub1=$!
 myelon inspect "$ring" >"$dir/inspected" || fail "inspect ended with $?"
-expect_text "$dir/inspected" "^shape  *messages: " "inspect"
+expect_text "$dir/inspected" "^shape  *messages in " "inspect"
 expect_text "$dir/inspected" "published *2 cells" "inspect"
 wait_until "the two lines" reached "$dir/all" 4
 "$MYELON_CLI" sub --from now "$ring" >"$dir/now" &

@@ -107,7 +107,7 @@ test_refusals_while_alive() {
     expect_text "$dir/out" "\"name\":.*\"$ring\"" "ls --json"
     expect 0 "inspect" myelon inspect "$ring"
     expect_text "$dir/out" "^producer  *alive, process $cp;" "inspect"
-    expect_text "$dir/out" "^shape  *messages: room for 128.0 KiB, up to 4.0 KiB in one piece, longest 4.0 KiB" "inspect"
+    expect_text "$dir/out" "^shape  *messages in 128.0 KiB, up to 4.0 KiB in one piece, at most 4.0 KiB" "inspect"
     expect 0 "inspect --json" myelon inspect --json "$ring"
     expect_text "$dir/out" "\"live_consumers\":.*2," "inspect --json"
     expect_text "$dir/out" "\"pid\":.*$cp," "inspect --json"

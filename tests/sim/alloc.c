@@ -6,20 +6,21 @@
 #include <stdint.h>
 #include <string.h>
 
-#define HEAP_BYTES ((size_t)8 << 20)
-#define FREED      0xdd
-#define IN_USE     UINT64_C(0x6d796c656f6e6f6b)
+#define HEAP_BYTES ((size_t)32 << 20)
+#define FREED 0xdd
+#define IN_USE UINT64_C(0x6d796c656f6e6f6b)
 
 struct block {
     uint64_t mark;
     size_t bytes;
 };
 
-static _Alignas(16) unsigned char heap[HEAP_BYTES];
+static _Alignas(64) unsigned char heap[HEAP_BYTES];
 static size_t used;
 
 void *sim_malloc(size_t bytes);
 void *sim_calloc(size_t count, size_t bytes);
+void *sim_aligned_alloc(size_t alignment, size_t bytes);
 void sim_free(void *memory);
 
 void sim_alloc_begin(void)
@@ -43,6 +44,14 @@ void *sim_malloc(size_t bytes)
     memset(block + 1, FREED, bytes); /* nobody may count on zeroes */
     sim.current->process->allocations++;
     return block + 1;
+}
+
+/* For alignments up to the heap's own. */
+void *sim_aligned_alloc(size_t alignment, size_t bytes)
+{
+    while ((used + sizeof(struct block)) % alignment != 0 && used < HEAP_BYTES)
+        used += sizeof(struct block);
+    return sim_malloc(bytes);
 }
 
 void *sim_calloc(size_t count, size_t bytes)

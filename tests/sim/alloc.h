@@ -11,8 +11,11 @@ void *sim_malloc(size_t bytes);
 void *sim_calloc(size_t count, size_t bytes);
 void sim_free(void *memory);
 
-#define malloc(bytes)        sim_malloc(bytes)
+void *sim_aligned_alloc(size_t alignment, size_t bytes);
+
+#define aligned_alloc(to, bytes) sim_aligned_alloc(to, bytes)
+#define malloc(bytes) sim_malloc(bytes)
 #define calloc(count, bytes) sim_calloc(count, bytes)
-#define free(memory)         sim_free(memory)
+#define free(memory) sim_free(memory)
 
 #endif

@@ -15,6 +15,9 @@ struct trail {
     uint32_t read[SIM_PARTIES];
 };
 
+/* Of a copied range, so many words are looked at closely: the first, the last, and some in between. */
+#define PICKS 3U
+
 static struct trail trails[SIM_LOCATIONS];
 
 static void check(unsigned other, uint32_t clock, const char *what, uint64_t offset)
@@ -64,4 +67,71 @@ void sim_data_store(void *word, uint64_t value)
     myl_sim_store(word, sizeof value, value, MYL_SIM_RLX);
     if (sim.conditions.memory == SIM_MEMORY_WEAK && sim_offset_of(word, 1, &offset))
         leave_trail(offset, 1);
+}
+
+/* --- the memcpy of src/frame ------------------------------------------------------------------------------------- */
+
+static uint64_t shared_word(const unsigned char *address, int close, int writing, uint64_t offset, uint64_t value)
+{
+    if (!close && !sim_memory_is_picked(offset)) {
+        unsigned char *raw = sim_arena() + offset;
+        if (writing)
+            memcpy(raw, &value, sizeof value);
+        else
+            memcpy(&value, raw, sizeof value);
+        return value;
+    }
+    if (close && writing)
+        sim_data_store((void *)(uintptr_t)address, value);
+    else if (close)
+        value = sim_data_load(address);
+    else if (writing)
+        sim_memory_store(offset, sizeof value, value, MYL_SIM_RLX);
+    else
+        value = sim_memory_load(offset, sizeof value, MYL_SIM_RLX);
+    return value;
+}
+
+/* One of the two is shared, at a multiple of 8; the tail is a word of its own, as far as it goes. */
+static void copy_shared(unsigned char *shared, unsigned char *own, size_t bytes, int writing)
+{
+    size_t words = (bytes + 7) / 8, apart = words > PICKS ? (words - 1) / (PICKS - 1) : 1;
+    uint64_t offset = 0;
+    for (size_t i = 0; i < words; i++, offset += 8) {
+        unsigned char *at = shared + i * 8;
+        size_t part = bytes - i * 8 < 8 ? bytes - i * 8 : 8;
+        int close = i % apart == 0 || i + 1 == words;
+        uint64_t value = 0;
+        if (i == 0 || (uintptr_t)at % SIM_PAGE == 0)
+            (void)sim_offset_of(at, writing, &offset); /* anew for each page: it wraps where the mapping repeats */
+        if (writing)
+            memcpy(&value, own + i * 8, part);
+        if (close)
+            sim_memory_pick(offset);
+        value = shared_word(at, close, writing, offset, value);
+        if (!writing)
+            memcpy(own + i * 8, &value, part);
+    }
+}
+
+void *sim_copy(void *to, const void *from, size_t bytes)
+{
+    uint64_t offset;
+    if (sim.current == NULL || bytes == 0)
+        return memmove(to, from, bytes);
+    int reads = sim_offset_of(from, 0, &offset), writes = sim_offset_of(to, 1, &offset);
+    if (reads && writes) { /* within a claim: what was written there a moment ago */
+        unsigned char own[64];
+        SIM_CHECK(bytes <= sizeof own, "engine", "a copy of %zu bytes within shared memory", bytes);
+        copy_shared((unsigned char *)(uintptr_t)from, own, bytes, 0);
+        copy_shared(to, own, bytes, 1);
+    } else if (writes) {
+        sim_memory_others_store(sim.current);
+        copy_shared(to, (unsigned char *)(uintptr_t)from, bytes, 1);
+    } else if (reads) {
+        copy_shared((unsigned char *)(uintptr_t)from, to, bytes, 0);
+    } else {
+        memmove(to, from, bytes);
+    }
+    return to;
 }

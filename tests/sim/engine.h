@@ -8,21 +8,21 @@
 #include "coro.h"
 #include "sim.h"
 
-#define SIM_PARTIES     32  /* threads in a run, of all processes */
-#define SIM_PROCESSES   24
-#define SIM_DESCRIPTORS 32  /* of one process */
-#define SIM_OBJECTS     48
-#define SIM_SEATS       80
-#define SIM_NAMES       32
-#define SIM_STARTS      48
-#define SIM_LOCATIONS   1024
-#define SIM_HISTORY     8   /* values of a word that a load may still give */
-#define SIM_BUFFER      8   /* stores in a TSO buffer */
-#define SIM_FALLS       8
-#define SIM_PAGE        4096U
-#define SIM_ARENA_BITS  25
-#define SIM_ARENA       ((size_t)1 << SIM_ARENA_BITS) /* all shared objects of a run */
-#define SIM_STACK       ((size_t)96 << 10)
+#define SIM_PARTIES 32 /* threads in a run, of all processes */
+#define SIM_PROCESSES 24
+#define SIM_DESCRIPTORS 32 /* of one process */
+#define SIM_OBJECTS 48
+#define SIM_SEATS 80
+#define SIM_NAMES 32
+#define SIM_STARTS 48
+#define SIM_LOCATIONS 8192
+#define SIM_HISTORY 8 /* values of a word that a load may still give */
+#define SIM_BUFFER 8 /* stores in a TSO buffer */
+#define SIM_FALLS 8
+#define SIM_PAGE 4096U
+#define SIM_ARENA_BITS 25
+#define SIM_ARENA ((size_t)1 << SIM_ARENA_BITS) /* all shared objects of a run */
+#define SIM_STACK ((size_t)96 << 10)
 
 /* For each word the oldest value that may still be seen, as a number in the order in which it was written. */
 struct sim_view {
@@ -48,10 +48,10 @@ struct sim_party {
     enum sim_party_state state;
     sim_program *program;
     void *argument;
-    const char *step;              /* the last numbered step of the product */
+    const char *step; /* the last numbered step of the product */
     uint64_t priority;
     /* asleep */
-    uint64_t futex;                /* arena offset + 1; 0: sleeps on nothing but time */
+    uint64_t futex; /* arena offset + 1; 0: sleeps on nothing but time */
     int64_t deadline;
     enum sim_wake wake;
     /* spinning: what had been written, by anybody, at the last pause */
@@ -65,8 +65,8 @@ struct sim_party {
     } buffer[SIM_BUFFER];
     unsigned buffered;
     /* weak */
-    struct sim_view now;           /* what it has seen, or must */
-    struct sim_view acquired;      /* what an acquire fence would add */
+    struct sim_view now; /* what it has seen, or must */
+    struct sim_view acquired; /* what an acquire fence would add */
     const struct sim_snapshot *released; /* what its relaxed stores carry: `now` at its last fence */
 };
 
@@ -75,9 +75,9 @@ struct sim_process {
     char name[32];
     struct sim_process_spec spec;
     unsigned restarts_left, incarnation;
-    unsigned first_party;          /* the main thread */
+    unsigned first_party; /* the main thread */
     int alive, stopped, dying;
-    int registered;                /* for the barrier */
+    int registered; /* for the barrier */
     struct sim_description *descriptor[SIM_DESCRIPTORS];
     unsigned allocations;
 };
@@ -91,12 +91,12 @@ struct sim_start {
 
 /* One simulated word. Values are numbered; value n is in history[n % SIM_HISTORY]. */
 struct sim_location {
-    uint64_t offset;               /* in the arena */
+    uint64_t offset; /* in the arena */
     uint32_t bytes;
     uint32_t newest;
     struct {
         uint64_t value;
-        int64_t time;              /* when it was stored */
+        int64_t time; /* when it was stored */
         const struct sim_snapshot *view;
     } history[SIM_HISTORY];
 };
@@ -104,23 +104,23 @@ struct sim_location {
 struct sim_engine {
     struct sim_conditions conditions;
     uint64_t random[4];
-    uint64_t drawing[4];           /* for sim_draw: independent of how the run goes */
+    uint64_t drawing[4]; /* for sim_draw: independent of how the run goes */
     struct sim_coro main;
     struct sim_party party[SIM_PARTIES];
     struct sim_process process[SIM_PROCESSES];
     struct sim_start start[SIM_STARTS];
     unsigned parties, processes, starts;
-    struct sim_party *current;     /* NULL: outside a run */
-    uint32_t ready, asleep;        /* bits of parties */
-    unsigned event_total;          /* sum of the rates */
+    struct sim_party *current; /* NULL: outside a run */
+    uint32_t ready, asleep; /* bits of parties */
+    unsigned event_total; /* sum of the rates */
     unsigned happened[SIM_EVENTS];
     unsigned preemptions, old_loads;
     uint64_t fall_at[SIM_FALLS];
-    uint64_t lowest;               /* priority */
+    uint64_t lowest; /* priority */
     int64_t now;
-    uint64_t run;                  /* the runs so far */
+    uint64_t run; /* the runs so far */
     uint64_t points, writes;
-    uint64_t calm_since;           /* points at which it became calm; 0: not yet */
+    uint64_t calm_since; /* points at which it became calm; 0: not yet */
     int alone;
     enum sim_tracing tracing;
     uint64_t hash;
@@ -163,11 +163,19 @@ struct sim_party *sim_add_party(struct sim_process *process, sim_program *progra
 /* --- memory.c ----------------------------------------------------------------------------------------------------- */
 void sim_memory_begin(void);
 void sim_memory_party(struct sim_party *party);
-void sim_memory_drain(struct sim_party *party);     /* the oldest buffered store */
+void sim_memory_drain(struct sim_party *party); /* the oldest buffered store */
 void sim_memory_drain_all(struct sim_party *party);
-void sim_memory_fence(struct sim_party *party);     /* sequentially consistent */
+void sim_memory_fence(struct sim_party *party); /* sequentially consistent */
 /* From `from` to the end of its 64 KiB: words that nothing depends on. */
 void sim_memory_untrack(uint64_t from);
+/* [from, from + bytes), whole chunks of 64 KiB: payload, of which only picked words have histories and buffers. */
+void sim_memory_sparse(uint64_t from, uint64_t bytes);
+void sim_memory_pick(uint64_t offset);
+int sim_memory_is_picked(uint64_t offset);
+void sim_memory_others_store(struct sim_party *party); /* words that are not picked are about to be written */
+/* What an access does, without its scheduling point. */
+uint64_t sim_memory_load(uint64_t offset, unsigned bytes, enum myl_sim_order order);
+void sim_memory_store(uint64_t offset, unsigned bytes, uint64_t value, enum myl_sim_order order);
 /* A word's number in views (weak memory). */
 unsigned sim_memory_locate(uint64_t offset, unsigned bytes);
 void sim_view_join(struct sim_view *to, const struct sim_view *from);
@@ -179,27 +187,27 @@ uint64_t sim_memory_add(struct sim_party *party, uint64_t offset, unsigned bytes
 
 /* --- kernel.c ----------------------------------------------------------------------------------------------------- */
 struct sim_object {
-    uint64_t offset, bytes;        /* in the arena */
+    uint64_t offset, bytes; /* in the arena */
     uint64_t inode;
     uint64_t seat_taken_at[SIM_SEATS], seat_left_at[SIM_SEATS]; /* the points at which that happened last */
-    unsigned descriptions, names;  /* gone when both are 0 */
+    unsigned descriptions, names; /* gone when both are 0 */
     const struct sim_description *seat[SIM_SEATS]; /* who holds it */
-    struct sim_view seats;         /* ordered by the lock of the kernel's list of locks */
+    struct sim_view seats; /* ordered by the lock of the kernel's list of locks */
 };
 
 /* An open-file description: what a lock belongs to. Descriptors share one after a dup. */
 struct sim_description {
-    struct sim_object *object;     /* NULL: not in use */
+    struct sim_object *object; /* NULL: not in use */
     unsigned descriptors;
     int writable;
 };
 
 struct sim_name {
     char path[64];
-    struct sim_object *object;     /* NULL: not in use */
+    struct sim_object *object; /* NULL: not in use */
 };
 
-void sim_kernel_set_up(void);      /* once */
+void sim_kernel_set_up(void); /* once */
 void sim_kernel_begin(void);
 unsigned char *sim_arena(void);
 /* Where a host address of the running process lies in the arena; 0: in no shared object. Ends the run if the process
@@ -211,11 +219,14 @@ void sim_seat_leave(struct sim_object *object, unsigned seat);
 void sim_descriptor_close(struct sim_process *process, unsigned index);
 struct sim_description *sim_description_of(const struct sim_process *process, int fd);
 struct sim_name *sim_name_find(const char *path);
-int sim_name_make(const char *path, struct sim_object *object);  /* EEXIST */
+int sim_name_make(const char *path, struct sim_object *object); /* EEXIST */
 void sim_name_drop(struct sim_name *name);
-struct sim_name *sim_name_at(unsigned index);                    /* NULL: behind the last */
+struct sim_name *sim_name_at(unsigned index); /* NULL: behind the last */
 int sim_map(struct sim_process *process, const struct sim_object *object, uint64_t offset, uint64_t bytes, int writable,
             void **address);
+/* The same, twice in a row: see kernel.c. */
+int sim_map_twice(struct sim_process *process, const struct sim_object *object, uint64_t offset, uint64_t bytes,
+                  int writable, void **address);
 void sim_unmap(struct sim_process *process, const void *address, uint64_t bytes);
 const struct sim_object *sim_object_at(uint64_t offset);
 const struct sim_object *sim_object_numbered(uint64_t inode);

@@ -3,7 +3,8 @@
  *
  * All objects live in one host memory object, the arena. It is mapped for every process twice, writable and
  * read-only, so that a process's pointers are its own, a wrong one is told apart, and mapping costs no system call in
- * a run. */
+ * a run. Behind these images lie the twins: places for what a process maps twice in a row. Runs map the same bytes at
+ * the same places, mostly, so that those cost hardly any system call either. */
 #define _GNU_SOURCE
 #include "engine.h"
 
@@ -15,12 +16,24 @@
 #include <unistd.h>
 
 #define DESCRIPTIONS 256
-#define PAGES        (SIM_ARENA / SIM_PAGE)
+#define PAGES (SIM_ARENA / SIM_PAGE)
 #define OBJECT_ALIGN ((uint64_t)64 << 10)
 
 struct sim_view sim_directory;
 struct sim_view sim_futex_queues;
 
+#define TWINS 4U /* of one process */
+#define TWIN_BYTES ((uint64_t)256 << 10) /* at most, both halves */
+#define IMAGES (SIM_ARENA * 2 * SIM_PROCESSES)
+
+/* One place for a double mapping. */
+struct twin {
+    uint64_t offset, bytes; /* in the arena, of one half: what the host has mapped there */
+    int used, writable;
+};
+
+static struct twin twins[SIM_PROCESSES][TWINS];
+static int arena_fd;
 static unsigned char *images; /* process 0 read-only, process 0 writable, process 1 read-only, ... */
 static uint8_t mapped[SIM_PROCESSES][2][PAGES]; /* how often a page is mapped */
 static struct sim_object object[SIM_OBJECTS];
@@ -45,7 +58,7 @@ void sim_kernel_set_up(void)
 {
     if (images != NULL)
         return;
-    size_t bytes = SIM_ARENA * 2 * SIM_PROCESSES;
+    size_t bytes = IMAGES + SIM_PROCESSES * TWINS * TWIN_BYTES;
     int fd = memfd_create("sim", MFD_CLOEXEC);
     void *reserved = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int ok = fd >= 0 && ftruncate(fd, (off_t)SIM_ARENA) == 0 && reserved != MAP_FAILED;
@@ -58,12 +71,14 @@ void sim_kernel_set_up(void)
         perror("sim: the arena cannot be made");
         exit(2);
     }
-    (void)close(fd);
+    arena_fd = fd;
 }
 
 void sim_kernel_begin(void)
 {
     memset(mapped, 0, sizeof mapped[0] * sim.processes); /* those of the run before */
+    for (unsigned i = 0; i < SIM_PROCESSES * TWINS; i++)
+        twins[i / TWINS][i % TWINS].used = 0;
     memset(description, 0, sizeof description);
     memset(name, 0, sizeof name);
     memset(&sim_directory, 0, sizeof sim_directory);
@@ -80,11 +95,40 @@ void *sim_scratch(void)
     return image(process, 1);
 }
 
+static struct twin *twin_at(const void *address, unsigned *process)
+{
+    uint64_t place = ((uint64_t)((uintptr_t)address - (uintptr_t)images) - IMAGES) / TWIN_BYTES;
+    *process = (unsigned)(place / TWINS);
+    return place < SIM_PROCESSES * TWINS ? &twins[place / TWINS][place % TWINS] : NULL;
+}
+
+static unsigned char *twin_address(const struct twin *twin)
+{
+    return images + IMAGES + (uint64_t)(twin - twins[0]) * TWIN_BYTES;
+}
+
+static int offset_of_twin(const void *address, int writing, uint64_t *offset)
+{
+    unsigned process;
+    const struct twin *twin = twin_at(address, &process);
+    if (twin == NULL)
+        return 0;
+    uint64_t at = (uint64_t)((const unsigned char *)address - twin_address(twin));
+    if (process != sim.current->process->index)
+        sim_violation("foreign pointer", "%s uses an address of another process's mapping", sim_self_name());
+    if (!twin->used || at >= 2 * twin->bytes)
+        sim_violation("unmapped memory", "%s uses memory that it has not mapped", sim_self_name());
+    if (writing && !twin->writable)
+        sim_violation("read-only memory", "%s writes to memory that it has mapped for reading only", sim_self_name());
+    *offset = twin->offset + (at < twin->bytes ? at : at - twin->bytes);
+    return 1;
+}
+
 int sim_offset_of(const void *address, int writing, uint64_t *offset)
 {
     uint64_t at = (uint64_t)((uintptr_t)address - (uintptr_t)images);
-    if (at >= SIM_ARENA * 2 * SIM_PROCESSES)
-        return 0;
+    if (at >= IMAGES)
+        return offset_of_twin(address, writing, offset);
     unsigned process = (unsigned)(at >> (SIM_ARENA_BITS + 1));
     unsigned writable = (at >> SIM_ARENA_BITS) & 1U;
     *offset = at & (SIM_ARENA - 1);
@@ -241,8 +285,42 @@ int sim_map(struct sim_process *process, const struct sim_object *target, uint64
     return 0;
 }
 
+int sim_map_twice(struct sim_process *process, const struct sim_object *target, uint64_t offset, uint64_t bytes,
+                  int writable, void **address)
+{
+    unsigned i = 0;
+    while (i < TWINS && twins[process->index][i].used)
+        i++;
+    if (i == TWINS || bytes > TWIN_BYTES / 2)
+        return ENOMEM;
+    if (offset % SIM_PAGE != 0 || bytes == 0 || offset > target->bytes || bytes > target->bytes - offset)
+        return EINVAL;
+    struct twin *twin = &twins[process->index][i];
+    unsigned char *at = twin_address(twin);
+    uint64_t from = target->offset + offset;
+    for (unsigned half = 0; half < 2 && (twin->offset != from || twin->bytes != bytes); half++) {
+        if (mmap(at + half * bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, arena_fd, (off_t)from) ==
+            MAP_FAILED) {
+            perror("sim: a double mapping cannot be made");
+            exit(2);
+        }
+    }
+    *twin = (struct twin){.offset = from, .bytes = bytes, .used = 1, .writable = writable};
+    sim_memory_sparse(from, bytes);
+    *address = at;
+    return 0;
+}
+
 void sim_unmap(struct sim_process *process, const void *address, uint64_t bytes)
 {
+    unsigned owner;
+    struct twin *twin = twin_at(address, &owner);
+    if (twin != NULL) {
+        if (!twin->used || owner != process->index || bytes != 2 * twin->bytes || address != twin_address(twin))
+            sim_violation("unmapped memory", "%s unmaps what it has not mapped", process->name);
+        twin->used = 0;
+        return;
+    }
     uint64_t at = (uint64_t)((const unsigned char *)address - image(process->index, 0));
     unsigned writable = (unsigned)(at >> SIM_ARENA_BITS);
     if (at >= 2 * SIM_ARENA)

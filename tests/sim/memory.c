@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHUNK_BITS     16 /* objects begin at multiples of that */
+#define CHUNK_BITS 16 /* objects begin at multiples of that */
 #define SNAPSHOT_BYTES ((size_t)64 << 20)
 
 static struct sim_location location[SIM_LOCATIONS];
@@ -25,6 +25,12 @@ static struct {
 } location_of[SIM_ARENA / 4]; /* by the word's place; valid if `run` is this one */
 static uint32_t this_run;
 static uint32_t untracked_from[SIM_ARENA >> CHUNK_BITS];
+/* Of payload, only the words that atomic accesses or data.c have picked have histories and buffers: by the word's
+ * place, valid if it is this run. The others take effect at once. */
+static unsigned char sparse[SIM_ARENA >> CHUNK_BITS];
+static uint32_t picked[SIM_ARENA / 8];
+static struct sim_view others_carry; /* what the stores to words that were not picked carry along, all together */
+static uint32_t others_stored, others_seen[SIM_PARTIES];
 static struct sim_view sequential; /* what sequentially consistent fences agree on */
 static unsigned char snapshot_memory[SNAPSHOT_BYTES];
 static size_t snapshot_used;
@@ -40,9 +46,27 @@ void sim_memory_untrack(uint64_t from)
     untracked_from[from >> CHUNK_BITS] = (uint32_t)(from & ((1U << CHUNK_BITS) - 1));
 }
 
+void sim_memory_sparse(uint64_t from, uint64_t bytes)
+{
+    memset(sparse + (from >> CHUNK_BITS), 1, (size_t)(bytes >> CHUNK_BITS));
+}
+
+void sim_memory_pick(uint64_t offset)
+{
+    picked[offset / 8] = this_run;
+}
+
+int sim_memory_is_picked(uint64_t offset)
+{
+    return !sparse[offset >> CHUNK_BITS] || picked[offset / 8] == this_run;
+}
+
 void sim_memory_begin(void)
 {
+    memset(&others_carry, 0, sizeof others_carry);
+    others_stored = 0;
     memset(untracked_from, 0xff, sizeof untracked_from);
+    memset(sparse, 0, sizeof sparse);
     this_run++;
     locations = SIM_PARTIES; /* the first ones are the parties' clocks, see data.c */
     snapshot_used = 0;
@@ -56,6 +80,7 @@ void sim_memory_party(struct sim_party *party)
     party->now.at[party->index] = 1;
     party->released = NULL;
     party->buffered = 0;
+    others_seen[party->index] = 0;
 }
 
 enum sim_memory sim_memory_model(void)
@@ -105,6 +130,23 @@ static void join(struct sim_view *to, const uint32_t *from, unsigned count)
 void sim_view_join(struct sim_view *to, const struct sim_view *from)
 {
     join(to, from->at, locations);
+}
+
+/* The words that are not picked have no views of their own: who reads one of them has read all that were stored. */
+void sim_memory_others_store(struct sim_party *party)
+{
+    if (sim.conditions.memory != SIM_MEMORY_WEAK || party->released == NULL)
+        return;
+    join(&others_carry, party->released->at, party->released->count);
+    others_stored++;
+}
+
+static void others_load(struct sim_party *party)
+{
+    if (sim.conditions.memory != SIM_MEMORY_WEAK || others_seen[party->index] == others_stored)
+        return;
+    others_seen[party->index] = others_stored;
+    sim_view_join(&party->acquired, &others_carry);
 }
 
 /* What `party` has seen so far, for others to join. What it does from here on is later than that. */
@@ -314,22 +356,10 @@ static void trace_access(const char *what, enum myl_sim_order order, uint64_t of
     sim_trace_word(text, offset, value, remark);
 }
 
-uint64_t myl_sim_load(const void *word, unsigned bytes, enum myl_sim_order order)
+uint64_t sim_memory_load(uint64_t offset, unsigned bytes, enum myl_sim_order order)
 {
     struct sim_party *party = sim.current;
-    uint64_t offset, value;
-    if (party == NULL)
-        return private_load(word, bytes);
-    int shared = sim_offset_of(word, 0, &offset);
-    if (shared && is_untracked(offset))
-        return arena_load(offset, bytes);
-    /* Since its last pause nobody has written anything: it would find the same again, whoever runs in between. */
-    if (!party->idle || party->seen_writes != sim.writes) {
-        party->idle = 0;
-        sim_point();
-    }
-    if (!shared)
-        return private_load(word, bytes);
+    uint64_t value;
     if (sim.conditions.memory == SIM_MEMORY_WEAK) {
         unsigned index = sim_memory_locate(offset, bytes);
         uint32_t number = choose_value(party, index);
@@ -346,6 +376,45 @@ uint64_t myl_sim_load(const void *word, unsigned bytes, enum myl_sim_order order
     }
     sim_hash(SIM_OP_LOAD, offset, value);
     return value;
+}
+
+uint64_t myl_sim_load(const void *word, unsigned bytes, enum myl_sim_order order)
+{
+    struct sim_party *party = sim.current;
+    uint64_t offset;
+    if (party == NULL)
+        return private_load(word, bytes);
+    int shared = sim_offset_of(word, 0, &offset);
+    if (shared && is_untracked(offset))
+        return arena_load(offset, bytes);
+    if (shared && order == MYL_SIM_RLX && !sim_memory_is_picked(offset)) {
+        others_load(party);
+        return arena_load(offset, bytes);
+    }
+    /* Since its last pause nobody has written anything: it would find the same again, whoever runs in between. */
+    if (!party->idle || party->seen_writes != sim.writes) {
+        party->idle = 0;
+        sim_point();
+    }
+    if (!shared)
+        return private_load(word, bytes);
+    sim_memory_pick(offset);
+    return sim_memory_load(offset, bytes, order);
+}
+
+void sim_memory_store(uint64_t offset, unsigned bytes, uint64_t value, enum myl_sim_order order)
+{
+    struct sim_party *party = sim.current;
+    value = truncated(value, bytes);
+    sim_hash(SIM_OP_STORE, offset, value);
+    if (sim.tracing)
+        trace_access("store", order, offset, value, "");
+    if (sim.conditions.memory == SIM_MEMORY_WEAK)
+        put(party, sim_memory_locate(offset, bytes), value, order != MYL_SIM_RLX);
+    else if (sim.conditions.memory == SIM_MEMORY_TSO)
+        buffer_store(party, offset, bytes, value);
+    else
+        arena_store(offset, bytes, value);
 }
 
 void myl_sim_store(void *word, unsigned bytes, uint64_t value, enum myl_sim_order order)
@@ -366,16 +435,8 @@ void myl_sim_store(void *word, unsigned bytes, uint64_t value, enum myl_sim_orde
         private_store(word, bytes, value);
         return;
     }
-    value = truncated(value, bytes);
-    sim_hash(SIM_OP_STORE, offset, value);
-    if (sim.tracing)
-        trace_access("store", order, offset, value, "");
-    if (sim.conditions.memory == SIM_MEMORY_WEAK)
-        put(party, sim_memory_locate(offset, bytes), value, order != MYL_SIM_RLX);
-    else if (sim.conditions.memory == SIM_MEMORY_TSO)
-        buffer_store(party, offset, bytes, value);
-    else
-        arena_store(offset, bytes, value);
+    sim_memory_pick(offset);
+    sim_memory_store(offset, bytes, value, order);
 }
 
 /* Where a read-modify-write acts: on the newest value, behind all buffered stores. The word's index in the weak

@@ -2,6 +2,7 @@
  * The oracle: see oracle.h. */
 #include "oracle.h"
 
+#include "frames.h"
 #include "sim.h"
 
 #include <inttypes.h>
@@ -198,6 +199,17 @@ void oracle_open_failed(void)
     oracle.open_failed = 1;
 }
 
+/* The highest position anybody had, or may have reached in a call that is going on. */
+static uint64_t highest(const struct session *s)
+{
+    uint64_t most = s->highest;
+    for (unsigned i = 0; i < s->readers; i++) {
+        uint64_t bound = s->reader[i].acking == ACKS_NOTHING ? 0 : frames_bound(s, &s->reader[i]);
+        most = most < bound ? bound : most;
+    }
+    return most;
+}
+
 /* --- consumers --------------------------------------------------------------------------------------------------- */
 
 static int is_of(const struct reader *r, const char *id, const char *prefix)
@@ -327,7 +339,7 @@ static void check_fresh(const struct session *s, const struct reader *r, const m
               "consumer \"%s\" starts at %" PRIu64 ", though everything from %" PRIu64 " on is there", j->id, j->start,
               gate);
     /* Nothing is kept from the first one, and from nobody what not everybody has read. */
-    SIM_CHECK(s->alone == MYL_ALONE_RUN_FREE || oracle.joins_died > 0 || somebody_joins_now() || j->start <= s->highest,
+    SIM_CHECK(s->alone == MYL_ALONE_RUN_FREE || oracle.joins_died > 0 || somebody_joins_now() || j->start <= highest(s),
               "lost", "consumer \"%s\" starts at %" PRIu64 ", though nobody has read more than %" PRIu64 " events",
               j->id, j->start, s->highest);
 }
@@ -438,7 +450,7 @@ void oracle_ended(const struct session *s, const char *who, uint64_t next)
 static int may_be_gone(const struct session *s, uint64_t end)
 {
     return s->alone == MYL_ALONE_RUN_FREE || oracle.joins_died > 0 || somebody_joins_now() ? end <= s->publishing
-                                                                                           : end <= s->highest;
+                                                                                           : end <= highest(s);
 }
 
 void oracle_ended_for_observer(const struct session *s, const char *who, uint64_t next)
@@ -485,7 +497,7 @@ void oracle_consumed(const struct session *s, uint64_t count, uint64_t since)
         return; /* somebody who has just joined may not be seen yet */
     for (unsigned i = 0; i < s->readers; i++) {
         const struct reader *r = &s->reader[i];
-        SIM_CHECK(!protects(r) || r->since >= since || r->high >= count, "verdict",
+        SIM_CHECK(!protects(r) || r->since >= since || frames_bound(s, r) >= count, "verdict",
                   "%s is told that %" PRIu64 " events are consumed, but \"%s\" is at %" PRIu64, sim_self_name(), count,
                   r->id, r->high);
     }
@@ -493,19 +505,19 @@ void oracle_consumed(const struct session *s, uint64_t count, uint64_t since)
 
 /* A producer that sleeps asks for a quarter of the ring beyond what it needs, so that the next event need not wait
  * again; for what was published at the most. */
-static uint64_t cursor_it_waits_for(const struct session *s, uint64_t end)
+static uint64_t cursor_it_waits_for(const struct session *s, uint64_t end, uint64_t published)
 {
     uint64_t least = end <= s->capacity ? 0 : floor_to(end - s->capacity + s->per_cell - 1, s->per_cell);
     uint64_t asked = least + s->capacity / 4;
-    if (asked > s->committed)
-        asked = s->committed;
+    if (asked > published)
+        asked = published;
     return asked > least ? asked : least;
 }
 
-int oracle_has_room(const struct session *s, uint64_t end)
+int oracle_has_room(const struct session *s, uint64_t end, uint64_t published)
 {
     unsigned gating = 0;
-    uint64_t cursor = cursor_it_waits_for(s, end);
+    uint64_t cursor = cursor_it_waits_for(s, end, published);
     for (unsigned i = 0; i < s->readers; i++) {
         const struct reader *r = &s->reader[i];
         if (r->state == READER_UNSURE || r->state == READER_DEAD)

@@ -7,30 +7,35 @@
 #include <myelon/ring.h>
 
 #define ORACLE_SESSIONS 16
-#define ORACLE_READERS  32
-#define ORACLE_EVENTS   1024
-#define ORACLE_CLAIMS   24
-#define WORDS_MAX       5
+#define ORACLE_READERS 32
+#define ORACLE_EVENTS 1024
+#define ORACLE_CLAIMS 24
+#define WORDS_MAX 5
 
 enum reader_state {
     READER_NONE,
     READER_ACTIVE, /* its open has returned, its close is not called yet: it gates */
-    READER_DEAD,   /* killed while active: it gates until somebody takes its place or evicts it */
+    READER_DEAD, /* killed while active: it gates until somebody takes its place or evicts it */
     READER_UNSURE, /* somebody was killed while leaving or evicting: it may gate, or not */
     READER_LEFT
 };
+
+/* What a call of a reader of frames may acknowledge by itself. */
+enum acking { ACKS_NOTHING, ACKS_PASSED, ACKS_ONE, ACKS_ANY };
 
 /* A consumer id in one session. */
 struct reader {
     char id[MYL_ID_MAX + 1];
     enum reader_state state;
-    uint64_t low;         /* acknowledged: a release of so much has returned */
-    uint64_t high;        /* ... has been called */
-    uint64_t since;       /* the point at which it became active */
-    uint64_t dead_until;  /* the last point at which it was dead */
+    uint64_t low; /* acknowledged: a release of so much has returned */
+    uint64_t high; /* ... has been called */
+    uint64_t since; /* the point at which it became active */
+    uint64_t dead_until; /* the last point at which it was dead */
     uint32_t entry;
-    int any_start;        /* somebody wanted to begin at the next event */
-    int given_up;         /* dead, and somebody may be taking its place or evicting it */
+    int any_start; /* somebody wanted to begin at the next event */
+    enum acking acking; /* frames: from `high` on, in the call that is going on */
+    uint64_t room; /* frames: its longest message in fragments */
+    int given_up; /* dead, and somebody may be taking its place or evicting it */
 };
 
 /* One ring object. */
@@ -39,18 +44,18 @@ struct session {
     enum myl_alone alone;
     unsigned words;
     unsigned char writer[ORACLE_EVENTS]; /* who wrote the event that was published; 0: not known yet */
-    uint64_t committed;   /* published: the call has returned */
-    uint64_t publishing;  /* ... has been called */
-    uint64_t seen;        /* read by somebody */
-    uint64_t highest;     /* the highest position anybody had */
+    uint64_t committed; /* published: the call has returned */
+    uint64_t publishing; /* ... has been called */
+    uint64_t seen; /* read by somebody */
+    uint64_t highest; /* the highest position anybody had */
     unsigned takeovers;
-    int dead, left;       /* the last producer died, or left in order; maybe both */
+    int dead, left; /* the last producer died, or left in order; maybe both */
     uint64_t dead_until, left_until; /* the last points at which that was so, and is no more */
-    int producing;        /* a producer's open has returned, it has not begun to end */
-    int closing;          /* a close was called; closed_at holds */
-    int closed;           /* ... has returned */
-    int removing;         /* somebody may have removed or replaced it, with what its dead had still to read */
-    int superseding;      /* somebody may have ended this session by force */
+    int producing; /* a producer's open has returned, it has not begun to end */
+    int closing; /* a close was called; closed_at holds */
+    int closed; /* ... has returned */
+    int removing; /* somebody may have removed or replaced it, with what its dead had still to read */
+    int superseding; /* somebody may have ended this session by force */
     uint64_t closed_at;
     uint64_t gave_way_at; /* when somebody first wanted to produce again after that; 0: nobody did */
     unsigned readers;
@@ -68,8 +73,8 @@ struct claim {
 struct oracle {
     struct session session[ORACLE_SESSIONS];
     unsigned sessions;
-    unsigned tags;          /* producers' opens so far */
-    unsigned joins_died;    /* consumers killed within an open */
+    unsigned tags; /* producers' opens so far */
+    unsigned joins_died; /* consumers killed within an open */
     struct claim claim[ORACLE_CLAIMS];
     unsigned deaths;
     int dead_unknown;       /* somebody died in an open that may have made a ring */
@@ -157,7 +162,7 @@ void oracle_bereft(const struct session *session, uint64_t since);
 void oracle_consumed(const struct session *session, uint64_t count, uint64_t since);
 
 /* Could a producer that wants to claim up to `end` go on? A consumer at `next`? For sure, that is. */
-int oracle_has_room(const struct session *session, uint64_t end);
+int oracle_has_room(const struct session *session, uint64_t end, uint64_t published);
 int oracle_has_event(const struct session *session, uint64_t next);
 
 #endif

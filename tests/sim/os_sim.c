@@ -9,15 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIRECTORY   "/sim"
-#define FREE_BYTES  ((uint64_t)16 << 20)
+#define DIRECTORY "/sim"
+#define FREE_BYTES ((uint64_t)16 << 20)
 #define REALTIME_NS UINT64_C(1700000000000000000)
-#define DEVICE      7U
-#define USER        1000U
-#define FIRST_PID   100U
-#define PAUSE_NS    40
-#define YIELD_NS    500
-#define CALM_PACE   50 /* who spins for some milliseconds shall not need a million points */
+#define DEVICE 7U
+#define USER 1000U
+#define FIRST_PID 100U
+#define PAUSE_NS 40
+#define YIELD_NS 500
+#define CALM_PACE 50 /* who spins for some milliseconds shall not need a million points */
 
 static struct sim_process *self(void)
 {
@@ -316,8 +316,12 @@ int myl_os_map(int fd, uint64_t offset, uint64_t bytes, int writable, void **add
 
 int myl_os_map_twice(int fd, uint64_t offset, uint64_t bytes, int writable, void **address)
 {
-    (void)fd, (void)offset, (void)bytes, (void)writable, (void)address;
-    return ENOTSUP;
+    if (fails(SIM_FAULT_SYSTEM))
+        return answered("map twice fails,", (uint64_t)fd, ENOMEM);
+    struct sim_description *d = sim_description_of(self(), fd);
+    if (d == NULL)
+        return EBADF;
+    return writable && !d->writable ? EACCES : sim_map_twice(self(), d->object, offset, bytes, writable, address);
 }
 
 void myl_os_unmap(void *address, uint64_t bytes)

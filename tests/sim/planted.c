@@ -13,13 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_BYTES    1024
+#define PATH_BYTES 1024
 #define COMMAND_BYTES 16384
-#define LINE_BYTES    640
+#define LINE_BYTES 640
 
 static struct {
     const char *root, *work, *compiler, *libraries;
-    const char *only;
+    const char *only, *file;
     unsigned part, parts, jobs, most;
 } request = {.root = ".", .work = "planted", .compiler = "cc", .parts = 1, .jobs = 2, .most = 60000};
 
@@ -91,29 +91,28 @@ static int ends_with(const char *text, const char *end)
 static int build(const struct plant *p, const char *into)
 {
     char command[COMMAND_BYTES];
+    int frames = strstr(p->file, "frame") != NULL;
     const char *flags = "-O1 -std=c11 -D_GNU_SOURCE= -DMYL_SIM=1 -w";
     int header = ends_with(p->file, ".h");
-    int n = snprintf(
-        command, sizeof command,
-        "cd '%s' && { inc=\"-I%s/include -I%s/src -Iinclude -Isrc -Itests/sim\"; "
-        "product=\"%s%s\"; harness=\"%s\"; "
-        "for f in $product; do %s %s -include tests/sim/alloc.h $inc -c $f -o %s/$(echo $f | tr / _).o || exit; "
-        "done; "
-        "for f in $harness; do %s %s $inc -c $f -o %s/$(echo $f | tr / _).o || exit; done; "
-        "%s %s/*.o %s -o %s/sim; } >%s/log 2>&1",
-        request.root, into, into,
-        header ? "$(grep -lE 'myl_i_|myl_(producer|consumer)_' src/ring/*.c | grep -v runner)" : into,
-        header ? "" : "/", header ? "$(ls tests/sim/role*.c tests/sim/main.c)" : "tests/sim/main.c", request.compiler,
-        flags, into, request.compiler, flags, into, request.compiler, into, request.libraries, into, into);
+    int n = snprintf(command, sizeof command,
+                     "cd '%s' && { inc=\"-I%s/include -I%s/src -Iinclude -Isrc -Itests/sim\"; "
+                     "for f in %s $(ls src/frame/*.c | grep -v fixed) tests/sim/role*.c tests/sim/main.c; do "
+                     "case $f in src/frame/*|*role_frames*) front='-include tests/sim/copy.h';; "
+                     "src/*) front='-include tests/sim/alloc.h';; *) front=;; esac; "
+                     "%s %s $front $inc -c $f -o %s/$(echo $f | tr / _).o || exit; done; "
+                     "%s %s/*.o %s -o %s/sim; } >%s/log 2>&1",
+                     request.root, into, into,
+                     frames ? "" : "$(grep -lE 'myl_i_|myl_(producer|consumer)_' src/ring/*.c | grep -v runner)",
+                     request.compiler, flags, into, request.compiler, into, request.libraries, into, into);
     if (!header) { /* the copy itself */
         n = snprintf(
             command, sizeof command,
-            "cd '%s' && { %s %s -include tests/sim/alloc.h -Iinclude -Isrc -Itests/sim -I$(dirname %s) -c %s/%s "
+            "cd '%s' && { %s %s -include tests/sim/%s.h -Iinclude -Isrc -Itests/sim -I$(dirname %s) -c %s/%s "
             "-o %s/bug.o && "
             "%s %s -Iinclude -Isrc -Itests/sim -c tests/sim/main.c -o %s/main.o && %s %s/main.o %s/bug.o %s -o "
             "%s/sim; } >%s/log 2>&1",
-            request.root, request.compiler, flags, p->file, into, p->file, into, request.compiler, flags, into,
-            request.compiler, into, into, request.libraries, into, into);
+            request.root, request.compiler, flags, frames ? "copy" : "alloc", p->file, into, p->file, into,
+            request.compiler, flags, into, request.compiler, into, into, request.libraries, into, into);
     }
     return n > 0 && (size_t)n < sizeof command && system(command) == 0;
 }
@@ -178,6 +177,8 @@ static unsigned choose(unsigned *chosen)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < plants_count; i++) {
+        if (request.file != NULL && strstr(plants[i].file, request.file) == NULL)
+            continue;
         if ((request.only == NULL && i % request.parts == request.part % request.parts) ||
             (request.only != NULL && strstr(plants[i].name, request.only) != NULL))
             chosen[count++] = i;
@@ -226,6 +227,8 @@ int main(int argc, char **argv)
             request.libraries = value;
         else if (strcmp(argv[i], "--only") == 0)
             request.only = value;
+        else if (strcmp(argv[i], "--file") == 0)
+            request.file = value;
         else if (strcmp(argv[i], "--jobs") == 0)
             request.jobs = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(argv[i], "--schedules") == 0)

@@ -2,20 +2,25 @@
  * The planted bugs. A text that is no longer found fails the run: the row must follow the source. */
 #include "planted.h"
 
-#define INLINE   "include/myelon/ring_inline.h"
-#define GATE     "src/ring/gate.c"
-#define JOIN     "src/ring/join.c"
-#define PARK     "src/ring/park.c"
-#define WAIT     "src/ring/wait.c"
+#define INLINE "include/myelon/ring_inline.h"
+#define GATE "src/ring/gate.c"
+#define JOIN "src/ring/join.c"
+#define PARK "src/ring/park.c"
+#define WAIT "src/ring/wait.c"
 #define CONSUMER "src/ring/consumer.c"
 #define STREAM   "src/ring/stream.c"
 #define OBSERVER "src/ring/observer.c"
-#define OPEN     "src/ring/producer_open.c"
-#define HANDLE   "src/ring/handle.c"
+#define OPEN "src/ring/producer_open.c"
+#define HANDLE "src/ring/handle.c"
 #define LIVENESS "src/ring/liveness.c"
-#define CREATE   "src/segment/create.c"
-#define REMOVE   "src/segment/remove.c"
-#define SEGMENT  "src/segment/segment.c"
+#define CREATE "src/segment/create.c"
+#define REMOVE "src/segment/remove.c"
+#define SEGMENT "src/segment/segment.c"
+#define FINLINE "include/myelon/frame_inline.h"
+#define FPROD "src/frame/producer.c"
+#define FOPEN "src/frame/producer_open.c"
+#define FCONS "src/frame/consumer.c"
+#define FOBS "src/frame/observer.c"
 
 const struct plant plants[] = {
     /* --- publish and read --- */
@@ -109,9 +114,9 @@ const struct plant plants[] = {
      "    MYL_STEP(\"V3\");\n", "churn,plain"},
     {"who leaves goes on gating", JOIN, "    myl_store32_rel(&entry->state, MYL_PARTY_LEFT); /* A23 */",
      "    (void)MYL_PARTY_LEFT;", "churn"},
-    {"entry freed before its lock", JOIN, "        rc = lock_entry(&segment, (uint32_t)index);\n",
-     "        rc = (myl_store32_rel(&myl_segment_entry(&segment, (uint32_t)index)->state, MYL_PARTY_FREE),\n"
-     "              lock_entry(&segment, (uint32_t)index));\n",
+    {"entry freed before its lock", JOIN, "        int rc = lock_entry(&view, (uint32_t)index[lane]);\n",
+     "        int rc = (myl_store32_rel(&myl_segment_entry(&view, (uint32_t)index[lane])->state, MYL_PARTY_FREE),\n"
+     "                  lock_entry(&view, (uint32_t)index[lane]));\n",
      "evict"},
     {"a place is reaped without its lock", LIVENESS,
      "    if (myl_seat_take(segment, myl_entry_seat(index)) == 0) {\n        MYL_STEP(\"G3r\");",
@@ -255,5 +260,130 @@ const struct plant plants[] = {
     {"a marked session is held by its dead", CREATE,
      "        rc = before ? MYL_OK : check_unread(segment, closed - 1);\n",
      "        rc = check_unread(segment, closed - 1);\n", "names,create-attach-churn"},
+    /* --- liveness --- */
+    {"a living consumer that holds up is said to be dead", LIVENESS,
+     "    if (holds_up && myl_seat_held(segment, myl_entry_seat(index)) == 0 &&", "    if (holds_up &&",
+     "duties,tiny,stop"},
+    {"a newcomer is taken for the dead one before it", LIVENESS,
+     "        myl_load32_acq(&entry->generation) == generation) /* A9: else", "        generation != 0) /* A9: else",
+     "recycle,evict,duties,kill-churn"},
+    {"whoever is dead is reaped, whatever its role", LIVENESS, "    if (role == MYL_ROLE_EXPENDABLE) {",
+     "    if (role != MYL_ROLE_REQUIRED) {", "duties,kill"},
+    {"reaped without a look at its state", LIVENESS, "        done = myl_load32_acq(&entry->state) == state; /* A13 */",
+     "        done = 1;", "duties,evict,kill-churn"},
+    {"a joiner that lives is reaped", LIVENESS,
+     "    if (myl_seat_take(segment, myl_entry_seat(index)) == 0) {\n        MYL_STEP(\"G3r\");\n"
+     "        done =",
+     "    if (state == MYL_PARTY_JOINING || myl_seat_take(segment, myl_entry_seat(index)) == 0) {\n        done =",
+     "churn,kill-churn,late-consumer-attach"},
+    /* --- frames: publish and read --- */
+    {"the next header is not cleared", FINLINE,
+     "        myl_store_rlx((myl_au64 *)(void *)(cell + cells * MYL_I_FRAME_CELL), 0);\n", "", "frames-tiny,frames"},
+    {"the next header is cleared after the stamp", FINLINE, "    MYL_STEP(\"F3\");\n",
+     "    MYL_STEP(\"F3\");\n    myl_store_rel((myl_au64 *)(void *)cell, at + 1);\n", "frames-tiny,frames"},
+    {"a claim does not take back what was cleared", FINLINE, "    if (far)\n        f->clear = h->next + 1;\n", "",
+     "frames-tiny,frames"},
+    {"a slow claim does not take back what was cleared", FPROD, "    if (far)\n        f->clear = f->ring->next + 1;\n",
+     "", "frames-fragments,frames-tiny,frames"},
+    {"cleared ahead beyond the limit", FINLINE, "    to = to < h->end ? to : h->end;\n", "", "frames-tiny,frames"},
+    {"room for the record, and not for the next header", FPROD, "uint64_t need = cells + 1; /* F1",
+     "uint64_t need = cells; /* F1", "frames-tiny,frames"},
+    {"the hot claim has room for the record only", FINLINE, "|| h->next + cells + 1 > h->end))",
+     "|| h->next + cells > h->end))", "frames-tiny,frames"},
+    {"a record's stamp stored relaxed", FINLINE, "myl_store_rel((myl_au64 *)(void *)cell, at + 1); /* A1.",
+     "myl_store_rlx((myl_au64 *)(void *)cell, at + 1); /* A1.", "frames"},
+    {"a record's stamp read relaxed", FINLINE,
+     "    if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) != h->next + 1))",
+     "    if (MYL_UNLIKELY(myl_load_rlx((const myl_au64 *)(const void *)cell) != h->next + 1))", "frames,frames-tiny"},
+    {"length and flags written after the stamp", FINLINE,
+     "    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about); /* A82, before the stamp. Pairs: A81 */\n",
+     "    myl_store_rel((myl_au64 *)(void *)cell, at + 1);\n"
+     "    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about);\n",
+     "frames"},
+    {"a message that turned out short stays where it was", FINLINE,
+     "        __builtin_memcpy(h->claim.cell + MYL_I_FRAME_BARE, h->claim.cell + MYL_I_FRAME_CELL,\n"
+     "                         MYL_I_FRAME_CELL - MYL_I_FRAME_BARE);\n",
+     "        (void)0;\n", "frames"},
+    {"records do not wrap", FINLINE, "MYL_UNLIKELY(cell >= ring->cells_end)",
+     "MYL_UNLIKELY(cell > ring->cells_end + 64)", "frames-tiny,frames"},
+    {"any stamp is taken for the next one", FINLINE,
+     "    if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) != h->next + 1))",
+     "    if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) < h->next + 1))", "frames-tiny,frames"},
+    /* --- frames: fragments --- */
+    {"a message that fits is published before there is room for all of it", FPROD,
+     "    int rc = cut.fits ? myl_frame_room(producer, cut.cells, timeout_ns) : MYL_OK;\n", "    int rc = MYL_OK;\n",
+     "frames-fragments,frames"},
+    {"given up and counted as a message of its own", FPROD, "    number_record(producer, 1, 0);\n",
+     "    number_record(producer, 1, 1);\n", "frames-numbered,frames-fragments"},
+    {"what just fits is not held", FCONS,
+     "    uint64_t cells = full * record->cells + myl_record_cells(total - full * record->length, 1);\n",
+     "    uint64_t cells = (full + 1) * record->cells;\n", "frames-fragments,frames-churn"},
+    {"the only copy is given away", FCONS, "(consumer->keeps || !part->held) &&\n", "consumer->keeps &&\n",
+     "frames-fragments,frames"},
+    {"given back in front of what is acknowledged", FCONS,
+     "    before = before < acknowledged ? acknowledged : before;\n", "    (void)acknowledged;\n",
+     "frames-churn,frames-fragments"},
+    {"a message that is held is acknowledged while it is read", FCONS,
+     "    int rc = part->held ? MYL_OK : myl_consumer_release(&consumer->ring);\n    return rc == MYL_OK ? MYL_EAGAIN",
+     "    int rc = myl_consumer_release(&consumer->ring);\n    return rc == MYL_OK ? MYL_EAGAIN",
+     "frames-kill,frames-fragments"},
+    {"a new message is read on as the one given up", FCONS,
+     "    if ((record.flags & MYL_RECORD_FIRST) != 0 && inside)\n        return give_up(consumer); /* the new one is",
+     "    if ((record.flags & MYL_RECORD_FIRST) != 0 && inside)\n        inside = 0; /* the new one is",
+     "frames-takeover,frames-fragments"},
+    {"the short way of next passes by a message half read", FCONS,
+     "        consumer->ring.hot.lease.cell = (unsigned char *)&consumer->ring.no_stamp;\n", "        (void)part;\n",
+     "frames-takeover,frames-fragments"},
+    {"every fragment counts as a message skipped", FCONS, "    if (record.fragment.id != consumer->skipped_id) {",
+     "    if (record.fragment.id != 0) {", "frames-churn,frames-kill"},
+    {"the end of a message is not told before that of its producer", FCONS,
+     "        return give_up(consumer); /* nobody goes on with it; the end itself",
+     "        return rc; /* nobody goes on with it; the end itself", "frames-fragments,frames-takeover"},
+    {"memory for fragments behind the join", FCONS,
+     "    return finish(consumer, made, myl_consumer_start(&made->ring, name, ring, MYL_KIND_FRAMES, prepare, o));\n",
+     "    int rc = myl_consumer_start(&made->ring, name, ring, MYL_KIND_FRAMES, NULL, o);\n"
+     "    if (rc == MYL_OK && (rc = prepare(&made->ring, o)) != MYL_OK)\n        myl_consumer_stop(&made->ring);\n"
+     "    return finish(consumer, made, rc);\n",
+     "frames-everything"},
+    /* --- frames: takeover --- */
+    {"a takeover believes that more is cleared", FOPEN, "    f->clear = f->ring->next + 1; /* F6",
+     "    f->clear = f->ring->next + 8; /* F6", "frames-takeover,frames-kill"},
+    {"a takeover does not step over what stands", HANDLE, "    if (stamp == 0)\n        return MYL_OK;\n",
+     "    if (stamp != 0 || stamp == 0)\n        return MYL_OK;\n", "frames-takeover,frames-kill"},
+    {"a takeover steps too far over a short record", HANDLE,
+     "myl_record_cells(about & UINT32_MAX, (about & MYL_ABOUT_FAR) != 0);", "myl_record_cells(about & UINT32_MAX, 1);",
+     "frames-takeover,frames-kill"},
+    {"one count of the messages instead of two", FPROD, "    producer->count ^= 1U;\n", "", "frames-numbered"},
+    {"the first count is believed, wherever it stands", FOPEN, "        if (myl_load_acq(&count->at) == next) {",
+     "        if (myl_load_acq(&count->at) <= next) {", "frames-numbered"},
+    {"a whole message is ended as if it were a part", FOPEN,
+     "    if ((flags & (MYL_RECORD_LAST | MYL_RECORD_ABORTED)) == 0)", "    if ((flags & MYL_RECORD_ABORTED) == 0)",
+     "frames-takeover,frames-kill"},
+    /* --- frames: observers --- */
+    {"an observer of frames does not look at the gate again", FOBS,
+     "    return myl_load_rlx(&segment_of(observer)->control->gate) <= observer->ring.next; /* A29, O6 */",
+     "    return observer->ring.next != UINT64_MAX;", "frames-observers"},
+    {"no fence behind what an observer of frames copied", FOBS, "    myl_fence_acq(); /* O5", "    /* O5",
+     "frames-observers"},
+    {"an observer copies a message and does not look again", FOBS,
+     "    if (!stands(observer))\n        return MYL_EAGAIN;\n    tell(look, observer->ring.next, record->cells);",
+     "    tell(look, observer->ring.next, record->cells);", "frames-observers"},
+    {"what an observer is told of counts as lost, too", FOBS,
+     "    observer->told += observer->ring.next - observer->part.start;\n", "", "frames-observers,frames-numbered"},
+    {"the word that a reported message was given up counts as lost", FOBS,
+     "    if (observer->ring.next == observer->reported)\n", "    if (observer->ring.next == UINT64_MAX)\n",
+     "frames-observers,frames-numbered"},
+    {"an observer does not count what it was told of", FOBS,
+     "    observer->part.state = MYL_PART_NONE;\n    observer->told += observer->ring.next - observer->part.start;\n"
+     "    observer->reported = observer->ring.next;\n    observer->expected++;\n",
+     "    observer->part.state = MYL_PART_NONE;\n    observer->told += observer->ring.next - observer->part.start;\n"
+     "    observer->reported = observer->ring.next;\n",
+     "frames-numbered,frames-observers"},
+    {"an observer goes on with a message whose middle it missed", FOBS,
+     "    observer->ring.next = gate;\n    observer->part.state = MYL_PART_NONE;\n",
+     "    observer->ring.next = gate;\n", "frames-observers"},
+    {"fragments of two producers have the same number", FPROD,
+     ".id = (uint64_t)producer->ring.epoch << 40 | (++producer", ".id = (uint64_t)1 << 40 | (++producer",
+     "frames-observers,frames-everything"},
 };
 const unsigned plants_count = sizeof plants / sizeof plants[0];

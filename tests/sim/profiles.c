@@ -2,14 +2,12 @@
  * The worlds that are tried. Each profile draws one from the seed: the ring's shape, who is there, what may happen.
  * What is likely differs from seed to seed (a swarm), since what hardly ever happens together hides what needs many
  * of a kind. */
-#include "world.h"
+#include "profiles.h"
 
 #include <stddef.h>
 #include <string.h>
 
 /* --- conditions --------------------------------------------------------------------------------------------------- */
-
-enum trait { NOTHING = 0, KILLS = 1, STOPS = 2, FAULTS = 4 };
 
 static void draw_events(struct sim_conditions *c, unsigned traits)
 {
@@ -85,32 +83,32 @@ static void draw_ring(struct world *w)
     }
 }
 
-static struct role *add_mortal(struct world *w, enum role_kind kind, unsigned lives)
+struct role *profile_mortal(struct world *w, enum role_kind kind, unsigned lives)
 {
     struct role *role = world_add(w, kind);
     role->lives = lives;
     return role;
 }
 
-static void add_consumers(struct world *w, unsigned count, unsigned lives)
+void profile_consumers(struct world *w, unsigned count, unsigned lives)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct role *role = add_mortal(w, ROLE_CONSUMER, lives);
+        struct role *role = profile_mortal(w, ROLE_CONSUMER, lives);
         role->start = (enum myl_start)DICE_OF(MYL_START_RESUME, MYL_START_RESUME, MYL_START_OLDEST, MYL_START_NOW);
         role->quota = 1 + dice(w->events);
     }
 }
 
-static void draw_usual(struct world *w, unsigned traits)
+void profile_usual(struct world *w, unsigned traits)
 {
     draw_ring(w);
     draw_conditions(w, traits);
-    (void)add_mortal(w, ROLE_PRODUCER, (traits & KILLS) ? 2 : 0);
-    add_consumers(w, 1 + dice(3), (traits & KILLS) ? 1 + dice(2) : 0);
+    (void)profile_mortal(w, ROLE_PRODUCER, (traits & KILLS) ? 2 : 0);
+    profile_consumers(w, 1 + dice(3), (traits & KILLS) ? 1 + dice(2) : 0);
 }
 
 /* Like draw_usual, but nobody loses its place by choice: all must see every event. */
-static void all_resume(struct world *w)
+void profile_all_resume(struct world *w)
 {
     for (unsigned i = 0; i < w->roles; i++)
         w->role[i].start = MYL_START_RESUME;
@@ -121,12 +119,12 @@ static void all_resume(struct world *w)
 
 static void plain(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
 }
 
 static void tiny(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
     w->packed_cell = 0;
     w->capacity = 2;
     w->batch = 1 + dice(2);
@@ -135,7 +133,7 @@ static void tiny(struct world *w)
 
 static void packed(struct world *w)
 {
-    draw_usual(w, dice(2) == 0 ? KILLS : NOTHING);
+    profile_usual(w, dice(2) == 0 ? KILLS : NOTHING);
     w->packed_cell = 64;
     w->words = 1 + dice(3);
     w->capacity = (uint32_t)DICE_OF(6, 12, 28);
@@ -144,7 +142,7 @@ static void packed(struct world *w)
 
 static void park(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
     for (unsigned i = 0; i < w->roles; i++)
         w->role[i].strategy = MYL_WAIT_BLOCK;
 }
@@ -152,7 +150,7 @@ static void park(struct world *w)
 /* A ring that is full again and again, and a consumer that frees it in small steps. */
 static void room(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
     w->packed_cell = 0;
     w->capacity = (uint32_t)DICE_OF(8, 16, 32);
     w->words = 1;
@@ -166,7 +164,7 @@ static void room(struct world *w)
 /* Consumers that nobody has seen before come all the time, and see what is old. */
 static void strangers(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
     w->conditions.memory = SIM_MEMORY_WEAK;
     w->conditions.stale = SIM_ALWAYS / 2;
     w->conditions.settle_ns = SIM_NEVER_SETTLES;
@@ -183,8 +181,8 @@ static void strangers(struct world *w)
 /* Consumers die within batches whose producer has not come further than their stamp. */
 static void mid_batch(struct world *w)
 {
-    draw_usual(w, KILLS);
-    all_resume(w);
+    profile_usual(w, KILLS);
+    profile_all_resume(w);
     w->packed_cell = 0;
     w->capacity = (uint32_t)DICE_OF(8, 16);
     w->batch = 6;
@@ -200,12 +198,12 @@ static void mid_batch(struct world *w)
 /* Again and again somebody leaves whom the producer waits for. */
 static void leavers(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
     w->packed_cell = 0;
     w->capacity = 2;
     w->batch = 1;
     w->events = 40;
-    add_consumers(w, 1, 0);
+    profile_consumers(w, 1, 0);
     for (unsigned i = 0; i < w->roles; i++) {
         w->role[i].strategy = MYL_WAIT_BLOCK;
         w->role[i].rejoins = i > 1 ? 8 : 0;
@@ -216,7 +214,7 @@ static void leavers(struct world *w)
 /* Producers leave their seat in order, and consumers keep asking. */
 static void handover(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
     w->leaves = 8;
     w->events = 30;
     for (unsigned i = 1; i < w->roles; i++)
@@ -226,8 +224,8 @@ static void handover(struct world *w)
 /* Consumers whose death the producer's policy answers. */
 static void duties(struct world *w)
 {
-    draw_usual(w, KILLS);
-    all_resume(w);
+    profile_usual(w, KILLS);
+    profile_all_resume(w);
     w->managed = (int)dice(2);
     w->liveness_ns = MYL_USEC(100);
     w->role[0].lives = 0;
@@ -260,8 +258,8 @@ static void brink(struct world *w)
     w->events = 40;
     w->conditions.memory = SIM_MEMORY_TSO;
     (void)world_add(w, ROLE_PRODUCER);
-    add_consumers(w, 1, 0);
-    all_resume(w);
+    profile_consumers(w, 1, 0);
+    profile_all_resume(w);
     all_block(w);
 }
 
@@ -280,13 +278,13 @@ static void mute(struct world *w)
 /* More consumers than entries: who comes takes the place of who left, and may die of it. */
 static void recycle(struct world *w)
 {
-    draw_usual(w, KILLS);
-    all_resume(w);
+    profile_usual(w, KILLS);
+    profile_all_resume(w);
     w->packed_cell = 0;
     w->capacity = 16;
     w->events = 60;
     w->max_consumers = 3;
-    add_consumers(w, 3, 0);
+    profile_consumers(w, 3, 0);
     w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(200, 600);
     w->conditions.most[SIM_KILL] = 10;
     w->role[0].lives = w->role[1].lives = 0;
@@ -301,7 +299,7 @@ static void recycle(struct world *w)
 
 static void churn(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
     w->max_consumers = 2 + dice(4);
     w->events = 20 + dice(40);
     for (unsigned i = 0; i < w->roles; i++) {
@@ -316,7 +314,7 @@ static void churn(struct world *w)
 
 static void takeover(struct world *w)
 {
-    draw_usual(w, KILLS);
+    profile_usual(w, KILLS);
     w->leaves = dice(3);
     for (unsigned i = 1; i < w->roles; i++)
         w->role[i].lives = 0;
@@ -326,8 +324,8 @@ static void takeover(struct world *w)
 
 static void kills(struct world *w)
 {
-    draw_usual(w, KILLS);
-    all_resume(w);
+    profile_usual(w, KILLS);
+    profile_all_resume(w);
     if (dice(3) == 0)
         (void)world_add(w, ROLE_OBSERVER);
 }
@@ -342,14 +340,14 @@ static void kill_churn(struct world *w)
 
 static void stops(struct world *w)
 {
-    draw_usual(w, STOPS);
+    profile_usual(w, STOPS);
     if (dice(2) == 0)
         (void)world_add(w, ROLE_ONLOOKER);
 }
 
 static void observers(struct world *w)
 {
-    draw_usual(w, dice(3) == 0 ? KILLS : NOTHING);
+    profile_usual(w, dice(3) == 0 ? KILLS : NOTHING);
     w->alone = (enum myl_alone)DICE_OF(MYL_ALONE_BLOCK, MYL_ALONE_RUN_FREE);
     w->events = 15 + dice(30);
     for (unsigned i = 0; i < 1 + dice(2); i++) {
@@ -371,7 +369,7 @@ static void only_observers(struct world *w)
 
 static void closing(struct world *w)
 {
-    draw_usual(w, NOTHING);
+    profile_usual(w, NOTHING);
     w->events = dice(6);
     w->role[0].delay_ns = (int64_t)dice(2) * 300000;
     for (unsigned i = 1; i < w->roles; i++)
@@ -380,7 +378,7 @@ static void closing(struct world *w)
 
 static void free_run(struct world *w)
 {
-    draw_usual(w, dice(3) == 0 ? KILLS : NOTHING);
+    profile_usual(w, dice(3) == 0 ? KILLS : NOTHING);
     w->alone = MYL_ALONE_RUN_FREE;
     for (unsigned i = 1; i < w->roles; i++) {
         w->role[i].rejoins = dice(3);
@@ -392,18 +390,18 @@ static void free_run(struct world *w)
 
 static void buffered(struct world *w)
 {
-    draw_usual(w, dice(3) == 0 ? KILLS : NOTHING);
+    profile_usual(w, dice(3) == 0 ? KILLS : NOTHING);
     w->alone = MYL_ALONE_BUFFER;
     w->buffer = w->packed_cell != 0 ? w->capacity : 1 + dice(w->capacity);
     w->batch = 1;
-    all_resume(w);
+    profile_all_resume(w);
     for (unsigned i = 1; i < w->roles; i++)
         w->role[i].delay_ns = (int64_t)dice(2) * (int64_t)dice(200000);
 }
 
 static void evictions(struct world *w)
 {
-    draw_usual(w, KILLS);
+    profile_usual(w, KILLS);
     (void)world_add(w, ROLE_EVICTOR);
     for (unsigned i = 1; i < w->roles; i++) {
         w->role[i].expendable = w->role[i].kind == ROLE_CONSUMER && i != 1;
@@ -413,7 +411,7 @@ static void evictions(struct world *w)
 
 static void bereft_of_producers(struct world *w)
 {
-    draw_usual(w, KILLS);
+    profile_usual(w, KILLS);
     w->role[0].expendable = 1;
     w->role[0].lives = dice(3);
     w->leaves = dice(3);
@@ -428,20 +426,20 @@ static void bereft_of_producers(struct world *w)
 
 static void faults(struct world *w)
 {
-    draw_usual(w, FAULTS | (dice(2) == 0 ? KILLS : NOTHING));
+    profile_usual(w, FAULTS | (dice(2) == 0 ? KILLS : NOTHING));
     for (unsigned i = 1; i < w->roles; i++)
         w->role[i].rejoins = dice(3);
 }
 
 static void names(struct world *w)
 {
-    draw_usual(w, (dice(2) == 0 ? KILLS : 0) | (dice(3) == 0 ? FAULTS : 0));
+    profile_usual(w, (dice(2) == 0 ? KILLS : 0) | (dice(3) == 0 ? FAULTS : 0));
     w->calm_end = 0;
     w->sessions = 2 + dice(2);
     w->events = 1 + dice(8);
     w->leaves = dice(4);
     for (unsigned i = 0; i < 1 + dice(2); i++) {
-        struct role *rival = add_mortal(w, ROLE_PRODUCER, dice(2));
+        struct role *rival = profile_mortal(w, ROLE_PRODUCER, dice(2));
         rival->existing = (enum myl_existing)DICE_OF(MYL_EXISTING_RESUME, MYL_EXISTING_FAIL, MYL_EXISTING_REPLACE,
                                                      MYL_EXISTING_SUPERSEDE);
         rival->delay_ns = (int64_t)dice(200000);
@@ -457,15 +455,15 @@ static void names(struct world *w)
 
 static void rivals(struct world *w)
 {
-    draw_usual(w, KILLS);
+    profile_usual(w, KILLS);
     w->leaves = dice(4);
-    (void)add_mortal(w, ROLE_PRODUCER, 2);
-    (void)add_mortal(w, ROLE_PRODUCER, 1);
+    (void)profile_mortal(w, ROLE_PRODUCER, 2);
+    (void)profile_mortal(w, ROLE_PRODUCER, 1);
 }
 
 static void everything(struct world *w)
 {
-    draw_usual(w, KILLS | (dice(2) == 0 ? STOPS : 0) | (dice(2) == 0 ? FAULTS : 0));
+    profile_usual(w, KILLS | (dice(2) == 0 ? STOPS : 0) | (dice(2) == 0 ? FAULTS : 0));
     w->alone = (enum myl_alone)DICE_OF(MYL_ALONE_BLOCK, MYL_ALONE_RUN_FREE);
     w->leaves = dice(3);
     for (unsigned i = 2; i < w->roles; i++) {
@@ -478,7 +476,7 @@ static void everything(struct world *w)
     if (dice(2) == 0)
         (void)world_add(w, ROLE_EVICTOR);
     if (dice(2) == 0)
-        (void)add_mortal(w, ROLE_PRODUCER, 1);
+        (void)profile_mortal(w, ROLE_PRODUCER, 1);
 }
 
 /* --- the failure classes of the system this one replaces (reference 8.2)
@@ -488,9 +486,9 @@ static void consumers_come_late(struct world *w, unsigned traits, unsigned consu
 {
     draw_ring(w);
     draw_conditions(w, traits);
-    (void)add_mortal(w, ROLE_PRODUCER, (traits & KILLS) ? 2 : 0);
-    add_consumers(w, consumers, (traits & KILLS) ? 2 : 0);
-    all_resume(w);
+    (void)profile_mortal(w, ROLE_PRODUCER, (traits & KILLS) ? 2 : 0);
+    profile_consumers(w, consumers, (traits & KILLS) ? 2 : 0);
+    profile_all_resume(w);
     for (unsigned i = 1; i < w->roles; i++)
         w->role[i].delay_ns = MYL_USEC(50) + (int64_t)dice(400000);
 }
@@ -540,10 +538,10 @@ static void discovery_visibility_lag(struct world *w)
     draw_conditions(w, NOTHING);
     struct role *producer = world_add(w, ROLE_PRODUCER);
     producer->delay_ns = MYL_USEC(100) + (int64_t)dice(3000000);
-    add_consumers(w, 3, 0);
+    profile_consumers(w, 3, 0);
     for (unsigned i = 1; i < w->roles; i++)
         w->role[i].naming = (enum naming)DICE_OF(NAME_ID, NAME_PREFIX, NAME_AUTO);
-    all_resume(w);
+    profile_all_resume(w);
 }
 
 static void readiness_gate_violation(struct world *w)
@@ -594,6 +592,15 @@ const struct profile profiles[] = {
      discovery_visibility_lag},
     {"readiness-gate-violation", "failure class: the producer may not start before its consumers are there",
      readiness_gate_violation},
+    {"frames", "messages of all sizes, nothing bad happens", profile_frames},
+    {"frames-tiny", "rings that two or three messages fill, over and over", profile_frames_tiny},
+    {"frames-kill", "messages, and anybody dies anywhere and comes back", profile_frames_kill},
+    {"frames-fragments", "messages longer than one piece, and longer than the ring", profile_frames_fragments},
+    {"frames-takeover", "the producer of messages dies or leaves, over and over", profile_frames_takeover},
+    {"frames-numbered", "the same, and every message has its number", profile_frames_numbered},
+    {"frames-observers", "messages, with observers beside consumers or alone", profile_frames_observers},
+    {"frames-churn", "consumers of messages come and go, and begin in the middle of some", profile_frames_churn},
+    {"frames-everything", "all of it at once, for messages", profile_frames_everything},
 };
 const unsigned profiles_count = sizeof profiles / sizeof profiles[0];
 

@@ -29,10 +29,7 @@ static void read_run(struct role *role, const myl_run *run)
 
 /* --- one session ------------------------------------------------------------------------------------------------- */
 
-enum reading { READ_ON, READ_SESSION_OVER, READ_ALL_OVER };
-
-/* What a call that got no event may be answered with. */
-static enum reading no_event(struct role *role, int rc, uint64_t next, uint64_t since, unsigned takeovers)
+enum reading role_no_event(struct role *role, int rc, uint64_t next, uint64_t since, unsigned takeovers)
 {
     const struct session *s = role->session;
     switch (rc) {
@@ -110,7 +107,7 @@ static enum reading read_on(struct role *role, myl_consumer *consumer, uint64_t 
             continue;
         }
         if (rc != MYL_OK) {
-            enum reading how = no_event(role, rc, next, since, takeovers);
+            enum reading how = role_no_event(role, rc, next, since, takeovers);
             if (how != READ_ON)
                 return how;
             if (consumer->hot.next != consumer->hot.acknowledged && sim_draw(2) == 0)
@@ -145,12 +142,12 @@ static void choose_id(struct role *role, myl_consumer_options *o)
         o->id = role->id;
 }
 
-static void options_of(struct role *role, myl_consumer_options *o)
+void role_consumer_options(struct role *role, myl_consumer_options *o)
 {
     *o = (myl_consumer_options){
         .size = sizeof *o,
         .start = role->start,
-        .event_size = role->world->words * (uint32_t)sizeof(uint64_t),
+        .event_size = role->world->frames ? 0 : role->world->words * (uint32_t)sizeof(uint64_t),
         .attach_timeout_ns = (int64_t)sim_draw(3) * MYL_MSEC(3),
         .wait = {.strategy = role->strategy, .spin_ns = role->spin_ns},
         .on_death = role->on_death,
@@ -176,8 +173,7 @@ static void check_missing(const struct role *role)
               (unsigned long long)s->closed_at);
 }
 
-/* 1: try again. */
-static int open_failed(const struct role *role, int rc)
+int role_consumer_refused(const struct role *role, int rc)
 {
     sim_note("open: %s: %s", myl_errname(rc), myl_error_detail());
     switch (rc) {
@@ -207,7 +203,7 @@ static int take_part(struct role *role)
 {
     myl_consumer_options o;
     myl_consumer *consumer;
-    options_of(role, &o);
+    role_consumer_options(role, &o);
     uint64_t since = sim_points();
     role->opens++;
     uint64_t published[ORACLE_SESSIONS];
@@ -222,7 +218,7 @@ static int take_part(struct role *role)
     if (rc == MYL_ESUPERSEDED)
         oracle_refused(since);
     if (rc != MYL_OK)
-        return open_failed(role, rc);
+        return role_consumer_refused(role, rc);
     myl_info info = {.size = sizeof info};
     if (myl_consumer_info(consumer, &info) != MYL_OK)
         role_unexpected("info", MYL_EINVAL);
@@ -250,7 +246,7 @@ static int take_part(struct role *role)
 
 void role_consume(struct role *role)
 {
-    while (take_part(role))
+    while (role->world->frames ? role_take_frames(role) : take_part(role))
         role_pause();
 }
 
@@ -279,7 +275,7 @@ static enum reading observe(struct role *role, myl_observer *observer)
             oracle_ended_for_observer(role->session, sim_self_name(), next);
             return READ_ALL_OVER;
         }
-        enum reading how = no_event(role, rc, next, since, takeovers);
+        enum reading how = role_no_event(role, rc, next, since, takeovers);
         if (how != READ_ON)
             return how;
         SIM_CHECK(lost == 0, "observer", "%s lost %llu events in a call that got none", sim_self_name(),
@@ -291,9 +287,11 @@ void role_observe(struct role *role)
 {
     myl_consumer_options o;
     myl_observer *observer;
-    for (;;) {
+    while (role->world->frames && role_observe_frames(role))
+        role_pause();
+    while (!role->world->frames) {
         uint64_t since = sim_points();
-        options_of(role, &o);
+        role_consumer_options(role, &o);
         int rc = myl_observer_open(&observer, WORLD_NAME, &o);
         if (rc == MYL_OK) {
             myl_info info = {.size = sizeof info};
@@ -304,7 +302,7 @@ void role_observe(struct role *role)
             myl_observer_close(observer);
             if (how == READ_ALL_OVER)
                 return;
-        } else if (!open_failed(role, rc)) {
+        } else if (!role_consumer_refused(role, rc)) {
             return;
         }
         role_pause();

@@ -32,7 +32,7 @@ static int is_abandoned(const struct world *world, const char *id)
 }
 
 /* Told that a consumer is dead: looks who it is, and evicts those that nobody waits for. */
-static void bereft(struct role *role, uint64_t since)
+void role_bereft(struct role *role, uint64_t since)
 {
     myl_snapshot *snapshot;
     oracle_bereft(role->session, since);
@@ -57,7 +57,7 @@ static int anybody_left(const struct world *world)
 }
 
 /* What a claim may be answered with. 1: go on; 0: this handle is done. */
-static int claim_failed(struct role *role, int rc, uint64_t since)
+int role_claim_failed(struct role *role, int rc, uint64_t since)
 {
     switch (rc) {
     case MYL_EAGAIN:
@@ -66,7 +66,7 @@ static int claim_failed(struct role *role, int rc, uint64_t since)
     case MYL_ETIMEDOUT:
         return anybody_left(role->world);
     case MYL_ECONSUMERDEAD:
-        bereft(role, since);
+        role_bereft(role, since);
         return 1;
     case MYL_ESTALLED:
         SIM_CHECK(role->world->managed, "answer", "%s", myl_error_detail());
@@ -128,7 +128,7 @@ static void ask_consumed(struct role *role, myl_producer *producer)
     if (rc == MYL_OK)
         oracle_consumed(role->session, count, since);
     else if (rc == MYL_ECONSUMERDEAD)
-        bereft(role, since);
+        role_bereft(role, since);
     else if (rc != MYL_ETIMEDOUT)
         role_unexpected("wait_consumed", rc);
 }
@@ -146,7 +146,7 @@ static int step(struct role *role, myl_producer *producer, unsigned tag)
             rc == MYL_ETOOBIG) /* too much is claimed already, or it does not fit behind half a cell */
             SIM_CHECK(rc == MYL_ETOOBIG || producer->hot.next > producer->hot.published, "answer", "%s",
                       myl_error_detail());
-        else if (rc != MYL_OK && !claim_failed(role, rc, since))
+        else if (rc != MYL_OK && !role_claim_failed(role, rc, since))
             return 0;
         if (world->managed)
             myl_producer_clear(producer);
@@ -160,14 +160,14 @@ static int step(struct role *role, myl_producer *producer, unsigned tag)
     return 1;
 }
 
-static void options_of(const struct role *role, myl_producer_options *o)
+void role_producer_options(const struct role *role, myl_producer_options *o)
 {
     const struct world *w = role->world;
     *o = (myl_producer_options){
         .size = sizeof *o,
-        .event_size = w->words * (uint32_t)sizeof(uint64_t),
-        .capacity = w->capacity,
-        .packed_cell = w->packed_cell,
+        .event_size = w->frames ? 0 : w->words * (uint32_t)sizeof(uint64_t),
+        .capacity = w->frames ? 0 : w->capacity,
+        .packed_cell = w->frames ? 0 : w->packed_cell,
         .max_consumers = w->max_consumers,
         .spin_only = w->spin_only,
         .existing = role->existing,
@@ -182,7 +182,7 @@ static void options_of(const struct role *role, myl_producer_options *o)
 }
 
 /* Why an open failed. 1: try again; 0: there is nothing more to do. */
-static int open_failed(struct role *role, int rc)
+int role_producer_refused(struct role *role, int rc)
 {
     sim_note("open: %s", myl_error_detail());
     switch (rc) {
@@ -233,15 +233,9 @@ static void end(struct role *role, myl_producer *producer, int leave)
     role->phase = PHASE_AWAY;
 }
 
-/* From an open to a close. 1: open again. */
-static int hold_seat(struct role *role)
+void role_wants_seat(struct role *role)
 {
-    struct world *world = role->world;
-    myl_producer_options o;
-    myl_producer *producer;
-    options_of(role, &o);
     int force = role->existing == MYL_EXISTING_SUPERSEDE;
-    uint64_t since = sim_points();
     oracle_wants_seat();
     if (role->existing == MYL_EXISTING_REPLACE || force)
         oracle_removes();
@@ -249,15 +243,31 @@ static int hold_seat(struct role *role)
         oracle_forces();
     role->phase = PHASE_OPENING;
     role->opens++;
-    int rc = myl_producer_open(&producer, WORLD_NAME, &o);
+}
+
+void role_wanted_seat(struct role *role, int rc)
+{
     role->phase = PHASE_AWAY;
-    if (rc == MYL_EUNREAD && !world->faulty) /* where a removal fails the mark is taken back */
+    if (rc == MYL_EUNREAD && !role->world->faulty) /* where a removal fails the mark is taken back */
         oracle_unread();
     oracle_wanted_seat();
-    if (force)
+    if (role->existing == MYL_EXISTING_SUPERSEDE)
         oracle_forced();
+}
+
+/* From an open to a close. 1: open again. */
+static int hold_seat(struct role *role)
+{
+    struct world *world = role->world;
+    myl_producer_options o;
+    myl_producer *producer;
+    role_producer_options(role, &o);
+    uint64_t since = sim_points();
+    role_wants_seat(role);
+    int rc = myl_producer_open(&producer, WORLD_NAME, &o);
+    role_wanted_seat(role, rc);
     if (rc != MYL_OK)
-        return open_failed(role, rc);
+        return role_producer_refused(role, rc);
     myl_info info = {.size = sizeof info};
     if (myl_producer_info(producer, &info) != MYL_OK)
         role_unexpected("info", MYL_EINVAL);
@@ -300,7 +310,7 @@ static int is_done(void)
 
 void role_produce(struct role *role)
 {
-    while (hold_seat(role)) {
+    while (role->world->frames ? role_hold_frame_seat(role) : hold_seat(role)) {
         if (sim_draw(2) == 0)
             role->existing = MYL_EXISTING_RESUME;
         if (role->index > 0 && is_done())

@@ -185,6 +185,8 @@ void role_killed(void *argument)
     if (role->kind == ROLE_PRODUCER) {
         if (role->phase >= PHASE_IN)
             oracle_producer_died(role->session);
+        if (role->phase >= PHASE_IN && role->world->frames)
+            frames_producer_died(role->session);
         if (role->phase == PHASE_OPENING)
             oracle_open_died();
         oracle.deaths++;
@@ -192,6 +194,11 @@ void role_killed(void *argument)
     }
     if (role->kind == ROLE_CONSUMER && role->phase == PHASE_OPENING)
         oracle_join_died(role->id[0] != '\0' ? role->id : NULL, role->prefix);
+    if (role->kind == ROLE_CONSUMER && role->phase >= PHASE_IN) {
+        role->reader->high = frames_bound(role->session, role->reader);
+        role->reader->acking = ACKS_NOTHING;
+        oracle_releases(role->session, role->reader, role->reader->high);
+    }
     if (role->kind == ROLE_CONSUMER && role->phase >= PHASE_IN)
         oracle_reader_died(role->reader, role->duty.role == MYL_ROLE_EXPENDABLE);
     role->phase = PHASE_AWAY;

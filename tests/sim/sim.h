@@ -11,39 +11,39 @@
 
 /* How memory behaves. */
 enum sim_memory {
-    SIM_MEMORY_SC,   /* every access takes effect at once and everywhere */
-    SIM_MEMORY_TSO,  /* stores wait in a buffer, in order, as on x86 */
+    SIM_MEMORY_SC, /* every access takes effect at once and everywhere */
+    SIM_MEMORY_TSO, /* stores wait in a buffer, in order, as on x86 */
     SIM_MEMORY_WEAK, /* C11: loads may give old values unless an order forbids it, as on ARM */
     SIM_MEMORIES
 };
 
 /* Who runs next. */
 enum sim_strategy {
-    SIM_WALK,      /* anybody, with some inertia */
-    SIM_PRIORITY,  /* the highest priority; at a few random points the running one falls to the bottom */
+    SIM_WALK, /* anybody, with some inertia */
+    SIM_PRIORITY, /* the highest priority; at a few random points the running one falls to the bottom */
     SIM_ENUMERATE, /* every possibility in turn, within the bounds below */
     SIM_STRATEGIES
 };
 
 /* What may happen at a scheduling point beside somebody running on. */
 enum sim_event {
-    SIM_DRAIN,    /* a store leaves a buffer */
-    SIM_TICK,     /* time passes: somebody's timeout is over */
+    SIM_DRAIN, /* a store leaves a buffer */
+    SIM_TICK, /* time passes: somebody's timeout is over */
     SIM_SPURIOUS, /* a sleeper wakes for no reason */
-    SIM_KILL,     /* SIGKILL */
-    SIM_STOP,     /* SIGSTOP */
+    SIM_KILL, /* SIGKILL */
+    SIM_STOP, /* SIGSTOP */
     SIM_CONTINUE, /* SIGCONT */
-    SIM_REAP,     /* a dying process loses its next descriptor, and with the last one it is gone */
-    SIM_START,    /* a process that is due starts */
+    SIM_REAP, /* a dying process loses its next descriptor, and with the last one it is gone */
+    SIM_START, /* a process that is due starts */
     SIM_EVENTS
 };
 
 /* What may fail. */
 enum sim_fault {
-    SIM_FAULT_MEMORY,   /* malloc */
+    SIM_FAULT_MEMORY, /* malloc */
     SIM_FAULT_REGISTER, /* registering for the process-wide barrier */
-    SIM_FAULT_BARRIER,  /* the barrier itself */
-    SIM_FAULT_SYSTEM,   /* open, create, map, lock: no descriptors, no memory, no space, no locks */
+    SIM_FAULT_BARRIER, /* the barrier itself */
+    SIM_FAULT_SYSTEM, /* open, create, map, lock: no descriptors, no memory, no space, no locks */
     SIM_FAULTS
 };
 
@@ -54,27 +54,27 @@ enum sim_fault {
 struct sim_conditions {
     enum sim_memory memory;
     enum sim_strategy strategy;
-    unsigned stick;                 /* chance that the running one goes on (SIM_WALK) */
-    unsigned rate[SIM_EVENTS];      /* chance per scheduling point */
-    unsigned most[SIM_EVENTS];      /* how often in a run */
-    unsigned fault[SIM_FAULTS];     /* chance per occasion */
-    unsigned stale;                 /* chance that a load gives an old value it may give */
-    int64_t settle_ns;              /* after so long a store is seen by everybody */
-    int64_t clock_ns;               /* a look at the clock takes up to so long */
-    int64_t patience_ns;            /* nobody may have to sleep longer than this while nobody can run */
-    unsigned chaos_points;          /* scheduling points before everything calms down and must come to an end */
-    unsigned calm_points;           /* ... which it must within so many more */
-    unsigned falls;                 /* SIM_PRIORITY: how often somebody falls */
-    unsigned preemptions;           /* SIM_ENUMERATE: how often somebody is interrupted while it could go on */
-    unsigned old_loads;             /* SIM_ENUMERATE: how many loads give old values */
+    unsigned stick; /* chance that the running one goes on (SIM_WALK) */
+    unsigned rate[SIM_EVENTS]; /* chance per scheduling point */
+    unsigned most[SIM_EVENTS]; /* how often in a run */
+    unsigned fault[SIM_FAULTS]; /* chance per occasion */
+    unsigned stale; /* chance that a load gives an old value it may give */
+    int64_t settle_ns; /* after so long a store is seen by everybody */
+    int64_t clock_ns; /* a look at the clock takes up to so long */
+    int64_t patience_ns; /* nobody may have to sleep longer than this while nobody can run */
+    unsigned chaos_points; /* scheduling points before everything calms down and must come to an end */
+    unsigned calm_points; /* ... which it must within so many more */
+    unsigned falls; /* SIM_PRIORITY: how often somebody falls */
+    unsigned preemptions; /* SIM_ENUMERATE: how often somebody is interrupted while it could go on */
+    unsigned old_loads; /* SIM_ENUMERATE: how many loads give old values */
 };
 
 /* How a run ended. */
 struct sim_result {
     const char *invariant; /* NULL: nothing is wrong; else a short name of what was violated */
     char detail[512];
-    uint64_t points;       /* scheduling points */
-    uint64_t hash;         /* of everything that happened, in order */
+    uint64_t points; /* scheduling points */
+    uint64_t hash; /* of everything that happened, in order */
 };
 
 typedef void sim_program(void *argument);
@@ -84,10 +84,10 @@ struct sim_process_spec {
     const char *name;
     sim_program *program;
     void *argument;
-    unsigned restarts;               /* it is started again after so many kills */
-    int mortal;                      /* may be killed, as long as it is started again */
-    int expendable;                  /* may be killed for good, too */
-    int64_t delay_ns;                /* starts so much later at the earliest, the first time */
+    unsigned restarts; /* it is started again after so many kills */
+    int mortal; /* may be killed, as long as it is started again */
+    int expendable; /* may be killed for good, too */
+    int64_t delay_ns; /* starts so much later at the earliest, the first time */
     void (*on_kill)(void *argument); /* tells the checker, at the instant of the kill */
 };
 
@@ -149,6 +149,8 @@ uint64_t sim_seat_was_held(uint64_t inode, uint32_t entry);
 /* Plain accesses to an event's words: see data.c. */
 uint64_t sim_data_load(const void *word);
 void sim_data_store(void *word, uint64_t value);
+/* memcpy from or to shared memory, or neither. */
+void *sim_copy(void *to, const void *from, size_t bytes);
 /* The calling process: unique within the run. */
 unsigned sim_self(void);
 const char *sim_self_name(void);
@@ -161,7 +163,7 @@ enum sim_memory sim_memory_model(void);
 
 /* --- what is left behind ------------------------------------------------------------------------------------------ */
 
-unsigned sim_names(void);            /* names that lead to objects */
+unsigned sim_names(void); /* names that lead to objects */
 /* Descriptors and allocations of the calling process. */
 unsigned sim_own_descriptors(void);
 unsigned sim_own_allocations(void);

@@ -2,6 +2,9 @@
  * Running a world: from a seed and a profile to a verdict. */
 #include "world.h"
 
+#include "ring/consumer.h"
+#include "ring/producer.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +43,21 @@ struct role *world_add(struct world *w, enum role_kind kind)
     return role;
 }
 
+/* The same for frames, where one call may read or write several records: its handle says how far it is. */
+static int is_due_for_frames(const struct role *role, char *why, size_t bytes)
+{
+    const struct session *s = role->session;
+    int due = 0;
+    uint64_t at = role->kind == ROLE_PRODUCER ? role->writing->hot.next : role->waits_for;
+    if (role->kind == ROLE_PRODUCER) /* a claim says what it needs, a message has it written down */
+        due = oracle_has_room(s, at + (role->waits_for != 0 ? role->waits_for : frames_need(s)), at);
+    else if (role->reading != NULL)
+        at = role->reading->hot.next, due = (s->producing || s->closed) && oracle_has_event(s, at);
+    if (due)
+        (void)snprintf(why, bytes, "%s could go on at %llu", role->name, (unsigned long long)at);
+    return due;
+}
+
 /* Everybody sleeps: should this one be awake? Only what is certain counts. */
 static int is_due(const void *argument, char *why, size_t bytes)
 {
@@ -47,7 +65,9 @@ static int is_due(const void *argument, char *why, size_t bytes)
     const struct session *s = role->session;
     if (!role->waiting || s == NULL || role->phase != PHASE_IN)
         return 0;
-    int due = role->kind == ROLE_PRODUCER ? oracle_has_room(s, role->waits_for)
+    if (world.frames)
+        return is_due_for_frames(role, why, bytes);
+    int due = role->kind == ROLE_PRODUCER ? oracle_has_room(s, role->waits_for, s->committed)
                                           : (s->producing || s->closed) && oracle_has_event(s, role->waits_for);
     if (due)
         (void)snprintf(why, bytes, "%s could have %s %llu", role->name,
@@ -95,6 +115,7 @@ void world_run(const struct profile *profile, uint64_t seed, struct sim_result *
     dice_state = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
     oracle_begin();
     profile->draw(&world);
+    frames_begin(&world.shape);
     for (unsigned i = 0; i < world.roles; i++)
         world.producers_left += world.role[i].kind == ROLE_PRODUCER;
     world.leaves_left = world.leaves;

@@ -4,50 +4,54 @@
 #ifndef MYL_SIM_WORLD_H
 #define MYL_SIM_WORLD_H
 
+#include "frames.h"
 #include "oracle.h"
 #include "sim.h"
 
 #define WORLD_ROLES 14
-#define WORLD_NAME  "ring"
+#define WORLD_NAME "ring"
 
 enum role_kind { ROLE_PRODUCER, ROLE_CONSUMER, ROLE_OBSERVER, ROLE_EVICTOR, ROLE_REMOVER, ROLE_ONLOOKER };
 enum role_phase { PHASE_AWAY, PHASE_OPENING, PHASE_IN, PHASE_ENDING, PHASE_ENDED };
+enum frame_size { SIZE_SHORT = 1, SIZE_ONE_PIECE = 2, SIZE_FRAGMENTS = 4, SIZE_BIG = 8 };
 enum naming { NAME_ID, NAME_IDS, NAME_PREFIX, NAME_AUTO };
 
 /* A process to be, with what has to be known of it after its death. */
 struct role {
     struct world *world;
     enum role_kind kind;
-    unsigned index;              /* among its kind */
+    unsigned index; /* among its kind */
     char name[16];
-    unsigned lives;              /* kills it survives */
+    unsigned lives; /* kills it survives */
     /* how it behaves */
-    enum naming naming;          /* consumers */
+    enum naming naming; /* consumers */
     enum myl_start start;
     enum myl_wait_strategy strategy;
     int64_t spin_ns;
     enum myl_on_death on_death;
-    enum myl_existing existing;  /* producers */
-    myl_role_options duty;       /* consumers: what their death means to the producer; size 0: nothing is said */
-    unsigned rejoins;            /* it leaves and comes back so often, after up to `quota` events */
+    enum myl_existing existing; /* producers */
+    myl_role_options duty; /* consumers: what their death means to the producer; size 0: nothing is said */
+    unsigned rejoins; /* it leaves and comes back so often, after up to `quota` events */
     unsigned quota;
-    int stays;                   /* in the end it waits for the end of the stream; else it leaves for good */
-    int force;                   /* removers */
-    int64_t liveness_ns;         /* consumers and observers */
+    int stays; /* in the end it waits for the end of the stream; else it leaves for good */
+    int force; /* removers */
+    int64_t liveness_ns; /* consumers and observers */
     int64_t delay_ns;
     /* what it is doing */
     enum role_phase phase;
     struct session *session;
     struct reader *reader;
-    char id[MYL_ID_MAX + 1];     /* what it asked for the last time; empty: nothing */
+    char id[MYL_ID_MAX + 1]; /* what it asked for the last time; empty: nothing */
     const char *prefix;
-    unsigned claim;              /* of the oracle's, if `claims` */
+    unsigned claim; /* of the oracle's, if `claims` */
     int claims;
     unsigned opens, left;
-    int waiting;                 /* in a call that waits for event or room `waits_for` */
+    int waiting; /* in a call that waits for event or room `waits_for` */
     uint64_t waits_for;
-    int expendable;              /* may be killed for good */
-    int gone;                    /* for good */
+    const myl_producer *writing; /* of frames, from its open on until it ends */
+    const myl_consumer *reading;
+    int expendable; /* may be killed for good */
+    int gone; /* for good */
 };
 
 struct world {
@@ -59,22 +63,27 @@ struct world {
     int spin_only;
     uint32_t wait_consumers;
     int64_t wait_timeout_ns;
-    int64_t liveness_ns;         /* producers' */
+    int64_t liveness_ns; /* producers' */
     /* the stream */
     unsigned events, batch;
-    unsigned sessions;           /* rings that are filled; later ones are closed at once */
-    unsigned leaves;             /* producers: how often one leaves its seat and comes back */
-    int never_closed;            /* the last one leaves the seat instead of closing */
+    unsigned sessions; /* rings that are filled; later ones are closed at once */
+    unsigned leaves; /* producers: how often one leaves its seat and comes back */
+    int never_closed; /* the last one leaves the seat instead of closing */
     int aborts;
-    int managed;                 /* producers keep a liveness policy */
-    int faulty;                  /* calls are refused */
+    int managed; /* producers keep a liveness policy */
+    int faulty; /* calls are refused */
+    /* rings of frames: `events` counts messages, and the capacity is what ring_bytes says */
+    int frames;
+    struct frame_shape shape;
+    uint64_t ring_bytes;
+    unsigned sizes; /* bits of enum frame_size: what lengths are drawn from */
     /* who is there */
     struct role role[WORLD_ROLES];
     unsigned roles;
     /* how it stands */
     unsigned producers_left;
     unsigned leaves_left;
-    int calm_end;                /* no kill, no fault, no force: nothing may be left behind */
+    int calm_end; /* no kill, no fault, no force: nothing may be left behind */
 };
 
 struct profile {
@@ -104,6 +113,29 @@ void role_observe(struct role *role);
 void role_evict(struct role *role);
 void role_remove(struct role *role);
 void role_look(struct role *role);
+
+/* --- what the producers and consumers of events and of frames share --- */
+enum reading { READ_ON, READ_SESSION_OVER, READ_ALL_OVER };
+void role_producer_options(const struct role *role, myl_producer_options *o);
+/* Asks for the seat: an open of either kind is about to be called, or has returned. */
+void role_wants_seat(struct role *role);
+void role_wanted_seat(struct role *role, int rc);
+/* Why an open failed. 1: try again; 0: there is nothing more to do. */
+int role_producer_refused(struct role *role, int rc);
+int role_consumer_refused(const struct role *role, int rc);
+/* What a claim may be answered with. 1: go on; 0: this handle is done. */
+int role_claim_failed(struct role *role, int rc, uint64_t since);
+/* Told that a consumer is dead: looks who it is, and evicts those that nobody waits for. */
+void role_bereft(struct role *role, uint64_t since);
+void role_consumer_options(struct role *role, myl_consumer_options *o);
+/* What a call that got nothing, at `next`, may be answered with. */
+enum reading role_no_event(struct role *role, int rc, uint64_t next, uint64_t since, unsigned takeovers);
+/* From an open to a close. 1: open again. */
+int role_hold_frame_seat(struct role *role);
+int role_take_frames(struct role *role);
+int role_observe_frames(struct role *role);
+/* Memory for a message, of this role. */
+unsigned char *role_bytes(const struct role *role);
 
 /* Is there nobody left who could produce? */
 int role_all_is_over(const struct role *role);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * Put in front of the sources of src/frame, and of all that inlines them: their copies from and to shared memory are
+ * accesses of the simulation. */
+#ifndef MYL_SIM_COPY_H
+#define MYL_SIM_COPY_H
+
+#include "alloc.h"
+
+void *sim_copy(void *to, const void *from, size_t bytes);
+
+#define memcpy(to, from, bytes) sim_copy(to, from, bytes)
+#define __builtin_memcpy(to, from, bytes) sim_copy(to, from, bytes)
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ * The worlds of frames. */
+#include "profiles.h"
+
+#define MYL_SECTION ((uint64_t)64 << 10) /* the smallest ring of frames */
+
+static void draw_frames(struct world *w, unsigned traits, unsigned sizes)
+{
+    profile_usual(w, traits);
+    w->frames = 1;
+    w->words = w->packed_cell = w->capacity = 0;
+    w->ring_bytes = MYL_SECTION;
+    w->sizes = sizes;
+    w->events = 4 + dice(16);
+    w->shape.numbers =
+        (enum myl_frame_numbers)DICE_OF(MYL_FRAMES_BARE, MYL_FRAMES_BARE, MYL_FRAMES_NUMBERED, MYL_FRAMES_TIMED);
+    w->shape.header = w->shape.numbers == MYL_FRAMES_BARE ? 16 : 32;
+    w->shape.max_frame = (uint64_t)DICE_OF(1000, 4096, 8192, 8200, 16384, 21760, 32640, MYL_SECTION - 128);
+    w->shape.max_message = w->shape.max_frame * (1 + dice(6));
+    if (w->shape.max_message > FRAMES_BYTES)
+        w->shape.max_message = FRAMES_BYTES;
+    if ((sizes & SIZE_BIG) != 0 && w->shape.max_message <= w->ring_bytes) {
+        w->shape.max_frame = (uint64_t)DICE_OF(16384, 16448, 32640);
+        w->shape.max_message = w->ring_bytes + w->shape.max_frame * (1 + dice(2));
+    }
+    w->conditions.chaos_points = (unsigned)DICE_OF(2000, 6000, 12000);
+}
+
+static unsigned any_sizes(void)
+{
+    return 1 + dice(15);
+}
+
+void profile_frames(struct world *w)
+{
+    draw_frames(w, NOTHING, any_sizes());
+}
+
+void profile_frames_kill(struct world *w)
+{
+    draw_frames(w, KILLS, any_sizes());
+    profile_all_resume(w);
+    if (dice(3) == 0)
+        (void)world_add(w, ROLE_OBSERVER);
+}
+
+/* Messages in fragments, in rings that hold them and in rings that do not; who publishes them gives up. */
+void profile_frames_fragments(struct world *w)
+{
+    draw_frames(w, dice(2) == 0 ? KILLS : NOTHING,
+                (unsigned)DICE_OF(SIZE_BIG, SIZE_FRAGMENTS, SIZE_BIG | SIZE_SHORT, SIZE_BIG | SIZE_FRAGMENTS));
+    w->events = 4 + dice(6);
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].rejoins = dice(3);
+}
+
+void profile_frames_takeover(struct world *w)
+{
+    draw_frames(w, KILLS, any_sizes());
+    w->leaves = dice(3);
+    w->role[0].lives = 5;
+    for (unsigned i = 1; i < w->roles; i++)
+        w->role[i].lives = 0;
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(400, 2000, 4000);
+    w->conditions.most[SIM_KILL] = 6;
+}
+
+void profile_frames_observers(struct world *w)
+{
+    draw_frames(w, dice(3) == 0 ? KILLS : NOTHING, any_sizes());
+    w->alone = (enum myl_alone)DICE_OF(MYL_ALONE_BLOCK, MYL_ALONE_RUN_FREE, MYL_ALONE_RUN_FREE);
+    if (w->alone == MYL_ALONE_RUN_FREE && dice(2) == 0)
+        w->roles = 1;
+    for (unsigned i = 0; i < 1 + dice(2); i++) {
+        struct role *role = world_add(w, ROLE_OBSERVER);
+        role->start = (enum myl_start)DICE_OF(MYL_START_OLDEST, MYL_START_NOW);
+    }
+}
+
+void profile_frames_numbered(struct world *w)
+{
+    profile_frames_takeover(w);
+    w->shape.numbers = (enum myl_frame_numbers)DICE_OF(MYL_FRAMES_NUMBERED, MYL_FRAMES_TIMED);
+    w->shape.header = 32;
+    if (dice(2) == 0)
+        (void)world_add(w, ROLE_OBSERVER);
+}
+
+/* Two or three messages fill the ring: everybody always waits, and every lap covers the one before. */
+void profile_frames_tiny(struct world *w)
+{
+    draw_frames(w, dice(3) == 0 ? KILLS : NOTHING, SIZE_ONE_PIECE | (dice(2) == 0 ? SIZE_SHORT : 0));
+    w->shape.max_frame = (uint64_t)DICE_OF(16384, 21696, 32640, MYL_SECTION - 128);
+    w->shape.max_message = w->shape.max_frame;
+    w->events = 10 + dice(20);
+    w->aborts = (int)dice(2);
+    profile_all_resume(w);
+}
+
+/* Consumers come and go, and begin anywhere, in the middle of messages too. */
+void profile_frames_churn(struct world *w)
+{
+    draw_frames(w, dice(2) == 0 ? KILLS : NOTHING, any_sizes());
+    w->max_consumers = 4;
+    profile_consumers(w, 1, 0);
+    for (unsigned i = 1; i < w->roles; i++) {
+        w->role[i].rejoins = 1 + dice(4);
+        w->role[i].quota = 1 + dice(5);
+        w->role[i].stays = i == 1;
+        w->role[i].naming = (enum naming)DICE_OF(NAME_ID, NAME_ID, NAME_IDS, NAME_PREFIX);
+        w->role[i].delay_ns = (int64_t)dice(200000);
+    }
+}
+
+void profile_frames_everything(struct world *w)
+{
+    draw_frames(w, KILLS | (dice(2) == 0 ? STOPS : 0) | (dice(2) == 0 ? FAULTS : 0), any_sizes());
+    w->managed = (int)dice(2);
+    w->leaves = dice(3);
+    (void)world_add(w, ROLE_OBSERVER);
+    (void)world_add(w, ROLE_ONLOOKER);
+    if (dice(2) == 0)
+        (void)profile_mortal(w, ROLE_PRODUCER, 1);
+}

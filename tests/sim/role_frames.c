@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ * A producer of frames: fills a ring with messages of all sizes, by claim and commit, in one piece and in several; ends
+ * as the producer of events does. */
+#include "world.h"
+
+#include "frame/producer.h"
+#include "os/os.h"
+
+#include <myelon/liveness.h>
+
+#include <string.h>
+
+#define PIECES 4U
+
+unsigned char *role_bytes(const struct role *role)
+{
+    static _Alignas(64) unsigned char bytes[WORLD_ROLES][FRAMES_BYTES];
+    return bytes[role - role->world->role];
+}
+
+/* --- lengths ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t around(uint64_t length, uint64_t least, uint64_t most)
+{
+    static const int off[] = {0, 0, -1, 1, -8, 8, -63, 64};
+    uint64_t moved = length + (uint64_t)(int64_t)off[sim_draw(sizeof off / sizeof off[0])];
+    return moved < least || moved > most ? length : moved;
+}
+
+/* Lengths at which records end in the same places lap for lap are the likeliest: there old bytes matter. */
+static uint64_t draw_length(const struct world *w)
+{
+    uint64_t frame = w->shape.max_frame, most = w->shape.max_message;
+    unsigned kinds[4], count = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        if ((w->sizes >> i & 1U) != 0)
+            kinds[count++] = 1U << i;
+    }
+    switch (kinds[sim_draw(count)]) {
+    case SIZE_SHORT:
+        return sim_draw(65);
+    case SIZE_FRAGMENTS:
+        if (most > frame)
+            return around(frame + 1 + sim_draw((unsigned)((most < 4 * frame ? most : 4 * frame) - frame)), frame + 1,
+                          most);
+        break;
+    case SIZE_BIG:
+        if (most > w->ring_bytes)
+            return w->ring_bytes + sim_draw((unsigned)(most - w->ring_bytes));
+        break;
+    default:
+        break;
+    }
+    uint64_t share = frame / (1 + sim_draw(4));
+    return sim_draw(4) == 0 ? 1 + sim_draw((unsigned)frame) : around(share < 64 ? 64 : share, 1, frame);
+}
+
+/* --- publishing -------------------------------------------------------------------------------------------------- */
+
+/* What lies in a claim behind what is committed, or is given up, may be anything. */
+static void scribble(const struct role *role, unsigned char *data, uint64_t from, uint64_t to, uint64_t stamp)
+{
+    unsigned char *bytes = role_bytes(role);
+    for (uint64_t at = from; at + sizeof stamp <= to; at += sizeof stamp)
+        memcpy(bytes + at, &stamp, sizeof stamp);
+    from = (from + 7) / 8 * 8;
+    if (to > from)
+        (void)sim_copy(data + from, bytes + from, (to - from) / 8 * 8);
+}
+
+static uint64_t cells_of(const struct role *role, uint64_t length)
+{
+    return length <= 64 - role->world->shape.header ? 1 : 1 + (length + 63) / 64;
+}
+
+static int by_claim(struct role *role, myl_frame_producer *producer, uint64_t length, int64_t timeout)
+{
+    struct session *s = role->session;
+    uint64_t start = role->writing->hot.next, frame = role->world->shape.max_frame;
+    uint64_t most = sim_draw(2) == 0 ? length : length + sim_draw((unsigned)(frame - length) + 1);
+    void *data;
+    role_waits(role, cells_of(role, most) + 1);
+    int rc = myl_frame_producer_claim(producer, (size_t)most, &data, timeout);
+    role_goes_on(role);
+    if (rc != MYL_OK)
+        return rc;
+    frames_claimed(s, start + cells_of(role, most));
+    if (role->world->aborts && sim_draw(4) == 0) {
+        scribble(role, data, 0, most, start + 2);
+        sim_note("aborts a claim of %llu bytes", (unsigned long long)most);
+        myl_frame_producer_abort(producer);
+        return MYL_OK;
+    }
+    struct item *item = frames_publishes(s, start, length);
+    frames_content(item, role_bytes(role));
+    if (length > 0)
+        (void)sim_copy(data, role_bytes(role), (size_t)length);
+    scribble(role, data, length, most, start + cells_of(role, length) + 1);
+    sim_note("commits %llu bytes at %llu", (unsigned long long)length, (unsigned long long)start);
+    rc = myl_frame_producer_commit(producer, (size_t)length, (uint8_t)item->kind);
+    if (rc != MYL_OK)
+        role_unexpected("commit", rc);
+    frames_published(s, rc, role->writing->hot.next);
+    return rc;
+}
+
+static int in_pieces(myl_frame_producer *producer, const struct item *item, unsigned char *bytes, int64_t timeout)
+{
+    struct iovec piece[PIECES];
+    uint64_t at = 0;
+    for (unsigned i = 0; i < PIECES; i++) {
+        uint64_t left = item->length - at;
+        uint64_t part = i + 1 == PIECES ? left : left == 0 ? 0 : sim_draw((unsigned)left) / 8 * 8;
+        piece[i] = (struct iovec){.iov_base = bytes + at, .iov_len = part};
+        at += part;
+    }
+    return myl_frame_producer_publishv(producer, piece, PIECES, (uint8_t)item->kind, timeout);
+}
+
+static int by_copy(struct role *role, myl_frame_producer *producer, uint64_t length, int64_t timeout)
+{
+    struct session *s = role->session;
+    uint64_t start = role->writing->hot.next;
+    struct item *item = frames_publishes(s, start, length);
+    unsigned char *bytes = role_bytes(role);
+    int big = item->big;
+    frames_content(item, bytes);
+    sim_note("publishes %llu bytes at %llu", (unsigned long long)length, (unsigned long long)start);
+    role_waits(role, 0);
+    int rc = sim_draw(3) == 0
+                 ? in_pieces(producer, item, bytes, timeout)
+                 : myl_frame_producer_publish(producer, bytes, (size_t)length, (uint8_t)item->kind, timeout);
+    role_goes_on(role);
+    frames_published(s, rc, role->writing->hot.next);
+    if (rc == MYL_OK)
+        frames_claimed(s, role->writing->hot.next);
+    if (rc != MYL_ETOOBIG)
+        return rc;
+    SIM_CHECK(big && timeout == MYL_TRY, "answer", "%s", myl_error_detail());
+    return MYL_EAGAIN;
+}
+
+static void ask_consumed(struct role *role, myl_frame_producer *producer)
+{
+    uint64_t since = sim_points(), count = role->writing->hot.published;
+    int rc = myl_frame_producer_wait_consumed(producer, MYL_USEC(1) + (int64_t)sim_draw(300000));
+    if (rc == MYL_OK && count > 0)
+        oracle_consumed(role->session, count, since);
+    else if (rc == MYL_ECONSUMERDEAD)
+        role_bereft(role, since);
+    else if (rc != MYL_OK && rc != MYL_ETIMEDOUT)
+        role_unexpected("wait_consumed", rc);
+}
+
+/* One message. 0: this handle is done. */
+static int step(struct role *role, myl_frame_producer *producer)
+{
+    uint64_t since = sim_points(), length = draw_length(role->world);
+    int64_t timeout = role_timeout(1);
+    if (sim_draw(4) == 0) /* as if it had been a long time since somebody slept */
+        ((myl_producer *)(uintptr_t)role->writing)->quiet = MYL_PARK_QUIET_CALLS - 1;
+    int rc = length <= role->world->shape.max_frame && sim_draw(2) == 0 ? by_claim(role, producer, length, timeout)
+                                                                        : by_copy(role, producer, length, timeout);
+    if (rc != MYL_OK)
+        sim_note("is answered with %s", myl_errname(rc));
+    if (rc != MYL_OK && !role_claim_failed(role, rc, since))
+        return 0;
+    if (role->world->managed)
+        myl_frame_producer_clear(producer);
+    if (sim_draw(16) == 0)
+        ask_consumed(role, producer);
+    return 1;
+}
+
+/* --- from an open to a close ------------------------------------------------------------------------------------- */
+
+static void end(struct role *role, myl_frame_producer *producer, int leave)
+{
+    struct session *s = role->session;
+    role->phase = PHASE_ENDING;
+    role->writing = NULL;
+    sim_note(leave ? "leaves" : "closes");
+    if (leave) {
+        oracle_stops(s);
+        myl_frame_producer_leave(producer);
+    } else {
+        oracle_closes(s);
+        myl_frame_producer_close(producer);
+        s->closed = 1;
+    }
+    role->phase = PHASE_AWAY;
+}
+
+/* Does the cell in front of `next` say that a message was given up, if a record begins there? */
+static int gave_up(const myl_producer *ring, uint64_t next)
+{
+    uint64_t about, cells = ring->handle.segment.head.cells;
+    if (next == 0)
+        return 0;
+    memcpy(&about, (const unsigned char *)ring->handle.segment.data + (next - 1) % cells * 64 + 8, sizeof about);
+    return (about >> MYL_ABOUT_FLAGS_SHIFT & 255U) == MYL_RECORD_ABORTED;
+}
+
+static void begin(struct role *role, myl_frame_producer *producer, uint64_t since)
+{
+    const struct world *world = role->world;
+    myl_info info = {.size = sizeof info};
+    role->writing = myl_frame_producer_ring(producer);
+    if (myl_producer_info(role->writing, &info) != MYL_OK)
+        role_unexpected("info", MYL_EINVAL);
+    struct session *s = role->session = oracle_session(&info, 0, world->alone, since);
+    uint64_t next = role->writing->hot.published;
+    frames_resumed(s, next, myl_frame_producer_messages(producer), gave_up(role->writing, next));
+    (void)oracle_produces(s, next);
+    role->phase = PHASE_IN;
+    sim_note("produces from %llu on", (unsigned long long)next);
+    if (world->managed) {
+        myl_liveness_options policy = {.size = sizeof policy,
+                                       .progress_timeout_ns = MYL_MSEC(1),
+                                       .shutdown_grace_ns = MYL_MSEC(1)};
+        int rc = myl_frame_producer_manage(producer, &policy);
+        if (rc != MYL_OK && rc != MYL_ENOMEM)
+            role_unexpected("manage", rc);
+    }
+}
+
+int role_hold_frame_seat(struct role *role)
+{
+    struct world *world = role->world;
+    myl_frame_producer_options o = {.size = sizeof o,
+                                    .ring_bytes = world->ring_bytes,
+                                    .max_frame = (uint32_t)world->shape.max_frame,
+                                    .max_message = world->shape.max_message,
+                                    .numbers = world->shape.numbers};
+    myl_frame_producer *producer;
+    role_producer_options(role, &o.ring);
+    uint64_t since = sim_points();
+    role_wants_seat(role);
+    int rc = myl_frame_producer_open(&producer, WORLD_NAME, &o);
+    role_wanted_seat(role, rc);
+    if (rc != MYL_OK)
+        return role_producer_refused(role, rc);
+    begin(role, producer, since);
+    const struct session *s = role->session;
+    int leave = 0, usable = 1;
+    int fills = s < &oracle.session[world->sessions]; /* who finds a stream closed makes a new one that nobody reads */
+    while (usable && fills && frames_count(s) < world->events) {
+        usable = step(role, producer);
+        leave = usable && world->leaves_left > 0 && sim_draw(12) == 0;
+        if (leave)
+            break;
+    }
+    world->leaves_left -= leave != 0;
+    end(role, producer, leave || (world->never_closed && frames_count(s) >= world->events));
+    return leave;
+}

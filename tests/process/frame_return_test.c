@@ -73,7 +73,7 @@ static void test_the_only_copy(void **state)
     next_frame(pair.consumer, 0, 100000, MYL_SEC(20));
     assert_int_equal(pthread_join(sender, NULL), 0);
     test_code(MYL_ELEASED, myl_frame_consumer_next(pair.consumer, &message, MYL_TRY));
-    expect_detail("release it first");
+    expect_detail("release them first");
     myl_frame_consumer_rewind(pair.consumer);
     take_frame(pair.consumer, 0, 100000, MYL_TRY);
     take_frame(pair.consumer, 1, 20000, MYL_TRY);

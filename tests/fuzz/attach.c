@@ -23,6 +23,7 @@ static const struct field fields[] = {
     FIELD(cells),         FIELD(capacity),       FIELD(cell_bytes),    FIELD(events_per_cell), FIELD(event_bytes),
     FIELD(event_align),   FIELD(event_offset),   FIELD(max_consumers), FIELD(type_id),         FIELD(flags),
     FIELD(alone),         FIELD(backend),        FIELD(buffer),        FIELD(message_max),     FIELD(checksum),
+    FIELD(lanes),
 };
 
 static void change_header(struct world *world, struct fuzz_input *first, struct fuzz_input *input)

@@ -443,6 +443,60 @@ static void test_any_lane_wakes(void **state)
     assert_int_equal(ring_exists(name), 0);
 }
 
+/* --- fork -------------------------------------------------------------------------------------------------------- */
+
+/* The parent's handle in a fork child: every call is refused, and its end is nobody else's. */
+static int use_the_parents(test_peer *parent, void *argument)
+{
+    struct reader *reader = argument;
+    myl_message message;
+    char id[MYL_ID_MAX + 1], byte;
+    myl_peer peer;
+    test_code(MYL_EFORKED, myl_frame_consumer_next(reader->consumer, &message, MYL_FOREVER));
+    test_code(MYL_EFORKED, myl_frame_consumer_get(reader->consumer, &byte, 1, &message, MYL_TRY));
+    test_code(MYL_EFORKED, myl_frame_consumer_release(reader->consumer));
+    test_code(MYL_EFORKED, myl_frame_consumer_lane(reader->consumer, 0, id));
+    test_code(MYL_EFORKED, myl_frame_consumer_peer(reader->consumer, &peer));
+    assert_int_equal(myl_frame_consumer_end_of_batch(reader->consumer), 1);
+    myl_frame_consumer_rewind(reader->consumer);
+    myl_frame_consumer_interrupt(reader->consumer);
+    myl_frame_consumer_busy(reader->consumer, "nothing", 0);
+    myl_frame_consumer_close(reader->consumer);
+    test_tell(parent, 1);
+    return 0;
+}
+
+static void test_fork(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_frame_producer *producer[LANES];
+    test_child child;
+    test_name(name, "fork");
+    for (uint32_t i = 0; i < LANES; i++) {
+        myl_frame_producer_options o = lane_options(NULL);
+        producer[i] = open_frames(name, &o);
+    }
+    struct reader reader = {.consumer = open_frame_consumer(name, "r")};
+    for (uint32_t i = 0; i < LANES; i++)
+        send_next(producer[i]);
+    test_spawn(&child, use_the_parents, &reader);
+    test_hear_value(&child.peer, 1);
+    test_expect_exit(&child, 0);
+    for (uint32_t i = 0; i < LANES; i++) {
+        myl_snapshot *s;
+        test_ok(myl_snapshot_take_lane(name, MYL_BACKEND_SHM, i, &s));
+        assert_int_equal(s->live_consumers, 1);
+        assert_int_equal(s->live_producers, LANES - i);
+        myl_snapshot_free(s);
+        test_ok(read_one(&reader, MYL_TRY));
+        myl_frame_producer_close(producer[i]);
+    }
+    test_code(MYL_ECLOSED, read_one(&reader, MYL_TRY));
+    myl_frame_consumer_close(reader.consumer);
+    assert_int_equal(ring_exists(name), 0);
+}
+
 /* --- many at once ------------------------------------------------------------------------------------------------ */
 
 static int open_and_tell(test_peer *parent, void *argument)
@@ -499,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_consumers_killed),
         cmocka_unit_test(test_evicted_from_all_lanes),
         cmocka_unit_test(test_any_lane_wakes),
+        cmocka_unit_test(test_fork),
         cmocka_unit_test(test_a_rush),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

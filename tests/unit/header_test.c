@@ -163,6 +163,9 @@ static void test_shape_fields(void **state)
     GARBLE(alone, 3, "mode is 3");
     GARBLE(alone, MYL_ALONE_BUFFER, "buffer is 0");
     GARBLE(backend, 3, "back end is 3");
+    GARBLE(lanes, 0, "lanes is 0");
+    GARBLE(lanes, 2, "lanes is 2"); /* events have one */
+    GARBLE(lanes, UINT32_MAX, "lanes is 4294967295");
     struct myl_header head = victim.good; /* the second cell's event would not be aligned */
     head.event_align = head.event_offset = 128;
     head.cell_bytes = 192;

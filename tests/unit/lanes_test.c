@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Rings with lanes: several producers and those who read them all, in one thread. Who gets which lane, turns, ends and
  * new beginnings, leases across lanes, fragments, names, outside views. */
+#include <fcntl.h>
+
+#include "segment/segment.h"
 #include "unit/frames.h"
 
 static myl_frame_producer_options lane_options(uint32_t lanes, const char *lane)
@@ -471,6 +474,36 @@ static void test_entries(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
+/* Every field that says how many lanes there are, or how large one is, is checked against the object. */
+static void test_hostile_headers(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE], path[TEST_NAME_SIZE + 16];
+    myl_frame_producer *a = open_lane(test_name(name, "hostile"), 2, "a");
+    struct myl_header good, bad;
+    snprintf(path, sizeof path, "/dev/shm/%s", name);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &good, sizeof good, 0), sizeof good);
+    for (int i = 0; i < 6; i++) {
+        myl_snapshot *s;
+        bad = good;
+        if (i < 4)
+            bad.lanes = (const uint32_t[]){0, 3, 17, UINT32_MAX}[i];
+        else if (i == 4)
+            bad.control_bytes *= 2;
+        else
+            bad.control_bytes -= 64;
+        myl_header_seal(&bad);
+        assert_int_equal(pwrite(fd, &bad, sizeof bad, 0), sizeof bad);
+        test_code(MYL_ECORRUPT, myl_snapshot_take_lane(name, MYL_BACKEND_SHM, 1, &s));
+    }
+    assert_int_equal(pwrite(fd, &good, sizeof good, 0), sizeof good);
+    close(fd);
+    myl_frame_producer_close(a);
+    assert_int_equal(ring_exists(name), 0);
+}
+
 static void test_observers_look_at_one_lane(void **state)
 {
     (void)state;
@@ -512,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_fragments),
         cmocka_unit_test(test_remove_and_replace),
         cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_hostile_headers),
         cmocka_unit_test(test_observers_look_at_one_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,12 @@
  * 10   E2 left out, and the sleep is not bounded           sleeps for ever
  * 11   the sleep is not bounded, and the producer is       sleeps for ever (needs DIE)
  *      killed between E1 and E2
+ * 12   a lane begins anew, and `closed` is taken back      an old end behind newer events (LANES)
+ *      behind its first stamp
  *
+ * LANES    one lane of several: an end is not for good. The successor takes
+ *          `closed` back before its first stamp, and a consumer that was told
+ *          the end waits on until the word is another
  * SLICE    1: a sleep is bounded, and D1..D4 are asked when it ends
  * NC       consumers
  * NOREREAD no second look at the stamp behind `closed`: passes, as the position
@@ -80,6 +85,7 @@ chan buf = [4] of { byte, byte };          /* the producer's store buffer */
 bool kill, killed;           /* the first producer is to be, was killed */
 byte total;                  /* events published, seen or not */
 bool first_gone;
+bool all_gone;               /* the successor too */
 
 proctype drain() {
   byte k, v;
@@ -162,7 +168,7 @@ proctype killer() { if :: kill = true :: true fi }
 proctype successor() {
   byte n, most;
 end1: atomic { first_gone && seat == 0 -> seat = 2 };
-#if V!=6
+#if V!=6 && !defined(LANES)
   if :: closed != 0 -> seat = 0; goto end :: else fi;      /* C5: a closed session is not taken over */
 #endif
   n = next;                                                /* T1 */
@@ -170,13 +176,20 @@ end1: atomic { first_gone && seat == 0 -> seat = 2 };
   next = n;                                                /* T2 */
   most = n + N;
   epoch++;                                                 /* T3 */
+#if defined(LANES) && V!=12
+  closed = 0;
+#endif
   state = RUNNING;
   wake_all();                                              /* T4 */
+#if V==12
+  if :: n < most && n < MOST -> publish() :: else fi;
+  atomic { empty(buf) -> closed = 0 };
+#endif
   do
   :: n < most && n < MOST -> publish()
   :: close_ring(); break
   od;
-  atomic { empty(buf) -> seat = (seat == 2 -> 0 : seat) };
+  atomic { empty(buf) -> seat = (seat == 2 -> 0 : seat); all_gone = true };
 end: skip
 }
 
@@ -191,14 +204,14 @@ inline ready(there) {
   :: else ->
      x = closed;
 #if V==2
-     if :: x != 0 -> there = END :: else fi;
+     if :: x != 0 -> there = END; end = x :: else fi;
 #else
      if
      :: x != 0 && x - 1 <= c ->
 #ifndef NOREREAD
-        if :: pub > c -> there = MORE :: else -> there = END fi
+        if :: pub > c -> there = MORE :: else -> there = END; end = x fi
 #else
-        there = END
+        there = END; end = x
 #endif
      :: else
      fi;
@@ -208,7 +221,9 @@ inline ready(there) {
 }
 
 proctype consumer(byte id) {
-  byte c, x, w, r, asked, e; bool over;
+  byte c, x, w, r, asked, e, end; bool over;
+more:
+  end = 0;
   do
   :: ready(r);
      if
@@ -261,9 +276,18 @@ again:
      r = NOTHING
   od;
 ended:
+#ifdef LANES
+  assert(end == c + 1);                                    /* all in front of that end, and nothing behind it */
+  atomic { closed != end || all_gone -> skip };            /* told; asked again when the word is another, or at the end */
+  if
+  :: closed != end -> goto more
+  :: else -> assert(c == total)
+  fi
+#else
   assert(c == total && closed == c + 1);                   /* "closed" */
   (first_gone);
   assert(c == total)
+#endif
 }
 
 init {

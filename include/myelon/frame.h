@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Layer 1: messages of any size. One producer, up to 1024 consumers, strict broadcast, on the same segments, seats,
- * gates and waits as ring.h. A message up to max_frame bytes is one record: it lies in one piece, is built in place and
- * read in place. A longer one travels in fragments and is put together by its reader, even when it is larger than the
- * ring. docs/frames.md has the format and the steps.
+ * Layer 1: messages of any size. One producer, or up to 16 in lanes, up to 1024 consumers, strict broadcast, on the
+ * same segments, seats, gates and waits as ring.h. A message up to max_frame bytes is one record: it lies in one piece,
+ * is built in place and read in place. A longer one travels in fragments and is put together by its reader, even when it
+ * is larger than the ring. docs/frames.md has the format and the steps.
  *
  * Sizes are bytes; positions in the ring count cells of 64 bytes. A message's data begins at a multiple of 64 unless it
  * fits behind its record's header, in the same cache line (up to 48 bytes; 32 in a numbered ring); then at a multiple
@@ -92,7 +92,7 @@ MYL_BEGIN_DECLS
 MYL_API MYL_NODISCARD int myl_frame_producer_open(myl_frame_producer **producer, const char *name,
                                                   const myl_frame_producer_options *options);
 
-/* As myl_producer_close: ends the stream. An open claim is forgotten. NULL is fine. */
+/* As myl_producer_close: ends the stream, or the lane. An open claim is forgotten. NULL is fine. */
 MYL_API void myl_frame_producer_close(myl_frame_producer *producer);
 /* As myl_producer_leave: the seat is free, the stream goes on with the next producer. */
 MYL_API void myl_frame_producer_leave(myl_frame_producer *producer);
@@ -146,8 +146,8 @@ MYL_API const myl_producer *myl_frame_producer_ring(const myl_frame_producer *pr
 
 /* --- consumer ------------------------------------------------------------------------------------------- */
 
-/* Joins ring `name`; as myl_consumer_open. Who joins or resumes in the middle of a fragmented message starts at the
- * next whole one and counts the other as skipped. */
+/* Joins ring `name`, every lane of it under one id; as myl_consumer_open. Who joins or resumes in the middle of a
+ * fragmented message starts at the next whole one and counts the other as skipped. */
 MYL_API MYL_NODISCARD int myl_frame_consumer_open(myl_frame_consumer **consumer, const char *name,
                                                   const myl_frame_consumer_options *options);
 MYL_API void myl_frame_consumer_close(myl_frame_consumer *consumer);
@@ -196,12 +196,13 @@ MYL_API MYL_NODISCARD int myl_frame_consumer_lane(const myl_frame_consumer *cons
 MYL_API uint64_t myl_frame_consumer_skipped(const myl_frame_consumer *consumer);
 MYL_API void myl_frame_consumer_interrupt(myl_frame_consumer *consumer); /* as myl_frame_producer_interrupt */
 
-/* As myl_consumer_busy and myl_consumer_peer. */
+/* As myl_consumer_busy and myl_consumer_peer. With lanes: to all of them; a producer that lives, if there is one, and
+ * the unread of all. */
 MYL_API void myl_frame_consumer_busy(myl_frame_consumer *consumer, const char *doing, int64_t patience_ns);
 MYL_API MYL_NODISCARD int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer);
 
-/* The Layer 0 consumer below, for what only looks: info, fd, joined, position, acknowledged, available. Its sequences
- * count cells. */
+/* The Layer 0 consumer below (of lane 0), for what only looks: info, fd, joined, position, acknowledged, available. Its
+ * sequences count cells. */
 MYL_API const myl_consumer *myl_frame_consumer_ring(const myl_frame_consumer *consumer);
 
 /* How long the message was under way, ns: one look at the clock. -1 if the ring is not timed. */

@@ -324,6 +324,9 @@ int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_
         if (rc != MYL_EEXISTS)
             return rc;
     }
-    return myl_fail(MYL_EBUSY, "ring \"%s\" was made and removed by others %d times in a row", how->open.name,
-                    TURNS_MAX);
+    return myl_fail(
+        MYL_EBUSY,
+        "ring \"%s\" was made, removed, or its last lane just being taken or ended by others, %d times in a "
+        "row; try again",
+        how->open.name != NULL ? how->open.name : "(memfd)", TURNS_MAX);
 }

@@ -474,6 +474,51 @@ static void test_entries(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
+/* A mapped file, and a memfd that is handed on; rings whose consumers never park. */
+static void test_elsewhere(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_SIZE];
+    for (int backend = MYL_BACKEND_FILE; backend <= MYL_BACKEND_MEMFD; backend++) {
+        const char *name = backend == MYL_BACKEND_FILE ? test_path(path, "lanes") : NULL;
+        myl_frame_producer_options o = lane_options(2, "a");
+        myl_frame_consumer_options reader = frame_reader("c");
+        myl_frame_consumer *c = NULL;
+        myl_message message;
+        int fd = 0;
+        o.ring.backend = reader.ring.backend = (enum myl_backend)backend;
+        o.ring.spin_only = 1;
+        o.numbers = MYL_FRAMES_TIMED;
+        myl_frame_producer *a = open_frames(name, &o), *b;
+        if (name == NULL)
+            test_ok(myl_producer_fd(myl_frame_producer_ring(a), &fd));
+        o.lane = "b";
+        o.ring.fd = reader.ring.fd = fd;
+        b = open_frames(name, &o);
+        assert_int_equal(lane_of(b), 1);
+        test_ok(myl_frame_consumer_open(&c, name, &reader));
+        test_code(MYL_ETIMEDOUT, myl_frame_consumer_next(c, &message, MYL_MSEC(1)));
+        send_text(a, "of a");
+        send_text(b, "of b");
+        for (int i = 0; i < 2; i++) {
+            test_ok(myl_frame_consumer_next(c, &message, MYL_SEC(10)));
+            assert_int_equal(((const char *)message.data)[3], "ab"[message.lane]);
+            assert_int_equal(message.number, 0);
+        }
+        myl_frame_producer_close(a);
+        myl_frame_producer_close(b);
+        a = open_frames(name, &o); /* begins lane b anew, behind its old end */
+        assert_int_equal(lane_of(a), 1);
+        assert_int_equal(myl_frame_producer_messages(a), 1);
+        myl_frame_producer_close(a);
+        test_ok(myl_frame_consumer_release(c));
+        expect_no_frame(c, MYL_ECLOSED);
+        myl_frame_consumer_close(c);
+        if (fd != 0)
+            close(fd);
+    }
+}
+
 /* Every field that says how many lanes there are, or how large one is, is checked against the object. */
 static void test_hostile_headers(void **state)
 {
@@ -545,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_fragments),
         cmocka_unit_test(test_remove_and_replace),
         cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_hostile_headers),
         cmocka_unit_test(test_observers_look_at_one_lane),
     };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Layer 1: messages of any size. One producer, or up to 16 in lanes, up to 1024 consumers, strict broadcast, on the
- * same segments, seats, gates and waits as ring.h. A message up to max_frame bytes is one record: it lies in one piece,
- * is built in place and read in place. A longer one travels in fragments and is put together by its reader, even when it
- * is larger than the ring. docs/frames.md has the format and the steps.
+ * same segments, seats, gates and waits as ring.h. A message up to max_frame bytes is one record: it lies in one
+ * piece, is built in place and read in place. A longer one travels in fragments and is put together by its reader, even
+ * when it is larger than the ring. docs/frames.md has the format and the steps.
  *
  * Sizes are bytes; positions in the ring count cells of 64 bytes. A message's data begins at a multiple of 64 unless it
  * fits behind its record's header, in the same cache line (up to 48 bytes; 32 in a numbered ring); then at a multiple

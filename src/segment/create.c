@@ -151,6 +151,24 @@ static int check_unread(const struct myl_segment *segment, uint64_t closed_at)
     return MYL_OK;
 }
 
+/* The old ring has to go before the new one is made, since they may not fit together; so whether the new one will fit
+ * is asked before anything is changed. What `live` consumers have mapped stays where it is. */
+static int check_room(const struct myl_segment *segment, const struct myl_segment_make *how, uint32_t live)
+{
+    struct myl_header head = how->head;
+    uint64_t room = myl_os_free_bytes(segment->path);
+    int rc = myl_header_complete(&head, how->huge);
+    if (rc != MYL_OK || room == 0) /* 0: that cannot be told */
+        return rc;
+    room += live == 0 ? segment->object.bytes : 0;
+    if (head.segment_bytes <= room)
+        return MYL_OK;
+    return myl_fail(MYL_ENOSPACE,
+                    "the ring that is to take the place of ring \"%s\" needs %" PRIu64 " KiB, there will be %" PRIu64
+                    " KiB; lower its capacity, or make room (a container: raise --shm-size)",
+                    segment->name, head.segment_bytes >> 10, room >> 10);
+}
+
 /* C6, C7, with both seats held: may the old session go? Then its name is gone on return. */
 static int retire(const struct myl_segment *segment, const struct myl_segment_make *how, uint64_t closed)
 {
@@ -174,6 +192,9 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
     if (how->head.event_bytes == 0)
         return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size",
                         segment->name);
+    rc = check_room(segment, how, live);
+    if (rc != MYL_OK)
+        return rc;
     MYL_STEP("C6");
     /* Also if no consumer is alive: observers hold no seat, and would wait for ever for what has no name any more. */
     myl_segment_supersede(segment, 1);

@@ -82,6 +82,43 @@ static int fill_small_shm(test_peer *parent, void *argument)
     return 0;
 }
 
+/* A ring whose successor would not fit stays as it is. */
+static int replace_in_small_shm(test_peer *parent, void *argument)
+{
+    (void)parent;
+    (void)argument;
+    char name[TEST_NAME_SIZE];
+    if (test_private_shm(1 << 20) != NULL)
+        return NOT_POSSIBLE;
+    myl_producer_options o = producer_options(4096);
+    myl_producer *producer = open_producer(test_name(name, "old"), &o);
+    myl_consumer *consumer = open_consumer(name, "c");
+    put_many(producer, 0, 10);
+    myl_producer_leave(producer);
+    o = producer_options(65536);
+    o.existing = MYL_EXISTING_SUPERSEDE;
+    expect_no_producer(MYL_ENOSPACE, "lower its capacity", name, &o);
+    take_many(consumer, 0, 10);
+    o = producer_options(4096);
+    producer = open_producer(name, &o); /* the old one, alive and well */
+    put_many(producer, 10, 10);
+    take_many(consumer, 10, 10);
+    myl_producer_leave(producer);
+    myl_consumer_close(consumer);
+    o = producer_options(8192); /* fits only in the place of the old one, which has 384 KiB of 1024 */
+    o.existing = MYL_EXISTING_REPLACE;
+    producer = open_producer(name, &o);
+    myl_producer_close(producer);
+    assert_int_equal(test_shm_entries(), 0);
+    return 0;
+}
+
+static void test_replacing_needs_room(void **state)
+{
+    (void)state;
+    run_in_child(replace_in_small_shm, NULL);
+}
+
 static void test_small_shm(void **state)
 {
     (void)state;
@@ -309,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #ifdef __linux__
         cmocka_unit_test(test_small_shm),
+        cmocka_unit_test(test_replacing_needs_room),
         cmocka_unit_test(test_roots_ring),
         cmocka_unit_test(test_other_users_ring),
         cmocka_unit_test(test_no_system_call_on_the_hot_path),

@@ -2,9 +2,13 @@
  * Rings with lanes between processes: producers and consumers that are killed, stopped and started again, and a sleep
  * that any lane ends. Numbered rings, so that everybody knows where it is. */
 /* ctest: timeout=120 */
+#include <sys/mman.h>
+
 #include "process/frame_party.h"
 
 enum { LANES = 3, MOST = 3000 };
+
+static uint64_t most = MOST; /* longest message; children have their parent's */
 
 struct lane_party {
     const char *name;
@@ -38,7 +42,7 @@ static uint32_t lane_of(const myl_frame_producer *producer)
 static void send_next(myl_frame_producer *producer)
 {
     uint64_t what = name_of(lane_of(producer), myl_frame_producer_messages(producer));
-    send_frame(producer, what, frame_length(what, MOST), MYL_SEC(15));
+    send_frame(producer, what, frame_length(what, most), MYL_SEC(15));
 }
 
 /* Publishes as many messages as it is told, again and again; tells the number behind the last one. 0: without end. */
@@ -89,7 +93,7 @@ static void expect_next(struct reader *reader, const myl_message *message)
     assert_true(message->lane < LANES);
     uint64_t number = reader->next[message->lane]++;
     assert_int_equal(message->number, number);
-    expect_message(message, name_of(message->lane, number), frame_length(name_of(message->lane, number), MOST));
+    expect_message(message, name_of(message->lane, number), frame_length(name_of(message->lane, number), most));
 }
 
 static int read_one(struct reader *reader, int64_t timeout_ns)
@@ -443,6 +447,102 @@ static void test_any_lane_wakes(void **state)
     assert_int_equal(ring_exists(name), 0);
 }
 
+/* --- everybody killed ----------------------------------------------------------------------------------------------- */
+
+static uint64_t *handled; /* shared: how many messages of each lane the consumer has handled */
+
+/* Reads for ever, and notes in shared memory what it handles before it acknowledges it: so one message of a lane may
+ * come again to who is started after a kill, and none is missing. */
+static int consume_and_note(test_peer *parent, void *argument)
+{
+    const struct lane_party *party = argument;
+    struct reader reader = {.consumer = open_frame_consumer(party->name, party->id)};
+    int again[LANES] = {1, 1, 1};
+    test_tell(parent, 0);
+    for (;;) {
+        myl_message message;
+        int rc = myl_frame_consumer_next(reader.consumer, &message, MYL_FOREVER);
+        if (rc == MYL_EPRODUCERDEAD)
+            continue;
+        test_ok(rc);
+        uint64_t want = __atomic_load_n(&handled[message.lane], __ATOMIC_RELAXED);
+        reader.next[message.lane] = again[message.lane] && message.number + 1 == want ? want - 1 : want;
+        again[message.lane] = 0;
+        expect_next(&reader, &message);
+        __atomic_store_n(&handled[message.lane], message.number + 1, __ATOMIC_RELAXED);
+        test_ok(myl_frame_consumer_release(reader.consumer));
+    }
+}
+
+static uint64_t sum_handled(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < LANES; i++)
+        sum += __atomic_load_n(&handled[i], __ATOMIC_RELAXED);
+    return sum;
+}
+
+static int has_handled(void *sum)
+{
+    return sum_handled() >= *(uint64_t *)sum;
+}
+
+static int has_read_all(void *name)
+{
+    int all = 1;
+    for (uint32_t i = 0; i < LANES; i++) {
+        myl_snapshot *s;
+        test_ok(myl_snapshot_take_lane(name, MYL_BACKEND_SHM, i, &s));
+        all &= s->entry[0].lag == 0;
+        myl_snapshot_free(s);
+    }
+    return all;
+}
+
+static void test_everybody_killed(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    static const char *const ids[LANES] = {"a", "b", "c"};
+    struct lane_party party[LANES], eater = {.name = test_name(name, "everybody"), .id = "r"};
+    test_child child[LANES], consumer;
+    handled = mmap(NULL, LANES * sizeof *handled, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(handled != MAP_FAILED);
+    most = 900; /* without fragments no number is given up */
+    for (uint32_t i = 0; i < LANES; i++) {
+        party[i] = (struct lane_party){.name = name, .lane = ids[i]};
+        start(&child[i], produce, &party[i], i);
+        test_tell(&child[i].peer, 0);
+    }
+    start(&consumer, consume_and_note, &eater, 0);
+    for (unsigned round = 0; round < 80; round++) {
+        uint64_t goal = sum_handled() + 50 + round * 37 % 400;
+        test_until(has_handled, &goal, "messages");
+        if (round % 2 == 0) {
+            test_kill(&consumer);
+            start(&consumer, consume_and_note, &eater, 0);
+        } else {
+            uint32_t victim = round / 2 % LANES;
+            test_kill(&child[victim]);
+            start(&child[victim], produce, &party[victim], victim);
+            test_tell(&child[victim].peer, 0);
+        }
+    }
+    for (uint32_t i = 0; i < LANES; i++)
+        test_kill(&child[i]);
+    test_until(has_read_all, name, "all is read");
+    test_kill(&consumer);
+    for (uint32_t i = 0; i < LANES; i++) {
+        myl_frame_producer_options o = lane_options(ids[i]);
+        myl_frame_producer *producer = open_frames(name, &o);
+        assert_int_equal(myl_frame_producer_messages(producer), handled[i]);
+        myl_frame_producer_close(producer);
+    }
+    most = MOST;
+    assert_int_equal(munmap(handled, LANES * sizeof *handled), 0);
+    assert_int_equal(ring_exists(name), 0); /* every lane ended, and the dead one had read all */
+}
+
 /* --- fork -------------------------------------------------------------------------------------------------------- */
 
 /* The parent's handle in a fork child: every call is refused, and its end is nobody else's. */
@@ -552,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_stopped_within_a_claim),
         cmocka_unit_test(test_consumers_killed),
         cmocka_unit_test(test_evicted_from_all_lanes),
+        cmocka_unit_test(test_everybody_killed),
         cmocka_unit_test(test_any_lane_wakes),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_a_rush),

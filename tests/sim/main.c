@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The simulator's command: runs schedules of the profiles, replays a seed, checks itself. README.md explains. */
+#include "exhaust.h"
 #include "litmus.h"
 #include "world.h"
 
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define HUNG_SECONDS 20U
+#define HUNT_SECONDS 5.0 /* in each small world */
 
 struct request {
     const char *profile; /* NULL: all */
@@ -117,12 +119,14 @@ static int is_listed(const char *list, const char *name)
     return 0;
 }
 
-/* Schedules of the listed profiles in turn, then, if half of all do not do, of all. Exit status 1: something was
- * found. */
+/* Small worlds, if "exhaust" is listed; schedules of the listed profiles in turn, then, if half of all do not do, of
+ * all. Exit status 1: something was found. */
 static int hunt(const char *list, unsigned most)
 {
     unsigned done = 0;
     struct sim_result result;
+    if (is_listed(list, "exhaust") && exhaust_run(NULL, 0, HUNT_SECONDS, 0) > 0)
+        return 1;
     for (uint64_t seed = 1; done < most; seed++) {
         for (unsigned i = 0; i < profiles_count; i++) {
             if (done < most / 2 && !is_listed(list, profiles[i].name))
@@ -145,11 +149,14 @@ static int hunt(const char *list, unsigned most)
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "sim [--schedules N | --seconds S] [--profile P] [--seed S] [--quiet]   runs schedules; with --profile\n"
-            "                    and --seed and no number: that one, with all its trace\n"
-            "sim --litmus        checks the simulated memory itself\n"
-            "sim --list          lists the profiles\n");
+    fprintf(
+        stderr,
+        "sim [--schedules N | --seconds S] [--profile P] [--seed S] [--quiet]   runs schedules; with --profile\n"
+        "                    and --seed and no number: that one, with all its trace\n"
+        "sim --exhaust [--world W] [--budget N] [--seconds S]   goes through small worlds: all schedules with up to N\n"
+        "                    choices out of turn\n"
+        "sim --litmus        checks the simulated memory itself\n"
+        "sim --list          lists the profiles\n");
     return 2;
 }
 
@@ -172,16 +179,18 @@ int main(int argc, char **argv)
 {
     forget_environment();
     struct request request = {.seed = 1, .verbose = 1};
-    const char *prey = NULL;
-    int seeded = 0;
+    const char *prey = NULL, *small = NULL;
+    unsigned budget = 0;
+    int seeded = 0, exhaust = 0;
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--litmus") == 0)
             return litmus_run(1);
         if (strcmp(argv[i], "--list") == 0)
             return list();
-        if (strcmp(argv[i], "--quiet") == 0) {
-            request.verbose = 0;
+        if (strcmp(argv[i], "--quiet") == 0 || strcmp(argv[i], "--exhaust") == 0) {
+            request.verbose &= strcmp(argv[i], "--quiet") != 0;
+            exhaust |= strcmp(argv[i], "--exhaust") == 0;
             continue;
         }
         if (strcmp(argv[i], "--schedules") == 0)
@@ -194,10 +203,16 @@ int main(int argc, char **argv)
             request.profile = value;
         else if (strcmp(argv[i], "--hunt") == 0)
             prey = value;
+        else if (strcmp(argv[i], "--world") == 0)
+            small = value;
+        else if (strcmp(argv[i], "--budget") == 0)
+            budget = (unsigned)strtoul(value, NULL, 10);
         else
             return usage();
         i++;
     }
+    if (exhaust)
+        return exhaust_run(small, budget, request.seconds, request.verbose) != 0;
     if (request.profile != NULL && profile_find(request.profile) == NULL) {
         fprintf(stderr, "sim: there is no profile \"%s\"; --list lists them\n", request.profile);
         return 2;

@@ -19,7 +19,7 @@
 
 static struct {
     const char *root, *work, *compiler, *libraries;
-    const char *only, *file;
+    const char *only, *file, *profiles;
     unsigned part, parts, jobs, most;
 } request = {.root = ".", .work = "planted", .compiler = "cc", .parts = 1, .jobs = 2, .most = 60000};
 
@@ -94,16 +94,17 @@ static int build(const struct plant *p, const char *into)
     int frames = strstr(p->file, "frame") != NULL;
     const char *flags = "-O1 -std=c11 -D_GNU_SOURCE= -DMYL_SIM=1 -w";
     int header = ends_with(p->file, ".h");
-    int n = snprintf(command, sizeof command,
-                     "cd '%s' && { inc=\"-I%s/include -I%s/src -Iinclude -Isrc -Itests/sim\"; "
-                     "for f in %s $(ls src/frame/*.c | grep -v fixed) tests/sim/role*.c tests/sim/main.c; do "
-                     "case $f in src/frame/*|*role_frames*) front='-include tests/sim/copy.h';; "
-                     "src/*) front='-include tests/sim/alloc.h';; *) front=;; esac; "
-                     "%s %s $front $inc -c $f -o %s/$(echo $f | tr / _).o || exit; done; "
-                     "%s %s/*.o %s -o %s/sim; } >%s/log 2>&1",
-                     request.root, into, into,
-                     frames ? "" : "$(grep -lE 'myl_i_|myl_(producer|consumer)_' src/ring/*.c | grep -v runner)",
-                     request.compiler, flags, into, request.compiler, into, request.libraries, into, into);
+    int n = snprintf(
+        command, sizeof command,
+        "cd '%s' && { inc=\"-I%s/include -I%s/src -Iinclude -Isrc -Itests/sim\"; "
+        "for f in %s $(ls src/frame/*.c | grep -v fixed) tests/sim/role*.c tests/sim/exhaust.c tests/sim/main.c; do "
+        "case $f in src/frame/*|*role_frames*|*exhaust*) front='-include tests/sim/copy.h';; "
+        "src/*) front='-include tests/sim/alloc.h';; *) front=;; esac; "
+        "%s %s $front $inc -c $f -o %s/$(echo $f | tr / _).o || exit; done; "
+        "%s %s/*.o %s -o %s/sim; } >%s/log 2>&1",
+        request.root, into, into,
+        frames ? "" : "$(grep -lE 'myl_i_|myl_(producer|consumer)_' src/ring/*.c | grep -v runner)", request.compiler,
+        flags, into, request.compiler, into, request.libraries, into, into);
     if (!header) { /* the copy itself */
         n = snprintf(
             command, sizeof command,
@@ -121,8 +122,8 @@ static int build(const struct plant *p, const char *into)
 static void hunt(const struct plant *p, const char *into, struct outcome *outcome)
 {
     char command[COMMAND_BYTES];
-    (void)snprintf(command, sizeof command, "'%s/sim' --hunt '%s' --schedules %u 2>&1", into, p->profiles,
-                   request.most);
+    (void)snprintf(command, sizeof command, "'%s/sim' --hunt '%s' --schedules %u 2>&1", into,
+                   request.profiles != NULL ? request.profiles : p->profiles, request.most);
     FILE *answer = popen(command, "r");
     char line[LINE_BYTES];
     (void)snprintf(outcome->line, sizeof outcome->line, "no answer");
@@ -130,7 +131,10 @@ static void hunt(const struct plant *p, const char *into, struct outcome *outcom
         line[strcspn(line, "\n")] = '\0';
         if (strncmp(line, "CAUGHT ", 7) == 0 || strncmp(line, "MISSED ", 7) == 0)
             (void)snprintf(outcome->line, sizeof outcome->line, "%s", line + 7);
-        outcome->caught |= strncmp(line, "CAUGHT ", 7) == 0;
+        int small = strncmp(line, "FAILED exhaust", 14) == 0;
+        if (small && !outcome->caught)
+            (void)snprintf(outcome->line, sizeof outcome->line, "%s", line + 7);
+        outcome->caught |= small || strncmp(line, "CAUGHT ", 7) == 0;
     }
     int status = answer == NULL ? -1 : pclose(answer);
     if (!outcome->caught && status != 0) {
@@ -229,6 +233,8 @@ int main(int argc, char **argv)
             request.only = value;
         else if (strcmp(argv[i], "--file") == 0)
             request.file = value;
+        else if (strcmp(argv[i], "--profiles") == 0)
+            request.profiles = value;
         else if (strcmp(argv[i], "--jobs") == 0)
             request.jobs = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(argv[i], "--schedules") == 0)

@@ -124,7 +124,7 @@ const struct plant plants[] = {
     {"dead joiners are never reaped", LIVENESS, "            (void)reap(segment, index, MYL_PARTY_JOINING);",
      "            (void)index;", "evict,kill-churn,everything"},
     /* --- takeover, seat --- */
-    {"takeover believes next alone", OPEN, "        if (end == n)\n", "        if (end >= n)\n", "takeover"},
+    {"takeover believes next alone", OPEN, "        if (end == n)\n", "        if (end >= n)\n", "exhaust,takeover"},
     {"takeover wakes nobody", OPEN, "    myl_segment_wake_all(segment); /* sleepers of a dead",
      "    /* sleepers of a dead", "mute"},
     {"a successor trusts that there is room", OPEN, "    h->end = 0; /* no limit yet",
@@ -148,15 +148,15 @@ const struct plant plants[] = {
     {"closed before the last event", OPEN, "myl_store_rel(&control->closed, producer->hot.published + 1);",
      "myl_store_rel(&control->closed, producer->hot.published);", "close"},
     {"closing wakes nobody", OPEN, "        MYL_STEP(\"E2\");\n        myl_segment_wake_all(segment);\n",
-     "        MYL_STEP(\"E2\");\n", "close"},
+     "        MYL_STEP(\"E2\");\n", "exhaust,close"},
     /* --- park and wake --- */
     {"check before flag", WAIT,
      "        myl_park_announce(&parker, &value, &most);\n        MYL_STEP(\"P6\");\n        int rc = "
      "wait->site->ready(wait->site->context); /* P6, L5 */\n",
      "        int rc = wait->site->ready(wait->site->context);\n        myl_park_announce(&parker, &value, &most);\n",
-     "park"},
+     "exhaust,park"},
     {"no check behind the flag", WAIT, "        int rc = wait->site->ready(wait->site->context); /* P6, L5 */\n",
-     "        int rc = MYL_EAGAIN;\n", "park"},
+     "        int rc = MYL_EAGAIN;\n", "exhaust,park"},
     {"the unconditional wake-up comes before the count", SEGMENT, "    MYL_STEP(\"BU1\");\n",
      "    MYL_STEP(\"BU1\");\n    myl_os_wake(&park->word);\n    if (park != NULL) {\n        "
      "(void)myl_add32_acq_rel(&park->word, 8);\n        return;\n    }\n",
@@ -164,7 +164,7 @@ const struct plant plants[] = {
     {"the unconditional wake-up does not count", SEGMENT, "    (void)myl_add32_acq_rel(&park->word, 8);\n", "",
      "leavers"},
     {"no fence behind the announcement", PARK, "        myl_fence_sc(); /* L2; pairs with S5 */\n", "",
-     "park,plain,tiny"},
+     "exhaust,park,plain,tiny"},
     {"no fence behind the producer's announcement", PARK, "        myl_fence_sc(); /* P5; pairs",
      "        /* P5; pairs", "room,park,tiny"},
     {"no wait for the store buffers", PARK, "                settle();\n", "                (void)settle;\n", "park"},
@@ -278,7 +278,8 @@ const struct plant plants[] = {
      "churn,kill-churn,late-consumer-attach"},
     /* --- frames: publish and read --- */
     {"the next header is not cleared", FINLINE,
-     "        myl_store_rlx((myl_au64 *)(void *)(cell + cells * MYL_I_FRAME_CELL), 0);\n", "", "frames-tiny,frames"},
+     "        myl_store_rlx((myl_au64 *)(void *)(cell + cells * MYL_I_FRAME_CELL), 0);\n", "",
+     "exhaust,frames-tiny,frames"},
     {"the next header is cleared after the stamp", FINLINE, "    MYL_STEP(\"F3\");\n",
      "    MYL_STEP(\"F3\");\n    myl_store_rel((myl_au64 *)(void *)cell, at + 1);\n", "frames-tiny,frames"},
     {"a claim does not take back what was cleared", FINLINE, "    if (far)\n        f->clear = h->next + 1;\n", "",
@@ -306,9 +307,6 @@ const struct plant plants[] = {
      "        (void)0;\n", "frames"},
     {"records do not wrap", FINLINE, "MYL_UNLIKELY(cell >= ring->cells_end)",
      "MYL_UNLIKELY(cell > ring->cells_end + 64)", "frames-tiny,frames"},
-    {"any stamp is taken for the next one", FINLINE,
-     "    if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) != h->next + 1))",
-     "    if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) < h->next + 1))", "frames-tiny,frames"},
     /* --- frames: fragments --- */
     {"a message that fits is published before there is room for all of it", FPROD,
      "    int rc = cut.fits ? myl_frame_room(producer, cut.cells, timeout_ns) : MYL_OK;\n", "    int rc = MYL_OK;\n",

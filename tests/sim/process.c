@@ -138,7 +138,8 @@ void sim_kill(struct sim_process *process)
     if (process->spec.on_kill != NULL)
         process->spec.on_kill(process->spec.argument);
     if (process->restarts_left > 0) {
-        int64_t later = (int64_t)sim_choose(2) * (int64_t)sim_draw((unsigned)RESTART_WITHIN_NS);
+        int at_once = sim.conditions.strategy == SIM_ENUMERATE || sim_choose(2) == 0;
+        int64_t later = at_once ? 0 : (int64_t)sim_draw((unsigned)RESTART_WITHIN_NS);
         sim.start[sim.starts++] = (struct sim_start){.spec = process->spec,
                                                      .restarts_left = process->restarts_left - 1,
                                                      .incarnation = process->incarnation + 1,

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define TICK_WITHIN_NS ((int64_t)2000000) /* a tick never skips more than this: longer sleeps are the last resort */
-#define LATE_NS        ((int64_t)300000)
-#define OVERDUE_EVERY  8U
-#define IDLE_FALLS     8U                 /* SIM_PRIORITY: one of so many pauses makes the spinner fall */
+#define LATE_NS ((int64_t)300000)
+#define OVERDUE_EVERY 8U
+#define IDLE_FALLS 8U /* SIM_PRIORITY: one of so many pauses makes the spinner fall */
 
 struct sim_engine sim;
 
@@ -77,7 +77,8 @@ static void wake_late(struct sim_party *party)
 {
     if (party->deadline > sim.now)
         sim.now = party->deadline;
-    sim.now += sim_choose(2) * sim_choose((unsigned)LATE_NS);
+    if (sim.conditions.strategy != SIM_ENUMERATE)
+        sim.now += sim_choose(2) * sim_choose((unsigned)LATE_NS);
     sim_wake_one(party, SIM_TIMED_OUT);
 }
 
@@ -304,11 +305,11 @@ static unsigned enumerable_events(enum sim_event events[SIM_EVENTS])
         events[count++] = SIM_KILL;
     if (sim.happened[SIM_SPURIOUS] < c->most[SIM_SPURIOUS] && sim.asleep != 0)
         events[count++] = SIM_SPURIOUS;
-    if (buffered)
+    if (buffered && sim.happened[SIM_DRAIN] < c->most[SIM_DRAIN])
         events[count++] = SIM_DRAIN;
     if (dying)
         events[count++] = SIM_REAP;
-    if (sim.starts > 0)
+    if (sim.starts > 0 && !(c->bounded && sim.start[0].due > sim.now))
         events[count++] = SIM_START;
     return count;
 }
@@ -347,6 +348,44 @@ static struct sim_party *by_enumeration(int idle)
     return by_enumeration(idle);
 }
 
+/* The same for worlds that are more than a few accesses: there is one way in which everything goes if nobody interferes
+ * (going on; where that is not possible or of no use, the next one in turn), and every other choice is taken from one
+ * budget. All that differs from that way in so many places is gone through. */
+static struct sim_party *by_delay(int idle)
+{
+    struct sim_party *self = sim.current;
+    const struct sim_conditions *c = &sim.conditions;
+    uint32_t others = sim.ready & ~bit(self);
+    int goes_on = (sim.ready & bit(self)) != 0 && !(idle && others != 0);
+    unsigned count = 0, budget = sim.preemptions < c->preemptions;
+    struct sim_party *target[SIM_PARTIES];
+    enum sim_event event[SIM_EVENTS];
+    if (goes_on)
+        target[count++] = self;
+    for (unsigned i = 1; i < SIM_PARTIES && (budget || count == 0); i++) {
+        unsigned at = (self->index + i) % SIM_PARTIES;
+        if ((others >> at & 1U) != 0)
+            target[count++] = &sim.party[at];
+    }
+    unsigned events = enumerable_events(event), kept = 0;
+    for (unsigned i = 0; i < events; i++) {
+        if (event[i] == SIM_KILL || budget)
+            event[kept++] = event[i];
+    }
+    unsigned choice = sim_choose(count + kept);
+    sim.preemptions += choice != 0 && (choice < count || event[choice - count] != SIM_KILL);
+    if (choice < count)
+        return target[choice];
+    sim.happened[event[choice - count]]++;
+    if (event[choice - count] == SIM_KILL)
+        sim_kill(self->process);
+    else
+        (void)happen(event[choice - count]);
+    if (sim.ready == 0)
+        nobody_ready();
+    return by_delay(idle);
+}
+
 static void calm_down(void)
 {
     sim.calm_since = sim.points;
@@ -379,7 +418,7 @@ static struct sim_party *next_party(int idle)
     if (sim.conditions.strategy == SIM_ENUMERATE && sim.calm_since == 0) {
         if (sim.ready == 0)
             nobody_ready();
-        return by_enumeration(idle);
+        return sim.conditions.bounded ? by_delay(idle) : by_enumeration(idle);
     }
     uint64_t random = sim_random();
     if (sim.calm_since == 0 && (random & 0xffffU) < sim.event_total)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The simulator as programs and profiles see it: processes are started in it, run under a seed, and everything they do
- * to shared memory, seats, names, futexes and clocks is a decision of the simulator. docs/simulation.md explains. */
+ * to shared memory, seats, names, futexes and clocks is a decision of the simulator. README.md explains. */
 #ifndef MYL_SIM_H
 #define MYL_SIM_H
 
@@ -66,6 +66,7 @@ struct sim_conditions {
     unsigned calm_points; /* ... which it must within so many more */
     unsigned falls; /* SIM_PRIORITY: how often somebody falls */
     unsigned preemptions; /* SIM_ENUMERATE: how often somebody is interrupted while it could go on */
+    int bounded; /* SIM_ENUMERATE: ... and how often at all something happens out of turn: see by_delay */
     unsigned old_loads; /* SIM_ENUMERATE: how many loads give old values */
 };
 

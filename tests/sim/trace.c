@@ -157,7 +157,8 @@ void sim_note(const char *format, ...)
 void sim_trace_enable(enum sim_tracing how)
 {
     sim.tracing = how;
-    lines = 0;
+    if (how != SIM_TRACE_OFF)
+        lines = 0; /* what was kept is printed afterwards */
 }
 
 void sim_trace_print_tail(void)

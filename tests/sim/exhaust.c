@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT
+ * Small worlds, gone through exhaustively: every schedule that differs in at most so many places from the one in which
+ * nobody interferes with anybody, with a kill at every point, and every store and load as late or as old as the memory
+ * model lets it be, within bounds of their own. Depth first over the choices of choice.c, by running the world again
+ * with another last choice. A tree that is gone through to its end says: within these bounds there is no violation. */
+#include "exhaust.h"
+#include "sim.h"
+
+#include "os/os.h"
+#include "ring/consumer.h"
+#include "ring/producer.h"
+
+#include <myelon/frame.h>
+#include <myelon/ring.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NAME "ring"
+#define EVENTS 3U
+#define MESSAGES 6U
+#define RING ((uint64_t)64 << 10)
+#define CELLS (RING / 64)
+#define LONG 32640U /* with its header 511 cells: two fill the ring but for two cells */
+
+/* What the parties of a run know of each other, beside the ring. */
+static struct {
+    unsigned here, expected; /* who is ready to begin */
+    uint64_t committed; /* published, for sure */
+    uint64_t publishing; /* ... perhaps */
+    uint64_t released[2]; /* by consumers: nothing below is needed any more */
+    uint64_t start[MESSAGES + 1]; /* frames: where each begins, as the last one said who wrote it */
+} now;
+
+static void ok(const char *call, int rc)
+{
+    SIM_CHECK(rc == MYL_OK, "answer", "%s: %s is answered with %s: %s", sim_self_name(), call, myl_errname(rc),
+              myl_error_detail());
+}
+
+/* Ready; the rest begins when all are. */
+static void meet(void)
+{
+    now.here++;
+    sim_alone(0);
+    while (now.here < now.expected)
+        myl_os_yield();
+}
+
+/* The first to come gets ready undisturbed; a successor finds the others at work. */
+static int is_first(void)
+{
+    int first = now.here < now.expected && now.publishing == 0;
+    sim_alone(first);
+    return first;
+}
+
+/* --- events ------------------------------------------------------------------------------------------------------ */
+
+static void publish_up_to(myl_producer *producer, uint64_t end)
+{
+    while (producer->hot.published < end) {
+        uint64_t sequence = producer->hot.published;
+        void *event;
+        ok("claim", myl_producer_claim(producer, &event, MYL_FOREVER));
+        for (unsigned i = 0; i < 2; i++)
+            SIM_CHECK(sequence < now.released[i] || sequence - now.released[i] < 2, "gate",
+                      "%s may write event %" PRIu64 ", but a consumer is at %" PRIu64, sim_self_name(), sequence,
+                      now.released[i]);
+        sim_data_store(event, sequence * 2 + 1);
+        sim_data_store((unsigned char *)event + 8, sequence * 2 + 2);
+        now.publishing = now.publishing < sequence + 1 ? sequence + 1 : now.publishing;
+        myl_producer_publish(producer);
+        now.committed = sequence + 1;
+    }
+}
+
+static void produces(void *argument)
+{
+    myl_producer_options o = {.size = sizeof o,
+                              .event_size = 16,
+                              .capacity = 2,
+                              .max_consumers = 2,
+                              .existing = MYL_EXISTING_RESUME,
+                              .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}};
+    myl_producer *producer;
+    (void)argument;
+    int first = is_first();
+    int rc;
+    while ((rc = myl_producer_open(&producer, NAME, &o)) == MYL_EPRODUCERALIVE)
+        myl_os_sleep(MYL_USEC(100)); /* the kernel has not buried its predecessor */
+    ok("open", rc);
+    if (producer->hot.published == 0 && now.committed == EVENTS) {
+        myl_producer_close(producer); /* the old one was closed: it is read by who has it, and this is a new one */
+        return;
+    }
+    SIM_CHECK(producer->hot.published >= now.committed && producer->hot.published <= now.publishing, "takeover",
+              "%s goes on at %" PRIu64 ", though %" PRIu64 " to %" PRIu64 " events were published", sim_self_name(),
+              producer->hot.published, now.committed, now.publishing);
+    if (first)
+        meet();
+    publish_up_to(producer, EVENTS);
+    myl_producer_close(producer);
+}
+
+static myl_consumer *join(const char *id)
+{
+    myl_consumer_options o = {.size = sizeof o,
+                              .id = id,
+                              .start = MYL_START_OLDEST,
+                              .on_death = MYL_DEATH_WAIT,
+                              .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}};
+    myl_consumer *consumer;
+    ok("open", myl_consumer_open(&consumer, NAME, &o));
+    return consumer;
+}
+
+static void read_to_the_end(myl_consumer *consumer, uint64_t *released)
+{
+    for (;;) {
+        uint64_t expected = consumer->hot.next;
+        const void *event;
+        int rc = myl_consumer_next(consumer, &event, MYL_FOREVER);
+        if (rc == MYL_ECLOSED)
+            break;
+        ok("next", rc);
+        uint64_t first = sim_data_load(event), second = sim_data_load((const unsigned char *)event + 8);
+        SIM_CHECK(expected < now.publishing, "unpublished", "%s reads event %" PRIu64, sim_self_name(), expected);
+        SIM_CHECK(first == expected * 2 + 1 && second == expected * 2 + 2, "torn",
+                  "%s reads %" PRIu64 ", %" PRIu64 " as event %" PRIu64, sim_self_name(), first, second, expected);
+        *released = expected + 1;
+        ok("release", myl_consumer_release(consumer));
+    }
+    SIM_CHECK(consumer->hot.next == EVENTS, "lost", "%s is at the end at %" PRIu64, sim_self_name(),
+              consumer->hot.next);
+    *released = UINT64_MAX;
+    myl_consumer_close(consumer);
+}
+
+static void consumes(void *argument)
+{
+    (void)argument;
+    sim_alone(1);
+    myl_consumer *consumer = join("c");
+    now.released[0] = consumer->hot.next;
+    meet();
+    read_to_the_end(consumer, &now.released[0]);
+}
+
+/* Joins while the others are at it; it gates from the return of its open on. */
+static void joins(void *argument)
+{
+    (void)argument;
+    meet();
+    if (now.committed == EVENTS)
+        return; /* the ring may be gone */
+    myl_consumer_options o = {.size = sizeof o,
+                              .id = "late",
+                              .start = MYL_START_OLDEST,
+                              .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}};
+    myl_consumer *consumer;
+    int rc = myl_consumer_open(&consumer, NAME, &o);
+    if (rc == MYL_ENOTFOUND)
+        return;
+    ok("open", rc);
+    now.released[1] = consumer->hot.next;
+    read_to_the_end(consumer, &now.released[1]);
+}
+
+/* --- frames ------------------------------------------------------------------------------------------------------ */
+
+/* Short ones between long ones, so that each lap's headers lie in the payload of the one before. The first four leave
+ * one cell, which the fifth does not get before the first is read: the word behind it is that one's header. */
+static uint64_t length_of(uint64_t i)
+{
+    static const uint64_t lengths[MESSAGES] = {LONG, 16, LONG - 64, 8, 24, LONG};
+    return lengths[i];
+}
+
+static uint64_t cells_of(uint64_t i)
+{
+    return length_of(i) <= 48 ? 1 : 1 + (length_of(i) + 63) / 64;
+}
+
+/* Where a cell begins: what would be the next lap's stamp there. */
+static void fill(unsigned char *at, uint64_t i, uint64_t start)
+{
+    for (uint64_t k = 0; k < length_of(i) / 8; k++) {
+        uint64_t word = k % 8 == 0 && cells_of(i) > 1 ? start + 1 + k / 8 + CELLS + 1 : i << 32 | k;
+        memcpy(at + k * 8, &word, sizeof word);
+    }
+}
+
+static void send(myl_frame_producer *producer, const myl_producer *ring, uint64_t i)
+{
+    static unsigned char bytes[LONG];
+    void *data;
+    ok("claim", myl_frame_producer_claim(producer, (size_t)length_of(i), &data, MYL_FOREVER));
+    SIM_CHECK(ring->hot.next + cells_of(i) + 1 <= now.released[0] + CELLS, "gate",
+              "%s may write message %" PRIu64 " over what is at %" PRIu64, sim_self_name(), i, now.released[0]);
+    fill(bytes, i, ring->hot.next);
+    (void)sim_copy(data, bytes, (size_t)length_of(i));
+    now.publishing = i + 1;
+    ok("commit", myl_frame_producer_commit(producer, (size_t)length_of(i), (uint8_t)i));
+    now.committed = i + 1;
+    now.start[i + 1] = ring->hot.next;
+}
+
+static void produces_frames(void *argument)
+{
+    myl_frame_producer_options o = {.size = sizeof o,
+                                    .ring_bytes = RING,
+                                    .max_frame = LONG,
+                                    .max_message = LONG,
+                                    .ring = {.size = sizeof o.ring,
+                                             .max_consumers = 1,
+                                             .existing = MYL_EXISTING_RESUME,
+                                             .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}}};
+    myl_frame_producer *producer;
+    (void)argument;
+    int first = is_first();
+    int rc;
+    while ((rc = myl_frame_producer_open(&producer, NAME, &o)) == MYL_EPRODUCERALIVE)
+        myl_os_sleep(MYL_USEC(100));
+    ok("open", rc);
+    const myl_producer *ring = myl_frame_producer_ring(producer);
+    if (ring->hot.published == 0 && now.committed == MESSAGES) {
+        myl_frame_producer_close(producer);
+        return;
+    }
+    uint64_t i = now.committed;
+    if (ring->hot.published != now.start[i]) { /* the one on its way when its producer died is there */
+        SIM_CHECK(now.publishing > i && ring->hot.published == now.start[i] + cells_of(i), "takeover",
+                  "%s goes on at %" PRIu64 ", behind %" PRIu64 " messages", sim_self_name(), ring->hot.published, i);
+        now.committed = ++i;
+        now.start[i] = ring->hot.published;
+    }
+    if (first)
+        meet();
+    for (; i < MESSAGES; i++)
+        send(producer, ring, i);
+    myl_frame_producer_close(producer);
+}
+
+static void take(const myl_message *message, uint64_t i, uint64_t start)
+{
+    static unsigned char bytes[LONG], copy[LONG];
+    SIM_CHECK(i < now.publishing && message->length == length_of(i) && message->kind == i, "torn",
+              "%s gets %" PRIu64 " bytes of kind %u as message %" PRIu64, sim_self_name(), message->length,
+              message->kind, i);
+    fill(bytes, i, start);
+    (void)sim_copy(copy, message->data, (size_t)message->length);
+    SIM_CHECK(memcmp(copy, bytes, (size_t)message->length) == 0, "torn", "%s reads other bytes as message %" PRIu64,
+              sim_self_name(), i);
+}
+
+static void consumes_frames(void *argument)
+{
+    myl_frame_consumer_options o = {.size = sizeof o,
+                                    .ring = {.size = sizeof o.ring,
+                                             .id = "c",
+                                             .on_death = MYL_DEATH_WAIT,
+                                             .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}}};
+    myl_frame_consumer *consumer;
+    (void)argument;
+    sim_alone(1);
+    ok("open", myl_frame_consumer_open(&consumer, NAME, &o));
+    const myl_consumer *ring = myl_frame_consumer_ring(consumer);
+    meet();
+    for (uint64_t i = 0;; i++) {
+        myl_message message;
+        uint64_t start = ring->hot.next;
+        int rc = myl_frame_consumer_next(consumer, &message, MYL_FOREVER);
+        if (rc == MYL_ECLOSED) {
+            SIM_CHECK(i == MESSAGES, "lost", "%s is at the end behind %" PRIu64 " messages", sim_self_name(), i);
+            break;
+        }
+        ok("next", rc);
+        take(&message, i, start);
+        now.released[0] = ring->hot.next;
+        ok("release", myl_frame_consumer_release(consumer));
+    }
+    myl_frame_consumer_close(consumer);
+}
+
+/* --- worlds ------------------------------------------------------------------------------------------------------ */
+
+struct small {
+    const char *name;
+    sim_program *program[3]; /* the first is the producer's: it may be killed */
+    enum sim_memory memory;
+    unsigned budget, kills, drains, old_loads;
+};
+
+static const struct small worlds[] = {
+    {"publish, park, room: sc", {produces, consumes}, SIM_MEMORY_SC, 2, 0, 0, 0},
+    {"publish, park, room: tso", {produces, consumes}, SIM_MEMORY_TSO, 1, 0, 1, 0},
+    {"publish, park, room: weak", {produces, consumes}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
+    {"join, gate: sc", {produces, consumes, joins}, SIM_MEMORY_SC, 1, 0, 0, 0},
+    {"join, gate: weak", {produces, consumes, joins}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
+    {"takeover: sc", {produces, consumes}, SIM_MEMORY_SC, 1, 1, 0, 0},
+    {"takeover: tso", {produces, consumes}, SIM_MEMORY_TSO, 1, 1, 1, 0},
+    {"frames: sc", {produces_frames, consumes_frames}, SIM_MEMORY_SC, 1, 0, 0, 0},
+    {"frames: weak", {produces_frames, consumes_frames}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
+    {"frames, takeover: sc", {produces_frames, consumes_frames}, SIM_MEMORY_SC, 0, 1, 0, 0},
+};
+
+static void set_up(void *argument)
+{
+    static const char *const names[] = {"P", "C", "J"};
+    const struct small *small = argument;
+    memset(&now, 0, sizeof now);
+    now.released[1] = UINT64_MAX;
+    for (unsigned i = 0; i < 3 && small->program[i] != NULL; i++) {
+        struct sim_process_spec spec = {.name = names[i],
+                                        .program = small->program[i],
+                                        .restarts = i == 0 ? small->kills : 0,
+                                        .mortal = i == 0};
+        sim_start(&spec);
+        now.expected++;
+    }
+}
+
+static struct sim_conditions conditions_of(const struct small *small, unsigned budget)
+{
+    struct sim_conditions c = {.memory = small->memory,
+                               .strategy = SIM_ENUMERATE,
+                               .bounded = 1,
+                               .settle_ns = SIM_NEVER_SETTLES,
+                               .clock_ns = 50,
+                               .patience_ns = small->kills > 0 ? MYL_MSEC(6) : MYL_MSEC(1) + MYL_USEC(600),
+                               .chaos_points = 20000,
+                               .calm_points = 20000,
+                               .preemptions = budget != 0 ? budget : small->budget,
+                               .old_loads = small->old_loads};
+    c.most[SIM_KILL] = small->kills;
+    c.most[SIM_DRAIN] = small->drains;
+    return c;
+}
+
+static double seconds_now(void)
+{
+    struct timespec at;
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+/* The same choices again, written down. */
+static void report(const struct small *small, const struct sim_conditions *conditions, struct sim_result *result)
+{
+    sim_trace_enable(SIM_TRACE_TAIL);
+    sim_run(1, conditions, set_up, (void *)(uintptr_t)small, result);
+    sim_trace_enable(SIM_TRACE_OFF);
+    sim_trace_print_tail();
+}
+
+/* 1: something is violated. */
+static int go_through(const struct small *small, unsigned budget, double seconds, int loud)
+{
+    struct sim_conditions conditions = conditions_of(small, budget);
+    struct sim_result result;
+    uint64_t schedules = 0, points = 0;
+    double begin = seconds_now();
+    int more = 1, late = 0;
+    sim_enumerate_reset();
+    while (more && !late) {
+        sim_run(1, &conditions, set_up, (void *)(uintptr_t)small, &result);
+        schedules++;
+        points += result.points;
+        if (result.invariant != NULL) {
+            if (loud)
+                report(small, &conditions, &result);
+            printf("FAILED exhaust \"%s\" schedules=%" PRIu64 " invariant=\"%s\" %s\n", small->name, schedules,
+                   result.invariant, result.detail);
+            return 1;
+        }
+        more = sim_enumerate_next();
+        late = seconds > 0 && schedules % 64 == 0 && seconds_now() - begin >= seconds;
+    }
+    printf("%-28s %8" PRIu64 " schedules, up to %u choices out of turn, %u kills, %3" PRIu64
+           " points each, %5.1f s: %s\n",
+           small->name, schedules, conditions.preemptions, small->kills, points / schedules, seconds_now() - begin,
+           more ? "NOT all" : "all there are");
+    return 0;
+}
+
+unsigned exhaust_run(const char *only, unsigned budget, double seconds, int loud)
+{
+    unsigned failed = 0;
+    for (unsigned i = 0; i < sizeof worlds / sizeof worlds[0]; i++) {
+        if (only == NULL || strstr(worlds[i].name, only) != NULL)
+            failed += (unsigned)go_through(&worlds[i], budget, seconds, loud);
+        (void)fflush(stdout);
+    }
+    return failed;
+}

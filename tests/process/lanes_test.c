@@ -447,7 +447,7 @@ static void test_any_lane_wakes(void **state)
     assert_int_equal(ring_exists(name), 0);
 }
 
-/* --- everybody killed ----------------------------------------------------------------------------------------------- */
+/* --- everybody killed ------------------------------------------------------------------------------------------- */
 
 static uint64_t *handled; /* shared: how many messages of each lane the consumer has handled */
 

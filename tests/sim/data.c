@@ -135,3 +135,19 @@ void *sim_copy(void *to, const void *from, size_t bytes)
     }
     return to;
 }
+
+unsigned char sim_load_byte(const unsigned char *at)
+{
+    uint64_t offset, value;
+    if (sim.current == NULL || !sim_offset_of(at, 0, &offset))
+        return *at;
+    uint64_t word = offset & ~(uint64_t)7;
+    if (!sim_memory_is_picked(word)) {
+        sim_memory_others_load(sim.current);
+        return sim_arena()[offset];
+    }
+    unsigned char bytes[sizeof value];
+    value = sim_memory_load(word, sizeof value, MYL_SIM_RLX);
+    memcpy(bytes, &value, sizeof value);
+    return bytes[offset - word];
+}

@@ -173,6 +173,7 @@ void sim_memory_sparse(uint64_t from, uint64_t bytes);
 void sim_memory_pick(uint64_t offset);
 int sim_memory_is_picked(uint64_t offset);
 void sim_memory_others_store(struct sim_party *party); /* words that are not picked are about to be written */
+void sim_memory_others_load(struct sim_party *party); /* ... or read */
 /* What an access does, without its scheduling point. */
 uint64_t sim_memory_load(uint64_t offset, unsigned bytes, enum myl_sim_order order);
 void sim_memory_store(uint64_t offset, unsigned bytes, uint64_t value, enum myl_sim_order order);

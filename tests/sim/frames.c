@@ -467,18 +467,29 @@ void frames_observed(struct frame_view *view, const myl_message *message, const 
     view->number = number;
 }
 
-void frames_observer_told(struct frame_view *view, int rc, uint64_t position)
+/* Which message an observer at `position` may be told of. That a message was given up is told at its end, or behind the
+ * word that says so: where that stands, there may be one in doubt, too. */
+static struct item *told_of(const struct frame_view *view, int rc, uint64_t position)
 {
     struct stream *stream = stream_of(view->session);
-    struct item *item = NULL;
+    struct item *found = NULL;
     for (unsigned i = 0; i < stream->items; i++) {
-        if (stream->item[i].start >= view->done && stream->item[i].start < position)
-            item = &stream->item[i];
+        struct item *item = &stream->item[i];
+        int fits = rc == MYL_ETOOBIG ? item->length > view->room : item->state != ITEM_WHOLE && !item->read;
+        if (item->start < view->done || item->start >= position || item->fragments == 1 || !fits)
+            continue;
+        found = item;
+        if (rc == MYL_EABORTED && item->state == ITEM_PARTIAL && (item->end == position || item->end + 1 == position))
+            break;
     }
-    SIM_CHECK(item != NULL && item->fragments > 1 &&
-                  (rc == MYL_ETOOBIG ? item->length > view->room : item->state != ITEM_WHOLE && !item->read),
-              "answer", "%s, at %" PRIu64 ", is told %s, which no message explains", sim_self_name(), position,
-              myl_errname(rc));
+    return found;
+}
+
+void frames_observer_told(struct frame_view *view, int rc, uint64_t position)
+{
+    struct item *item = told_of(view, rc, position);
+    SIM_CHECK(item != NULL, "answer", "%s, at %" PRIu64 ", is told %s, which no message explains", sim_self_name(),
+              position, myl_errname(rc));
     view->done = item->start + 1;
     item->told |= rc == MYL_EABORTED && is_open(item);
     SIM_CHECK(view->reports < FRAMES_REPORTS, "engine", "more than %d messages told of in a row", FRAMES_REPORTS);

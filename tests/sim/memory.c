@@ -141,7 +141,7 @@ void sim_memory_others_store(struct sim_party *party)
     others_stored++;
 }
 
-static void others_load(struct sim_party *party)
+void sim_memory_others_load(struct sim_party *party)
 {
     if (sim.conditions.memory != SIM_MEMORY_WEAK || others_seen[party->index] == others_stored)
         return;
@@ -388,7 +388,7 @@ uint64_t myl_sim_load(const void *word, unsigned bytes, enum myl_sim_order order
     if (shared && is_untracked(offset))
         return arena_load(offset, bytes);
     if (shared && order == MYL_SIM_RLX && !sim_memory_is_picked(offset)) {
-        others_load(party);
+        sim_memory_others_load(party);
         return arena_load(offset, bytes);
     }
     /* Since its last pause nobody has written anything: it would find the same again, whoever runs in between. */

@@ -152,6 +152,8 @@ uint64_t sim_data_load(const void *word);
 void sim_data_store(void *word, uint64_t value);
 /* memcpy from or to shared memory, or neither. */
 void *sim_copy(void *to, const void *from, size_t bytes);
+/* A relaxed load of one byte. */
+unsigned char sim_load_byte(const unsigned char *at);
 /* The calling process: unique within the run. */
 unsigned sim_self(void);
 const char *sim_self_name(void);

@@ -319,6 +319,84 @@ static void test_numbers_and_time(void **state)
     close_pair(&pair);
 }
 
+static void refuse(int code, myl_frame_producer_options o)
+{
+    char name[TEST_NAME_SIZE];
+    myl_frame_producer *producer;
+    o.size = sizeof o;
+    test_code(code, myl_frame_producer_open(&producer, test_name(name, "refused"), &o));
+    assert_null(producer);
+    assert_int_equal(test_shm_entries(), 0);
+}
+
+static void test_refused_shapes(void **state)
+{
+    (void)state;
+    refuse(MYL_ECAPACITY, (myl_frame_producer_options){.ring_bytes = 65535});
+    refuse(MYL_ECAPACITY, (myl_frame_producer_options){.ring_bytes = ((uint64_t)1 << 38) + 1});
+    refuse(MYL_EEVENTSIZE, (myl_frame_producer_options){.ring_bytes = 65536, .max_frame = 63});
+    refuse(MYL_EEVENTSIZE, (myl_frame_producer_options){.ring_bytes = 65536, .max_frame = 65536 - 127});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.max_frame = 1000, .max_message = 999});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.max_message = ((uint64_t)1 << 46) + 1});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.numbers = (enum myl_frame_numbers)3});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.ring = {.size = sizeof(myl_producer_options), .event_size = 8}});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.ring_bytes = 65536,
+                                                    .ring = {.size = sizeof(myl_producer_options),
+                                                             .alone = MYL_ALONE_BUFFER,
+                                                             .buffer = 65537}});
+}
+
+/* What is named must be what is there. */
+static void test_other_shapes(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_frame_producer_options o = frame_options(131072, 1000);
+    myl_frame_producer *producer = open_frames(test_name(name, "shape"), &o);
+    myl_frame_consumer *consumer = open_frame_consumer(name, "c");
+    myl_frame_producer_leave(producer);
+    for (int i = 0; i < 4; i++) {
+        myl_frame_producer_options other = {.size = sizeof other};
+        other.ring_bytes = i == 0 ? 65536 : 0;
+        other.max_frame = i == 1 ? 2000 : 0;
+        other.max_message = i == 2 ? 1 << 20 : 0;
+        other.numbers = i == 3 ? MYL_FRAMES_NUMBERED : MYL_FRAMES_BARE;
+        test_code(MYL_ESHAPE, myl_frame_producer_open(&producer, name, &other));
+    }
+    producer = open_frames(name, NULL);
+    myl_frame_consumer_close(consumer);
+    myl_frame_producer_close(producer);
+}
+
+/* An observer's limit and its buffer are its own. */
+static void test_an_observers_limits(void **state)
+{
+    (void)state;
+    struct pair pair;
+    char buffer[100] __attribute__((aligned(64)));
+    myl_frame_consumer_options o = {.size = sizeof o, .max_message = 2000};
+    myl_frame_observer *observer;
+    myl_message message;
+    myl_frame_lost lost;
+    open_pair(&pair, 65536, 1000);
+    test_ok(myl_frame_observer_open(&observer, pair.name, &o));
+    send_frame(pair.producer, 0, 5000, MYL_TRY);
+    send_frame(pair.producer, 1, 90, MYL_TRY);
+    send_frame(pair.producer, 2, 1500, MYL_TRY);
+    test_code(MYL_ETOOBIG, myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
+    assert_int_equal(message.length, 5000);
+    test_code(MYL_EBUFFER, myl_frame_observer_get(observer, buffer, 89, &message, &lost, MYL_TRY));
+    assert_int_equal(message.length, 90);
+    test_ok(myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
+    expect_message(&message, 1, 90);
+    assert_int_equal(lost.bytes, 0);
+    test_code(MYL_EBUFFER, myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
+    assert_int_equal(message.length, 1500);
+    test_code(MYL_EBUFFER, myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
+    myl_frame_observer_close(observer);
+    close_pair(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +411,9 @@ int main(void)
         cmocka_unit_test(test_get),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_numbers_and_time),
+        cmocka_unit_test(test_refused_shapes),
+        cmocka_unit_test(test_other_shapes),
+        cmocka_unit_test(test_an_observers_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

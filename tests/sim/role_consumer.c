@@ -191,8 +191,6 @@ int role_consumer_refused(const struct role *role, int rc)
         return !role_all_is_over(role);
     case MYL_EBUSY:
         return 1;
-    case MYL_ESUPERSEDED: /* who ended it may have died before it took the name away, and be the last */
-        return !role_all_is_over(role);
     default:
         if (myl_errclass(rc) != MYL_CLASS_RESOURCE)
             role_unexpected("open", rc);

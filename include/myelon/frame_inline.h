@@ -118,13 +118,9 @@ MYL_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t us
 MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
-    /* In a stream: A4 next [acq], before a look at the record. Pairs: A3. */
-    if (h->front != NULL && h->next >= h->known) {
-        uint64_t end = myl_load_acq(h->front);
-        if (end - h->next - 1 >= h->window)
-            return myl_i_frame_next_slow(consumer, message, timeout_ns);
-        h->known = end;
-    }
+    /* In a stream records are looked at only up to where they are known to be published. */
+    if (h->front != NULL && h->next >= h->known)
+        return myl_i_frame_next_slow(consumer, message, timeout_ns);
     /* In a fork child, in a ring with lanes, and while a message is half read that is longer than the ring, this is a
      * stamp of 0. */
     unsigned char *cell = h->lease.cell;

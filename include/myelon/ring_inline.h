@@ -45,7 +45,7 @@ struct myl_i_consumer_hot {
     uint64_t next;            /* first sequence not leased */
     uint64_t known;           /* events below are published; a publish ended here */
     uint64_t window;          /* what is published is at most so far ahead: the capacity */
-    const myl_au64 *front;    /* in a stream (ring/stream.c): the producer's `next`, looked at before stamps; or NULL */
+    const myl_au64 *front;    /* in a stream (ring/stream.c): a 0 to be seen in place of the stamps; else NULL */
     struct myl_i_walk lease;  /* at `next`; in a fork child at a stamp of 0 */
     uint64_t acknowledged;    /* first sequence not acknowledged: `cursor` at the last release answered MYL_OK */
     uint64_t room_check;      /* from this cursor value on, a release looks for a sleeping producer behind a fence */
@@ -140,8 +140,7 @@ MYL_INLINE int myl_consumer_next(myl_consumer *consumer, const void **event, int
 {
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
     if (h->next >= h->known) {
-        /* A2 stamp [acq]: the events up to there are read behind it. Pairs: A1. In a stream: A4
-         * next [acq]. Pairs: A3. */
+        /* A2 stamp [acq]: the events up to there are read behind it. Pairs: A1. */
         uint64_t end = myl_load_acq(h->front != NULL ? h->front : myl_i_stamp(&h->lease));
         if (MYL_UNLIKELY(end - h->next - 1 >= h->window))
             return myl_i_next_slow(consumer, event, timeout_ns);

@@ -162,8 +162,8 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
     struct myl_i_consumer_hot *h = &consumer->hot;
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
-    int here = timeout_ns == MYL_TRY ? myl_stream_try(consumer) : myl_stream_wait(consumer) || arrives_soon(consumer);
-    if (here) {
+    int may_wait = timeout_ns != MYL_TRY;
+    if (myl_stream_look(consumer, may_wait) || (may_wait && arrives_soon(consumer))) {
         consumer->silent_since = 0;
         return MYL_OK;
     }
@@ -462,7 +462,6 @@ static void start_hot(struct myl_consumer *consumer, const myl_consumer_options 
     h->lease = myl_walk_from(segment, h->next);
     h->window = segment->head.capacity;
     h->known = consumer->first_end = published_end(segment, h->next);
-    consumer->tried_at = UINT64_MAX;
     h->room_check = h->next + segment->head.capacity / ROOM_SHARE;
     h->cursor = &consumer->entry->cursor;
     h->generation = &consumer->entry->generation;

@@ -14,10 +14,12 @@ struct myl_consumer {
     myl_au64 no_stamp;
     myl_au32 no_generation;
     /* Following a stream (stream.c). */
+    myl_au64 nothing;          /* 0: what the hot paths see then */
     uint64_t first_end;        /* where the publish ended that the last wait ended with */
-    uint64_t tried_at;         /* `next` at the last look without a wait that found nothing */
-    uint32_t streak;           /* waits in a row with more behind them than that publish */
+    uint64_t looked_at;        /* `next` at the last look that found nothing */
+    uint32_t streak;           /* busy looks in a row */
     uint32_t pace;             /* pauses before a look */
+    int only_tried;            /* the last look that found nothing was one without a wait */
     uint64_t room_told;        /* cursor at the last fenced look at the room word */
     enum myl_on_death on_death;
     int64_t liveness_ns, liveness_most_ns;
@@ -54,9 +56,8 @@ int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_cons
 void myl_consumer_abandon(struct myl_consumer *consumer);
 /* Leaves and closes without freeing the handle. */
 void myl_consumer_stop(struct myl_consumer *consumer);
-/* stream.c. A look at what a stream has for us: 1: hot.known is beyond hot.next; 0: stamps are to be looked at. */
-int myl_stream_wait(struct myl_consumer *consumer);
-int myl_stream_try(struct myl_consumer *consumer);
+/* stream.c. Is there a stream, and has it something? 1: hot.known is beyond hot.next; 0: look at the stamp. */
+int myl_stream_look(struct myl_consumer *consumer, int may_wait);
 /* A look in a stream has found one message alone. */
 void myl_stream_slows(struct myl_consumer *consumer);
 void myl_stream_end(struct myl_consumer *consumer);

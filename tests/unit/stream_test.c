@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * A consumer that follows a stream looks at `next` instead of stamps (src/ring/stream.c). When it does is a matter of
  * speed; here it is made to, by hand, and must answer as ever. */
-#include "segment/layout.h"
+#include "ring/consumer.h"
 #include "unit/rings.h"
 
 struct stream {
     char name[TEST_NAME_SIZE];
     myl_producer *producer;
     myl_consumer *consumer;
-    struct myl_i_consumer_hot *hot;
-    myl_au64 *next; /* in the consumer's mapping */
 };
 
-static myl_au64 *next_of(const struct myl_i_consumer_hot *hot)
+static myl_au64 *next_of(const struct myl_consumer *consumer)
 {
-    uintptr_t control = (uintptr_t)hot->room - offsetof(struct myl_control, room);
-    return &((struct myl_control *)control)->next;
+    return &consumer->handle.segment.control->next;
 }
 
 static void begin(struct stream *s, const char *name)
@@ -23,8 +20,6 @@ static void begin(struct stream *s, const char *name)
     myl_producer_options o = producer_options(16);
     s->producer = open_producer(test_name(s->name, name), &o);
     s->consumer = open_consumer(s->name, "c");
-    s->hot = (struct myl_i_consumer_hot *)(void *)s->consumer;
-    s->next = next_of(s->hot);
 }
 
 static void end(struct stream *s)
@@ -33,9 +28,15 @@ static void end(struct stream *s)
     myl_producer_close(s->producer);
 }
 
-static void follow(struct stream *s)
+static void follow(struct myl_consumer *consumer)
 {
-    s->hot->front = s->next;
+    consumer->hot.front = &consumer->nothing;
+    consumer->pace = 4;
+}
+
+static int follows(const struct myl_consumer *consumer)
+{
+    return consumer->hot.front != NULL;
 }
 
 static void test_reads_what_next_says(void **state)
@@ -43,12 +44,12 @@ static void test_reads_what_next_says(void **state)
     (void)state;
     struct stream s;
     begin(&s, "reads");
-    follow(&s);
+    follow(s.consumer);
     put_many(s.producer, 0, 12);
     take_many(s.consumer, 0, 12);
     put_many(s.producer, 12, 9); /* over the ring's end */
     take_many(s.consumer, 12, 9);
-    assert_non_null(s.hot->front);
+    assert_true(follows(s.consumer));
     end(&s);
 }
 
@@ -58,7 +59,7 @@ static void test_runs(void **state)
     struct stream s;
     myl_run run;
     begin(&s, "runs");
-    follow(&s);
+    follow(s.consumer);
     put_many(s.producer, 0, 10);
     test_ok(myl_consumer_next_run(s.consumer, 16, &run, MYL_TRY));
     assert_int_equal(run.count, 10);
@@ -72,7 +73,7 @@ static void test_runs(void **state)
 static void put_without_next(struct stream *s, uint64_t number)
 {
     put(s->producer, number, MYL_TRY);
-    myl_store_rel(s->next, number);
+    myl_store_rel(next_of(s->consumer), number);
 }
 
 static void test_a_stamp_without_next_is_found_by_trying(void **state)
@@ -81,12 +82,12 @@ static void test_a_stamp_without_next_is_found_by_trying(void **state)
     struct stream s;
     const void *event;
     begin(&s, "try");
-    follow(&s);
+    follow(s.consumer);
     expect_nothing(s.consumer, MYL_EAGAIN);
     put_without_next(&s, 0);
     test_ok(myl_consumer_next(s.consumer, &event, MYL_TRY));
     expect_event(event, 0);
-    assert_null(s.hot->front);
+    assert_false(follows(s.consumer));
     test_ok(myl_consumer_release(s.consumer));
     end(&s);
 }
@@ -96,10 +97,10 @@ static void test_a_stamp_without_next_is_found_by_waiting(void **state)
     (void)state;
     struct stream s;
     begin(&s, "wait");
-    follow(&s);
+    follow(s.consumer);
     put_without_next(&s, 0);
     take_many(s.consumer, 0, 1);
-    assert_null(s.hot->front);
+    assert_false(follows(s.consumer));
     end(&s);
 }
 
@@ -109,16 +110,15 @@ static void test_nothing_ends_it(void **state)
     struct stream s;
     const void *event;
     begin(&s, "nothing");
-    follow(&s);
+    follow(s.consumer);
     put_many(s.producer, 0, 3);
     take_many(s.consumer, 0, 3);
+    assert_true(follows(s.consumer));
     expect_nothing(s.consumer, MYL_EAGAIN);
-    assert_non_null(s.hot->front); /* a drain ends like that */
-    expect_nothing(s.consumer, MYL_EAGAIN);
-    assert_null(s.hot->front);
-    follow(&s);
+    assert_false(follows(s.consumer));
+    follow(s.consumer);
     test_code(MYL_ETIMEDOUT, myl_consumer_next(s.consumer, &event, MYL_USEC(50)));
-    assert_null(s.hot->front);
+    assert_false(follows(s.consumer));
     end(&s);
 }
 
@@ -127,7 +127,7 @@ static void test_the_end_is_told_at_once(void **state)
     (void)state;
     struct stream s;
     begin(&s, "end");
-    follow(&s);
+    follow(s.consumer);
     put_many(s.producer, 0, 3);
     myl_producer_close(s.producer);
     take_many(s.consumer, 0, 3);
@@ -141,7 +141,7 @@ static void test_rewind(void **state)
     struct stream s;
     const void *event;
     begin(&s, "rewind");
-    follow(&s);
+    follow(s.consumer);
     put_many(s.producer, 0, 5);
     for (uint64_t i = 0; i < 5; i++)
         test_ok(myl_consumer_next(s.consumer, &event, MYL_TRY));
@@ -169,24 +169,64 @@ static void test_messages(void **state)
     myl_message message;
     test_ok(myl_frame_producer_open(&producer, test_name(name, "messages"), &o));
     test_ok(myl_frame_consumer_open(&consumer, name, NULL));
-    struct myl_i_consumer_hot *hot = (struct myl_i_consumer_hot *)(void *)consumer;
-    myl_au64 *next = next_of(hot);
-    hot->front = next;
+    struct myl_consumer *ring = (struct myl_consumer *)(void *)consumer; /* its first member */
+    follow(ring);
     for (unsigned i = 0; i < 3; i++)
         test_ok(myl_frame_producer_publish(producer, text[i], strlen(text[i]), 1, MYL_TRY));
     for (unsigned i = 0; i < 3; i++)
         expect_message(consumer, text[i]);
     test_ok(myl_frame_consumer_release(consumer));
-    assert_non_null(hot->front);
+    assert_true(follows(ring));
     test_code(MYL_EAGAIN, myl_frame_consumer_next(consumer, &message, MYL_TRY));
-    uint64_t before = myl_load_acq(next);
+    assert_false(follows(ring));
+    follow(ring);
+    uint64_t before = myl_load_acq(next_of(ring));
     test_ok(myl_frame_producer_publish(producer, text[0], strlen(text[0]), 1, MYL_TRY));
-    myl_store_rel(next, before); /* killed behind the stamp */
+    myl_store_rel(next_of(ring), before); /* killed behind the stamp */
     expect_message(consumer, text[0]);
-    assert_null(hot->front);
+    assert_false(follows(ring));
     test_ok(myl_frame_consumer_release(consumer));
     myl_frame_consumer_close(consumer);
     myl_frame_producer_close(producer);
+}
+
+/* One at a time, and nobody ever has to wait: that may become a stream; asked twice for the same, it is none. */
+static void test_busy_looks_are_counted(void **state)
+{
+    (void)state;
+    struct stream s;
+    const void *event;
+    begin(&s, "busy");
+    expect_nothing(s.consumer, MYL_EAGAIN);
+    for (uint64_t n = 0; n < 2; n++) {
+        put(s.producer, n, MYL_TRY);
+        test_ok(myl_consumer_next(s.consumer, &event, MYL_TRY));
+        expect_nothing(s.consumer, MYL_EAGAIN);
+        test_ok(myl_consumer_release(s.consumer));
+        assert_int_equal(s.consumer->streak, n + 1);
+    }
+    expect_nothing(s.consumer, MYL_EAGAIN);
+    assert_int_equal(s.consumer->streak, 0);
+    end(&s);
+}
+
+/* Who has to ask again before the answer is there has no stream. */
+static void test_answers_are_no_stream(void **state)
+{
+    (void)state;
+    struct stream s;
+    const void *event;
+    begin(&s, "answers");
+    for (uint64_t n = 0; n < 50; n++) {
+        expect_nothing(s.consumer, MYL_EAGAIN);
+        expect_nothing(s.consumer, MYL_EAGAIN);
+        put(s.producer, n, MYL_TRY);
+        test_ok(myl_consumer_next(s.consumer, &event, MYL_TRY));
+        expect_event(event, n);
+        test_ok(myl_consumer_release(s.consumer));
+        assert_false(follows(s.consumer));
+    }
+    end(&s);
 }
 
 int main(void)
@@ -200,6 +240,8 @@ int main(void)
         cmocka_unit_test(test_the_end_is_told_at_once),
         cmocka_unit_test(test_rewind),
         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_busy_looks_are_counted),
+        cmocka_unit_test(test_answers_are_no_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -268,11 +268,15 @@ static void come_back(struct myl_frame_consumer *consumer)
         consumer->ring.hot.lease.cell = (unsigned char *)&consumer->ring.no_stamp;
 }
 
-/* The wait ended with this message and nothing behind it: that is no stream (ring/stream.c). */
-static void only_one_came(struct myl_frame_consumer *consumer)
+/* A look has found this message of `cells`: what that says of a stream (ring/stream.c). */
+static void found(struct myl_frame_consumer *consumer, uint64_t cells)
 {
-    consumer->ring.first_end = consumer->ring.hot.next;
-    myl_stream_slows(&consumer->ring);
+    struct myl_consumer *ring = &consumer->ring;
+    int several = ring->hot.known > ring->hot.next;
+    if (!several)
+        ring->first_end = ring->hot.next;
+    ring->waited += cells - 1; /* its stamp tells of one */
+    myl_stream_found(ring, several);
 }
 
 int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
@@ -286,8 +290,8 @@ int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, in
         seek(consumer, h->next);
     uint64_t before = h->next;
     int rc = next_message(consumer, message, timeout_ns);
-    if (rc == MYL_OK && h->next > before && h->known <= h->next)
-        only_one_came(consumer);
+    if (rc == MYL_OK && h->next > before)
+        found(consumer, h->next - before);
     come_back(consumer);
     return rc;
 }

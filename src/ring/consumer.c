@@ -21,6 +21,7 @@ static int learn(struct myl_consumer *consumer, uint64_t stamp)
     uint64_t most = consumer->handle.segment.head.kind == MYL_KIND_FRAMES ? 1 : h->window;
     if (stamp - h->next - 1 >= most)
         return 0;
+    consumer->waited += stamp - h->next;
     h->known = consumer->first_end = stamp;
     return 1;
 }
@@ -197,8 +198,8 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
 static int wait_for_event(struct myl_consumer *consumer, int64_t timeout_ns)
 {
     int rc = myl_consumer_wait(consumer, timeout_ns);
-    if (rc == MYL_OK && consumer->hot.known - consumer->hot.next == 1)
-        myl_stream_slows(consumer);
+    if (rc == MYL_OK)
+        myl_stream_found(consumer, consumer->hot.known - consumer->hot.next > 1);
     return rc;
 }
 
@@ -282,6 +283,7 @@ int myl_i_release_slow(myl_consumer *consumer)
                         consumer->joined.id, consumer->handle.segment.name, h->acknowledged, h->next - h->acknowledged);
     h->acknowledged = h->next;
     tell_room(consumer);
+    myl_stream_check(consumer);
     return MYL_OK;
 }
 
@@ -462,6 +464,7 @@ static void start_hot(struct myl_consumer *consumer, const myl_consumer_options 
     h->lease = myl_walk_from(segment, h->next);
     h->window = segment->head.capacity;
     h->known = consumer->first_end = published_end(segment, h->next);
+    consumer->checked_at = h->next;
     h->room_check = h->next + segment->head.capacity / ROOM_SHARE;
     h->cursor = &consumer->entry->cursor;
     h->generation = &consumer->entry->generation;

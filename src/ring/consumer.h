@@ -17,8 +17,11 @@ struct myl_consumer {
     myl_au64 nothing;          /* 0: what the hot paths see then */
     uint64_t first_end;        /* where the publish ended that the last wait ended with */
     uint64_t looked_at;        /* `next` at the last look that found nothing */
+    uint64_t checked_at;       /* `next` at the last check */
+    uint64_t waited;           /* sequences since then that came with the end of a wait */
     uint32_t streak;           /* busy looks in a row */
     uint32_t pace;             /* pauses before a look */
+    uint32_t alone;            /* looks in a row that found one publish */
     int only_tried;            /* the last look that found nothing was one without a wait */
     uint64_t room_told;        /* cursor at the last fenced look at the room word */
     enum myl_on_death on_death;
@@ -58,8 +61,10 @@ void myl_consumer_abandon(struct myl_consumer *consumer);
 void myl_consumer_stop(struct myl_consumer *consumer);
 /* stream.c. Is there a stream, and has it something? 1: hot.known is beyond hot.next; 0: look at the stamp. */
 int myl_stream_look(struct myl_consumer *consumer, int may_wait);
-/* A look in a stream has found one message alone. */
-void myl_stream_slows(struct myl_consumer *consumer);
+/* Every quarter of the ring: has a stream begun that no look can show, since all of them find something? */
+void myl_stream_check(struct myl_consumer *consumer);
+/* A look has found something: more than one publish? */
+void myl_stream_found(struct myl_consumer *consumer, int several);
 void myl_stream_end(struct myl_consumer *consumer);
 
 /* The parts of a wait, for who waits in several lanes at once. A look: MYL_OK, MYL_EAGAIN, or what ends the wait. */

@@ -16,10 +16,18 @@
 #define STREAK 3U
 /* Looks at `next` in a wait. */
 #define LOOKS  4U
-/* Pauses of the processor before a look: at first, and at most. Twice as many after each look that has found several
- * publishes, half as many after one that has found one. The longest are some hundred nanoseconds. */
-#define PACE_FIRST 4U
-#define PACE_MOST  16U
+/* Close behind: so many sequences at most. */
+#define CLOSE  64U
+/* ... and nothing to wait for: of so many sequences at most one came with the end of a wait. */
+#define UNWAITED 16U
+/* Pauses of the processor before a look: some hundred nanoseconds, up to one or two microseconds. A processor fetches
+ * lines ahead for who reads in a row, so each look costs the producer some lines whatever it finds; a look shall find
+ * many more than that. */
+#define PACE_LEAST 16U
+#define PACE_MOST  64U
+#define WANTED     64U /* sequences */
+/* So many looks in a row with one publish each end a stream. */
+#define ALONE_MOST 4U
 
 void myl_stream_end(struct myl_consumer *consumer)
 {
@@ -28,21 +36,26 @@ void myl_stream_end(struct myl_consumer *consumer)
     consumer->only_tried = 0;
 }
 
-void myl_stream_slows(struct myl_consumer *consumer)
+void myl_stream_found(struct myl_consumer *consumer, int several)
 {
-    if (consumer->hot.front == NULL)
-        return;
-    consumer->pace /= 4; /* it was doubled by the look */
-    if (consumer->pace == 0)
+    consumer->alone = several ? 0 : consumer->alone + 1;
+    if (consumer->hot.front != NULL && consumer->alone >= ALONE_MOST)
         myl_stream_end(consumer);
 }
 
-/* A look without a wait is busy if something has come since the last one and nobody had to wait for it; a wait is, if
- * more has come than the publish that ended the last one. A question and its answer, or a steady trickle, never are. */
+/* A look that finds nothing is a sign of a stream if something had come since the last one and nobody had to wait for it;
+ * a wait is, if more had come than the publish that ended the last one. A question and its answer never are. */
 static int is_busy(const struct myl_consumer *consumer, int may_wait)
 {
     const struct myl_i_consumer_hot *h = &consumer->hot;
     return may_wait ? h->next > consumer->first_end : consumer->only_tried && h->next != consumer->looked_at;
+}
+
+static void begin(struct myl_consumer *consumer)
+{
+    consumer->hot.front = &consumer->nothing; /* from here on every look comes by this file */
+    consumer->alone = 0;
+    consumer->pace = PACE_LEAST;
 }
 
 static void judge(struct myl_consumer *consumer, int may_wait)
@@ -54,10 +67,30 @@ static void judge(struct myl_consumer *consumer, int may_wait)
         consumer->streak = 0;
     consumer->looked_at = h->next;
     consumer->only_tried = !may_wait;
-    if (consumer->streak < STREAK)
+    if (consumer->streak >= STREAK)
+        begin(consumer);
+}
+
+/* Another sign: a quarter of the ring was read close behind the producer, and hardly anything had to be waited for. */
+void myl_stream_check(struct myl_consumer *consumer)
+{
+    struct myl_i_consumer_hot *h = &consumer->hot;
+    uint64_t came = h->next - consumer->checked_at, waited = consumer->waited;
+    consumer->checked_at = h->next;
+    consumer->waited = 0;
+    if (h->front != NULL || came == 0 || waited > came / UNWAITED)
         return;
-    h->front = &consumer->nothing; /* from here on every look comes by this file */
-    consumer->pace = PACE_FIRST;
+    uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4 */
+    if (next - h->next <= CLOSE)
+        begin(consumer);
+}
+
+static void adapt(struct myl_consumer *consumer, uint64_t found)
+{
+    if (found < WANTED && consumer->pace < PACE_MOST)
+        consumer->pace *= 2;
+    else if (found >= 2 * WANTED && consumer->pace > PACE_LEAST)
+        consumer->pace /= 2;
 }
 
 int myl_stream_look(struct myl_consumer *consumer, int may_wait)
@@ -74,7 +107,7 @@ int myl_stream_look(struct myl_consumer *consumer, int may_wait)
         uint64_t end = myl_load_acq(&consumer->handle.segment.control->next); /* A4 next [acq]. Pairs: A3 */
         if (end - h->next - 1 < h->window) {
             h->known = end;
-            consumer->pace = consumer->pace * 2 < PACE_MOST ? consumer->pace * 2 : PACE_MOST;
+            adapt(consumer, end - h->next);
             return 1;
         }
     }

@@ -31,7 +31,8 @@ static void end(struct stream *s)
 static void follow(struct myl_consumer *consumer)
 {
     consumer->hot.front = &consumer->nothing;
-    consumer->pace = 4;
+    consumer->pace = 16;
+    consumer->alone = 0;
 }
 
 static int follows(const struct myl_consumer *consumer)

@@ -24,17 +24,20 @@ struct myl_i_geometry {
     uint32_t per_cell;
     uint32_t event_size;      /* bytes from one event to the next within a cell */
     uint32_t event_offset;
+    uint64_t mask;            /* cells - 1; not of frames, whose cells are no power of two */
 };
 
 /* The hot paths have no branch for fork children: theirs lead to words that make every one of them a slow one. */
 
-/* First member of every producer handle. */
+/* First member of every producer handle. Stores leave a processor in order, and only so many can wait for lines that
+ * another one has: the fewer there are for an event, the more of its neighbours' lines are under way. So where an event
+ * has a cell of its own, that is computed from its number; only events that share cells are walked along. */
 struct myl_i_producer_hot {
     uint64_t next;            /* first sequence not claimed; may be claimed while next < end */
     uint64_t end;             /* limit + capacity (protocol 2, step 7); 0 in a fork child */
-    struct myl_i_walk claim;  /* at `next` */
+    struct myl_i_walk claim;  /* packed cells and frames: at `next` */
     uint64_t published;       /* first sequence not published */
-    myl_au64 *stamp;          /* of the cell of `published` */
+    myl_au64 *stamp;          /* packed cells: of the cell of `published` */
     struct myl_i_geometry ring;
     myl_au64 *shared_next;
     const myl_au32 *park;     /* data park word, or a private stand-in: 0 (spin only), 1 (always look closer) */
@@ -83,20 +86,15 @@ MYL_INLINE void myl_i_walk_step(struct myl_i_walk *walk, const struct myl_i_geom
         myl_i_walk_next_cell(walk, ring);
 }
 
-/* The line that a consumer had is asked for a few cells before it is written: a store that has to wait for its line
- * holds up all stores behind it. Four cells are enough on what we have measured; more takes lines away from a consumer
- * that is close behind in a small ring. Behind the last cell the address is nobody's, which does not matter. */
-#define MYL_I_AHEAD 4u
-
-MYL_INLINE void myl_i_claim_step(struct myl_i_producer_hot *h)
+MYL_INLINE unsigned char *myl_i_cell(const struct myl_i_geometry *ring, uint64_t sequence)
 {
-    if (--h->claim.left != 0) {
-        h->claim.event += h->ring.event_size;
-        return;
-    }
-    myl_i_walk_next_cell(&h->claim, &h->ring);
-    myl_prefetch_write(h->claim.cell + (size_t)MYL_I_AHEAD * h->ring.cell_size);
+    return ring->cells + (sequence & ring->mask) * ring->cell_size;
 }
+
+/* The line that a consumer had is asked for a few cells before it is written, where the processor heeds that: a store
+ * that has to wait for its line holds up all stores behind it. Behind the last cell the address is nobody's, which does
+ * not matter. */
+#define MYL_I_AHEAD 4u
 
 MYL_INLINE myl_au64 *myl_i_stamp(const struct myl_i_walk *walk)
 {
@@ -106,11 +104,21 @@ MYL_INLINE myl_au64 *myl_i_stamp(const struct myl_i_walk *walk)
 MYL_INLINE int myl_producer_claim(myl_producer *producer, void **event, int64_t timeout_ns)
 {
     struct myl_i_producer_hot *h = (struct myl_i_producer_hot *)(void *)producer;
-    if (MYL_UNLIKELY(h->next >= h->end))
-        return myl_i_claim_slow(producer, event, timeout_ns);
-    *event = h->claim.event;
+    if (MYL_UNLIKELY(h->next >= h->end)) {
+        void *claimed = NULL; /* so that `event` itself need not lie in memory */
+        int rc = myl_i_claim_slow(producer, &claimed, timeout_ns);
+        *event = claimed;
+        return rc;
+    }
+    if (MYL_LIKELY(h->ring.per_cell == 1)) {
+        unsigned char *cell = myl_i_cell(&h->ring, h->next);
+        myl_prefetch_write(cell + (size_t)MYL_I_AHEAD * h->ring.cell_size);
+        *event = cell + h->ring.event_offset;
+    } else {
+        *event = h->claim.event;
+        myl_i_walk_step(&h->claim, &h->ring);
+    }
     h->next++;
-    myl_i_claim_step(h);
     return MYL_OK;
 }
 
@@ -119,12 +127,15 @@ MYL_INLINE void myl_producer_publish(myl_producer *producer)
     struct myl_i_producer_hot *h = (struct myl_i_producer_hot *)(void *)producer;
     if (MYL_UNLIKELY(h->next == h->published))
         return;
+    int alone = h->ring.per_cell == 1;
+    myl_au64 *stamp = MYL_LIKELY(alone) ? (myl_au64 *)(void *)myl_i_cell(&h->ring, h->published) : h->stamp;
     h->published = h->next;
     MYL_STEP("S1");
     /* A1 stamp [rel]: all events of the batch are written before. A producer killed before it has published none of
      * them, after it all. Pairs: A2, the consumer's stamp load; A20, takeover. */
-    myl_store_rel(h->stamp, h->next);
-    h->stamp = myl_i_stamp(&h->claim);
+    myl_store_rel(stamp, h->next);
+    if (!alone)
+        h->stamp = myl_i_stamp(&h->claim);
     MYL_STEP("S1n");
     /* A3 next [rel]: behind the stamp, so that a successor finds no hole (protocol 5). Pairs: A4 joiners, A20
      * takeover. */
@@ -142,8 +153,12 @@ MYL_INLINE int myl_consumer_next(myl_consumer *consumer, const void **event, int
     if (h->next >= h->known) {
         /* A2 stamp [acq]: the events up to there are read behind it. Pairs: A1. */
         uint64_t end = myl_load_acq(h->front != NULL ? h->front : myl_i_stamp(&h->lease));
-        if (MYL_UNLIKELY(end - h->next - 1 >= h->window))
-            return myl_i_next_slow(consumer, event, timeout_ns);
+        if (MYL_UNLIKELY(end - h->next - 1 >= h->window)) {
+            const void *leased = NULL;
+            int rc = myl_i_next_slow(consumer, &leased, timeout_ns);
+            *event = leased;
+            return rc;
+        }
         h->known = end;
     }
     *event = h->lease.event;

@@ -15,6 +15,7 @@ struct myl_i_geometry myl_geometry(const struct myl_segment *segment)
         .per_cell = head->events_per_cell,
         .event_size = head->event_bytes,
         .event_offset = head->event_offset,
+        .mask = head->cells - 1,
     };
 }
 

@@ -64,11 +64,7 @@ int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns)
     int rc = make_room(producer, 1, timeout_ns);
     if (rc != MYL_OK)
         return rc;
-    struct myl_i_producer_hot *h = &producer->hot;
-    *event = h->claim.event;
-    h->next++;
-    myl_i_walk_step(&h->claim, &h->ring);
-    return MYL_OK;
+    return myl_producer_claim(producer, event, MYL_TRY); /* there is room now */
 }
 
 int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run, int64_t timeout_ns)
@@ -82,21 +78,20 @@ int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run
             return rc;
     }
     uint64_t count;
-    run->event = h->claim.event;
     run->sequence = h->next;
     if (h->ring.per_cell > 1) {
         count = wanted < h->claim.left ? wanted : h->claim.left;
+        run->event = h->claim.event;
         run->stride = h->ring.event_size;
         h->claim.left -= (uint32_t)count;
         h->claim.event += count * h->ring.event_size;
         if (h->claim.left == 0)
             myl_i_walk_next_cell(&h->claim, &h->ring);
     } else {
-        uint64_t to_end = (uint64_t)(h->ring.cells_end - h->claim.cell) / h->ring.cell_size;
+        uint64_t to_end = h->ring.mask + 1 - (h->next & h->ring.mask);
         count = wanted < to_end ? wanted : to_end;
+        run->event = myl_i_cell(&h->ring, h->next) + h->ring.event_offset;
         run->stride = h->ring.cell_size;
-        h->claim.cell += (count - 1) * h->ring.cell_size;
-        myl_i_walk_next_cell(&h->claim, &h->ring);
     }
     run->count = count;
     h->next += count;

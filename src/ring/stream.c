@@ -43,8 +43,8 @@ void myl_stream_found(struct myl_consumer *consumer, int several)
         myl_stream_end(consumer);
 }
 
-/* A look that finds nothing is a sign of a stream if something had come since the last one and nobody had to wait for it;
- * a wait is, if more had come than the publish that ended the last one. A question and its answer never are. */
+/* A look that finds nothing is a sign of a stream if something had come since the last one and nobody had to wait for
+ * it; a wait is, if more had come than the publish that ended the last one. A question and its answer never are. */
 static int is_busy(const struct myl_consumer *consumer, int may_wait)
 {
     const struct myl_i_consumer_hot *h = &consumer->hot;

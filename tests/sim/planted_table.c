@@ -24,9 +24,9 @@
 
 const struct plant plants[] = {
     /* --- publish and read --- */
-    {"stamp stored relaxed", INLINE, "myl_store_rel(h->stamp, h->next);", "myl_store_rlx(h->stamp, h->next);", "plain"},
-    {"stamp says one event too many", INLINE, "myl_store_rel(h->stamp, h->next);",
-     "myl_store_rel(h->stamp, h->next + 1);", "plain"},
+    {"stamp stored relaxed", INLINE, "myl_store_rel(stamp, h->next);", "myl_store_rlx(stamp, h->next);", "plain"},
+    {"stamp says one event too many", INLINE, "myl_store_rel(stamp, h->next);", "myl_store_rel(stamp, h->next + 1);",
+     "plain"},
     {"next stored before the stamp", INLINE, "    h->published = h->next;\n    MYL_STEP(\"S1\");\n",
      "    h->published = h->next;\n    myl_store_rel(h->shared_next, h->published);\n    MYL_STEP(\"S1\");\n",
      "takeover"},

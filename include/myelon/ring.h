@@ -145,8 +145,8 @@ MYL_INLINE MYL_NODISCARD int myl_producer_claim(myl_producer *producer, void **e
 /* Claims up to `wanted` events that lie next to each other; at least one. Waits until all `wanted` can be had (this
  * run and the following ones until `wanted` is reached will not wait), so that a batch is all or nothing. More than the
  * capacity is refused at once: MYL_ETOOBIG. */
-MYL_API MYL_NODISCARD int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run,
-                                                 int64_t timeout_ns);
+MYL_INLINE MYL_NODISCARD int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run,
+                                                    int64_t timeout_ns);
 
 /* Publishes everything claimed, in order. Never waits. At most one system call, and only if somebody sleeps. */
 MYL_INLINE void myl_producer_publish(myl_producer *producer);
@@ -200,8 +200,8 @@ MYL_API void myl_consumer_close(myl_consumer *consumer);
 MYL_INLINE MYL_NODISCARD int myl_consumer_next(myl_consumer *consumer, const void **event, int64_t timeout_ns);
 
 /* Leases up to `most` published events that lie next to each other; at least one. */
-MYL_API MYL_NODISCARD int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run,
-                                                int64_t timeout_ns);
+MYL_INLINE MYL_NODISCARD int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run,
+                                                   int64_t timeout_ns);
 
 /* Releases and acknowledges everything leased: after a crash this id goes on behind it. MYL_OK or MYL_EEVICTED
  * (then nothing was acknowledged). */

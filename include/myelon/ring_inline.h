@@ -64,8 +64,10 @@ struct myl_i_consumer_hot {
 
 MYL_BEGIN_DECLS
 MYL_API int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns);
+MYL_API int myl_i_claim_run_slow(myl_producer *producer, uint64_t wanted, myl_run *run, int64_t timeout_ns);
 MYL_API void myl_i_wake_slow(myl_producer *producer);
 MYL_API int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns);
+MYL_API int myl_i_next_run_slow(myl_consumer *consumer, uint64_t most, myl_run *run, int64_t timeout_ns);
 MYL_API int myl_i_release_slow(myl_consumer *consumer);
 MYL_END_DECLS
 
@@ -122,6 +124,37 @@ MYL_INLINE int myl_producer_claim(myl_producer *producer, void **event, int64_t 
     return MYL_OK;
 }
 
+/* Claims up to `wanted` events in a row; there is room for them. */
+MYL_INLINE void myl_i_claim_row(struct myl_i_producer_hot *h, uint64_t wanted, myl_run *run)
+{
+    run->sequence = h->next;
+    if (h->ring.per_cell > 1) {
+        run->count = wanted < h->claim.left ? wanted : h->claim.left;
+        run->event = h->claim.event;
+        run->stride = h->ring.event_size;
+        h->claim.left -= (uint32_t)run->count;
+        h->claim.event += run->count * h->ring.event_size;
+        if (h->claim.left == 0)
+            myl_i_walk_next_cell(&h->claim, &h->ring);
+    } else {
+        uint64_t to_end = h->ring.mask + 1 - (h->next & h->ring.mask);
+        run->count = wanted < to_end ? wanted : to_end;
+        run->event = myl_i_cell(&h->ring, h->next) + h->ring.event_offset;
+        run->stride = h->ring.cell_size;
+    }
+    h->next += run->count;
+}
+
+MYL_INLINE int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run, int64_t timeout_ns)
+{
+    struct myl_i_producer_hot *h = (struct myl_i_producer_hot *)(void *)producer;
+    /* No sum that could overflow. */
+    if (MYL_UNLIKELY(wanted == 0 || h->next >= h->end || wanted > h->end - h->next))
+        return myl_i_claim_run_slow(producer, wanted, run, timeout_ns);
+    myl_i_claim_row(h, wanted, run);
+    return MYL_OK;
+}
+
 MYL_INLINE void myl_producer_publish(myl_producer *producer)
 {
     struct myl_i_producer_hot *h = (struct myl_i_producer_hot *)(void *)producer;
@@ -165,6 +198,46 @@ MYL_INLINE int myl_consumer_next(myl_consumer *consumer, const void **event, int
     h->next++;
     myl_i_walk_step(&h->lease, &h->ring);
     return MYL_OK;
+}
+
+/* Events from the walk on that lie in a row, published or not. */
+MYL_INLINE uint64_t myl_i_row(const struct myl_i_consumer_hot *h)
+{
+    return h->ring.per_cell > 1 ? h->lease.left : (uint64_t)(h->ring.cells_end - h->lease.cell) / h->ring.cell_size;
+}
+
+/* Leases `count` events in a row; they are published. */
+MYL_INLINE void myl_i_lease_row(struct myl_i_consumer_hot *h, uint64_t count, myl_run *run)
+{
+    run->event = h->lease.event;
+    run->sequence = h->next;
+    run->count = count;
+    h->next += count;
+    if (h->ring.per_cell > 1) {
+        run->stride = h->ring.event_size;
+        h->lease.left -= (uint32_t)count;
+        h->lease.event += count * h->ring.event_size;
+        if (h->lease.left == 0)
+            myl_i_walk_next_cell(&h->lease, &h->ring);
+    } else {
+        run->stride = h->ring.cell_size;
+        h->lease.cell += (count - 1) * h->ring.cell_size;
+        myl_i_walk_next_cell(&h->lease, &h->ring);
+    }
+}
+
+MYL_INLINE int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run, int64_t timeout_ns)
+{
+    struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
+    if (MYL_LIKELY(most != 0 && h->next < h->known)) {
+        uint64_t row = myl_i_row(h);
+        row = most < row ? most : row;
+        if (MYL_LIKELY(row <= h->known - h->next)) {
+            myl_i_lease_row(h, row, run);
+            return MYL_OK;
+        }
+    }
+    return myl_i_next_run_slow(consumer, most, run, timeout_ns); /* more may be published than is known */
 }
 
 MYL_INLINE int myl_consumer_end_of_batch(const myl_consumer *consumer)

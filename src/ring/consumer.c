@@ -216,14 +216,6 @@ int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_
     return MYL_OK;
 }
 
-/* Events from the walk on that lie in a row, published or not. */
-static uint64_t in_a_row(const struct myl_i_consumer_hot *h)
-{
-    if (h->ring.per_cell > 1)
-        return h->lease.left;
-    return (uint64_t)(h->ring.cells_end - h->lease.cell) / h->ring.cell_size;
-}
-
 /* Follows the publishes from `known` on, for up to `most` events in a row. */
 static void look_ahead(struct myl_i_consumer_hot *h, uint64_t most)
 {
@@ -239,7 +231,7 @@ static void look_ahead(struct myl_i_consumer_hot *h, uint64_t most)
     }
 }
 
-int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run, int64_t timeout_ns)
+int myl_i_next_run_slow(myl_consumer *consumer, uint64_t most, myl_run *run, int64_t timeout_ns)
 {
     struct myl_i_consumer_hot *h = &consumer->hot;
     if (most == 0)
@@ -249,25 +241,11 @@ int myl_consumer_next_run(myl_consumer *consumer, uint64_t most, myl_run *run, i
         if (rc != MYL_OK)
             return rc;
     }
-    uint64_t row = in_a_row(h);
+    uint64_t row = myl_i_row(h);
     most = most < row ? most : row;
     look_ahead(h, most);
-    uint64_t count = h->known - h->next;
-    count = count < most ? count : most;
-    run->event = h->lease.event;
-    run->sequence = h->next;
-    run->count = count;
-    run->stride = h->ring.per_cell > 1 ? h->ring.event_size : h->ring.cell_size;
-    h->next += count;
-    if (h->ring.per_cell > 1) {
-        h->lease.left -= (uint32_t)count;
-        h->lease.event += count * h->ring.event_size;
-        if (h->lease.left == 0)
-            myl_i_walk_next_cell(&h->lease, &h->ring);
-    } else {
-        h->lease.cell += (count - 1) * h->ring.cell_size;
-        myl_i_walk_next_cell(&h->lease, &h->ring);
-    }
+    uint64_t known = h->known - h->next;
+    myl_i_lease_row(h, known < most ? known : most, run);
     return MYL_OK;
 }
 

@@ -67,35 +67,14 @@ int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns)
     return myl_producer_claim(producer, event, MYL_TRY); /* there is room now */
 }
 
-int myl_producer_claim_run(myl_producer *producer, uint64_t wanted, myl_run *run, int64_t timeout_ns)
+int myl_i_claim_run_slow(myl_producer *producer, uint64_t wanted, myl_run *run, int64_t timeout_ns)
 {
-    struct myl_i_producer_hot *h = &producer->hot;
     if (wanted == 0)
         return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
-    if (h->next >= h->end || wanted > h->end - h->next) { /* no sum that could overflow */
-        int rc = make_room(producer, wanted, timeout_ns);
-        if (rc != MYL_OK)
-            return rc;
-    }
-    uint64_t count;
-    run->sequence = h->next;
-    if (h->ring.per_cell > 1) {
-        count = wanted < h->claim.left ? wanted : h->claim.left;
-        run->event = h->claim.event;
-        run->stride = h->ring.event_size;
-        h->claim.left -= (uint32_t)count;
-        h->claim.event += count * h->ring.event_size;
-        if (h->claim.left == 0)
-            myl_i_walk_next_cell(&h->claim, &h->ring);
-    } else {
-        uint64_t to_end = h->ring.mask + 1 - (h->next & h->ring.mask);
-        count = wanted < to_end ? wanted : to_end;
-        run->event = myl_i_cell(&h->ring, h->next) + h->ring.event_offset;
-        run->stride = h->ring.cell_size;
-    }
-    run->count = count;
-    h->next += count;
-    return MYL_OK;
+    int rc = make_room(producer, wanted, timeout_ns);
+    if (rc == MYL_OK)
+        myl_i_claim_row(&producer->hot, wanted, run);
+    return rc;
 }
 
 void myl_i_wake_slow(myl_producer *producer)

@@ -384,27 +384,36 @@ static void send_the_longer_way(struct myl_frame_consumer *consumer)
     h->own_generation = 1;
 }
 
+/* Joins the lanes that are missing. */
+static int join_lanes(struct myl_lanes *m, uint32_t lanes, const myl_frame_consumer_options *o,
+                      const myl_consumer_options *ring)
+{
+    int rc = MYL_OK;
+    while (rc == MYL_OK && m->count < lanes) {
+        rc = myl_frame_consumer_join_lane(&m->lane[m->count].consumer, m->lane[0].consumer, m->count, o, ring);
+        m->count += rc == MYL_OK;
+    }
+    return rc;
+}
+
 int myl_lanes_open(struct myl_frame_consumer **consumer, struct myl_frame_consumer *first,
                    const myl_frame_consumer_options *o, const myl_consumer_options *ring)
 {
     uint32_t lanes = first->ring.handle.segment.head.lanes;
     struct myl_frame_consumer *made = calloc(1, sizeof *made);
     struct myl_lanes *m = calloc(1, sizeof *m + lanes * sizeof m->lane[0]);
-    int rc = made == NULL || m == NULL ? myl_fail(MYL_ENOMEM, "no memory for a consumer's handle") : MYL_OK;
     *consumer = NULL;
-    if (rc == MYL_OK) {
-        first->keeps = 1;
-        m->lane[m->count++].consumer = first;
+    if (made == NULL || m == NULL) {
+        myl_frame_consumer_drop(first, myl_consumer_abandon);
+        free(m);
+        free(made);
+        return myl_fail(MYL_ENOMEM, "no memory for a consumer's handle");
     }
-    while (rc == MYL_OK && m->count < lanes) {
-        rc = myl_frame_consumer_join_lane(&m->lane[m->count].consumer, first, m->count, o, ring);
-        m->count += rc == MYL_OK;
-    }
+    first->keeps = 1;
+    m->lane[m->count++].consumer = first;
+    int rc = join_lanes(m, lanes, o, ring);
     if (rc != MYL_OK) {
-        if (m != NULL && m->count > 0)
-            drop_lanes(m, myl_consumer_abandon);
-        else
-            myl_frame_consumer_drop(first, myl_consumer_abandon), free(m);
+        drop_lanes(m, myl_consumer_abandon);
         free(made);
         return rc;
     }

@@ -164,7 +164,9 @@ static int publish_all(struct pub *pub)
 {
     size_t room = READ_BYTES, filled = 0, got = 1, used;
     unsigned char *buffer = malloc(room);
-    int code = buffer == NULL ? cli_fail(CLI_FAILED, "no memory") : 0;
+    int code = 0;
+    if (buffer == NULL)
+        return cli_fail(CLI_FAILED, "no memory for %zu bytes of standard input", room);
     while (code == 0 && got > 0) {
         if (filled == room) { /* less than a message: make room for a longer one */
             unsigned char *larger = realloc(buffer, room * 2);

@@ -187,7 +187,7 @@ static int take_abort(const struct receiver *r, const struct piece *piece)
 
 static int take(struct receiver *r, const myl_message *message)
 {
-    struct piece piece;
+    struct piece piece = {.data = message->data};
     int code = open_piece(r, message, &piece);
     if (code == 0)
         code = check_piece(r, &piece);

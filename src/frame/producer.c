@@ -124,21 +124,24 @@ int myl_i_frame_commit_slow(myl_frame_producer *producer, size_t used, uint8_t k
 /* What is left of the caller's pieces. */
 struct source {
     const struct iovec *piece;
+    size_t pieces;             /* from *piece on */
     size_t offset;             /* in *piece */
 };
 
 static void copy_from(struct myl_frame_producer *producer, struct source *source, unsigned char *to, uint64_t bytes)
 {
-    while (bytes > 0) {
-        uint64_t there = source->piece->iov_len - source->offset;
+    while (bytes > 0 && source->pieces > 0) {
+        const struct iovec piece = *source->piece;
+        uint64_t there = piece.iov_len - source->offset;
         uint64_t part = there < bytes ? there : bytes;
         if (part > 0)
-            myl_copy_in(&producer->copier, to, (const unsigned char *)source->piece->iov_base + source->offset, part);
+            myl_copy_in(&producer->copier, to, (const unsigned char *)piece.iov_base + source->offset, part);
         to += part;
         bytes -= part;
         source->offset += part;
         if (part == there) {
             source->piece++;
+            source->pieces--;
             source->offset = 0;
         }
     }
@@ -244,7 +247,7 @@ int myl_frame_producer_publishv(myl_frame_producer *producer, const struct iovec
                                 int64_t timeout_ns)
 {
     uint64_t total = 0;
-    struct source source = {.piece = pieces};
+    struct source source = {.piece = pieces, .pieces = count};
     for (size_t i = 0; i < count; i++) {
         if (pieces[i].iov_len > UINT64_MAX - total)
             return myl_fail(MYL_ETOOBIG, "%zu pieces together have more bytes than 64 bits can count", count);
@@ -252,7 +255,7 @@ int myl_frame_producer_publishv(myl_frame_producer *producer, const struct iovec
     }
     if (total > producer->ring.handle.segment.head.event_bytes)
         return publish_long(producer, total, &source, kind, timeout_ns);
-    void *data;
+    void *data = NULL;
     int rc = myl_frame_producer_claim(producer, (size_t)total, &data, timeout_ns);
     if (rc != MYL_OK)
         return rc;
@@ -264,11 +267,12 @@ int myl_frame_producer_publish(myl_frame_producer *producer, const void *data, s
                                int64_t timeout_ns)
 {
     if (length > producer->ring.handle.segment.head.event_bytes) {
-        struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
-        struct source source = {.piece = &piece};
+        struct iovec piece = {.iov_len = length};
+        struct source source = {.piece = &piece, .pieces = 1};
+        memcpy(&piece.iov_base, &data, sizeof data); /* it is only read from */
         return publish_long(producer, length, &source, kind, timeout_ns);
     }
-    void *to;
+    void *to = NULL;
     int rc = myl_frame_producer_claim(producer, length, &to, timeout_ns);
     if (rc != MYL_OK)
         return rc;

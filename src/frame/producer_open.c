@@ -10,6 +10,8 @@
 #define RING_MOST      ((uint64_t)1 << 38)
 #define RING_DEFAULT   ((uint64_t)1 << 20)
 #define FRAME_SHARE    4U
+/* What a record takes beside its payload: its first cell, and that of the next header's word. */
+#define FRAME_ROOM     ((uint64_t)2 * MYL_CELL_ALIGN)
 #define FRAME_DEFAULT_MOST ((uint64_t)1 << 30)
 #define MESSAGE_DEFAULT ((uint64_t)16 << 20)
 
@@ -40,9 +42,9 @@ static int set_limits(struct myl_header *head, const myl_frame_producer_options 
     if (o->max_frame == 0 && o->max_message != 0 && o->max_message < frame)
         frame = o->max_message;
     /* Its own first cell, and the next header's word. */
-    if (frame < MYL_CELL_ALIGN || frame > bytes - 2 * MYL_CELL_ALIGN)
+    if (frame < MYL_CELL_ALIGN || frame > bytes - FRAME_ROOM)
         return myl_fail(MYL_EEVENTSIZE, "max_frame %" PRIu64 " is not %u to %" PRIu64 " (ring_bytes - 128)", frame,
-                        MYL_CELL_ALIGN, bytes - 2 * MYL_CELL_ALIGN);
+                        MYL_CELL_ALIGN, bytes - FRAME_ROOM);
     uint64_t message = o->max_message;
     if (message == 0)
         message = frame > MESSAGE_DEFAULT ? frame : MESSAGE_DEFAULT;
@@ -58,9 +60,9 @@ static int set_buffer(struct myl_header *head, const myl_frame_producer_options 
 {
     if (o->ring.alone != MYL_ALONE_BUFFER)
         return MYL_OK;
-    if (o->ring.buffer < 2 * MYL_CELL_ALIGN || o->ring.buffer > head->cells * MYL_CELL_ALIGN)
+    if (o->ring.buffer < FRAME_ROOM || o->ring.buffer > head->cells * MYL_CELL_ALIGN)
         return myl_fail(MYL_EINVAL, "a buffer of %" PRIu64 " bytes is not %u to the ring's size, %" PRIu64,
-                        o->ring.buffer, 2 * MYL_CELL_ALIGN, head->cells * MYL_CELL_ALIGN);
+                        o->ring.buffer, (unsigned)FRAME_ROOM, head->cells * MYL_CELL_ALIGN);
     head->buffer = o->ring.buffer / MYL_CELL_ALIGN;
     return MYL_OK;
 }

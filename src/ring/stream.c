@@ -25,7 +25,7 @@
  * many more than that. */
 #define PACE_LEAST 16U
 #define PACE_MOST  64U
-#define WANTED     64U /* sequences */
+#define WANTED     ((uint64_t)64) /* sequences */
 /* So many looks in a row with one publish each end a stream. */
 #define ALONE_MOST 4U
 

@@ -118,7 +118,7 @@ static void test_an_observer_told_of_the_end_loses_nothing(void **state)
 {
     (void)state;
     struct pair pair;
-    static unsigned char bytes[100000];
+    static _Alignas(64) unsigned char bytes[100000];
     myl_frame_observer *observer;
     myl_message message;
     myl_frame_lost lost;

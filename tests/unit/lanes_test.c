@@ -479,7 +479,7 @@ static void test_elsewhere(void **state)
 {
     (void)state;
     char path[TEST_PATH_SIZE];
-    for (int backend = MYL_BACKEND_FILE; backend <= MYL_BACKEND_MEMFD; backend++) {
+    for (int backend = MYL_BACKEND_FILE; backend <= LAST_BACKEND; backend++) {
         const char *name = backend == MYL_BACKEND_FILE ? test_path(path, "lanes") : NULL;
         myl_frame_producer_options o = lane_options(2, "a");
         myl_frame_consumer_options reader = frame_reader("c");

@@ -268,15 +268,13 @@ static void come_back(struct myl_frame_consumer *consumer)
         consumer->ring.hot.lease.cell = (unsigned char *)&consumer->ring.no_stamp;
 }
 
-/* A look has found this message of `cells`: what that says of a stream (ring/stream.c). */
-static void found(struct myl_frame_consumer *consumer, uint64_t cells)
+/* A wait has ended with this message of `cells`, of which its stamp tells one: for ring/stream.c. */
+static void waited_for(struct myl_frame_consumer *consumer, uint64_t cells)
 {
     struct myl_consumer *ring = &consumer->ring;
-    int several = ring->hot.known > ring->hot.next;
-    if (!several)
+    if (ring->hot.known <= ring->hot.next)
         ring->first_end = ring->hot.next;
-    ring->waited += cells - 1; /* its stamp tells of one */
-    myl_stream_found(ring, several);
+    ring->waited += cells - 1;
 }
 
 int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
@@ -291,7 +289,7 @@ int myl_i_frame_next_slow(myl_frame_consumer *consumer, myl_message *message, in
     uint64_t before = h->next;
     int rc = next_message(consumer, message, timeout_ns);
     if (rc == MYL_OK && h->next > before)
-        found(consumer, h->next - before);
+        waited_for(consumer, h->next - before);
     come_back(consumer);
     return rc;
 }

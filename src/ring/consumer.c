@@ -195,18 +195,10 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
     return rc;
 }
 
-static int wait_for_event(struct myl_consumer *consumer, int64_t timeout_ns)
-{
-    int rc = myl_consumer_wait(consumer, timeout_ns);
-    if (rc == MYL_OK)
-        myl_stream_found(consumer, consumer->hot.known - consumer->hot.next > 1);
-    return rc;
-}
-
 int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns)
 {
     MYL_STEP("N1");
-    int rc = wait_for_event(consumer, timeout_ns);
+    int rc = myl_consumer_wait(consumer, timeout_ns);
     if (rc != MYL_OK)
         return rc;
     struct myl_i_consumer_hot *h = &consumer->hot;
@@ -237,7 +229,7 @@ int myl_i_next_run_slow(myl_consumer *consumer, uint64_t most, myl_run *run, int
     if (most == 0)
         return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
     if (h->next >= h->known) {
-        int rc = wait_for_event(consumer, timeout_ns);
+        int rc = myl_consumer_wait(consumer, timeout_ns);
         if (rc != MYL_OK)
             return rc;
     }

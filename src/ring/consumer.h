@@ -21,7 +21,7 @@ struct myl_consumer {
     uint64_t waited;           /* sequences since then that came with the end of a wait */
     uint32_t streak;           /* busy looks in a row */
     uint32_t pace;             /* pauses before a look */
-    uint32_t alone;            /* looks in a row that found one publish */
+    uint32_t thin;             /* looks in a row that found little */
     int only_tried;            /* the last look that found nothing was one without a wait */
     uint64_t room_told;        /* cursor at the last fenced look at the room word */
     enum myl_on_death on_death;
@@ -63,8 +63,6 @@ void myl_consumer_stop(struct myl_consumer *consumer);
 int myl_stream_look(struct myl_consumer *consumer, int may_wait);
 /* Every quarter of the ring: has a stream begun that no look can show, since all of them find something? */
 void myl_stream_check(struct myl_consumer *consumer);
-/* A look has found something: more than one publish? */
-void myl_stream_found(struct myl_consumer *consumer, int several);
 void myl_stream_end(struct myl_consumer *consumer);
 
 /* The parts of a wait, for who waits in several lanes at once. A look: MYL_OK, MYL_EAGAIN, or what ends the wait. */

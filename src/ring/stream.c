@@ -4,7 +4,7 @@
  * Looking at the stamp to come is the quickest way to learn of one publish, and the worst way to follow a stream: each
  * look takes from the producer the line that it is about to write. So a consumer that finds more and more behind its
  * looks goes over to the producer's `next`, and lets the producer run ahead for a moment before each look. The first
- * look that comes up with nothing ends that, and so do some in a row with one publish each.
+ * look that comes up with nothing ends that, and so do some in a row with little.
  *
  * Nothing is lost by it: `next` is stored behind the stamps, so all below it is published, and a publish ended there.
  * What a producer published and died before it stored `next` is found by its stamp, once `next` has said nothing. */
@@ -20,27 +20,21 @@
 #define CLOSE  64U
 /* ... and nothing to wait for: of so many sequences at most one came with the end of a wait. */
 #define UNWAITED 16U
-/* Pauses of the processor before a look: some hundred nanoseconds, up to one or two microseconds. A processor fetches
- * lines ahead for who reads in a row, so each look costs the producer some lines whatever it finds; a look shall find
- * many more than that. */
+/* Pauses of the processor before a look: some hundred nanoseconds, up to some microseconds. A processor fetches lines
+ * ahead for who reads in a row, so each look costs the producer some lines whatever it finds; a look shall find many
+ * more than that, though not so many that the ring fills up meanwhile. Where even the longest do not, the stream is too
+ * thin to wait for: the stamp is quicker. */
 #define PACE_LEAST 16U
-#define PACE_MOST  64U
-#define WANTED     ((uint64_t)64) /* sequences */
-/* So many looks in a row with one publish each end a stream. */
-#define ALONE_MOST 4U
+#define PACE_MOST  256U
+#define WANTED     ((uint64_t)64) /* sequences ... */
+#define RING_SHARE 16U            /* ... or such a share of the ring */
+#define THIN_MOST  4U             /* so many such looks in a row end it */
 
 void myl_stream_end(struct myl_consumer *consumer)
 {
     consumer->hot.front = NULL;
     consumer->streak = 0;
     consumer->only_tried = 0;
-}
-
-void myl_stream_found(struct myl_consumer *consumer, int several)
-{
-    consumer->alone = several ? 0 : consumer->alone + 1;
-    if (consumer->hot.front != NULL && consumer->alone >= ALONE_MOST)
-        myl_stream_end(consumer);
 }
 
 /* A look that finds nothing is a sign of a stream if something had come since the last one and nobody had to wait for
@@ -54,7 +48,7 @@ static int is_busy(const struct myl_consumer *consumer, int may_wait)
 static void begin(struct myl_consumer *consumer)
 {
     consumer->hot.front = &consumer->nothing; /* from here on every look comes by this file */
-    consumer->alone = 0;
+    consumer->thin = 0;
     consumer->pace = PACE_LEAST;
 }
 
@@ -87,10 +81,16 @@ void myl_stream_check(struct myl_consumer *consumer)
 
 static void adapt(struct myl_consumer *consumer, uint64_t found)
 {
-    if (found < WANTED && consumer->pace < PACE_MOST)
+    uint64_t share = consumer->handle.segment.head.capacity / RING_SHARE;
+    uint64_t wanted = share < WANTED ? share : WANTED;
+    int thin = found < wanted && consumer->pace == PACE_MOST;
+    consumer->thin = thin ? consumer->thin + 1 : 0;
+    if (found < wanted && consumer->pace < PACE_MOST)
         consumer->pace *= 2;
-    else if (found >= 2 * WANTED && consumer->pace > PACE_LEAST)
+    else if (found >= 2 * wanted && consumer->pace > PACE_LEAST)
         consumer->pace /= 2;
+    if (consumer->thin == THIN_MOST)
+        myl_stream_end(consumer);
 }
 
 int myl_stream_look(struct myl_consumer *consumer, int may_wait)

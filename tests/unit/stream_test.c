@@ -32,7 +32,7 @@ static void follow(struct myl_consumer *consumer)
 {
     consumer->hot.front = &consumer->nothing;
     consumer->pace = 16;
-    consumer->alone = 0;
+    consumer->thin = 0;
 }
 
 static int follows(const struct myl_consumer *consumer)

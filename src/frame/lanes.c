@@ -17,6 +17,7 @@ struct lane {
     uint64_t ended;            /* `closed`, as it was when all of this lane was read; 0: it goes on */
     uint32_t told;             /* the epoch whose producer's end was told; 0: none */
     int inside;                /* during a wait: it is for the rest of a message */
+    int expected;              /* nobody has published in it yet, and somebody is about to */
 };
 
 struct myl_lanes {
@@ -84,13 +85,45 @@ static int was_used(const struct lane *lane)
     return myl_load32_acq(&control_of(lane)->epoch) != 0; /* A25 */
 }
 
-/* Lanes that were used and have not ended. */
+static int counts(const struct lane *lane)
+{
+    return lane->expected || was_used(lane);
+}
+
+/* Lanes that count and have not ended. */
 static uint32_t count_open(struct myl_lanes *m)
 {
     uint32_t open = 0;
     for (uint32_t i = 0; i < m->count; i++)
-        open += was_used(&m->lane[i]) && !has_ended(&m->lane[i]);
+        open += counts(&m->lane[i]) && !has_ended(&m->lane[i]);
     return open;
+}
+
+static int any_used(const struct myl_lanes *m)
+{
+    int used = 0;
+    for (uint32_t i = 0; i < m->count; i++)
+        used |= was_used(&m->lane[i]);
+    return used;
+}
+
+/* A ring has its name, and a lane its owner, a moment before the epoch says so: whoever was that quick must not take a
+ * beginning for the end. So an unused lane whose seat is held is waited for; and lane 0, which whoever made the ring
+ * has, as long as there is no other. Seldom called: it asks the system. */
+static uint32_t expect_producers(struct myl_lanes *m)
+{
+    uint32_t expected = 0;
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct lane *lane = &m->lane[i];
+        if (was_used(lane))
+            continue;
+        /* Asked for again behind the seat: it may have been used, ended and given back in between. */
+        lane->expected = myl_seat_held(&ring_of(lane)->handle.segment, MYL_SEAT_PRODUCER) != 0 || was_used(lane);
+        expected += (uint32_t)lane->expected;
+    }
+    if (expected == 0 && !any_used(m))
+        expected = (uint32_t)(m->lane[0].expected = 1);
+    return expected;
 }
 
 /* Says in front of the sentence at hand, and in the message, which lane it is about. */
@@ -168,7 +201,7 @@ static int take_message(struct myl_lanes *m, myl_message *message)
     const char *name = ring_of(&m->lane[0])->handle.segment.name;
     if (round.leased)
         return must_release(m, round.leased_lane, message);
-    if (count_open(m) == 0)
+    if (count_open(m) == 0 && expect_producers(m) == 0)
         return myl_fail(MYL_ECLOSED, "every lane of ring \"%s\" that was used has been closed, and all is read", name);
     if (round.superseded)
         return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again", name);
@@ -191,7 +224,7 @@ static int ready(void *context)
             note_end(lane);
         if (rc != MYL_EAGAIN && !(rc == MYL_ECLOSED && lane->ended != 0))
             return MYL_OK;
-        open += rc == MYL_EAGAIN && was_used(lane);
+        open += rc == MYL_EAGAIN && counts(lane);
     }
     return open > 0 ? MYL_EAGAIN : MYL_OK;
 }
@@ -209,12 +242,16 @@ static int overdue(void *context)
             m->about = i;
             return rc;
         }
-        if (!was_used(lane) || has_ended(lane) || ring_of(lane)->on_death == MYL_DEATH_WAIT)
+        if (!counts(lane) || has_ended(lane) || ring_of(lane)->on_death == MYL_DEATH_WAIT)
             continue;
         uint32_t epoch = myl_load32_acq(&control_of(lane)->epoch); /* A25 */
         rc = myl_ask_for_producer(&ring_of(lane)->handle.segment, ring_of(lane)->hot.next, ready, m);
         if (rc == MYL_OK) {
             alive = 1;
+            continue;
+        }
+        if (epoch == 0 && any_used(m)) { /* it died before it published anything: nothing was begun there */
+            lane->expected = 0;
             continue;
         }
         gone = rc;

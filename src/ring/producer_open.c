@@ -224,6 +224,8 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
                         (int)o->existing);
     if (o->mode > 0777U)
         return myl_fail(MYL_EINVAL, "mode 0%" PRIo32 " has more than the permission bits", o->mode);
+    if (o->cpu < 0)
+        return myl_fail(MYL_EINVAL, "cpu %d is not a CPU's number + 1; 0 pins to none", o->cpu);
     if (o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)
         return myl_fail(MYL_EINVAL, "liveness_ns %" PRId64 " is below 100 us", o->liveness_ns);
     if (o->backend == MYL_BACKEND_MEMFD && o->fd == 0 && shape->head.event_bytes == 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Names of rings, ids of consumers, and options structures: what is refused, in which words, and that nothing was
  * made. */
+#include <limits.h>
+
 #include "unit/rings.h"
 
 static void expect_name(int code, const char *name, const char *text)
@@ -156,6 +158,9 @@ static void test_options_out_of_range(void **state)
     o = producer_options(8);
     o.liveness_ns = 17;
     expect_no_producer(MYL_EINVAL, "17", name, &o);
+    o = producer_options(8);
+    o.cpu = INT_MIN;
+    expect_no_producer(MYL_EINVAL, "-2147483648", name, &o);
     o = producer_options(8);
     o.wait.strategy = (enum myl_wait_strategy)99;
     expect_no_producer(MYL_EINVAL, "99", name, &o);

@@ -13,15 +13,15 @@
 #define MYL_I_FRAME_WHOLE   3U  /* first and last */
 #define MYL_I_FRAME_FAR     4U  /* the payload begins at the next cell */
 
-/* First member of every producer handle of frames. Below it, `next` and `published` of the Layer 0 handle are the
- * position of the next record, `claim.cell` is its first cell, ring.event_size max_frame and ring.event_offset the
- * header's size. */
+/* First member of every producer handle of frames. Below it, `next` of the Layer 0 handle is the position of the next
+ * record, ring.event_size max_frame and ring.event_offset the header's size. Few words, seldom stored: see
+ * myl_i_producer_hot. */
 struct myl_i_frame_producer_hot {
     struct myl_i_producer_hot *ring;
-    uint64_t most;            /* bytes of the open claim */
-    uint64_t claimed;         /* its cells; 0: there is none */
-    uint64_t clear;           /* every stamp word of [next, clear) is known to be 0; at least next + 1 */
-    uint64_t ahead;           /* F4: how many words to keep cleared */
+    uint64_t claim;           /* bytes of the open claim, and 1; 0: there is none */
+    uint64_t lap;             /* the position in the ring's first cell, this time round */
+    uint64_t cleared;         /* so many stamp words from next + 1 on are known to be 0 */
+    uint64_t ahead;           /* F4: how many of them to keep cleared */
 };
 
 MYL_BEGIN_DECLS
@@ -44,6 +44,12 @@ MYL_INLINE unsigned char *myl_i_frame_wrap(unsigned char *cell, const struct myl
     return MYL_UNLIKELY(cell >= ring->cells_end) ? cell - (ring->cells_end - ring->cells) : cell;
 }
 
+/* The first cell of the next record. */
+MYL_INLINE unsigned char *myl_i_frame_at(const struct myl_i_frame_producer_hot *f)
+{
+    return f->ring->ring.cells + (f->ring->next - f->lap) * MYL_I_FRAME_CELL;
+}
+
 MYL_INLINE int myl_frame_producer_claim(myl_frame_producer *producer, size_t most, void **data, int64_t timeout_ns)
 {
     struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
@@ -52,15 +58,27 @@ MYL_INLINE int myl_frame_producer_claim(myl_frame_producer *producer, size_t mos
     int far = most > MYL_I_FRAME_CELL - header;
     uint64_t cells = far ? myl_i_frame_cells(most) : 1;
     /* F1: the next header's word is reserved too, or nobody could say that nothing is published there. */
-    if (MYL_UNLIKELY(f->claimed != 0 || most > h->ring.event_size || h->next + cells + 1 > h->end))
-        return myl_i_frame_claim_slow(producer, most, data, timeout_ns);
-    /* F2: from here on the words of the claim are the caller's; what was known of them is taken back. */
-    if (far)
-        f->clear = h->next + 1;
-    f->most = most;
-    f->claimed = cells;
-    *data = h->claim.cell + (far ? MYL_I_FRAME_CELL : header);
+    if (MYL_UNLIKELY(f->claim != 0 || most > h->ring.event_size || h->next + cells + 1 > h->end)) {
+        void *claimed = NULL; /* so that `data` itself need not lie in memory */
+        int rc = myl_i_frame_claim_slow(producer, most, &claimed, timeout_ns);
+        *data = claimed;
+        return rc;
+    }
+    f->claim = (uint64_t)most + 1; /* F2: from here on the words of the claim are the caller's */
+    *data = myl_i_frame_at(f) + (far ? MYL_I_FRAME_CELL : header);
     return MYL_OK;
+}
+
+/* F3, for the record at `cell`, position `at`. The next header is at `behind`; `dirty`: its word may be anything. */
+MYL_INLINE void myl_i_frame_stamp(unsigned char *cell, uint64_t at, uint64_t about, unsigned char *behind, int dirty)
+{
+    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about); /* A82, before the stamp. Pairs: A81 */
+    MYL_STEP("F3");
+    /* A83 next header's word [rlx], before the stamp: a reader that comes there finds it. Pairs: A2 */
+    if (dirty)
+        myl_store_rlx((myl_au64 *)(void *)behind, 0);
+    MYL_STEP("F3a");
+    myl_store_rel((myl_au64 *)(void *)cell, at + 1); /* A1. Pairs: A2, A20 */
 }
 
 /* F3 and F4. `cells` of the open claim become a record; its header is written but for `about` and the stamp. */
@@ -68,48 +86,48 @@ MYL_INLINE void myl_i_frame_publish(myl_frame_producer *producer, uint64_t about
 {
     struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
     struct myl_i_producer_hot *h = f->ring;
-    unsigned char *cell = h->claim.cell;
-    uint64_t at = h->next, next = at + cells;
-    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about); /* A82, before the stamp. Pairs: A81 */
-    MYL_STEP("F3");
-    if (next >= f->clear) {
-        /* A83 next header's word [rlx], before the stamp: a reader that comes there finds it. Pairs: A2 */
-        myl_store_rlx((myl_au64 *)(void *)(cell + cells * MYL_I_FRAME_CELL), 0);
-        f->clear = next + 1;
-    }
-    MYL_STEP("F3a");
-    myl_store_rel((myl_au64 *)(void *)cell, at + 1); /* A1. Pairs: A2, A20 */
-    h->next = h->published = next;
-    h->claim.cell = myl_i_frame_wrap(cell + cells * MYL_I_FRAME_CELL, &h->ring);
-    f->claimed = 0;
+    unsigned char *cell = myl_i_frame_at(f), *behind = cell + cells * MYL_I_FRAME_CELL;
+    uint64_t next = h->next + cells;
+    /* The claim reached, or reaches, beyond the header's line: words there may have been written over. */
+    int far = cells > 1 || f->claim > MYL_I_FRAME_CELL - h->ring.event_offset + 1;
+    myl_i_frame_stamp(cell, h->next, about, behind, far || f->cleared == 0);
+    h->next = next;
+    f->claim = 0;
+    if (MYL_UNLIKELY(behind >= h->ring.cells_end))
+        f->lap += (uint64_t)(h->ring.cells_end - h->ring.cells) / MYL_I_FRAME_CELL;
     MYL_STEP("F3b");
     myl_store_rel(h->shared_next, next); /* A3 */
     myl_fence_compiler();                /* S2 */
     if (MYL_UNLIKELY((myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0)) /* A5, S3 */
         myl_i_frame_wake_slow(producer);
+    if (far) {
+        if (f->cleared != 0)
+            f->cleared = 0;
+        return;
+    }
     /* F4: off the path of this message, inside what the gate allows, and for the next one. */
-    uint64_t to = next + 1 + f->ahead;
-    to = to < h->end ? to : h->end;
-    while (f->clear < to) {
-        myl_store_rlx((myl_au64 *)(void *)(h->claim.cell + (f->clear - next) * MYL_I_FRAME_CELL), 0); /* A83 */
-        f->clear++;
+    uint64_t cleared = f->cleared - (f->cleared != 0), room = h->end - next - 1;
+    for (uint64_t to = f->ahead < room ? f->ahead : room; cleared < to; cleared++) {
+        myl_store_rlx((myl_au64 *)(void *)(myl_i_frame_at(f) + (cleared + 1) * MYL_I_FRAME_CELL), 0); /* A83 */
         MYL_STEP("F4");
     }
+    f->cleared = cleared;
 }
 
 MYL_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t used, uint8_t kind)
 {
     struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
     struct myl_i_producer_hot *h = f->ring;
-    if (MYL_UNLIKELY(f->claimed == 0 || used > f->most || h->ring.event_offset != MYL_I_FRAME_BARE || h->end == 0))
+    if (MYL_UNLIKELY(used >= f->claim || h->ring.event_offset != MYL_I_FRAME_BARE || h->end == 0))
         return myl_i_frame_commit_slow(producer, used, kind);
     uint64_t flags = MYL_I_FRAME_WHOLE, cells = 1;
     if (used > MYL_I_FRAME_CELL - MYL_I_FRAME_BARE) {
         flags |= MYL_I_FRAME_FAR;
         cells = myl_i_frame_cells(used);
-    } else if (f->claimed > 1) { /* it turned out short enough for the header's line */
-        __builtin_memcpy(h->claim.cell + MYL_I_FRAME_BARE, h->claim.cell + MYL_I_FRAME_CELL,
-                         MYL_I_FRAME_CELL - MYL_I_FRAME_BARE);
+    } else if (f->claim > MYL_I_FRAME_CELL - MYL_I_FRAME_BARE + 1) {
+        /* It turned out short enough for the header's line. */
+        unsigned char *cell = myl_i_frame_at(f);
+        __builtin_memcpy(cell + MYL_I_FRAME_BARE, cell + MYL_I_FRAME_CELL, MYL_I_FRAME_CELL - MYL_I_FRAME_BARE);
     }
     myl_i_frame_publish(producer, used | (uint64_t)kind << MYL_I_FRAME_KIND | flags << MYL_I_FRAME_FLAGS, cells);
     return MYL_OK;

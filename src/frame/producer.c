@@ -35,11 +35,8 @@ int myl_frame_room(struct myl_frame_producer *producer, uint64_t cells, int64_t 
 static unsigned char *open_claim(struct myl_frame_producer *producer, uint64_t most, int far)
 {
     struct myl_i_frame_producer_hot *f = &producer->hot;
-    f->claimed = myl_record_cells(most, far);
-    f->most = most;
-    if (far)
-        f->clear = f->ring->next + 1;
-    return f->ring->claim.cell + (far ? MYL_CELL_ALIGN : f->ring->ring.event_offset);
+    f->claim = most + 1;
+    return myl_i_frame_at(f) + (far ? MYL_CELL_ALIGN : f->ring->ring.event_offset);
 }
 
 int myl_i_frame_claim_slow(myl_frame_producer *producer, size_t most, void **data, int64_t timeout_ns)
@@ -48,10 +45,10 @@ int myl_i_frame_claim_slow(myl_frame_producer *producer, size_t most, void **dat
     const struct myl_segment *segment = segment_of(producer);
     if (producer->ring.handle.forked)
         return myl_handle_forked(&producer->ring.handle);
-    if (f->claimed != 0)
+    if (f->claim != 0)
         return myl_fail(MYL_ELEASED,
                         "ring \"%s\": a claim of %" PRIu64 " bytes is open; commit or abort it before the next one",
-                        segment->name, f->most);
+                        segment->name, f->claim - 1);
     if (most > segment->head.event_bytes)
         return myl_fail(MYL_ETOOBIG,
                         "%zu bytes are more than ring \"%s\" keeps in one piece (%" PRIu32
@@ -68,8 +65,9 @@ int myl_i_frame_claim_slow(myl_frame_producer *producer, size_t most, void **dat
 
 void myl_frame_producer_abort(myl_frame_producer *producer)
 {
-    MYL_STEP("F5"); /* nothing more: F2 has taken back what was known of the claim's words */
-    producer->hot.claimed = 0;
+    MYL_STEP("F5");
+    producer->hot.claim = 0;
+    producer->hot.cleared = 0; /* its words may have been written over */
 }
 
 void myl_i_frame_wake_slow(myl_frame_producer *producer)
@@ -84,7 +82,7 @@ static void number_record(struct myl_frame_producer *producer, uint64_t cells, i
     struct myl_i_producer_hot *h = producer->hot.ring;
     if (h->ring.event_offset != MYL_RECORD_NUMBERED)
         return;
-    myl_au64 *word = (myl_au64 *)(void *)h->claim.cell;
+    myl_au64 *word = (myl_au64 *)(void *)myl_i_frame_at(&producer->hot);
     struct myl_control *control = segment_of(producer)->control;
     producer->messages += begins != 0;
     myl_store_rlx(&word[2], producer->messages - 1);                         /* A85. Pairs: A84 */
@@ -102,15 +100,16 @@ int myl_i_frame_commit_slow(myl_frame_producer *producer, size_t used, uint8_t k
     const char *name = segment_of(producer)->name;
     if (producer->ring.handle.forked)
         return myl_handle_forked(&producer->ring.handle);
-    if (f->claimed == 0)
+    if (f->claim == 0)
         return myl_fail(MYL_ENOTCLAIMED, "ring \"%s\": there is no open claim to commit; claim first", name);
-    if (used > f->most)
+    if (used >= f->claim)
         return myl_fail(MYL_ETOOBIG, "ring \"%s\": %zu bytes are more than the %" PRIu64 " claimed; claim more", name,
-                        used, f->most);
+                        used, f->claim - 1);
     uint32_t header = h->ring.event_offset;
     int far = used > MYL_CELL_ALIGN - header;
-    if (!far && f->claimed > 1) /* it turned out short enough for the header's line */
-        memcpy(h->claim.cell + header, h->claim.cell + MYL_CELL_ALIGN, MYL_CELL_ALIGN - header);
+    unsigned char *cell = myl_i_frame_at(f);
+    if (!far && f->claim - 1 > MYL_CELL_ALIGN - header) /* it turned out short enough for the header's line */
+        memcpy(cell + header, cell + MYL_CELL_ALIGN, MYL_CELL_ALIGN - header);
     uint64_t cells = myl_record_cells(used, far);
     uint64_t flags = MYL_RECORD_FIRST | MYL_RECORD_LAST | (far ? MYL_RECORD_FAR : 0U);
     number_record(producer, cells, 1);
@@ -174,7 +173,7 @@ static void publish_fragment(struct myl_frame_producer *producer, const struct c
         MYL_RECORD_FAR | (part->offset == 0 ? MYL_RECORD_FIRST : 0U) | (length == left ? MYL_RECORD_LAST : 0U);
     uint64_t cells = myl_record_cells(length, 1);
     copy_from(producer, source, open_claim(producer, length, 1), length);
-    memcpy(h->claim.cell + h->ring.event_offset, part, sizeof *part);
+    memcpy(myl_i_frame_at(&producer->hot) + h->ring.event_offset, part, sizeof *part);
     number_record(producer, cells, part->offset == 0);
     myl_i_frame_publish(producer, length | (uint64_t)cut->kind << MYL_ABOUT_KIND_SHIFT | flags << MYL_ABOUT_FLAGS_SHIFT,
                         cells);
@@ -222,7 +221,7 @@ static int publish_long(struct myl_frame_producer *producer, uint64_t total, str
     const struct myl_segment *segment = segment_of(producer);
     if (producer->ring.handle.forked)
         return myl_handle_forked(&producer->ring.handle);
-    if (producer->hot.claimed != 0) {
+    if (producer->hot.claim != 0) {
         void *nothing;
         return myl_i_frame_claim_slow(producer, 0, &nothing, MYL_TRY); /* says that a claim is open */
     }

@@ -185,7 +185,8 @@ static int start(struct myl_frame_producer *producer, const char *name, const my
         return rc;
     struct myl_i_frame_producer_hot *f = &producer->hot;
     f->ring = &producer->ring.hot;
-    f->clear = f->ring->next + 1; /* F6: not more; a dead one's claim may lie behind it */
+    f->lap = f->ring->next - f->ring->next % producer->ring.handle.segment.head.capacity;
+    f->cleared = 0; /* F6: not more; a dead one's claim may lie behind it */
     rc = find_count(producer);
     if (rc == MYL_OK)
         rc = end_unfinished(producer);

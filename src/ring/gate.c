@@ -25,7 +25,7 @@ static int impossible_cursor(const struct myl_producer *producer, const struct m
     return myl_fail(MYL_ECORRUPT,
                     "ring \"%s\": consumer \"%s\" says it has acknowledged %" PRIu64 " events of %" PRIu64
                     " published; evict it",
-                    producer->handle.segment.name, id, cursor, producer->hot.published);
+                    producer->handle.segment.name, id, cursor, myl_published(producer));
 }
 
 int myl_gate_minimum(const struct myl_producer *producer, uint64_t *minimum, uint32_t *gating)
@@ -44,7 +44,7 @@ int myl_gate_minimum(const struct myl_producer *producer, uint64_t *minimum, uin
          * rises above another's. Pairs: A7, the consumer's release: its reads of the cells are before our
          * overwriting. */
         uint64_t cursor = myl_load_acq(&entry->cursor);
-        if (cursor > producer->hot.published)
+        if (cursor > myl_published(producer))
             return impossible_cursor(producer, entry, cursor);
         if (cursor < *minimum)
             *minimum = cursor;
@@ -71,11 +71,11 @@ static int alone(const struct myl_producer *producer, uint64_t events, uint64_t 
     uint64_t next = producer->hot.next;
     /* A24 gate [rlx]: our own word, but for a predecessor's; with nobody registered it is what a joiner starts from. */
     uint64_t gate = myl_load_rlx(&segment->control->gate);
-    if (gate > producer->hot.published)
+    if (gate > myl_published(producer))
         return myl_fail(MYL_ECORRUPT,
                         "ring \"%s\" says that events below %" PRIu64 " may be overwritten, of %" PRIu64
                         " published; remove the ring",
-                        segment->name, gate, producer->hot.published);
+                        segment->name, gate, myl_published(producer));
     *minimum = gate;
     *window = capacity;
     if (producer->alone == MYL_ALONE_BUFFER && producer->buffer < capacity)
@@ -86,8 +86,8 @@ static int alone(const struct myl_producer *producer, uint64_t events, uint64_t 
     uint64_t wanted = myl_gate_cursor_for(producer, events);
     if (wanted > 0)
         wanted += chunk;
-    if (wanted > producer->hot.published)
-        wanted = producer->hot.published;
+    if (wanted > myl_published(producer))
+        wanted = myl_published(producer);
     return wanted > gate ? myl_boundary_from(segment, gate, wanted, minimum) : MYL_OK;
 }
 
@@ -157,8 +157,8 @@ static void before_park(void *context)
         /* Some slack, so that the next event does not wait again; what is there already is taken after liveness_ns at
          * the latest. Never more than the consumers can reach. */
         need += producer->handle.segment.head.capacity / SLACK_SHARE;
-        if (need > producer->hot.published)
-            need = producer->hot.published > wish->cursor ? producer->hot.published : wish->cursor;
+        if (need > myl_published(producer))
+            need = myl_published(producer) > wish->cursor ? myl_published(producer) : wish->cursor;
     }
     myl_store_rel(&control->room.need, need); /* A19 need [rel]. Pairs: A18 */
     myl_store_rel(&control->producer_parks, myl_load_rlx(&control->producer_parks) + 1); /* A40, our own counter */

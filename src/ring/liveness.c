@@ -29,7 +29,7 @@ struct suspect {
 
 static uint64_t behind(const struct look *look, const struct suspect *suspect)
 {
-    uint64_t published = look->producer->hot.published;
+    uint64_t published = myl_published(look->producer);
     return published > suspect->cursor ? published - suspect->cursor : 0;
 }
 

@@ -100,7 +100,7 @@ int myl_liveness_failed(const struct myl_producer *producer)
 {
     const myl_trouble *trouble = &producer->liveness.trouble;
     uint64_t cursor = (uint64_t)(trouble->last + 1);
-    return trouble->final ? myl_liveness_fail(producer, trouble, producer->hot.published - cursor) : MYL_OK;
+    return trouble->final ? myl_liveness_fail(producer, trouble, myl_published(producer) - cursor) : MYL_OK;
 }
 
 int myl_liveness_begin(struct myl_producer *producer, int64_t *timeout_ns)

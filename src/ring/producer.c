@@ -15,12 +15,12 @@ static int ready_for_claim(void *context)
 static int check_wish(const struct myl_producer *producer, uint64_t events)
 {
     const struct myl_segment *segment = &producer->handle.segment;
-    uint64_t open = producer->hot.next - producer->hot.published;
+    uint64_t open = producer->hot.next - myl_published(producer);
     if (events > segment->head.capacity)
         return myl_fail(MYL_ETOOBIG,
                         "%" PRIu64 " events at once are more than ring \"%s\" can hold (%" PRIu64 "); claim fewer",
                         events, segment->name, segment->head.capacity);
-    if (myl_gate_cursor_for(producer, events) <= producer->hot.published)
+    if (myl_gate_cursor_for(producer, events) <= myl_published(producer))
         return MYL_OK;
     if (open > 0)
         return myl_fail(MYL_ELEASED,
@@ -91,7 +91,7 @@ void myl_producer_abort(myl_producer *producer)
     if (producer->handle.forked)
         return;
     producer->hot.next = producer->hot.published;
-    producer->hot.claim = myl_walk_from(&producer->handle.segment, producer->hot.published);
+    producer->hot.claim = myl_walk_from(&producer->handle.segment, myl_published(producer));
 }
 
 int myl_producer_put(myl_producer *producer, const void *event, size_t bytes, int64_t timeout_ns)
@@ -111,7 +111,7 @@ int myl_producer_put(myl_producer *producer, const void *event, size_t bytes, in
 
 myl_sequence myl_producer_last(const myl_producer *producer)
 {
-    return (myl_sequence)producer->hot.published - 1;
+    return (myl_sequence)myl_published(producer) - 1;
 }
 
 myl_sequence myl_producer_gating(const myl_producer *producer)
@@ -120,7 +120,7 @@ myl_sequence myl_producer_gating(const myl_producer *producer)
     uint32_t gating;
     if (producer->handle.forked || myl_gate_minimum(producer, &minimum, &gating) != MYL_OK)
         return MYL_SEQUENCE_NONE;
-    return (myl_sequence)(gating == 0 ? producer->hot.published : minimum) - 1;
+    return (myl_sequence)(gating == 0 ? myl_published(producer) : minimum) - 1;
 }
 
 int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence)
@@ -147,7 +147,7 @@ int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, in
 {
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
-    if (sequence >= (myl_sequence)producer->hot.published)
+    if (sequence >= (myl_sequence)myl_published(producer))
         return myl_fail(MYL_EINVAL, "event %" PRId64 " of ring \"%s\" is not published yet; the last one is %" PRId64,
                         sequence, producer->handle.segment.name, myl_producer_last(producer));
     int rc = myl_liveness_begin(producer, &timeout_ns);

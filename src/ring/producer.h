@@ -24,6 +24,12 @@ struct myl_producer {
     myl_au64 no_next;          /* what hot.shared_next points to in a fork child */
 };
 
+/* First position that is not published. A record of a frame is one claim and one publish, so there it is `next`. */
+static inline uint64_t myl_published(const struct myl_producer *producer)
+{
+    return producer->handle.segment.head.kind == MYL_KIND_FRAMES ? producer->hot.next : producer->hot.published;
+}
+
 /* What a producer asks for when it opens. */
 struct myl_shape {
     struct myl_header head;    /* of a ring that is to be made; event_bytes 0: only one that exists will do */

@@ -113,7 +113,7 @@ static void in_child(struct myl_os_fork_node *node)
     struct myl_producer *producer =
         (struct myl_producer *)(void *)((char *)node - offsetof(struct myl_producer, handle.fork_node));
     producer->handle.forked = 1;
-    producer->hot.next = producer->hot.published;
+    producer->hot.next = myl_published(producer);
     producer->hot.end = 0;
     producer->hot.shared_next = &producer->no_next; /* and publishing nothing touches no stamp */
     producer->hot.park = &producer->stand_in;
@@ -244,7 +244,7 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
 static void log_own(const struct myl_producer *producer, enum myl_log_kind kind)
 {
     myl_log_write(&producer->handle.segment, &(struct myl_log_note){.kind = kind,
-                                                                    .sequence = producer->hot.published,
+                                                                    .sequence = myl_published(producer),
                                                                     .value = producer->epoch,
                                                                     .pid = myl_os_pid()});
 }
@@ -318,7 +318,7 @@ void myl_producer_stop(struct myl_producer *producer, int end)
         struct myl_control *control = segment->control;
         MYL_STEP("E1");
         if (end) /* A44 closed [rel], protocol 7: behind the last stamp. Pairs: A16 */
-            myl_store_rel(&control->closed, producer->hot.published + 1);
+            myl_store_rel(&control->closed, myl_published(producer) + 1);
         MYL_STEP("E1s");
         myl_store32_rel(&control->producer_state, MYL_PRODUCER_LEFT); /* A43. Pairs: A45 */
         MYL_STEP("E2");

@@ -226,16 +226,16 @@ static void produces_frames(void *argument)
         myl_os_sleep(MYL_USEC(100));
     ok("open", rc);
     const myl_producer *ring = myl_frame_producer_ring(producer);
-    if (ring->hot.published == 0 && now.committed == MESSAGES) {
+    if (myl_published(ring) == 0 && now.committed == MESSAGES) {
         myl_frame_producer_close(producer);
         return;
     }
     uint64_t i = now.committed;
-    if (ring->hot.published != now.start[i]) { /* the one on its way when its producer died is there */
-        SIM_CHECK(now.publishing > i && ring->hot.published == now.start[i] + cells_of(i), "takeover",
-                  "%s goes on at %" PRIu64 ", behind %" PRIu64 " messages", sim_self_name(), ring->hot.published, i);
+    if (myl_published(ring) != now.start[i]) { /* the one on its way when its producer died is there */
+        SIM_CHECK(now.publishing > i && myl_published(ring) == now.start[i] + cells_of(i), "takeover",
+                  "%s goes on at %" PRIu64 ", behind %" PRIu64 " messages", sim_self_name(), myl_published(ring), i);
         now.committed = ++i;
-        now.start[i] = ring->hot.published;
+        now.start[i] = myl_published(ring);
     }
     if (first)
         meet();

@@ -21,7 +21,7 @@ static struct {
     const char *root, *work, *compiler, *libraries;
     const char *only, *file, *profiles;
     unsigned part, parts, jobs, most;
-} request = {.root = ".", .work = "planted", .compiler = "cc", .parts = 1, .jobs = 2, .most = 60000};
+} request = {.root = ".", .work = "planted", .compiler = "cc", .parts = 1, .jobs = 2, .most = 120000};
 
 struct outcome {
     int caught;

@@ -142,7 +142,7 @@ static int by_copy(struct role *role, myl_frame_producer *producer, uint64_t len
 
 static void ask_consumed(struct role *role, myl_frame_producer *producer)
 {
-    uint64_t since = sim_points(), count = role->writing->hot.published;
+    uint64_t since = sim_points(), count = myl_published(role->writing);
     int rc = myl_frame_producer_wait_consumed(producer, MYL_USEC(1) + (int64_t)sim_draw(300000));
     if (rc == MYL_OK && count > 0)
         oracle_consumed(role->session, count, since);
@@ -209,7 +209,7 @@ static void begin(struct role *role, myl_frame_producer *producer, uint64_t sinc
     if (myl_producer_info(role->writing, &info) != MYL_OK)
         role_unexpected("info", MYL_EINVAL);
     struct session *s = role->session = oracle_session(&info, 0, world->alone, since);
-    uint64_t next = role->writing->hot.published;
+    uint64_t next = myl_published(role->writing);
     frames_resumed(s, next, myl_frame_producer_messages(producer), gave_up(role->writing, next));
     (void)oracle_produces(s, next);
     role->phase = PHASE_IN;

@@ -22,13 +22,15 @@
 #define UNWAITED 16U
 /* Pauses of the processor before a look: some hundred nanoseconds, up to some microseconds. A processor fetches lines
  * ahead for who reads in a row, so each look costs the producer some lines whatever it finds; a look shall find many
- * more than that, though not so many that the ring fills up meanwhile. Where even the longest do not, the stream is too
- * thin to wait for: the stamp is quicker. */
-#define PACE_LEAST 16U
-#define PACE_MOST  256U
-#define WANTED     ((uint64_t)64) /* sequences ... */
-#define RING_SHARE 16U            /* ... or such a share of the ring */
-#define THIN_MOST  4U             /* so many such looks in a row end it */
+ * more than that, though not so many that the ring fills up meanwhile: a share of the ring, within bounds. Where even
+ * the longest pauses find little, the stream is too thin to wait for: the stamp is quicker. */
+#define PACE_LEAST   16U
+#define PACE_MOST    256U
+#define WANTED_SHARE 64U
+#define WANTED_MOST  ((uint64_t)1024)
+#define LITTLE       ((uint64_t)64) /* sequences ... */
+#define LITTLE_SHARE 16U            /* ... or such a share of the ring */
+#define THIN_MOST    4U             /* so many such looks in a row end it */
 
 void myl_stream_end(struct myl_consumer *consumer)
 {
@@ -81,9 +83,11 @@ void myl_stream_check(struct myl_consumer *consumer)
 
 static void adapt(struct myl_consumer *consumer, uint64_t found)
 {
-    uint64_t share = consumer->handle.segment.head.capacity / RING_SHARE;
-    uint64_t wanted = share < WANTED ? share : WANTED;
-    int thin = found < wanted && consumer->pace == PACE_MOST;
+    uint64_t capacity = consumer->handle.segment.head.capacity;
+    uint64_t little = capacity / LITTLE_SHARE < LITTLE ? capacity / LITTLE_SHARE : LITTLE;
+    uint64_t wanted = capacity / WANTED_SHARE < WANTED_MOST ? capacity / WANTED_SHARE : WANTED_MOST;
+    wanted = wanted > little ? wanted : little;
+    int thin = found < little && consumer->pace == PACE_MOST;
     consumer->thin = thin ? consumer->thin + 1 : 0;
     if (found < wanted && consumer->pace < PACE_MOST)
         consumer->pace *= 2;

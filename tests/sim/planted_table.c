@@ -301,7 +301,8 @@ const struct plant plants[] = {
      "    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about);\n",
      "frames"},
     {"a message that turned out short stays where it was", FINLINE,
-     "        __builtin_memcpy(cell + MYL_I_FRAME_BARE, cell + MYL_I_FRAME_CELL, MYL_I_FRAME_CELL - MYL_I_FRAME_BARE);\n",
+     "        __builtin_memcpy(cell + MYL_I_FRAME_BARE, cell + MYL_I_FRAME_CELL, "
+     "MYL_I_FRAME_CELL - MYL_I_FRAME_BARE);\n",
      "        (void)0;\n", "frames"},
     {"records do not wrap", FINLINE, "MYL_UNLIKELY(cell >= ring->cells_end)",
      "MYL_UNLIKELY(cell > ring->cells_end + 64)", "frames-tiny,frames"},

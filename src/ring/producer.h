@@ -13,6 +13,7 @@ struct myl_producer {
     uint64_t limit;
     int has_limit;
     uint32_t epoch;
+    int begins;                /* the lane was free: no stream goes on in it */
     enum myl_alone alone;
     uint64_t buffer;
     enum myl_on_death on_death;

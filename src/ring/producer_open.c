@@ -63,6 +63,7 @@ static int take_over(struct myl_producer *producer)
     MYL_STEP("T2");
     myl_store_rel(&control->next, next); /* A3 */
     producer->epoch = myl_load32_acq(&control->epoch) + 1; /* A25 */
+    producer->begins = segment->head.lanes > 1 && (producer->epoch == 1 || myl_load_acq(&control->closed) != 0); /* A16 */
     MYL_STEP("T3");
     myl_store32_rel(&control->epoch, producer->epoch); /* A26 */
     /* A lane that had ended begins anew: before anything is published in it, so nobody reads on and then believes the
@@ -273,6 +274,27 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
     return wait_startup(producer, o);
 }
 
+/* `end`: the stream is over; else somebody may go on with it. */
+static void end_session(struct myl_producer *producer, int end)
+{
+    struct myl_segment *segment = &producer->handle.segment;
+    struct myl_control *control = segment->control;
+    if (myl_load32_acq(&control->epoch) != producer->epoch) /* A25 */
+        return;
+    MYL_STEP("E1");
+    if (end) /* A44 closed [rel], protocol 7: behind the last stamp. Pairs: A16 */
+        myl_store_rel(&control->closed, myl_published(producer) + 1);
+    MYL_STEP("E1s");
+    myl_store32_rel(&control->producer_state, MYL_PRODUCER_LEFT); /* A43. Pairs: A45 */
+    MYL_STEP("E2");
+    myl_segment_wake_all(segment);
+    log_own(producer, end ? MYL_LOG_CLOSED : MYL_LOG_PRODUCER_LEFT);
+    if (end && myl_registrar_take(segment) == MYL_OK) {
+        MYL_STEP("E3");
+        myl_segment_sweep(segment, UINT32_MAX);
+    }
+}
+
 int myl_producer_start(struct myl_producer *producer, const char *name, const myl_producer_options *o,
                        const struct myl_shape *shape)
 {
@@ -283,9 +305,19 @@ int myl_producer_start(struct myl_producer *producer, const char *name, const my
         return MYL_OK;
     if (created && producer->handle.segment.fd >= 0)
         myl_segment_withdraw(&producer->handle.segment); /* a ring that this failed call made must not stay behind */
+    else if (producer->epoch != 0)
+        end_session(producer, producer->begins); /* as if it had not come: it has published nothing */
     myl_handle_disarm(&producer->handle);
     myl_liveness_free(producer);
     return rc;
+}
+
+void myl_producer_stop(struct myl_producer *producer, int end)
+{
+    if (!producer->handle.forked)
+        end_session(producer, end);
+    myl_handle_disarm(&producer->handle); /* drops every seat */
+    myl_liveness_free(producer);
 }
 
 int myl_producer_open(myl_producer **producer, const char *name, const myl_producer_options *options)
@@ -309,28 +341,6 @@ int myl_producer_open(myl_producer **producer, const char *name, const myl_produ
     }
     *producer = made;
     return MYL_OK;
-}
-
-void myl_producer_stop(struct myl_producer *producer, int end)
-{
-    struct myl_segment *segment = &producer->handle.segment;
-    if (!producer->handle.forked && myl_load32_acq(&segment->control->epoch) == producer->epoch) { /* A25 */
-        struct myl_control *control = segment->control;
-        MYL_STEP("E1");
-        if (end) /* A44 closed [rel], protocol 7: behind the last stamp. Pairs: A16 */
-            myl_store_rel(&control->closed, myl_published(producer) + 1);
-        MYL_STEP("E1s");
-        myl_store32_rel(&control->producer_state, MYL_PRODUCER_LEFT); /* A43. Pairs: A45 */
-        MYL_STEP("E2");
-        myl_segment_wake_all(segment);
-        log_own(producer, end ? MYL_LOG_CLOSED : MYL_LOG_PRODUCER_LEFT);
-        if (end && myl_registrar_take(segment) == MYL_OK) {
-            MYL_STEP("E3");
-            myl_segment_sweep(segment, UINT32_MAX);
-        }
-    }
-    myl_handle_disarm(&producer->handle); /* drops every seat */
-    myl_liveness_free(producer);
 }
 
 void myl_producer_close(myl_producer *producer)

@@ -140,9 +140,11 @@ void myl_segment_withdraw(const struct myl_segment *segment)
         return;
     }
     if (segment->head.lanes > 1 && myl_lane_take_all(segment) != 0) {
-        /* Others produce in it by now: only our lane is left. A43. */
+        /* Others produce in it by now: only our lane ends, with nothing in it. A44, A43. */
+        myl_store_rel(&segment->control->closed, 1);
         myl_store32_rel(&segment->control->producer_state, MYL_PRODUCER_LEFT);
         myl_registrar_drop(segment);
+        myl_segment_wake_all(segment);
         return;
     }
     MYL_STEP("WD1");

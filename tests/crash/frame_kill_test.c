@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A producer of frames dies by SIGKILL at every step of its protocol, at several places of the stream, and comes back.
- * Its reader gets every message once, in order and whole, but for those that died between fragments: of these it is
- * told. */
+ * A producer of frames dies by SIGKILL at every step of its protocol, at several places of the stream, and comes back;
+ * in a ring of its own, and in a lane beside others. Its reader gets every message once, in order and whole, but for
+ * those that died between fragments: of these it is told. */
 /* ctest: timeout=120 */
 #include "crash/kit.h"
 
@@ -9,7 +9,7 @@
 
 #include "unit/frames.h"
 
-enum { MESSAGES = 60, MAX_FRAME = 5888 };
+enum { MESSAGES = 60, MAX_FRAME = 5888, LANES = 3 };
 
 /* Messages of one record of all shapes; some in several fragments; now and then one that is longer than the ring. */
 static uint64_t length_of(uint64_t number)
@@ -17,12 +17,18 @@ static uint64_t length_of(uint64_t number)
     return number % 11 == 10 ? 100000 : number % 5 == 4 ? 20000 + number : frame_length(number, MAX_FRAME);
 }
 
-static int produce(const struct crash_world *world)
+static myl_frame_producer *open_lane(const char *name, uint32_t lanes, const char *lane)
 {
     myl_frame_producer_options o = frame_options(65536, MAX_FRAME);
     o.numbers = MYL_FRAMES_NUMBERED;
     o.ring.on_death = MYL_DEATH_WAIT;
-    myl_frame_producer *producer = open_frames(world->name, &o);
+    o.lanes = lanes;
+    o.lane = lane;
+    return open_frames(name, &o);
+}
+
+static int produce_into(myl_frame_producer *producer)
+{
     for (uint64_t n = myl_frame_producer_messages(producer); n < MESSAGES; n++) {
         if (n % 3 == 0) {
             void *data;
@@ -36,6 +42,16 @@ static int produce(const struct crash_world *world)
     test_ok(myl_frame_producer_wait_consumed(producer, MYL_SEC(10)));
     myl_frame_producer_close(producer);
     return 0;
+}
+
+static int produce(const struct crash_world *world)
+{
+    return produce_into(open_lane(world->name, 0, NULL));
+}
+
+static int produce_in_lane(const struct crash_world *world)
+{
+    return produce_into(open_lane(world->name, LANES, "mortal"));
 }
 
 /* One ring, from the first life to the end of the stream. */
@@ -74,16 +90,20 @@ static int read_one(struct stream *stream, myl_frame_consumer *consumer)
 }
 
 /* How often its producer died. */
-static int run_stream(const struct crash_plan *plan)
+static int run_stream(const struct crash_plan *plan, int in_lane)
 {
-    struct stream stream = {.world = {.tool = produce}};
+    struct stream stream = {.world = {.tool = in_lane ? produce_in_lane : produce}};
     test_name(stream.world.name, "frames");
     stream.world.page = crash_new_page();
     stream.world.page->plan[CRASH_TOOL][0] = *plan;
     stream.world.page->plan[CRASH_TOOL][1] = (struct crash_plan){plan->step, 2, SIGKILL};
-    myl_frame_producer_options o = frame_options(65536, MAX_FRAME);
-    o.numbers = MYL_FRAMES_NUMBERED;
-    myl_frame_producer_leave(open_frames(stream.world.name, &o));
+    if (in_lane) /* another lane is there, and has ended: what the mortal one does decides about the ring */
+        myl_frame_producer_leave(open_lane(stream.world.name, LANES, "mortal"));
+    myl_frame_producer *other = open_lane(stream.world.name, in_lane ? LANES : 0, in_lane ? "other" : NULL);
+    if (in_lane)
+        myl_frame_producer_close(other);
+    else
+        myl_frame_producer_leave(other);
     myl_frame_consumer *consumer = open_frame_consumer(stream.world.name, "c");
     crash_start(&stream.world, CRASH_TOOL, &stream.producer);
     int rc;
@@ -102,25 +122,44 @@ static int run_stream(const struct crash_plan *plan)
     return stream.deaths;
 }
 
+/* How often the producer died at this step, over streams in which it came to it at several places. */
+static int run_streams(uint32_t step, int in_lane)
+{
+    int deaths = 0;
+    for (uint32_t occurrence = 1; occurrence <= 12; occurrence += 1 + occurrence / 4)
+        deaths += run_stream(&(struct crash_plan){step, occurrence, SIGKILL}, in_lane);
+    print_message("%s: died there %d times, and all was well\n", crash_step_name(step), deaths);
+    return deaths;
+}
+
 static void test_every_step(void **state)
 {
-    (void)state;
     uint32_t steps = 0;
     for (uint32_t step = 0; step < crash_find_steps(); step++) {
         if (crash_step_name(step)[0] != 'F')
             continue;
-        int deaths = 0;
-        for (uint32_t occurrence = 1; occurrence <= 12; occurrence += 1 + occurrence / 4)
-            deaths += run_stream(&(struct crash_plan){step, occurrence, SIGKILL});
-        print_message("%s: died there %d times, and all was well\n", crash_step_name(step), deaths);
-        assert_true(deaths >= 2); /* more, but how often F1 is come to is up to the reader */
+        assert_true(run_streams(step, *state != NULL) >= 2); /* more, but how often F1 is come to is up to the reader */
         steps++;
     }
     assert_true(steps >= 7);
 }
 
+/* The way into a lane, which is gone once. */
+static void test_taking_a_lane(void **state)
+{
+    static const char *const steps[] = {"C4", "T1", "T2", "T3", "T4"};
+    (void)state;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        assert_true(run_streams(crash_step(steps[i]), 1) >= 1);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_step)};
+    static int in_lane = 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_step),
+        {"test_every_step_in_a_lane", test_every_step, NULL, NULL, &in_lane},
+        cmocka_unit_test(test_taking_a_lane),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,8 +147,8 @@ const struct plant plants[] = {
      "plain"},
     {"closed before the last event", OPEN, "myl_store_rel(&control->closed, myl_published(producer) + 1);",
      "myl_store_rel(&control->closed, myl_published(producer));", "close"},
-    {"closing wakes nobody", OPEN, "        MYL_STEP(\"E2\");\n        myl_segment_wake_all(segment);\n",
-     "        MYL_STEP(\"E2\");\n", "exhaust,close"},
+    {"closing wakes nobody", OPEN, "    MYL_STEP(\"E2\");\n    myl_segment_wake_all(segment);\n",
+     "    MYL_STEP(\"E2\");\n", "exhaust,close"},
     /* --- park and wake --- */
     {"check before flag", WAIT,
      "        myl_park_announce(&parker, &value, &most);\n        MYL_STEP(\"P6\");\n        int rc = "

@@ -121,6 +121,8 @@ static void test_startup_timeout(void **state)
     myl_producer_leave(producer);
     expect_no_producer(MYL_ESTARTUP, "1 of 2", name, &o);
     assert_true(ring_exists(name));
+    const void *event;
+    test_code(MYL_EUNSEATED, myl_consumer_next(left, &event, MYL_SEC(10))); /* nobody has died */
     myl_consumer *right = open_consumer(name, "right");
     producer = open_producer(name, &o);
     put_many(producer, 0, 2);

@@ -173,6 +173,39 @@ static void test_turns(void **state)
 
 /* --- ends and beginnings ----------------------------------------------------------------------------------------- */
 
+/* Who takes a lane and then does not get its consumers has published nothing: the lane is as it was. */
+static void test_failed_startup(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_message message;
+    myl_frame_producer *none = NULL;
+    myl_frame_producer *a = open_lane(test_name(name, "startup"), 3, "a");
+    myl_frame_consumer *c = open_frame_consumer(name, "c");
+    myl_frame_producer *b = open_lane(name, 0, "b");
+    myl_frame_producer_close(b);
+    for (int i = 0; i < 3; i++) { /* a lane that ended, one that nobody used, and one whose producer has left */
+        myl_frame_producer_options o = lane_options(0, (const char *const[]){"b", "new", "a"}[i]);
+        o.ring.wait_consumers = 5;
+        o.ring.wait_timeout_ns = MYL_MSEC(2);
+        if (i == 2) {
+            send_text(a, "one");
+            myl_frame_producer_leave(a);
+            expect_text(c, 0, "one");
+        }
+        test_code(MYL_ESTARTUP, myl_frame_producer_open(&none, name, &o));
+        test_code(i == 2 ? MYL_EUNSEATED : MYL_ETIMEDOUT, myl_frame_consumer_next(c, &message, MYL_MSEC(30)));
+    }
+    a = open_lane(name, 0, "a");
+    send_text(a, "two");
+    expect_text(c, 0, "two");
+    myl_frame_producer_close(a);
+    expect_no_frame(c, MYL_ECLOSED);
+    test_ok(myl_frame_consumer_release(c));
+    myl_frame_consumer_close(c);
+    assert_false(ring_exists(name));
+}
+
 static void test_ends_and_beginnings(void **state)
 {
     (void)state;
@@ -583,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_who_gets_which_lane),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_failed_startup),
         cmocka_unit_test(test_ends_and_beginnings),
         cmocka_unit_test(test_leases),
         cmocka_unit_test(test_drain),

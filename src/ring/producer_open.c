@@ -63,7 +63,8 @@ static int take_over(struct myl_producer *producer)
     MYL_STEP("T2");
     myl_store_rel(&control->next, next); /* A3 */
     producer->epoch = myl_load32_acq(&control->epoch) + 1; /* A25 */
-    producer->begins = segment->head.lanes > 1 && (producer->epoch == 1 || myl_load_acq(&control->closed) != 0); /* A16 */
+    producer->begins =
+        segment->head.lanes > 1 && (producer->epoch == 1 || myl_load_acq(&control->closed) != 0); /* A16 */
     MYL_STEP("T3");
     myl_store32_rel(&control->epoch, producer->epoch); /* A26 */
     /* A lane that had ended begins anew: before anything is published in it, so nobody reads on and then believes the

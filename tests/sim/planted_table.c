@@ -261,7 +261,7 @@ const struct plant plants[] = {
      "rivals,kill,everything"},
     {"a marked session is held by its dead", CREATE,
      "        rc = before ? MYL_OK : check_unread(segment, closed - 1);\n",
-     "        rc = check_unread(segment, closed - 1);\n", "create-attach-churn,everything"},
+     "        rc = check_unread(segment, closed - 1);\n", "marked,names"},
     /* --- liveness --- */
     {"a living consumer that holds up is said to be dead", LIVENESS,
      "    if (holds_up && myl_seat_held(segment, myl_entry_seat(index)) == 0 &&", "    if (holds_up &&",

@@ -453,6 +453,22 @@ static void names(struct world *w)
         (void)world_add(w, ROLE_ONLOOKER);
 }
 
+/* Sessions that are marked to go by somebody who dies before the name is gone, with something unread by their dead. */
+static void marked(struct world *w)
+{
+    profile_usual(w, KILLS);
+    w->calm_end = 0;
+    w->sessions = 2;
+    w->events = 1 + dice(3);
+    w->leaves = 0;
+    w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(300, 1000);
+    struct role *rival = profile_mortal(w, ROLE_PRODUCER, 2);
+    rival->existing = (enum myl_existing)DICE_OF(MYL_EXISTING_REPLACE, MYL_EXISTING_SUPERSEDE);
+    rival->delay_ns = (int64_t)dice(100000);
+    struct role *heir = profile_mortal(w, ROLE_PRODUCER, 1);
+    heir->delay_ns = (int64_t)dice(200000);
+}
+
 static void rivals(struct world *w)
 {
     profile_usual(w, KILLS);
@@ -581,6 +597,7 @@ const struct profile profiles[] = {
     {"orphans", "a producer that dies for good, or leaves and never closes", bereft_of_producers},
     {"faults", "no memory, no descriptors, no locks, no barrier, now and then or never at all", faults},
     {"names", "several producers replace, supersede and remove each other's rings", names},
+    {"marked", "sessions whose successors die before they are rid of them", marked},
     {"rivals", "several producers want one seat", rivals},
     {"everything", "all of it at once", everything},
     {"producer-before-consumers", "failure class: the stream is there first", producer_before_consumers},

@@ -14,9 +14,9 @@
     { \
         .words = 7, .capacity = capacity_, .batch = 64, .events = events_, .with = RING_RUNS, SPINNING \
     }
-/* 16-byte events in 1 MiB: 65536 slots for the baseline; ours in cells of 64 bytes hold 3, of 256 bytes 15. */
+/* 16-byte events in 1 MiB: 65536 slots for the baseline; ours in cells of 64 bytes hold 3, of 4096 bytes 255. */
 #define PACKED_64 .words = 2, .capacity = 49152, .slots = 65536, .packed_cell = 64
-#define PACKED_256 .words = 2, .capacity = 61440, .slots = 65536, .packed_cell = 256
+#define PACKED_4096 .words = 2, .capacity = 65280, .slots = 65536, .packed_cell = 4096
 /* Consumers that may park. */
 #define BLOCKING(strategy, consumers_, spin) \
     { \
@@ -43,9 +43,10 @@ static const struct ring_shape batch_56_16384 = RUNS_OF_64(16384, 12 * M);
 static const struct ring_shape batch_56_65536 = RUNS_OF_64(65536, 16 * M);
 static const struct ring_shape batch_56_each = {.words = 7, .capacity = 16384, .batch = 64, .events = 12 * M, SPINNING};
 static const struct ring_shape packed_1 = {PACKED_64, .batch = 1, .events = 16 * M, SPINNING};
-static const struct ring_shape packed_16 = {PACKED_256, .batch = 16, .events = 32 * M, .with = RING_RUNS, SPINNING};
-static const struct ring_shape packed_256 = {PACKED_256, .batch = 256, .events = 48 * M, .with = RING_RUNS, SPINNING};
-static const struct ring_shape packed_256_each = {PACKED_256, .batch = 256, .events = 48 * M, SPINNING};
+static const struct ring_shape packed_16 = {PACKED_4096, .batch = 16, .events = 32 * M, .with = RING_RUNS, SPINNING};
+static const struct ring_shape packed_batch = {PACKED_4096, .batch = 256, .events = 48 * M, .with = RING_RUNS,
+                                               SPINNING};
+static const struct ring_shape packed_batch_each = {PACKED_4096, .batch = 256, .events = 48 * M, SPINNING};
 
 /* A shallow ring for round trips: nothing ever waits in it, and its cells stay in the caches. */
 static const struct ring_shape trip = TRIPS(64, MYL_WAIT_SPIN_HINT);
@@ -98,9 +99,9 @@ static const struct bench_case cases[] = {
     CURSOR("ring.oneway_56_batch_deep", batch_56_65536, "56 B, batches of 64, 65536 cells"),
     CURSOR("ring.oneway_56_batch_each", batch_56_each, "as oneway_56_batch, but claimed and read event by event"),
     CURSOR("ring.oneway_16", packed_1, "16 B packed in 64-byte cells, one at a time, 1 MiB"),
-    CURSOR("ring.oneway_16_batch16", packed_16, "16 B packed in 256-byte cells, batches of 16, 1 MiB"),
-    CURSOR("ring.oneway_16_batch", packed_256, "16 B packed in 256-byte cells, batches of 256, 1 MiB"),
-    CURSOR("ring.oneway_16_batch_each", packed_256_each, "as oneway_16_batch, but event by event"),
+    CURSOR("ring.oneway_16_batch16", packed_16, "16 B packed in 4096-byte cells, batches of 16, 1 MiB"),
+    CURSOR("ring.oneway_16_batch", packed_batch, "16 B packed in 4096-byte cells, batches of 256, 1 MiB"),
+    CURSOR("ring.oneway_16_batch_each", packed_batch_each, "as oneway_16_batch, but event by event"),
     CURSOR("ring.oneway_1k", event_1k, "1016 B, one at a time, 4096 cells"),
     RATE("ring.bare_56", "bare_loop", case_against_bare, "spin", event_56,
          "as oneway_56, against a hand-written loop over the same cells"),

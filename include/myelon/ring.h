@@ -30,7 +30,8 @@ typedef struct myl_producer_options {
     uint32_t event_size;     /* bytes, 1 .. 1 MiB; needed to make a ring */
     uint32_t event_align;    /* power of two up to 4096; 0 = 8 */
     uint64_t capacity;       /* events, a power of two from 2 to 2^32; 0 = fills about half of a core's L2 cache */
-    uint32_t packed_cell;    /* 0: an event a cell. 64 .. 4096: cells of so many bytes, shared by small events */
+    uint32_t packed_cell;    /* 0: an event a cell. 64 .. 4096: cells of so many bytes, shared by small events: as
+                              * large as a batch is. The producer gets room by whole cells */
     uint32_t max_consumers;  /* 1 .. 1024; 0 = 64 */
     uint64_t type_id;        /* yours; consumers that name another one are refused; 0 = untyped */
     const char *label;       /* for people; up to 31 bytes; may be NULL */

@@ -86,6 +86,8 @@ static const struct ring_shape adaptive = IDLE(MYL_WAIT_ADAPTIVE);
 
 static const struct bench_case cases[] = {
     TIMES("ring.rtt_48", "two_lines", case_round_trip, "spin", trip, "round trip of a 48-byte event, 64 cells"),
+    TIMES("ring.rtt_48_bare", "bare_rings", case_trip_against_bare, "spin", trip,
+          "the same, against a hand-written loop over the same cells"),
     TIMES("ring.rtt_48_1024", "two_lines", case_round_trip, "spin", trip_1024, "the same over 1024 cells"),
     TIMES("ring.rtt_48_adaptive", "two_lines", case_round_trip, "adaptive", trip_adaptive,
           "round trip over 64 cells, default wait strategy"),

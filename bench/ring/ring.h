@@ -108,6 +108,7 @@ RING_CASE(case_against_spin_only);
 RING_CASE(case_against_unmanaged);
 RING_CASE(case_fan);
 RING_CASE(case_round_trip);
+RING_CASE(case_trip_against_bare);
 RING_CASE(case_wake);
 RING_CASE(case_idle);
 RING_CASE(case_attach);

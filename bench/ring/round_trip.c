@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Round trips: an event there and one back through two rings, against baseline two_lines, which is in
- * support/trip.h. */
+ * support/trip.h, and against baseline bare_rings: cells of a stamp and 48 bytes, by hand over bare shared memory. */
 #include "ring.h"
 
 #include "clock.h"
@@ -88,28 +88,128 @@ static void ring_answer(struct bench_stage *stage, int self, const void *argumen
     myl_consumer_close(in);
 }
 
+/* --- bare_rings ------------------------------------------------------------------------------------------------ */
+
+enum { CELLS = 64 };
+
+struct bare_ring {
+    _Alignas(BENCH_LINE) uint64_t cursor;
+    _Alignas(BENCH_LINE) uint64_t cell[CELLS][8];
+};
+
+struct bare_trip {
+    struct bare_ring there, back;
+    uint64_t rounds;
+};
+
+RING_INLINE void bare_send(struct bare_ring *ring, uint64_t number)
+{
+    while (number >= ring_load(&ring->cursor) + CELLS)
+        bench_pause();
+    uint64_t *cell = ring->cell[number % CELLS];
+    payload_write(cell + 1, number, WORDS);
+    ring_store(cell, number + 1);
+}
+
+RING_INLINE uint64_t bare_lease(const struct bare_ring *ring, uint64_t number)
+{
+    const uint64_t *cell = ring->cell[number % CELLS];
+    while (ring_load(cell) != number + 1)
+        bench_pause();
+    return payload_sum(cell + 1, WORDS);
+}
+
+static void bare_ask(struct bench_stage *stage, int self, const void *argument)
+{
+    struct bare_trip *const *given = argument;
+    struct bare_trip *trip = *given;
+    uint64_t sum = 0;
+    bench_meet(stage, 2);
+    for (uint64_t i = 0; i < trip->rounds; i++) {
+        stage->samples[i] = bench_ticks();
+        bare_send(&trip->there, i);
+        sum += bare_lease(&trip->back, i);
+        ring_store(&trip->back.cursor, i + 1);
+    }
+    stage->samples[trip->rounds] = bench_ticks();
+    check_sum(stage, self, sum, trip->rounds);
+}
+
+static void bare_answer(struct bench_stage *stage, int self, const void *argument)
+{
+    struct bare_trip *const *given = argument;
+    struct bare_trip *trip = *given;
+    uint64_t sum = 0;
+    bench_meet(stage, 2);
+    for (uint64_t i = 0; i < trip->rounds; i++) {
+        sum += bare_lease(&trip->there, i);
+        bare_send(&trip->back, i);
+        ring_store(&trip->there.cursor, i + 1);
+    }
+    check_sum(stage, self, sum, trip->rounds);
+}
+
+/* --- cases ----------------------------------------------------------------------------------------------------- */
+
+static int run_ours(struct bench_stage *stage, const struct bench_context *context, const struct trip *trip)
+{
+    struct bench_party party[2] = {{ring_ask, trip, context->machine->cpu[0]},
+                                   {ring_answer, trip, context->machine->cpu[1]}};
+    int rc = bench_run(stage, party, 2);
+    rig_clean(stage, THERE);
+    rig_clean(stage, BACK);
+    return rc;
+}
+
+static int run_lines(struct bench_stage *stage, const struct bench_context *context, const struct trip *trip)
+{
+    struct bench_lines *lines = bench_share(sizeof *lines);
+    if (lines == NULL)
+        return -1;
+    lines->rounds = trip->rounds;
+    struct bench_party party[2] = {{bench_lines_ask, lines, context->machine->cpu[0]},
+                                   {bench_lines_answer, lines, context->machine->cpu[1]}};
+    int rc = bench_run(stage, party, 2);
+    bench_unshare(lines, sizeof *lines);
+    return rc;
+}
+
+static int run_bare(struct bench_stage *stage, const struct bench_context *context, const struct trip *trip)
+{
+    struct bare_trip *bare = bench_share(sizeof *bare);
+    if (bare == NULL)
+        return -1;
+    bare->rounds = trip->rounds;
+    struct bench_party party[2] = {{bare_ask, &bare, context->machine->cpu[0]},
+                                   {bare_answer, &bare, context->machine->cpu[1]}};
+    int rc = bench_run(stage, party, 2);
+    bench_unshare(bare, sizeof *bare);
+    return rc;
+}
+
 /* value[0] = median, value[1] = 99th percentile of a round trip, ns. */
-RING_CASE(case_round_trip)
+static enum bench_outcome measure(const struct bench_case *self, const struct bench_context *context, double *value,
+                                  int (*run)(struct bench_stage *stage, const struct bench_context *context,
+                                             const struct trip *trip))
 {
     struct trip trip = {.shape = self->shape};
     trip.rounds = WARM + (context->quick ? ROUNDS_QUICK : ROUNDS);
     struct bench_stage *stage = bench_stage_open(trip.rounds + 1);
-    struct bench_lines *lines = bench_share(sizeof *lines);
     enum bench_outcome outcome = BENCH_FAILED;
-    if (stage != NULL && lines != NULL) {
-        lines->rounds = trip.rounds;
-        struct bench_party ours[2] = {{ring_ask, &trip, context->machine->cpu[0]},
-                                      {ring_answer, &trip, context->machine->cpu[1]}};
-        struct bench_party bare[2] = {{bench_lines_ask, lines, context->machine->cpu[0]},
-                                      {bench_lines_answer, lines, context->machine->cpu[1]}};
-        if (bench_run(stage, side == BENCH_OURS ? ours : bare, 2) == 0)
-            outcome = BENCH_DONE;
-        rig_clean(stage, THERE);
-        rig_clean(stage, BACK);
-        if (outcome == BENCH_DONE)
-            bench_trip_evaluate(stage, trip.rounds, WARM, GROUP, &value[0], &value[1]);
-    }
-    bench_unshare(lines, sizeof *lines);
+    if (stage != NULL && run(stage, context, &trip) == 0)
+        outcome = BENCH_DONE;
+    if (outcome == BENCH_DONE)
+        bench_trip_evaluate(stage, trip.rounds, WARM, GROUP, &value[0], &value[1]);
     bench_stage_close(stage);
     return outcome;
+}
+
+RING_CASE(case_round_trip)
+{
+    return measure(self, context, value, side == BENCH_OURS ? run_ours : run_lines);
+}
+
+RING_CASE(case_trip_against_bare)
+{
+    return measure(self, context, value, side == BENCH_OURS ? run_ours : run_bare);
 }

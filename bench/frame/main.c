@@ -22,6 +22,8 @@ static const struct frame_shape trip_1k = TRIP(KIB, 64, 60, 12);
 static const struct frame_shape trip_32k = TRIP(32 * KIB, 2, 100, 15);
 static const struct frame_shape trip_128k = TRIP(128 * KIB, 2, 100, 15);
 static const struct frame_shape trip_1m = TRIP(MIB, 2, 200, 20);
+static const struct frame_shape stream_48 =
+    {.bytes = 48, .depth = 16384, .ring_bytes = MIB, .consumers = 1, .run_ms = 100, .quick_ms = 12};
 static const struct frame_shape stream_64 =
     {.bytes = 64, .depth = 16384, .ring_bytes = MIB, .consumers = 1, .run_ms = 100, .quick_ms = 12};
 static const struct frame_shape stream_1k =
@@ -66,6 +68,7 @@ static const struct bench_case cases[] = {
     TRIP_CASE("frame.rtt_32k", trip_32k, "round trip of 32 KiB"),
     TRIP_CASE("frame.rtt_128k", trip_128k, "round trip of 128 KiB"),
     TRIP_CASE("frame.rtt_1m", trip_1m, "round trip of 1 MiB"),
+    STREAM_CASE("frame.oneway_48", stream_48, NULL, "48 B one way, each published by itself, 1 MiB"),
     STREAM_CASE("frame.oneway_64", stream_64, NULL, "64 B one way, each published by itself, 1 MiB"),
     STREAM_CASE("frame.oneway_1k", stream_1k, NULL, "1 KiB one way, 1 MiB"),
     STREAM_CASE("frame.oneway_64k", stream_64k, "bare_loop", "64 KiB one way, 16 messages"),

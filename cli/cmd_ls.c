@@ -19,7 +19,7 @@ static const char help[] =
     "PRODUCER is alive, dead, left (in order; the next one goes on) or closed (the stream has ended).\n"
     "A ring for several producers is one row: alive if one of them is, closed if all are; PUBLISHED is added up.\n"
     "CONSUMERS are those alive of those registered. PUBLISHED and LAG, what the slowest has not acknowledged, count\n"
-    "events; in a ring of messages, as cp and pub make them, cells of 64 bytes.\n"
+    "events; of a ring of messages, as cp and pub make them, they say what room those take in the ring.\n"
     "Exit codes: 0 also when there is none; 1 if a ring could not be read.\n";
 
 struct list {
@@ -71,6 +71,16 @@ static int by_name(const void *a, const void *b)
     return strcmp((*left)->info.name, (*right)->info.name);
 }
 
+/* A number of events, or the bytes of so many cells. */
+static struct cli_text amount(const myl_snapshot *ring, uint64_t count)
+{
+    struct cli_text text;
+    if (ring->info.kind == MYL_RING_OF_FRAMES)
+        return cli_bytes(count * ring->info.cell_size);
+    snprintf(text.s, sizeof text.s, "%" PRIu64, count);
+    return text;
+}
+
 static void print_table(const struct list *list)
 {
     size_t width = sizeof "NAME" - 1;
@@ -86,8 +96,8 @@ static void print_table(const struct list *list)
         char consumers[24];
         snprintf(consumers, sizeof consumers, "%" PRIu32 "/%" PRIu32, ring->live_consumers,
                  snapshot_gating_count(ring));
-        printf("%-*s  %-10s  %9s  %14" PRIu64 "  %10" PRIu64 "  %10s\n", (int)width, ring->info.name,
-               snapshot_state(ring), consumers, ring->next, slowest != NULL ? slowest->lag : 0,
+        printf("%-*s  %-10s  %9s  %14s  %10s  %10s\n", (int)width, ring->info.name, snapshot_state(ring), consumers,
+               amount(ring, ring->next).s, amount(ring, slowest != NULL ? slowest->lag : 0).s,
                cli_bytes(ring->info.segment_bytes).s);
     }
 }

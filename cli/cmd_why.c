@@ -53,37 +53,41 @@ static void print_said(const myl_why_party *party)
     puts(")");
 }
 
-static void print_party(const myl_verdict *verdict, uint32_t index, int width)
+/* cell: bytes of one where `behind` counts cells, or 0. */
+static void print_party(const myl_verdict *verdict, uint32_t index, int width, uint32_t cell)
 {
     const myl_why_party *party = &verdict->party[index];
-    char still[32], waiting[32], lag[24], names[80];
+    char still[32], waiting[32], lag[sizeof(struct cli_text)], names[80];
     /* The clock of who has asked for patience stands: it would say nothing. */
     int64_t still_ns = party->condition == MYL_COND_BUSY ? 0 : party->still_ns;
     duration(party->condition == MYL_COND_DEAD ? party->dead_ns : still_ns, still);
     duration(party->waiting_ns, waiting);
-    snprintf(lag, sizeof lag, index == 0 ? "-" : "%" PRIu64, party->behind);
+    if (cell != 0 && index != 0)
+        snprintf(lag, sizeof lag, "%s", cli_bytes(party->behind * cell).s);
+    else
+        snprintf(lag, sizeof lag, index == 0 ? "-" : "%" PRIu64, party->behind);
     whom(verdict, index, names, sizeof names);
-    printf("%-*s  %-8s  %-10s  %7" PRId32 "  %7s  %7s  %7s  %s\n", width, index == 0 ? "(producer)" : party->id,
+    printf("%-*s  %-8s  %-10s  %7" PRId32 "  %10s  %7s  %7s  %s\n", width, index == 0 ? "(producer)" : party->id,
            myl_condition_name(party->condition), index == 0 ? "-" : myl_role_name(party->role), party->pid, lag, still,
            waiting, names);
     print_said(party);
 }
 
 /* 80 columns as long as names are short. */
-static void print_verdict(const myl_verdict *verdict)
+static void print_verdict(const myl_verdict *verdict, uint32_t cell)
 {
     size_t width = sizeof "(producer)" - 1;
     for (uint32_t i = 1; i < verdict->parties; i++) {
         size_t length = strlen(verdict->party[i].id);
         width = length > width ? length : width;
     }
-    printf("%s\n\n%-*s  %-8s  %-10s  %7s  %7s  %7s  %7s  %s\n", verdict->sentence, (int)width, "PARTY", "IS", "ROLE",
+    printf("%s\n\n%-*s  %-8s  %-10s  %7s  %10s  %7s  %7s  %s\n", verdict->sentence, (int)width, "PARTY", "IS", "ROLE",
            "PROCESS", "BEHIND", "STILL", "WAITS", "FOR");
     for (uint32_t i = 0; i < verdict->parties; i++)
-        print_party(verdict, i, (int)width);
+        print_party(verdict, i, (int)width, cell);
 }
 
-static int judge_lane(const struct cli_target *target, uint64_t lane, int64_t watch_ns, int json)
+static int judge_lane(const struct cli_target *target, uint64_t lane, uint32_t cell, int64_t watch_ns, int json)
 {
     myl_verdict *verdict;
     int code = myl_why_lane(target->name, target->backend, (uint32_t)lane, watch_ns, &verdict);
@@ -92,7 +96,7 @@ static int judge_lane(const struct cli_target *target, uint64_t lane, int64_t wa
     if (json)
         code = json_print_verdict(target->name, verdict);
     else
-        print_verdict(verdict);
+        print_verdict(verdict, cell);
     myl_verdict_free(verdict);
     return code;
 }
@@ -101,12 +105,17 @@ static int judge_lane(const struct cli_target *target, uint64_t lane, int64_t wa
 static int judge(const struct cli_target *target, uint64_t lane, int64_t watch_ns, int json)
 {
     myl_snapshot *snapshot;
-    if (lane != NO_LANE || json)
-        return judge_lane(target, lane != NO_LANE ? lane : 0, watch_ns, json);
+    if (json)
+        return judge_lane(target, lane != NO_LANE ? lane : 0, 0, watch_ns, 1);
     int code = myl_snapshot_take(target->name, target->backend, &snapshot);
     if (code != MYL_OK)
         return cli_ring_error(code);
+    uint32_t cell = snapshot->info.kind == MYL_RING_OF_FRAMES ? snapshot->info.cell_size : 0;
     uint32_t lanes = snapshot->info.lanes, used = 1;
+    if (lane != NO_LANE) {
+        myl_snapshot_free(snapshot);
+        return judge_lane(target, lane, cell, watch_ns, 0);
+    }
     for (uint32_t i = 0; code == CLI_OK && i < lanes; i++) {
         if (i > 0) {
             myl_snapshot_free(snapshot);
@@ -120,7 +129,7 @@ static int judge(const struct cli_target *target, uint64_t lane, int64_t watch_n
         if (lanes > 1)
             printf("%slane %u%s%s: ", i > 0 ? "\n" : "", (unsigned)i, snapshot->info.lane_id[0] != '\0' ? " " : "",
                    snapshot->info.lane_id);
-        code = judge_lane(target, i, watch_ns, 0);
+        code = judge_lane(target, i, cell, watch_ns, 0);
     }
     myl_snapshot_free(snapshot);
     return code;

@@ -273,8 +273,12 @@ static void describe(const myl_why_party *party, char *text, size_t size)
     }
 }
 
-static void sentence_for_producer(myl_verdict *verdict, const char *name)
+static void sentence_for_producer(const struct view *view)
 {
+    myl_verdict *verdict = view->verdict;
+    const struct myl_header *head = &view->segment->head;
+    const char *name = view->segment->name;
+    int frames = head->kind == MYL_KIND_FRAMES; /* whose positions are cells, which say nothing to people */
     char how_long[24], what[320];
     uint32_t worst = to_blame(verdict);
     const myl_why_party *producer = &verdict->party[0];
@@ -287,8 +291,9 @@ static void sentence_for_producer(myl_verdict *verdict, const char *name)
     }
     describe(&verdict->party[worst], what, sizeof what);
     (void)snprintf(verdict->sentence, sizeof verdict->sentence,
-                   "The producer of \"%s\" has been waiting for %s; \"%s\", %" PRIu64 " events behind, %s.", name,
-                   how_long, verdict->party[worst].id, verdict->party[worst].behind, what);
+                   "The producer of \"%s\" has been waiting for %s; \"%s\", %" PRIu64 " %s behind, %s.", name, how_long,
+                   verdict->party[worst].id, verdict->party[worst].behind * (frames ? head->cell_bytes : 1),
+                   frames ? "bytes" : "events", what);
 }
 
 static void make_sentence(const struct view *view)
@@ -301,7 +306,7 @@ static void make_sentence(const struct view *view)
     for (uint32_t i = 1; i < verdict->parties; i++)
         waiting += verdict->party[i].waits != 0;
     if (producer->waits && producer->condition != MYL_COND_STOPPED) {
-        sentence_for_producer(verdict, name);
+        sentence_for_producer(view);
         return;
     }
     if (producer->condition == MYL_COND_DEAD)

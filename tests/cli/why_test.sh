@@ -24,7 +24,7 @@ wait_until "a sender that waits for the first receiver" waits_for "has been wait
 receiver=$!
 wait_until "data" reached "$dir/got" 1000
 kill -STOP "$receiver"
-wait_until "a stopped receiver is named" waits_for '"slow", [0-9]* events behind, is stopped by a signal'
+wait_until "a stopped receiver is named" waits_for '"slow", [0-9]* bytes behind, is stopped by a signal'
 wait_until "a sender that waits for it" waits_for "^(producer) *waiting .* slow"
 expect 0 "why" myelon why "$ring"
 expect_text "$dir/out" "^slow *stopped" "why: slow is stopped"
@@ -48,7 +48,7 @@ expect 0 "inspect" myelon inspect "$ring"
 expect_text "$dir/out" "^slow *active *expendable" "inspect: the role"
 kill -KILL "$receiver"
 wait "$receiver" 2>/dev/null
-wait_until "a dead receiver is named" waits_for '"slow", [0-9]* events behind, is dead'
+wait_until "a dead receiver is named" waits_for '"slow", [0-9]* bytes behind, is dead'
 expect 5 "rm while the sender lives" myelon rm "$ring"
 kill -KILL "$sender"
 wait "$sender" 2>/dev/null

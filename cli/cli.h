@@ -83,6 +83,10 @@ const char *cli_operand(int argc, char **argv, const char *what);
 
 /* Refuses operands that are left over. 0, or CLI_USAGE said. */
 int cli_no_more(int argc, char **argv);
+/* All of the arguments of a command that takes one ring, --file, --help and one switch of its own. 1: go on with
+ * *target and *given; 0: return *code. */
+int cli_one_ring(int argc, char **argv, const char *help, const char *name, char letter, struct cli_target *target,
+                 int *given, int *code);
 
 /* Says what getopt_long disliked ('?' or ':'); needs a short option string that starts with ':'. */
 int cli_bad_option(int answer, char **argv);

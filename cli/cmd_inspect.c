@@ -189,33 +189,12 @@ static int print_ring(const struct cli_target *target, const myl_snapshot *snaps
 
 int cmd_inspect(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"file", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *file = NULL;
-    int json = 0, option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":jf:h", options, NULL)) != -1) {
-        if (option == 'j') {
-            json = 1;
-        } else if (option == 'f') {
-            file = optarg;
-        } else if (option == 'h') {
-            fputs(help, stdout);
-            return CLI_OK;
-        } else {
-            return cli_bad_option(option, argv);
-        }
-    }
     struct cli_target target;
     myl_snapshot *snapshot;
-    int code = cli_target(&target, file, argc, argv);
-    if (code == 0)
-        code = cli_no_more(argc, argv);
-    if (code == 0 && json)
+    int json, code;
+    if (!cli_one_ring(argc, argv, help, "json", 'j', &target, &json, &code))
+        return code;
+    if (json)
         code = json_available();
     if (code != 0)
         return code;

@@ -30,32 +30,9 @@ static int refuse(const struct cli_target *target)
 
 int cmd_rm(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"force", no_argument, NULL, 'F'},
-        {"file", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *file = NULL;
-    int force = 0, option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":Ff:h", options, NULL)) != -1) {
-        if (option == 'F') {
-            force = 1;
-        } else if (option == 'f') {
-            file = optarg;
-        } else if (option == 'h') {
-            fputs(help, stdout);
-            return CLI_OK;
-        } else {
-            return cli_bad_option(option, argv);
-        }
-    }
     struct cli_target target;
-    int code = cli_target(&target, file, argc, argv);
-    if (code == 0)
-        code = cli_no_more(argc, argv);
-    if (code != 0)
+    int force, code;
+    if (!cli_one_ring(argc, argv, help, "force", 'F', &target, &force, &code))
         return code;
     code = myl_remove(target.name, target.backend, force);
     if (code == MYL_EINUSE)

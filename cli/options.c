@@ -124,3 +124,36 @@ int cli_parse_type(const char *option, const char *text, uint64_t *type_id)
     *type_id = number;
     return 0;
 }
+
+int cli_one_ring(int argc, char **argv, const char *help, const char *name, char letter, struct cli_target *target,
+                 int *given, int *code)
+{
+    const struct option options[] = {
+        {name, no_argument, NULL, letter},
+        {"file", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char letters[] = {':', letter, 'f', ':', 'h', '\0'};
+    const char *file = NULL;
+    int option;
+    *given = *code = 0;
+    opterr = 0;
+    while (*code == 0 && (option = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return 0;
+        }
+        if (option == letter)
+            *given = 1;
+        else if (option == 'f')
+            file = optarg;
+        else
+            *code = cli_bad_option(option, argv);
+    }
+    if (*code == 0)
+        *code = cli_target(target, file, argc, argv);
+    if (*code == 0)
+        *code = cli_no_more(argc, argv);
+    return *code == 0;
+}

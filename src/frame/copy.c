@@ -29,11 +29,11 @@
 #define ROUND_MOST 1024U
 #define COST_SIZE  ((int64_t)1 << 22)
 
-#if STREAMS
 void myl_copy_streaming(void *to, const void *from, size_t bytes)
 {
     unsigned char *at = to;
     const unsigned char *source = from;
+#if STREAMS
     size_t head = (LINE - (uintptr_t)at % LINE) % LINE;
     head = head < bytes ? head : bytes;
     memcpy(at, source, head);
@@ -44,16 +44,11 @@ void myl_copy_streaming(void *to, const void *from, size_t bytes)
         for (size_t i = 0; i < LINE / sizeof *word; i++)
             _mm_stream_si128((__m128i *)(void *)(at + i * sizeof *word), word[i]);
     }
-    memcpy(at, source, bytes);
     /* These stores wait for no later one: without the fence the stamp could be seen before the payload. */
     _mm_sfence();
-}
-#else
-void myl_copy_streaming(void *to, const void *from, size_t bytes)
-{
-    memcpy(to, from, bytes);
-}
 #endif
+    memcpy(at, source, bytes);
+}
 
 static void copy_with(int streams, void *to, const void *from, size_t bytes)
 {

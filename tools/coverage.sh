@@ -12,7 +12,7 @@ cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DMYELON_BUILD_BENCH=OFF -DMYELO
 cmake --build "$build" --parallel "$jobs" >"$build/build.log" 2>&1 || { tail -n 30 "$build/build.log"; exit 1; }
 find "$build" -name '*.gcda' -delete
 failed=0
-ctest --test-dir "$build" --output-on-failure --parallel "$jobs" -L '^(unit|process|threads|fault|cli|crash)$' || failed=1
+ctest --test-dir "$build" --output-on-failure --parallel "$jobs" -L '^(unit|process|threads|fault|cli|crash|fuzz)$' || failed=1
 
 mkdir -p "$build/html"
 gcovr --root . --filter 'src/' --filter 'include/' --object-directory "$build" --exclude-throw-branches \

@@ -279,7 +279,7 @@ static void sentence_for_producer(const struct view *view)
     const struct myl_header *head = &view->segment->head;
     const char *name = view->segment->name;
     int frames = head->kind == MYL_KIND_FRAMES; /* whose positions are cells, which say nothing to people */
-    char how_long[24], what[320];
+    char how_long[24], behind[48] = "", what[320];
     uint32_t worst = to_blame(verdict);
     const myl_why_party *producer = &verdict->party[0];
     time_text(producer->waiting_ns, how_long);
@@ -289,11 +289,14 @@ static void sentence_for_producer(const struct view *view)
                        verdict->parties > 1 ? " any more" : ": no consumer is registered");
         return;
     }
-    describe(&verdict->party[worst], what, sizeof what);
+    const myl_why_party *party = &verdict->party[worst];
+    describe(party, what, sizeof what);
+    if (party->condition != MYL_COND_ABSENT)
+        (void)snprintf(behind, sizeof behind, ", %" PRIu64 " %s behind,",
+                       party->behind * (frames ? head->cell_bytes : 1), frames ? "bytes" : "events");
     (void)snprintf(verdict->sentence, sizeof verdict->sentence,
-                   "The producer of \"%s\" has been waiting for %s; \"%s\", %" PRIu64 " %s behind, %s.", name, how_long,
-                   verdict->party[worst].id, verdict->party[worst].behind * (frames ? head->cell_bytes : 1),
-                   frames ? "bytes" : "events", what);
+                   "The producer of \"%s\" has been waiting for %s; \"%s\"%s %s.", name, how_long, party->id, behind,
+                   what);
 }
 
 static void make_sentence(const struct view *view)

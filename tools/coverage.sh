@@ -8,7 +8,7 @@ jobs=${1:-2}
 build=build/coverage
 mkdir -p "$build"
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DMYELON_BUILD_BENCH=OFF -DMYELON_BUILD_EXAMPLES=OFF \
-    -DCMAKE_C_FLAGS="--coverage -O1 -fprofile-update=atomic" >"$build/configure.log" || { cat "$build/configure.log"; exit 1; }
+    -DCMAKE_C_FLAGS="--coverage -O1 -fprofile-update=atomic -DMYL_TEST_COVERAGE" >"$build/configure.log" || { cat "$build/configure.log"; exit 1; }
 cmake --build "$build" --parallel "$jobs" >"$build/build.log" 2>&1 || { tail -n 30 "$build/build.log"; exit 1; }
 find "$build" -name '*.gcda' -delete
 failed=0

@@ -393,6 +393,13 @@ static void test_an_observers_limits(void **state)
     test_code(MYL_EBUFFER, myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
     assert_int_equal(message.length, 1500);
     test_code(MYL_EBUFFER, myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
+    char room[1500] __attribute__((aligned(64)));
+    test_ok(myl_frame_observer_get(observer, room, sizeof room, &message, &lost, MYL_TRY));
+    myl_frame_observer_interrupt(observer);
+    test_code(MYL_EINTERRUPTED, myl_frame_observer_get(observer, room, sizeof room, &message, &lost, MYL_FOREVER));
+    myl_info info = {.size = sizeof info};
+    test_ok(myl_observer_info(myl_frame_observer_ring(observer), &info));
+    assert_int_equal(info.kind, MYL_RING_OF_FRAMES);
     myl_frame_observer_close(observer);
     close_pair(&pair);
 }

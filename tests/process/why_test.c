@@ -5,7 +5,7 @@
 
 enum { CAPACITY = 8 };
 
-/* --- helpers ------------------------------------------------------------------------------------------------------ */
+/* --- helpers ---------------------------------------------------------------------------------------------------- */
 
 static int producer_waits(void *argument)
 {
@@ -68,7 +68,7 @@ static void expect_verdict(const char *name, uint32_t edges, const char *words)
     myl_verdict_free(verdict);
 }
 
-/* --- who is to blame ---------------------------------------------------------------------------------------------- */
+/* --- who is to blame -------------------------------------------------------------------------------------------- */
 
 /* Everybody holds the producer up; one after the other is put right, and the next one is named. */
 static void test_the_worst_is_named(void **state)
@@ -169,7 +169,7 @@ static void test_what_is_leased_holds_up(void **state)
     assert_false(ring_exists(name));
 }
 
-/* --- who is required and not there ---------------------------------------------------------------------------------- */
+/* --- who is required and not there ------------------------------------------------------------------------------ */
 
 static const char *const required[] = {"w"};
 
@@ -228,7 +228,7 @@ static void test_required_and_absent(void **state)
     absent(1);
 }
 
-/* --- by a handle ---------------------------------------------------------------------------------------------------- */
+/* --- by a handle ------------------------------------------------------------------------------------------------ */
 
 static int ask_in_a_child(test_peer *parent, void *argument)
 {

@@ -12,7 +12,7 @@ static const char help[] =
     "Shows the rings, or those named, again and again: how many events a second are published and acknowledged,\n"
     "who is alive, how far each consumer is behind (the bar is the ring; '<' marks who gates), and which share of\n"
     "the time was spent in waits (PARKED; short waits do not count). What a party says it is doing stands with it.\n"
-    "With messages the events are cells of 64 bytes. Takes no seat, disturbs nobody.\n"
+    "Of messages it is the bytes that they take in the ring. Takes no seat, disturbs nobody.\n"
     "\n"
     "  -i, --interval SECONDS  between two looks; 1 if not given\n"
     "  -1, --once              prints one page as text, after two looks, and ends\n"

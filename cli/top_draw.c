@@ -41,8 +41,8 @@ MYL_PRINTF(3, 4) static void add(struct top_page *page, enum top_style style, co
         line->text[end - 1] = '\0';
 }
 
-/* "1.2 M", "870", "-" */
-static struct cli_text rate_text(double rate)
+/* "1.2 M", "870"; with what is counted: "1.2 MB", "870 B" */
+static struct cli_text rate_text(double rate, const char *counted)
 {
     static const char units[] = " kMGT";
     struct cli_text text;
@@ -51,7 +51,10 @@ static struct cli_text rate_text(double rate)
         rate /= 1000;
         unit++;
     }
-    snprintf(text.s, sizeof text.s, unit == 0 ? "%.0f" : "%.1f %c", rate, units[unit]);
+    if (unit == 0)
+        snprintf(text.s, sizeof text.s, "%.0f%s%s", rate, counted[0] != '\0' ? " " : "", counted);
+    else
+        snprintf(text.s, sizeof text.s, "%.1f %c%s", rate, units[unit], counted);
     return text;
 }
 
@@ -60,11 +63,15 @@ static double seconds(const struct top_ring *ring)
     return ring->before != NULL && ring->at > ring->before_at ? (double)(ring->at - ring->before_at) / 1e9 : 0;
 }
 
+/* Events, or the bytes of so many cells, which say more of messages. */
 static struct cli_text rate_of(const struct top_ring *ring, uint64_t now, uint64_t before)
 {
     struct cli_text none = {"-"};
     double time = seconds(ring);
-    return time > 0 && now >= before ? rate_text((double)(now - before) / time) : none;
+    if (time <= 0 || now < before)
+        return none;
+    int frames = ring->now->info.kind == MYL_RING_OF_FRAMES;
+    return rate_text((double)(now - before) * (frames ? ring->now->info.cell_size : 1) / time, frames ? "B" : "");
 }
 
 /* The share of the time between the looks that was spent waiting. */
@@ -197,7 +204,7 @@ void top_draw(struct top_page *page, const struct top *top)
     add(page, TOP_PLAIN, "myelon top   %zu ring%s%s%s", top->count, top->count == 1 ? "" : "s",
         top->gone[0] != '\0' ? "   gone: " : "", top->gone);
     if (page->width >= WIDE)
-        add(page, TOP_HEAD, "%-*s %-14s %8s   %5s %5s %s", name_width(page), "RING / CONSUMER", "STATE", "EVENTS",
+        add(page, TOP_HEAD, "%-*s %-14s %8s   %5s %5s %s", name_width(page), "RING / CONSUMER", "STATE", "RATE",
             "PARKED", "ALIVE", page->width >= WIDER ? "SIZE / LAG" : "LAG");
     else
         add(page, TOP_HEAD, "%-11s %-11s %s", "RING", "STATE", "RATE / LAG");

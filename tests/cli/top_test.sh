@@ -32,7 +32,7 @@ quick=$!
 "$MYELON_CLI" cat --quiet --id slow --output "$dir/slow" "$ring" 2>"$dir/slow.err" &
 slow=$!
 wait_until "data" reached "$dir/slow" 1000
-wait_until "a rate" page_shows "alive  *[1-9][0-9.]*\( k\)\?/s .* 2/2"
+wait_until "a rate" page_shows "alive  *[1-9][0-9.]* [kM]\?B/s .* 2/2"
 expect_text "$dir/page" "^  quick .*/s " "top: a consumer"
 expect_text "$dir/page" "^myelon top   1 ring$" "top: the head"
 kill -STOP "$slow"

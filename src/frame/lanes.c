@@ -360,8 +360,10 @@ int myl_lanes_release(struct myl_frame_consumer *consumer)
 void myl_lanes_rewind(struct myl_frame_consumer *consumer)
 {
     struct myl_lanes *m = consumer->lanes;
-    for (uint32_t i = 0; i < m->count; i++)
+    for (uint32_t i = 0; i < m->count; i++) {
         myl_consumer_rewind(ring_of(&m->lane[i]));
+        m->lane[i].ended = 0; /* not all of it is read any more */
+    }
 }
 
 void myl_lanes_put_back(struct myl_frame_consumer *consumer, const myl_message *message)

@@ -387,8 +387,8 @@ void frames_rewound(struct frame_view *view, uint64_t acknowledged)
     for (unsigned i = 0; i < stream->items; i++) {
         const struct item *item = &stream->item[i];
         uint64_t last = item->start + (item->fragments - 1) * item->chunk_cells;
-        if (item->state != ITEM_PARTIAL && item->big && item->length <= view->room && acknowledged == last &&
-            item->start >= view->from && view->done > item->start)
+        if (item->state != ITEM_PARTIAL && !item->told && item->big && item->length <= view->room &&
+            acknowledged == last && item->start >= view->from && view->done > item->start)
             view->done = item->start;
     }
 }

@@ -109,19 +109,23 @@ static int any_used(const struct myl_lanes *m)
 
 /* A ring has its name, and a lane its owner, a moment before the epoch says so: whoever was that quick must not take a
  * beginning for the end. So an unused lane whose seat is held is waited for; and lane 0, which whoever made the ring
- * has, as long as there is no other. Seldom called: it asks the system. */
+ * has, as long as no other has ended. One that has come into use since the lanes were counted goes on. Seldom called:
+ * it asks the system. */
 static uint32_t expect_producers(struct myl_lanes *m)
 {
-    uint32_t expected = 0;
+    uint32_t expected = 0, ended = 0;
     for (uint32_t i = 0; i < m->count; i++) {
         struct lane *lane = &m->lane[i];
-        if (was_used(lane))
+        if (has_ended(lane)) {
+            ended++;
             continue;
+        }
         /* Asked for again behind the seat: it may have been used, ended and given back in between. */
-        lane->expected = myl_seat_held(&ring_of(lane)->handle.segment, MYL_SEAT_PRODUCER) != 0 || was_used(lane);
+        lane->expected =
+            was_used(lane) || myl_seat_held(&ring_of(lane)->handle.segment, MYL_SEAT_PRODUCER) != 0 || was_used(lane);
         expected += (uint32_t)lane->expected;
     }
-    if (expected == 0 && !any_used(m))
+    if (expected == 0 && ended == 0)
         expected = (uint32_t)(m->lane[0].expected = 1);
     return expected;
 }
@@ -360,8 +364,10 @@ int myl_lanes_release(struct myl_frame_consumer *consumer)
 void myl_lanes_rewind(struct myl_frame_consumer *consumer)
 {
     struct myl_lanes *m = consumer->lanes;
-    for (uint32_t i = 0; i < m->count; i++)
+    for (uint32_t i = 0; i < m->count; i++) {
         myl_consumer_rewind(ring_of(&m->lane[i]));
+        m->lane[i].ended = 0; /* not all of it is read any more */
+    }
 }
 
 void myl_lanes_put_back(struct myl_frame_consumer *consumer, const myl_message *message)

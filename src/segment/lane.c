@@ -122,7 +122,7 @@ static uint32_t find_lane(const struct myl_segment *segment, const char *id)
 }
 
 /* Takes the first lane that is in this state; a vacant one only if it has no id: whoever has one comes back for it.
- * MYL_EAGAIN: none; *ending counts those that are just being ended. */
+ * MYL_EAGAIN: none; *ending counts those that are just being ended, or were begun. */
 static int take_first(struct myl_segment *segment, enum lane_state state, unsigned *ending)
 {
     for (uint32_t lane = 0; lane < segment->head.lanes; lane++) {
@@ -139,6 +139,12 @@ static int take_first(struct myl_segment *segment, enum lane_state state, unsign
         if (err != 0)
             return myl_fail_errno(err, "the producer's seat in lane %" PRIu32 " of ring \"%s\" cannot be taken", lane,
                                   segment->name);
+        /* Whoever had the seat until now may have begun the lane meanwhile, and left or died: then it is kept. */
+        if (state_of(&view) != state) {
+            myl_seat_drop(&view, MYL_SEAT_PRODUCER);
+            ++*ending;
+            continue;
+        }
         myl_segment_select(segment, lane);
         return MYL_OK;
     }

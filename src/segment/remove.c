@@ -177,20 +177,27 @@ static int is_over(const struct myl_segment *view, uint32_t own_entry)
     return 1;
 }
 
+static int all_over(const struct myl_segment *segment, uint32_t own_entry)
+{
+    int over = 1;
+    for (uint32_t lane = 0; over && lane < segment->head.lanes; lane++) {
+        struct myl_segment view = myl_segment_lane(segment, lane);
+        over = is_over(&view, lane == segment->lane ? own_entry : UINT32_MAX);
+    }
+    return over;
+}
+
 void myl_segment_sweep(const struct myl_segment *segment, uint32_t own_entry)
 {
     uint32_t live;
-    if (segment->path == NULL)
+    if (segment->path == NULL || !all_over(segment, own_entry))
         return;
-    for (uint32_t lane = 0; lane < segment->head.lanes; lane++) {
-        struct myl_segment view = myl_segment_lane(segment, lane);
-        if (!is_over(&view, lane == segment->lane ? own_entry : UINT32_MAX))
-            return;
-    }
     if (myl_segment_live_consumers(segment, own_entry, &live) != MYL_OK || live > 0)
         return;
     int producer = myl_lane_take_all(segment); /* ours already, or free, or somebody's */
-    if (producer == 0 && still_named(segment)) {
+    /* Whoever has a lane's seat begins it without the registrar's, and may have left or died since: so again, with all
+     * seats. What we hold of them goes with our descriptor, in a moment. */
+    if (producer == 0 && all_over(segment, own_entry) && still_named(segment)) {
         MYL_STEP("C7s");
         (void)myl_os_object_unlink(segment->path);
     }

@@ -83,8 +83,8 @@ void frames_aborted(struct frame_view *view);
 void frames_too_big(struct frame_view *view);
 /* The next message has `length` bytes. */
 void frames_next_is(const struct frame_view *view, uint64_t length);
-/* All that there is, and was told of. */
-void frames_ended(const struct frame_view *view);
+/* All that there is up to `end`, and was told of. */
+void frames_ended(const struct frame_view *view, uint64_t end);
 void frames_rewound(struct frame_view *view, uint64_t acknowledged);
 void frames_skipped(const struct frame_view *view, uint64_t skipped, uint64_t position);
 

@@ -19,12 +19,14 @@ void oracle_begin(void)
 struct session *oracle_session(const myl_info *info, unsigned words, enum myl_alone alone, uint64_t since)
 {
     for (unsigned i = 0; i < oracle.sessions; i++) {
-        if (oracle.session[i].key == info->session[0])
+        if (oracle.session[i].key == info->session[0] && oracle.session[i].lane == info->lane)
             return &oracle.session[i];
     }
-    SIM_CHECK(oracle.sessions < ORACLE_SESSIONS, "engine", "more than %d rings", ORACLE_SESSIONS);
+    SIM_CHECK(oracle.sessions < ORACLE_SESSIONS, "engine", "more than %d rings and lanes", ORACLE_SESSIONS);
     struct session *s = &oracle.session[oracle.sessions++];
     s->key = info->session[0];
+    s->lane = info->lane;
+    s->lanes = info->lanes;
     s->inode = sim_inode_of_session(s->key);
     s->capacity = info->capacity;
     s->per_cell = info->events_per_cell;
@@ -84,11 +86,27 @@ void oracle_wants_seat(void)
     }
 }
 
+void oracle_has_lane(struct session *s, const char *id)
+{
+    const char *name = id == NULL ? "" : id;
+    for (unsigned i = 0; i < oracle.sessions; i++) {
+        const struct session *other = &oracle.session[i];
+        int kept = other->key == s->key && other->takeovers > 0 && !other->closing;
+        SIM_CHECK(!kept || other != s || strcmp(s->owner, name) == 0, "lane",
+                  "%s gets lane %" PRIu32 ", which \"%s\" has not ended", sim_self_name(), s->lane, s->owner);
+        SIM_CHECK(!kept || other == s || id == NULL || strcmp(other->owner, id) != 0, "lane",
+                  "%s gets lane %" PRIu32 ", and has not ended its own, %" PRIu32, sim_self_name(), s->lane,
+                  other->lane);
+    }
+    (void)snprintf(s->owner, sizeof s->owner, "%s", name);
+}
+
 unsigned oracle_produces(struct session *s, uint64_t next)
 {
     for (unsigned i = 0; i < oracle.sessions; i++) {
         const struct session *other = &oracle.session[i];
-        SIM_CHECK(!other->producing || (other != s && (other->superseding || s->superseding)), "two producers",
+        int beside = other != s && (other->superseding || s->superseding || other->key == s->key);
+        SIM_CHECK(!other->producing || beside, "two producers",
                   "%s got the seat of inode %" PRIu64 " while inode %" PRIu64 " has a producer", sim_self_name(),
                   s->inode, other->inode);
     }
@@ -101,7 +119,10 @@ unsigned oracle_produces(struct session *s, uint64_t next)
               sim_self_name(), next, s->publishing);
     s->committed = s->publishing = next;
     s->producing = 1;
-    s->closing = 0;
+    s->closing = s->closed = 0;
+    s->produced_at = sim_points();
+    if (s->takeovers == 0)
+        s->first_at = s->produced_at;
     if (s->dead)
         s->dead_until = sim_points();
     if (s->left)
@@ -170,6 +191,8 @@ void oracle_closes(struct session *s)
         s->gave_way_at = sim_points();
     s->closing = 1;
     s->closed_at = s->committed;
+    SIM_CHECK(s->ends < ORACLE_ENDS, "engine", "more than %d ends of a lane", ORACLE_ENDS);
+    s->ended[s->ends++] = s->closed_at;
     s->left = 1;
     s->producing = 0;
 }
@@ -252,6 +275,14 @@ unsigned oracle_claims(const char *id, const char *prefix, enum myl_start start,
 void oracle_claim_over(unsigned claim)
 {
     oracle.claim[claim].used = 0;
+}
+
+static int somebody_joins(void)
+{
+    unsigned joining = 0;
+    for (unsigned i = 0; i < ORACLE_CLAIMS; i++)
+        joining += oracle.claim[i].used && !oracle.claim[i].evicts;
+    return joining > 0;
 }
 
 /* Does somebody join at the next event right now? It gates before its open returns. */
@@ -349,7 +380,9 @@ struct reader *oracle_joined(struct session *s, const myl_joined *j, enum myl_st
 {
     struct reader *r = reader_of(s, j->id);
     SIM_CHECK(r->state != READER_ACTIVE, "duplicate", "consumer id \"%s\" was given twice", j->id);
-    SIM_CHECK(j->start <= s->publishing, "start",
+    /* Whoever takes a ring of frames over may say in a cell that a message was given up, before its open returns. */
+    uint64_t given_up = s->words == 0 && (oracle.wanting > 0 || oracle.dead_unknown);
+    SIM_CHECK(j->start <= s->publishing + given_up, "start",
               "consumer \"%s\" starts at %" PRIu64 ", though no more than %" PRIu64 " events were published", j->id,
               j->start, s->publishing);
     if (j->resumed)
@@ -446,6 +479,30 @@ void oracle_ended(const struct session *s, const char *who, uint64_t next)
               "\"%s\" is told that the stream is over at %" PRIu64 " of %" PRIu64 " events", who, next, s->closed_at);
 }
 
+int oracle_lane_lives(const struct session *s, uint64_t since)
+{
+    /* Who has seen a lane's end may see it for a while, where loads give old values. */
+    return s->producing && s->produced_at <= since && sim_memory_model() != SIM_MEMORY_WEAK;
+}
+
+int oracle_lane_ended(const struct session *s, const char *who, uint64_t next, uint64_t since)
+{
+    int known = s->takeovers > 0 && s->first_at <= since, at_an_end = 0;
+    for (unsigned i = 0; i < s->ends; i++)
+        at_an_end |= s->ended[i] == next;
+    SIM_CHECK(!known || s->ends > 0, "end", "%s is told that all lanes are closed, and nobody has closed lane %" PRIu32,
+              who, s->lane);
+    SIM_CHECK(!oracle_lane_lives(s, since), "end", "%s is told that all lanes are closed; lane %" PRIu32 " is not", who,
+              s->lane);
+    SIM_CHECK(!known || at_an_end, "lost",
+              "%s is told that all lanes are closed, at %" PRIu64 " of lane %" PRIu32 ", where it never ended", who,
+              next, s->lane);
+    SIM_CHECK(sim_memory_model() == SIM_MEMORY_WEAK || !known || s->produced_at > since || next == s->closed_at, "lost",
+              "%s is told that all lanes are closed, at %" PRIu64 " of lane %" PRIu32 ", which ended at %" PRIu64, who,
+              next, s->lane, s->closed_at);
+    return s->ends > 0;
+}
+
 /* Is everything below `end` read by somebody, or given away by a producer that runs free? */
 static int may_be_gone(const struct session *s, uint64_t end)
 {
@@ -475,7 +532,7 @@ void oracle_unseated(const struct session *s, const char *who, int rc, uint64_t 
     int left = s->left || s->left_until >= since || (s->takeovers == 0 && oracle.open_failed);
     SIM_CHECK(rc == MYL_EPRODUCERDEAD ? dead : left, "verdict", "\"%s\" is told %s, but the producer has not %s", who,
               myl_errname(rc), rc == MYL_EPRODUCERDEAD ? "died" : "left in order");
-    SIM_CHECK(sim_seat_was_free(s->inode) >= since, "verdict",
+    SIM_CHECK(sim_seat_was_free(s->inode, s->lane) >= since, "verdict",
               "\"%s\" is told that the producer is gone, though the seat was held all the time", who);
     SIM_CHECK(s->takeovers != takeovers || next >= s->committed, "lost",
               "\"%s\" is told that the producer is gone at %" PRIu64 ", though %" PRIu64 " events are published", who,
@@ -517,6 +574,8 @@ static uint64_t cursor_it_waits_for(const struct session *s, uint64_t end, uint6
 int oracle_has_room(const struct session *s, uint64_t end, uint64_t published)
 {
     unsigned gating = 0;
+    if (s->lanes > 1 && somebody_joins())
+        return 0; /* it has joined some lanes, perhaps, and waits for its turn to join the others */
     uint64_t cursor = cursor_it_waits_for(s, end, published);
     for (unsigned i = 0; i < s->readers; i++) {
         const struct reader *r = &s->reader[i];

@@ -6,7 +6,8 @@
 
 #include <myelon/ring.h>
 
-#define ORACLE_SESSIONS 16
+#define ORACLE_SESSIONS 64
+#define ORACLE_ENDS 32
 #define ORACLE_READERS 32
 #define ORACLE_EVENTS 1024
 #define ORACLE_CLAIMS 24
@@ -38,8 +39,9 @@ struct reader {
     int given_up; /* dead, and somebody may be taking its place or evicting it */
 };
 
-/* One ring object. */
+/* One ring object, or one lane of it. */
 struct session {
+    uint32_t lane, lanes;
     uint64_t key, inode, capacity, per_cell;
     enum myl_alone alone;
     unsigned words;
@@ -57,6 +59,11 @@ struct session {
     int removing; /* somebody may have removed or replaced it, with what its dead had still to read */
     int superseding; /* somebody may have ended this session by force */
     uint64_t closed_at;
+    /* lanes, which begin anew behind their ends */
+    char owner[MYL_ID_MAX + 1]; /* of whom it is, or was last; empty: of somebody without an id */
+    uint64_t first_at, produced_at; /* the points at which its first and its last producer's open had returned */
+    uint64_t ended[ORACLE_ENDS];
+    unsigned ends;
     uint64_t gave_way_at; /* when somebody first wanted to produce again after that; 0: nobody did */
     unsigned readers;
     struct reader reader[ORACLE_READERS];
@@ -116,6 +123,8 @@ void oracle_claimed(const struct session *session, uint64_t end);
 void oracle_publishes(struct session *session, uint64_t end);
 void oracle_published(struct session *session, uint64_t end, unsigned tag);
 void oracle_closes(struct session *session);
+/* It has the lane that it asked for: `id`, or NULL. Called before oracle_produces. */
+void oracle_has_lane(struct session *session, const char *id);
 /* It leaves in order. */
 void oracle_stops(struct session *session);
 void oracle_producer_died(struct session *session);
@@ -149,6 +158,11 @@ void oracle_evicted(const char *id, uint64_t since);
 /* --- answers --- */
 /* A consumer or observer at `next` was told that the stream is over. */
 void oracle_ended(const struct session *session, const char *who, uint64_t next);
+/* The same, to a consumer of all lanes, of the one of them where it is at `next`; in a call that began at `since`. 1:
+ * this one was ended. */
+int oracle_lane_ended(const struct session *session, const char *who, uint64_t next, uint64_t since);
+/* Has this lane had a living producer, that everybody knows of, since `since`? For sure, that is. */
+int oracle_lane_lives(const struct session *session, uint64_t since);
 /* The same, to an observer, which may have been overtaken. */
 void oracle_ended_for_observer(const struct session *session, const char *who, uint64_t next);
 /* An observer at `next` was told that it lost `lost` events. */

@@ -134,6 +134,14 @@ static int is_mine(const struct sim_description *d)
     return 0;
 }
 
+/* The producer's of this lane. */
+static unsigned producers_seat(const struct sim_object *object, uint32_t lane)
+{
+    struct myl_header head;
+    memcpy(&head, sim_arena() + object->offset, sizeof head);
+    return lane * (MYL_SEAT_ENTRY_0 + head.max_consumers);
+}
+
 /* Protocol 9: nobody takes a name away from an object without its registrar's seat, nor from a living producer or
  * consumer of an open stream without telling them. */
 static void check_unlink(const struct sim_object *object)
@@ -148,7 +156,16 @@ static void check_unlink(const struct sim_object *object)
     if (!is_mine(object->seat[MYL_SEAT_REGISTRAR]))
         sim_violation("names", "%s unlinks inode %llu without its registrar's seat", sim_self_name(),
                       (unsigned long long)object->inode);
-    if (control.superseded.v == 0 && !is_mine(object->seat[MYL_SEAT_PRODUCER]))
+    int producers = 1;
+    for (uint32_t lane = 0; lane < head.lanes; lane++) {
+        struct myl_control its;
+        memcpy(&its, sim_arena() + object->offset + head.control_offset + lane * head.control_bytes, sizeof its);
+        producers &= is_mine(object->seat[producers_seat(object, lane)]);
+        if (head.lanes > 1 && control.superseded.v == 0 && its.epoch.v != 0 && its.closed.v == 0)
+            sim_violation("names", "%s unlinks inode %llu, whose lane %u was not ended", sim_self_name(),
+                          (unsigned long long)object->inode, lane);
+    }
+    if (control.superseded.v == 0 && !producers)
         sim_violation("names", "%s unlinks inode %llu without its producer's seat", sim_self_name(),
                       (unsigned long long)object->inode);
     if (control.superseded.v == 0 && control.closed.v == 0 && others > 0)
@@ -266,10 +283,13 @@ int myl_os_seat_held(int fd, uint32_t seat)
     return held;
 }
 
-uint64_t sim_seat_was_free(uint64_t inode)
+uint64_t sim_seat_was_free(uint64_t inode, uint32_t lane)
 {
     const struct sim_object *object = sim_object_numbered(inode);
-    return object == NULL || object->seat[0] == NULL ? sim.points : object->seat_taken_at[0];
+    if (object == NULL)
+        return sim.points;
+    unsigned seat = producers_seat(object, lane);
+    return object->seat[seat] == NULL ? sim.points : object->seat_taken_at[seat];
 }
 
 uint64_t sim_seat_was_held(uint64_t inode, uint32_t entry)

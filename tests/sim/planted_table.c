@@ -21,6 +21,8 @@
 #define FOPEN "src/frame/producer_open.c"
 #define FCONS "src/frame/consumer.c"
 #define FOBS "src/frame/observer.c"
+#define LANES "src/frame/lanes.c"
+#define LANE "src/segment/lane.c"
 
 const struct plant plants[] = {
     /* --- publish and read --- */
@@ -381,5 +383,47 @@ const struct plant plants[] = {
     {"fragments of two producers have the same number", FPROD,
      ".id = (uint64_t)producer->ring.epoch << 40 | (++producer", ".id = (uint64_t)1 << 40 | (++producer",
      "frames-observers,frames-everything"},
+    /* --- lanes --- */
+    {"who comes before a lane's producer has its epoch is told the end", LANES,
+     "    if (count_open(m) == 0 && expect_producers(m) == 0)", "    if (count_open(m) == 0)",
+     "frames-lanes,frames-lanes-kill"},
+    {"a lane that comes into use while the ended ones are counted is overlooked", LANES,
+     "        if (has_ended(lane)) {\n            ended++;",
+     "        if (has_ended(lane) || was_used(lane)) {\n            ended++;", "frames-lanes,frames-lanes-kill"},
+    {"the end of a lane is noted whatever is in front of it", LANES,
+     "    lane->ended = closed != 0 && closed - 1 <= ring_of(lane)->hot.next ? closed : 0;",
+     "    lane->ended = closed;", "frames-lanes,frames-lanes-kill"},
+    {"a lane that ended once has ended for good", LANES,
+     "    if (lane->ended != 0 && myl_load_acq(&control_of(lane)->closed) != lane->ended) /* A16. Pairs: A44 */\n"
+     "        lane->ended = 0;\n",
+     "", "frames-lanes,frames-lanes-kill"},
+    {"a rewound lane stays ended", LANES, "        m->lane[i].ended = 0; /* not all of it is read any more */\n", "",
+     "frames-lanes,frames-lanes-kill"},
+    {"a sleep looks only at the lane whose turn it is", LANES,
+     "        if (rc != MYL_EAGAIN && !(rc == MYL_ECLOSED && lane->ended != 0))\n            return MYL_OK;\n"
+     "        open += rc == MYL_EAGAIN && counts(lane);\n",
+     "        if (i == m->turn && rc != MYL_EAGAIN && !(rc == MYL_ECLOSED && lane->ended != 0))\n"
+     "            return MYL_OK;\n        open += counts(lane);\n",
+     "frames-lanes,frames-lanes-kill"},
+    {"only the producer of lane 0 is asked after", LANES, "        if (!counts(lane) || has_ended(lane) ||",
+     "        if (i > 0 || !counts(lane) || has_ended(lane) ||", "frames-lanes-kill,frames-lanes"},
+    {"a death is told of the lane that was asked before", LANES, "        gone = rc;\n        m->about = i;\n",
+     "        gone = rc;\n", "frames-lanes-kill,frames-lanes"},
+    {"a death is told again while others live", LANES, "        if (lane->told != epoch)\n            return rc;\n",
+     "        return rc;\n", "frames-lanes-kill,frames-lanes"},
+    {"a release acknowledges lane 0 only", LANES,
+     "    for (uint32_t i = 0; i < m->count; i++) {\n        struct myl_consumer *ring = ring_of(&m->lane[i]);",
+     "    for (uint32_t i = 0; i < 1; i++) {\n        struct myl_consumer *ring = ring_of(&m->lane[i]);",
+     "frames-lanes,frames-lanes-kill"},
+    {"a lane that begins anew keeps its old end", OPEN,
+     "    if (segment->head.lanes > 1)\n        myl_store_rel(&control->closed, 0);\n", "",
+     "frames-lanes,frames-lanes-kill"},
+    {"a lane kept for an id is given to somebody else", LANE,
+     "        if (state_of(&view) != state || (state == LANE_VACANT && id[0] != '\\0'))",
+     "        if (state_of(&view) != state)", "frames-lanes-kill,frames-lanes"},
+    {"a lane is taken as it was before its seat was", LANE,
+     "        if (state_of(&view) != state) {\n            myl_seat_drop",
+     "        if (state_of(&view) != state && id[0] == '\\1') {\n            myl_seat_drop",
+     "frames-lanes,frames-lanes-kill"},
 };
 const unsigned plants_count = sizeof plants / sizeof plants[0];

@@ -618,6 +618,8 @@ const struct profile profiles[] = {
     {"frames-observers", "messages, with observers beside consumers or alone", profile_frames_observers},
     {"frames-churn", "consumers of messages come and go, and begin in the middle of some", profile_frames_churn},
     {"frames-everything", "all of it at once, for messages", profile_frames_everything},
+    {"frames-lanes", "several producers in lanes, which end and begin anew; consumers of all", profile_frames_lanes},
+    {"frames-lanes-kill", "the same, and anybody dies or is stopped, and comes back", profile_frames_lanes_kill},
 };
 const unsigned profiles_count = sizeof profiles / sizeof profiles[0];
 

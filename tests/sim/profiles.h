@@ -24,5 +24,7 @@ void profile_frames_numbered(struct world *w);
 void profile_frames_tiny(struct world *w);
 void profile_frames_churn(struct world *w);
 void profile_frames_everything(struct world *w);
+void profile_frames_lanes(struct world *w);
+void profile_frames_lanes_kill(struct world *w);
 
 #endif

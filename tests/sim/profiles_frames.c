@@ -122,3 +122,38 @@ void profile_frames_everything(struct world *w)
     if (dice(2) == 0)
         (void)profile_mortal(w, ROLE_PRODUCER, 1);
 }
+
+/* Two to four lanes, each with a ring that a few messages fill; a producer more or less than there are lanes. */
+static void draw_lanes(struct world *w, unsigned traits)
+{
+    draw_frames(w, traits,
+                (unsigned)DICE_OF(SIZE_SHORT, SIZE_ONE_PIECE, SIZE_ONE_PIECE | SIZE_SHORT,
+                                  SIZE_ONE_PIECE | SIZE_FRAGMENTS, 15));
+    w->lanes = (unsigned)DICE_OF(2, 2, 2, 2, 3, 3, 4);
+    int brief = dice(4) == 0; /* lanes that end and begin anew over and over */
+    w->events = brief ? 1 : 2 + dice(5);
+    w->leaves = dice(3);
+    w->conditions.chaos_points = (unsigned)DICE_OF(1000, 3000, 6000);
+    for (unsigned i = 0, more = 1 + dice(w->lanes); i < more; i++)
+        (void)profile_mortal(w, ROLE_PRODUCER, w->role[0].lives);
+    for (unsigned i = 0; i < w->roles; i++) {
+        struct role *role = &w->role[i];
+        if (role->kind == ROLE_PRODUCER)
+            role->naming = (enum naming)DICE_OF(NAME_ID, NAME_ID, NAME_AUTO);
+        role->rejoins = role->kind == ROLE_PRODUCER ? dice(brief ? 5 : 2) : 0;
+        if (role->kind == ROLE_CONSUMER)
+            role->liveness_ns = DICE_OF(0, MYL_MSEC(50), MYL_MSEC(50), MYL_USEC(200));
+        role->delay_ns = (int64_t)dice(2) * (int64_t)dice(300000);
+    }
+}
+
+void profile_frames_lanes(struct world *w)
+{
+    draw_lanes(w, NOTHING);
+}
+
+void profile_frames_lanes_kill(struct world *w)
+{
+    draw_lanes(w, KILLS | (dice(4) == 0 ? STOPS : 0));
+    profile_all_resume(w);
+}

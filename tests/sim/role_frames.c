@@ -12,6 +12,17 @@
 
 #define PIECES 4U
 
+/* The call for it looks at shared memory where there are lanes: not between an open and what the oracle is told. */
+myl_info role_info(const struct myl_segment *segment)
+{
+    const struct myl_header *head = &segment->head;
+    return (myl_info){.session = {head->session[0], head->session[1]},
+                      .capacity = head->capacity,
+                      .events_per_cell = head->events_per_cell,
+                      .lanes = head->lanes,
+                      .lane = segment->lane};
+}
+
 unsigned char *role_bytes(const struct role *role)
 {
     static _Alignas(64) unsigned char bytes[WORLD_ROLES][FRAMES_BYTES];
@@ -197,23 +208,33 @@ static int gave_up(const myl_producer *ring, uint64_t next)
     uint64_t about, cells = ring->handle.segment.head.cells;
     if (next == 0)
         return 0;
+    sim_alone(1); /* nobody is killed between an open and what the oracle is told */
     memcpy(&about, (const unsigned char *)ring->handle.segment.data + (next - 1) % cells * 64 + 8, sizeof about);
+    sim_alone(0);
     return (about >> MYL_ABOUT_FLAGS_SHIFT & 255U) == MYL_RECORD_ABORTED;
+}
+
+/* The id of its lane. */
+static const char *lane_of(const struct role *role)
+{
+    return role->world->lanes > 0 && role->naming == NAME_ID ? role->name : NULL;
 }
 
 static void begin(struct role *role, myl_frame_producer *producer, uint64_t since)
 {
     const struct world *world = role->world;
-    myl_info info = {.size = sizeof info};
+    myl_info info = role_info(&myl_frame_producer_ring(producer)->handle.segment);
     role->writing = myl_frame_producer_ring(producer);
-    if (myl_producer_info(role->writing, &info) != MYL_OK)
-        role_unexpected("info", MYL_EINVAL);
     struct session *s = role->session = oracle_session(&info, 0, world->alone, since);
     uint64_t next = myl_published(role->writing);
     frames_resumed(s, next, myl_frame_producer_messages(producer), gave_up(role->writing, next));
+    if (world->lanes > 0)
+        oracle_has_lane(s, lane_of(role));
     (void)oracle_produces(s, next);
     role->phase = PHASE_IN;
-    sim_note("produces from %llu on", (unsigned long long)next);
+    if (role->left_to_send == 0)
+        role->left_to_send = world->events;
+    sim_note("produces in lane %u from %llu on", s->lane, (unsigned long long)next);
     if (world->managed) {
         myl_liveness_options policy = {.size = sizeof policy,
                                        .progress_timeout_ns = MYL_MSEC(1),
@@ -224,6 +245,26 @@ static void begin(struct role *role, myl_frame_producer *producer, uint64_t sinc
     }
 }
 
+/* One step after the other. 1: it leaves, and comes back. */
+static int fill(struct role *role, myl_frame_producer *producer)
+{
+    struct world *world = role->world;
+    const struct session *s = role->session;
+    int usable = 1, lanes = world->lanes > 0;
+    /* Who finds a stream closed makes a new one that nobody reads. */
+    int fills = lanes || s < &oracle.session[world->sessions];
+    while (usable && fills && (lanes ? role->left_to_send > 0 : frames_count(s) < world->events)) {
+        unsigned before = frames_count(s);
+        usable = step(role, producer);
+        role->left_to_send -= lanes ? frames_count(s) - before : 0;
+        if (usable && world->leaves_left > 0 && sim_draw(12) == 0) {
+            world->leaves_left--;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int role_hold_frame_seat(struct role *role)
 {
     struct world *world = role->world;
@@ -231,7 +272,9 @@ int role_hold_frame_seat(struct role *role)
                                     .ring_bytes = world->ring_bytes,
                                     .max_frame = (uint32_t)world->shape.max_frame,
                                     .max_message = world->shape.max_message,
-                                    .numbers = world->shape.numbers};
+                                    .numbers = world->shape.numbers,
+                                    .lanes = world->lanes,
+                                    .lane = lane_of(role)};
     myl_frame_producer *producer;
     role_producer_options(role, &o.ring);
     uint64_t since = sim_points();
@@ -242,15 +285,12 @@ int role_hold_frame_seat(struct role *role)
         return role_producer_refused(role, rc);
     begin(role, producer, since);
     const struct session *s = role->session;
-    int leave = 0, usable = 1;
-    int fills = s < &oracle.session[world->sessions]; /* who finds a stream closed makes a new one that nobody reads */
-    while (usable && fills && frames_count(s) < world->events) {
-        usable = step(role, producer);
-        leave = usable && world->leaves_left > 0 && sim_draw(12) == 0;
-        if (leave)
-            break;
-    }
-    world->leaves_left -= leave != 0;
+    int leave = fill(role, producer);
     end(role, producer, leave || (world->never_closed && frames_count(s) >= world->events));
-    return leave;
+    if (leave && world->lanes > 0 && sim_draw(2) == 0)
+        myl_os_sleep((int64_t)sim_draw(3000000)); /* long enough for others to ask more than once */
+    if (leave || role->rejoins == 0)
+        return leave;
+    role->rejoins--; /* a lane that begins anew */
+    return 1;
 }

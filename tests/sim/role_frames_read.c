@@ -2,8 +2,8 @@
  * Consumers and observers of frames. */
 #include "world.h"
 
+#include "frame/consumer.h"
 #include "os/os.h"
-#include "ring/consumer.h"
 #include "ring/observer.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@
 struct desk {
     struct role *role;
     myl_frame_consumer *consumer;
-    const myl_consumer *ring;
-    struct frame_view view;
+    struct frame_view view[WORLD_LANES];
+    unsigned lanes; /* a ring without has one */
     struct {
         myl_message message;
         uint64_t end;
@@ -41,21 +41,52 @@ static const unsigned char *look_at(const struct role *role, const myl_message *
 
 /* --- consumers --------------------------------------------------------------------------------------------------- */
 
+static uint64_t next_of(const struct desk *desk, unsigned lane)
+{
+    return desk->role->party[lane].ring->hot.next;
+}
+
+static int is_idle(const struct party *party)
+{
+    return party->ring->hot.next == party->ring->hot.acknowledged;
+}
+
+static int is_idle_everywhere(const struct desk *desk)
+{
+    int idle = 1;
+    for (unsigned i = 0; i < desk->lanes; i++)
+        idle &= is_idle(&desk->role->party[i]);
+    return idle;
+}
+
 /* What the call that follows may acknowledge, and what it has. */
 static void calls(struct desk *desk, enum acking acking)
 {
-    int idle = desk->ring->hot.next == desk->ring->hot.acknowledged;
-    desk->role->reader->acking = idle ? acking : ACKS_NOTHING;
+    for (unsigned i = 0; i < desk->lanes; i++) {
+        const struct party *party = &desk->role->party[i];
+        party->reader->acking = is_idle(party) ? acking : ACKS_NOTHING;
+    }
     role_waits(desk->role, 0);
 }
 
 static void has_called(const struct desk *desk)
 {
-    uint64_t acknowledged = desk->ring->hot.acknowledged;
     role_goes_on(desk->role);
-    oracle_releases(desk->role->session, desk->role->reader, acknowledged);
-    oracle_released(desk->role->reader, acknowledged);
-    desk->role->reader->acking = ACKS_NOTHING;
+    for (unsigned i = 0; i < desk->lanes; i++) {
+        const struct party *party = &desk->role->party[i];
+        uint64_t acknowledged = party->ring->hot.acknowledged;
+        oracle_releases(party->session, party->reader, acknowledged);
+        oracle_released(party->reader, acknowledged);
+        party->reader->acking = ACKS_NOTHING;
+    }
+}
+
+/* Which lane a message is from. */
+static unsigned lane_of(const struct desk *desk, const myl_message *message)
+{
+    SIM_CHECK(message->lane < desk->lanes, "answer", "%s gets a message of lane %u of %u", sim_self_name(),
+              message->lane, desk->lanes);
+    return message->lane;
 }
 
 /* What was leased must still be there. */
@@ -64,22 +95,37 @@ static void look_again(struct desk *desk)
     for (unsigned i = 0; i < desk->leases; i++) {
         const myl_message *message = &desk->lease[i].message;
         if (message->fragments == 1)
-            frames_look(&desk->view, message, look_at(desk->role, message), desk->lease[i].end);
+            frames_look(&desk->view[message->lane], message, look_at(desk->role, message), desk->lease[i].end);
     }
 }
 
 static void release(struct desk *desk)
 {
-    uint64_t next = desk->ring->hot.next;
+    const struct party *party = desk->role->party;
     if (sim_draw(4) == 0)
         look_again(desk);
     desk->leases = 0;
-    oracle_releases(desk->role->session, desk->role->reader, next);
-    sim_note("releases up to %llu", (unsigned long long)next);
+    for (unsigned i = 0; i < desk->lanes; i++) {
+        oracle_releases(party[i].session, party[i].reader, next_of(desk, i));
+        sim_note("releases up to %llu", (unsigned long long)next_of(desk, i));
+    }
     int rc = myl_frame_consumer_release(desk->consumer);
     if (rc != MYL_OK)
         role_unexpected("release", rc);
-    oracle_released(desk->role->reader, next);
+    for (unsigned i = 0; i < desk->lanes; i++)
+        oracle_released(party[i].reader, next_of(desk, i));
+}
+
+/* The lane that the sentence at hand is about, and the message, where the call gives one. */
+static int about_lane(const struct desk *desk, int rc, const myl_message *message)
+{
+    unsigned lane = 0;
+    if (desk->lanes == 1 || (rc != MYL_EABORTED && rc != MYL_ETOOBIG && rc != MYL_EPRODUCERDEAD && rc != MYL_EUNSEATED))
+        return rc;
+    int named = sscanf(myl_error_detail(), "lane %u", &lane) == 1 && lane < desk->lanes;
+    SIM_CHECK(named && (message == NULL || message->lane == lane), "answer", "%s, with lane %u in the message",
+              myl_error_detail(), message == NULL ? 0 : message->lane);
+    return rc;
 }
 
 static int take_next(struct desk *desk, int64_t timeout)
@@ -89,9 +135,10 @@ static int take_next(struct desk *desk, int64_t timeout)
     int rc = myl_frame_consumer_next(desk->consumer, &message, timeout);
     has_called(desk);
     if (rc != MYL_OK)
-        return rc;
-    uint64_t end = desk->ring->hot.next;
-    frames_read(&desk->view, &message, look_at(desk->role, &message), end, 0);
+        return about_lane(desk, rc, &message);
+    unsigned lane = lane_of(desk, &message);
+    uint64_t end = next_of(desk, lane);
+    frames_read(&desk->view[lane], &message, look_at(desk->role, &message), end, 0);
     if (desk->leases < LEASES) {
         desk->lease[desk->leases].message = message;
         desk->lease[desk->leases++].end = end;
@@ -99,7 +146,8 @@ static int take_next(struct desk *desk, int64_t timeout)
     if (sim_draw(20) == 0) {
         sim_note("rewinds");
         myl_frame_consumer_rewind(desk->consumer);
-        frames_rewound(&desk->view, desk->ring->hot.acknowledged);
+        for (unsigned i = 0; i < desk->lanes; i++)
+            frames_rewound(&desk->view[i], desk->role->party[i].ring->hot.acknowledged);
         desk->leases = 0;
     } else if (sim_draw(3) != 0) {
         release(desk);
@@ -118,11 +166,13 @@ static int take_copy(struct desk *desk, int64_t timeout)
     has_called(desk);
     if (rc == MYL_EBUFFER) {
         SIM_CHECK(message.length > bytes, "answer", "%s", myl_error_detail());
-        frames_next_is(&desk->view, message.length);
+        frames_next_is(&desk->view[lane_of(desk, &message)], message.length);
         return MYL_OK;
     }
-    if (rc == MYL_OK)
-        frames_read(&desk->view, &message, message.data, desk->ring->hot.next, 0);
+    if (rc != MYL_OK)
+        return about_lane(desk, rc, &message);
+    unsigned lane = lane_of(desk, &message);
+    frames_read(&desk->view[lane], &message, message.data, next_of(desk, lane), 0);
     return rc;
 }
 
@@ -130,7 +180,8 @@ static int handle(const myl_message *message, void *user)
 {
     struct desk *desk = user;
     int stop = desk->stop_after-- == 0;
-    frames_read(&desk->view, message, look_at(desk->role, message), desk->ring->hot.next, stop);
+    unsigned lane = lane_of(desk, message);
+    frames_read(&desk->view[lane], message, look_at(desk->role, message), next_of(desk, lane), stop);
     return stop;
 }
 
@@ -143,32 +194,114 @@ static int take_all(struct desk *desk, int64_t timeout)
     has_called(desk);
     sim_note("drains %llu messages", (unsigned long long)handled);
     SIM_CHECK(rc != MYL_EHANDLER || desk->stop_after < 0, "answer", "%s", myl_error_detail());
-    return rc == MYL_EHANDLER ? MYL_OK : rc;
+    return rc == MYL_EHANDLER ? MYL_OK : about_lane(desk, rc, NULL);
+}
+
+/* How things stood before a call. */
+struct before {
+    uint64_t since;
+    uint64_t committed[WORLD_LANES];
+    unsigned takeovers[WORLD_LANES];
+};
+
+static struct before note_before(const struct desk *desk)
+{
+    struct before before = {.since = sim_points()};
+    for (unsigned i = 0; i < desk->lanes; i++) {
+        before.committed[i] = desk->role->party[i].session->committed;
+        before.takeovers[i] = desk->role->party[i].session->takeovers;
+    }
+    return before;
+}
+
+/* "Nothing there" holds for all lanes. Where loads give old values nobody can say so. */
+static void check_nothing_there(const struct desk *desk, int rc, const struct before *before)
+{
+    for (unsigned i = 0; i < desk->lanes && sim_memory_model() == SIM_MEMORY_SC; i++)
+        SIM_CHECK(before->committed[i] <= next_of(desk, i), "lost",
+                  "%s is told %s at %llu of lane %u, where there was something up to %llu", sim_self_name(),
+                  myl_errname(rc), (unsigned long long)next_of(desk, i), i, (unsigned long long)before->committed[i]);
+}
+
+/* The end of all lanes. It is not for good: somebody may come, to this ring or to a new one. */
+static enum reading all_ended(const struct desk *desk, const struct before *before)
+{
+    int ended = 0;
+    for (unsigned i = 0; i < desk->lanes; i++) {
+        frames_ended(&desk->view[i], next_of(desk, i));
+        ended |= oracle_lane_ended(desk->role->party[i].session, sim_self_name(), next_of(desk, i), before->since);
+    }
+    SIM_CHECK(ended, "end", "%s is told that all lanes are closed, and none ever was", sim_self_name());
+    if (role_all_is_over(desk->role))
+        return READ_ALL_OVER;
+    myl_os_yield(); /* no pause: what a release owes to a sleeping producer may be late until the next call */
+    return sim_draw(2) == 0 ? READ_SESSION_OVER : READ_ON;
+}
+
+/* The end of one lane's producer is told once, and then again only when no producer lives. */
+static void check_told(struct desk *desk, unsigned lane, const struct before *before)
+{
+    struct party *party = &desk->role->party[lane];
+    int again = party->told != 0 && party->told == party->session->takeovers;
+    for (unsigned i = 0; i < desk->lanes && again && !oracle.dead_unknown; i++)
+        SIM_CHECK(!oracle_lane_lives(desk->role->party[i].session, before->since), "verdict",
+                  "%s is told again of the end of lane %u's producer, though that of lane %u lives", sim_self_name(),
+                  lane, i);
+    party->told = party->session->takeovers;
+}
+
+static enum reading nothing_in_lanes(struct desk *desk, unsigned lane, int rc, const struct before *before)
+{
+    struct role *role = desk->role;
+    switch (rc) {
+    case MYL_ECLOSED:
+        return all_ended(desk, before);
+    case MYL_EPRODUCERDEAD:
+    case MYL_EUNSEATED:
+        check_told(desk, lane, before);
+        break;
+    case MYL_EAGAIN:
+    case MYL_ETIMEDOUT:
+        break;
+    default:
+        role_unexpected("next", rc);
+    }
+    check_nothing_there(desk, rc, before);
+    role->session = role->party[lane].session; /* whom the answer is about */
+    enum reading how = role_no_event(role, rc, next_of(desk, lane), before->since, before->takeovers[lane]);
+    role->session = role->party[0].session;
+    return how;
 }
 
 /* What a call that got no message is answered with. */
-static enum reading no_message(struct desk *desk, int rc, uint64_t since, unsigned takeovers)
+static enum reading no_message(struct desk *desk, int rc, const struct before *before)
 {
-    int idle = desk->ring->hot.next == desk->ring->hot.acknowledged;
+    int idle = is_idle_everywhere(desk);
+    unsigned lane = 0;
     sim_note("is answered with %s", myl_errname(rc));
+    if (desk->lanes > 1)
+        (void)sscanf(myl_error_detail(), "lane %u", &lane);
     switch (rc) {
     case MYL_ELEASED:
         SIM_CHECK(!idle, "answer", "%s, though nothing is leased", myl_error_detail());
         release(desk);
         return READ_ON;
     case MYL_EABORTED:
-        frames_aborted(&desk->view);
+        frames_aborted(&desk->view[lane]);
         return READ_ON;
     case MYL_ETOOBIG:
-        frames_too_big(&desk->view);
+        frames_too_big(&desk->view[lane]);
         return READ_ON;
     case MYL_ECLOSED:
-        frames_ended(&desk->view);
+        if (desk->lanes == 1)
+            frames_ended(&desk->view[0], UINT64_MAX);
         break;
     default:
         break;
     }
-    enum reading how = role_no_event(desk->role, rc, desk->ring->hot.next, since, takeovers);
+    enum reading how = desk->lanes > 1
+                           ? nothing_in_lanes(desk, lane, rc, before)
+                           : role_no_event(desk->role, rc, next_of(desk, 0), before->since, before->takeovers[0]);
     if (how == READ_ON && !idle && sim_draw(2) == 0)
         release(desk);
     return how;
@@ -179,16 +312,16 @@ static enum reading read_on(struct desk *desk, uint64_t quota)
 {
     const struct role *role = desk->role;
     for (uint64_t got = 0;;) {
-        uint64_t since = sim_points();
-        unsigned takeovers = role->session->takeovers, how_to = sim_draw(8);
+        struct before before = note_before(desk);
+        unsigned how_to = sim_draw(8);
         /* Who sits on leases may not wait for ever: the producer may wait for them. */
-        int idle = desk->ring->hot.next == desk->ring->hot.acknowledged;
+        int idle = is_idle_everywhere(desk);
         int64_t timeout = role_timeout(idle && role->on_death == MYL_DEATH_REPORT);
         int rc = !idle || how_to > 1 ? take_next(desk, timeout)
                  : how_to == 0       ? take_copy(desk, timeout)
                                      : take_all(desk, timeout);
         if (rc != MYL_OK) {
-            enum reading how = no_message(desk, rc, since, takeovers);
+            enum reading how = no_message(desk, rc, &before);
             if (how != READ_ON)
                 return how;
         }
@@ -196,6 +329,22 @@ static enum reading read_on(struct desk *desk, uint64_t quota)
         if (quota != 0 && got >= quota)
             return READ_SESSION_OVER;
     }
+}
+
+/* The handle has joined a lane. */
+static void join_lane(struct desk *desk, unsigned lane, enum myl_start start, const uint64_t *published, uint64_t since)
+{
+    struct role *role = desk->role;
+    struct party *party = &role->party[lane];
+    myl_info info = role_info(&party->ring->handle.segment);
+    const myl_joined *joined = &party->ring->joined;
+    party->session = oracle_session(&info, 0, role->world->alone, since);
+    party->reader = oracle_joined(party->session, joined, start, published[party->session - oracle.session],
+                                  party->ring->handle.segment.control->gate.v);
+    party->reader->acking = ACKS_NOTHING;
+    party->told = 0;
+    sim_note("\"%s\" starts at %llu%s", party->reader->id, (unsigned long long)joined->start,
+             joined->resumed ? " again" : "");
 }
 
 static int open_consumer(struct role *role, struct desk *desk, uint64_t max_message)
@@ -214,18 +363,16 @@ static int open_consumer(struct role *role, struct desk *desk, uint64_t max_mess
     role_claim_over(role);
     if (rc != MYL_OK)
         return rc;
-    myl_info info = {.size = sizeof info};
-    myl_joined joined;
-    desk->ring = role->reading = myl_frame_consumer_ring(desk->consumer);
-    if (myl_consumer_info(desk->ring, &info) != MYL_OK || myl_consumer_joined(desk->ring, &joined) != MYL_OK)
-        role_unexpected("info", MYL_EINVAL);
-    struct session *s = role->session = oracle_session(&info, 0, role->world->alone, since);
-    role->reader = oracle_joined(s, &joined, o.ring.start, published[s - oracle.session],
-                                 desk->ring->handle.segment.control->gate.v);
-    role->reader->acking = ACKS_NOTHING;
+    desk->lanes = role->world->lanes == 0 ? 1 : role->world->lanes;
+    for (unsigned i = 0; i < desk->lanes; i++) {
+        role->party[i].ring =
+            role->world->lanes == 0 ? myl_frame_consumer_ring(desk->consumer) : &myl_lanes_get(desk->consumer, i)->ring;
+        join_lane(desk, i, o.ring.start, published, since);
+    }
+    role->session = role->party[0].session;
+    role->reader = role->party[0].reader;
+    role->parties = desk->lanes;
     role->phase = PHASE_IN;
-    sim_note("\"%s\" starts at %llu%s", role->reader->id, (unsigned long long)joined.start,
-             joined.resumed ? " again" : "");
     return MYL_OK;
 }
 
@@ -236,6 +383,11 @@ static uint64_t room_of(const struct world *world, uint64_t max_message)
     return most <= world->shape.max_frame ? 0 : most;
 }
 
+static uint64_t skipped_in(const struct desk *desk, unsigned lane)
+{
+    return desk->lanes == 1 ? myl_frame_consumer_skipped(desk->consumer) : myl_lanes_get(desk->consumer, lane)->skipped;
+}
+
 int role_take_frames(struct role *role)
 {
     struct desk desk = {.role = role};
@@ -243,17 +395,22 @@ int role_take_frames(struct role *role)
     int rc = open_consumer(role, &desk, max_message);
     if (rc != MYL_OK)
         return role_consumer_refused(role, rc);
-    role->reader->room = room_of(role->world, max_message);
-    frames_joined(&desk.view, role->session, desk.ring->hot.next, role->reader->room);
+    for (unsigned i = 0; i < desk.lanes; i++) {
+        role->party[i].reader->room = room_of(role->world, max_message);
+        frames_joined(&desk.view[i], role->party[i].session, next_of(&desk, i), role->party[i].reader->room);
+    }
     uint64_t quota = role->rejoins > 0 || !role->stays ? 1 + sim_draw(role->quota) : 0;
     enum reading how = read_on(&desk, quota);
-    frames_skipped(&desk.view, myl_frame_consumer_skipped(desk.consumer), desk.ring->hot.next);
+    for (unsigned i = 0; i < desk.lanes; i++)
+        frames_skipped(&desk.view[i], skipped_in(&desk, i), next_of(&desk, i));
     role->phase = PHASE_ENDING;
-    role->reading = NULL;
+    role->parties = 0;
     sim_note("\"%s\" leaves", role->reader->id);
-    oracle_leaves(role->reader);
+    for (unsigned i = 0; i < desk.lanes; i++)
+        oracle_leaves(role->party[i].reader);
     myl_frame_consumer_close(desk.consumer);
-    oracle_left(role->reader);
+    for (unsigned i = 0; i < desk.lanes; i++)
+        oracle_left(role->party[i].reader);
     role->left++;
     role->phase = PHASE_AWAY;
     int again = how == READ_SESSION_OVER && (role->rejoins > 0 || role->stays);

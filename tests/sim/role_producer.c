@@ -194,6 +194,9 @@ int role_producer_refused(struct role *role, int rc)
         return sim_draw(2) == 0;
     case MYL_EPRODUCERALIVE:
         return role->world->producers_left > 1 || oracle.deaths > 0;
+    case MYL_ELANES:
+        SIM_CHECK(role->world->producers > role->world->lanes || oracle.deaths > 0, "answer", "%s", myl_error_detail());
+        return 1;
     case MYL_ESTARTUP:
     case MYL_EBUSY:
         return 1;
@@ -313,7 +316,7 @@ void role_produce(struct role *role)
     while (role->world->frames ? role_hold_frame_seat(role) : hold_seat(role)) {
         if (sim_draw(2) == 0)
             role->existing = MYL_EXISTING_RESUME;
-        if (role->index > 0 && is_done())
+        if (role->index > 0 && role->world->lanes == 0 && is_done())
             return;
         role_pause();
     }

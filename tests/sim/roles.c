@@ -173,6 +173,14 @@ void role_main(void *argument)
               sim_own_allocations());
 }
 
+static void reader_died(const struct role *role, struct session *session, struct reader *reader)
+{
+    reader->high = frames_bound(session, reader);
+    reader->acking = ACKS_NOTHING;
+    oracle_releases(session, reader, reader->high);
+    oracle_reader_died(reader, role->duty.role == MYL_ROLE_EXPENDABLE);
+}
+
 void role_killed(void *argument)
 {
     struct role *role = argument;
@@ -195,11 +203,10 @@ void role_killed(void *argument)
     if (role->kind == ROLE_CONSUMER && role->phase == PHASE_OPENING)
         oracle_join_died(role->id[0] != '\0' ? role->id : NULL, role->prefix);
     if (role->kind == ROLE_CONSUMER && role->phase >= PHASE_IN) {
-        role->reader->high = frames_bound(role->session, role->reader);
-        role->reader->acking = ACKS_NOTHING;
-        oracle_releases(role->session, role->reader, role->reader->high);
+        reader_died(role, role->session, role->reader);
+        for (unsigned i = 1; i < role->world->lanes; i++)
+            reader_died(role, role->party[i].session, role->party[i].reader);
     }
-    if (role->kind == ROLE_CONSUMER && role->phase >= PHASE_IN)
-        oracle_reader_died(role->reader, role->duty.role == MYL_ROLE_EXPENDABLE);
     role->phase = PHASE_AWAY;
+    role->parties = 0;
 }

@@ -4,6 +4,8 @@
  * their end within a number of points: that is the check of progress. */
 #include "engine.h"
 
+#include "base/error.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -442,7 +444,11 @@ static void go_to(struct sim_party *next)
     if (next == self)
         return;
     sim.current = next;
+    /* The sentence of an error is a thread's own, and there is one thread here. */
+    char detail[MYL_DETAIL_MAX], *shared = (char *)(uintptr_t)myl_error_detail();
+    memcpy(detail, shared, sizeof detail);
     sim_coro_switch(&self->coro, &next->coro);
+    memcpy(shared, detail, sizeof detail);
 }
 
 static void point(int idle)

@@ -143,9 +143,9 @@ void sim_when_all_sleep(int (*is_due)(const void *argument, char *why, size_t by
 int sim_is_named(uint64_t inode);
 /* The inode of the ring with this session id; 0: there is none. */
 uint64_t sim_inode_of_session(uint64_t session);
-/* The last point so far at which nobody held the producer's seat of the object with this inode. */
-uint64_t sim_seat_was_free(uint64_t inode);
-/* The last point so far at which somebody held the seat of this entry. */
+/* The last point so far at which nobody held the producer's seat of this lane of the object with this inode. */
+uint64_t sim_seat_was_free(uint64_t inode, uint32_t lane);
+/* The last point so far at which somebody held the seat of this entry of lane 0. */
 uint64_t sim_seat_was_held(uint64_t inode, uint32_t entry);
 /* Plain accesses to an event's words: see data.c. */
 uint64_t sim_data_load(const void *word);

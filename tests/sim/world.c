@@ -43,16 +43,36 @@ struct role *world_add(struct world *w, enum role_kind kind)
     return role;
 }
 
+/* A consumer of all lanes: something in one of them, or the end of all. */
+static int is_due_in_lanes(const struct role *role, char *why, size_t bytes)
+{
+    unsigned open = 0, ended = 0;
+    for (unsigned i = 0; i < role->parties; i++) {
+        const struct session *s = role->party[i].session;
+        uint64_t at = role->party[i].ring->hot.next;
+        if ((s->producing || s->closed) && s->committed > at) {
+            (void)snprintf(why, bytes, "%s could go on at %llu of lane %u", role->name, (unsigned long long)at, i);
+            return 1;
+        }
+        open += s->takeovers > 0 && !s->closed;
+        ended += s->closed != 0;
+    }
+    (void)snprintf(why, bytes, "%s could be told that all lanes have ended", role->name);
+    return open == 0 && ended > 0 && !oracle.dead_unknown && oracle.wanting == 0;
+}
+
 /* The same for frames, where one call may read or write several records: its handle says how far it is. */
 static int is_due_for_frames(const struct role *role, char *why, size_t bytes)
 {
     const struct session *s = role->session;
     int due = 0;
     uint64_t at = role->kind == ROLE_PRODUCER ? role->writing->hot.next : role->waits_for;
+    if (role->parties > 1)
+        return is_due_in_lanes(role, why, bytes);
     if (role->kind == ROLE_PRODUCER) /* a claim says what it needs, a message has it written down */
         due = oracle_has_room(s, at + (role->waits_for != 0 ? role->waits_for : frames_need(s)), at);
-    else if (role->reading != NULL)
-        at = role->reading->hot.next, due = (s->producing || s->closed) && oracle_has_event(s, at);
+    else if (role->parties > 0)
+        at = role->party[0].ring->hot.next, due = (s->producing || s->closed) && oracle_has_event(s, at);
     if (due)
         (void)snprintf(why, bytes, "%s could go on at %llu", role->name, (unsigned long long)at);
     return due;
@@ -101,7 +121,8 @@ static void check_end(struct sim_result *result)
     if (result->invariant != NULL || !world.calm_end || sim_names() == 0)
         return;
     for (unsigned i = 0; i < oracle.sessions; i++) {
-        if (!oracle.session[i].closed || oracle.session[i].readers == 0)
+        const struct session *s = &oracle.session[i];
+        if ((s->lanes == 1 || s->takeovers > 0) && (!s->closed || s->readers == 0))
             return; /* it waits for its next producer, or for its first consumer */
     }
     result->invariant = "left behind";
@@ -118,6 +139,7 @@ void world_run(const struct profile *profile, uint64_t seed, struct sim_result *
     frames_begin(&world.shape);
     for (unsigned i = 0; i < world.roles; i++)
         world.producers_left += world.role[i].kind == ROLE_PRODUCER;
+    world.producers = world.producers_left;
     world.leaves_left = world.leaves;
     sim_run(seed, &world.conditions, set_up, NULL, result);
     check_end(result);

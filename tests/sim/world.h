@@ -9,12 +9,21 @@
 #include "sim.h"
 
 #define WORLD_ROLES 14
+#define WORLD_LANES 4
 #define WORLD_NAME "ring"
 
 enum role_kind { ROLE_PRODUCER, ROLE_CONSUMER, ROLE_OBSERVER, ROLE_EVICTOR, ROLE_REMOVER, ROLE_ONLOOKER };
 enum role_phase { PHASE_AWAY, PHASE_OPENING, PHASE_IN, PHASE_ENDING, PHASE_ENDED };
 enum frame_size { SIZE_SHORT = 1, SIZE_ONE_PIECE = 2, SIZE_FRAGMENTS = 4, SIZE_BIG = 8 };
 enum naming { NAME_ID, NAME_IDS, NAME_PREFIX, NAME_AUTO };
+
+/* What a consumer of frames has in one lane; where there are no lanes, in its ring. */
+struct party {
+    struct session *session;
+    struct reader *reader;
+    const myl_consumer *ring;
+    unsigned told; /* of whose end it was told last: takeovers of the lane then; 0: of none */
+};
 
 /* A process to be, with what has to be known of it after its death. */
 struct role {
@@ -24,15 +33,16 @@ struct role {
     char name[16];
     unsigned lives; /* kills it survives */
     /* how it behaves */
-    enum naming naming; /* consumers */
+    enum naming naming; /* consumers; producers in lanes: NAME_ID, or without */
     enum myl_start start;
     enum myl_wait_strategy strategy;
     int64_t spin_ns;
     enum myl_on_death on_death;
     enum myl_existing existing; /* producers */
     myl_role_options duty; /* consumers: what their death means to the producer; size 0: nothing is said */
-    unsigned rejoins; /* it leaves and comes back so often, after up to `quota` events */
+    unsigned rejoins; /* it leaves and comes back so often, after up to `quota` events; in lanes: it begins anew */
     unsigned quota;
+    unsigned left_to_send; /* producers in lanes: until it ends its lane; 0: it begins */
     int stays; /* in the end it waits for the end of the stream; else it leaves for good */
     int force; /* removers */
     int64_t liveness_ns; /* consumers and observers */
@@ -49,7 +59,8 @@ struct role {
     int waiting; /* in a call that waits for event or room `waits_for` */
     uint64_t waits_for;
     const myl_producer *writing; /* of frames, from its open on until it ends */
-    const myl_consumer *reading;
+    struct party party[WORLD_LANES]; /* consumers of frames, from their open on until they end: of each lane */
+    unsigned parties;
     int expendable; /* may be killed for good */
     int gone; /* for good */
 };
@@ -76,12 +87,13 @@ struct world {
     int frames;
     struct frame_shape shape;
     uint64_t ring_bytes;
+    unsigned lanes; /* 0: it is a ring for one producer */
     unsigned sizes; /* bits of enum frame_size: what lengths are drawn from */
     /* who is there */
     struct role role[WORLD_ROLES];
     unsigned roles;
     /* how it stands */
-    unsigned producers_left;
+    unsigned producers, producers_left;
     unsigned leaves_left;
     int calm_end; /* no kill, no fault, no force: nothing may be left behind */
 };
@@ -134,6 +146,9 @@ enum reading role_no_event(struct role *role, int rc, uint64_t next, uint64_t si
 int role_hold_frame_seat(struct role *role);
 int role_take_frames(struct role *role);
 int role_observe_frames(struct role *role);
+/* What of a ring, or a lane of it, the oracle needs. */
+struct myl_segment;
+myl_info role_info(const struct myl_segment *segment);
 /* Memory for a message, of this role. */
 unsigned char *role_bytes(const struct role *role);
 

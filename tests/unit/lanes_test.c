@@ -227,6 +227,30 @@ static void test_leases(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
+/* What is leased of a lane that has ended in the meantime comes again after a rewind, as of any other. */
+static void test_rewind_behind_an_end(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    test_name(name, "rewind");
+    myl_frame_producer *a = open_lane(name, 2, "a"), *b = open_lane(name, 0, "b");
+    myl_frame_consumer *c = open_frame_consumer(name, "c");
+    send_text(a, "one");
+    myl_frame_producer_close(a);
+    expect_text(c, 0, "one");
+    expect_no_frame(c, MYL_EAGAIN); /* from here on it knows that lane 0 has ended */
+    myl_frame_consumer_rewind(c);
+    expect_text(c, 0, "one");
+    myl_frame_producer_close(b);
+    expect_no_frame(c, MYL_ECLOSED);
+    myl_frame_consumer_rewind(c);
+    expect_text(c, 0, "one");
+    expect_no_frame(c, MYL_ECLOSED);
+    test_ok(myl_frame_consumer_release(c));
+    myl_frame_consumer_close(c);
+    assert_int_equal(test_shm_entries(), 0);
+}
+
 static int count_lane(const myl_message *message, void *user)
 {
     unsigned *count = user;
@@ -550,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_ends_and_beginnings),
         cmocka_unit_test(test_leases),
+        cmocka_unit_test(test_rewind_behind_an_end),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_a_full_lane),
         cmocka_unit_test(test_fragments),

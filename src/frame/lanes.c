@@ -90,12 +90,12 @@ static int counts(const struct lane *lane)
     return lane->expected || was_used(lane);
 }
 
-/* Lanes that count and have not ended. */
+/* Lanes that were used and have not ended. */
 static uint32_t count_open(struct myl_lanes *m)
 {
     uint32_t open = 0;
     for (uint32_t i = 0; i < m->count; i++)
-        open += counts(&m->lane[i]) && !has_ended(&m->lane[i]);
+        open += was_used(&m->lane[i]) && !has_ended(&m->lane[i]);
     return open;
 }
 

@@ -112,11 +112,31 @@ static void test_founder_dies(void **state)
     assert_false(ring_exists(world.name));
 }
 
+/* Who only polls is told the end, too. */
+static void test_founder_dies_and_nobody_waits(void **state)
+{
+    (void)state;
+    struct crash_world world;
+    test_child founder;
+    start_founder(&world, &founder);
+    myl_frame_consumer *consumer = join(world.name);
+    expect_code(consumer, MYL_EAGAIN);
+    publish_and_close(open_lane(world.name, "b"), 1);
+    expect_one(consumer, 1);
+    expect_code(consumer, MYL_EAGAIN);
+    test_kill(&founder);
+    myl_message message;
+    test_code(MYL_ECLOSED, myl_frame_consumer_next(consumer, &message, MYL_TRY));
+    myl_frame_consumer_close(consumer);
+    assert_false(ring_exists(world.name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_founder_is_slow),
         cmocka_unit_test(test_founder_dies),
+        cmocka_unit_test(test_founder_dies_and_nobody_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -305,8 +305,8 @@ const struct plant plants[] = {
      "        __builtin_memcpy(cell + MYL_I_FRAME_BARE, cell + MYL_I_FRAME_CELL, "
      "MYL_I_FRAME_CELL - MYL_I_FRAME_BARE);\n",
      "        (void)0;\n", "frames"},
-    {"records do not wrap", FINLINE, "MYL_UNLIKELY(cell >= ring->cells_end)",
-     "MYL_UNLIKELY(cell > ring->cells_end + 64)", "frames-tiny,frames"},
+    {"a reader does not come round to the ring's first cell", FINLINE, "MYL_UNLIKELY(cell >= ring->cells_end)",
+     "MYL_UNLIKELY(cell < ring->cells)", "frames-tiny,frames"},
     /* --- frames: fragments --- */
     {"a message that fits is published before there is room for all of it", FPROD,
      "    int rc = cut.fits ? myl_frame_room(producer, cut.cells, timeout_ns) : MYL_OK;\n", "    int rc = MYL_OK;\n",

@@ -327,15 +327,6 @@ static void test_short_waits_learn_of_a_death(void **state)
 
 /* --- the verdict -------------------------------------------------------------------------------------------------- */
 
-static const myl_why_party *find_party(const myl_verdict *verdict, const char *id)
-{
-    for (uint32_t i = 0; i < verdict->parties; i++) {
-        if (strcmp(verdict->party[i].id, id) == 0)
-            return &verdict->party[i];
-    }
-    test_fail("no party \"%s\" in the verdict", id);
-}
-
 static int waits_for(const myl_verdict *verdict, const char *waits, const char *for_whom)
 {
     for (uint32_t i = 0; i < verdict->edges; i++) {
@@ -343,30 +334,6 @@ static int waits_for(const myl_verdict *verdict, const char *waits, const char *
             strcmp(verdict->party[verdict->edge[i].for_whom].id, for_whom) == 0)
             return 1;
     }
-    return 0;
-}
-
-static int producer_waits(void *argument)
-{
-    const char *name = argument;
-    myl_snapshot *snapshot;
-    test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
-    int waits = snapshot->producer_waiting_ns >= 0;
-    myl_snapshot_free(snapshot);
-    return waits;
-}
-
-static int fill_and_wait(test_peer *parent, void *argument)
-{
-    struct party *party = argument;
-    myl_producer *producer = open_producer(party->name, &party->producer);
-    test_tell(parent, 1);
-    test_hear_value(parent, 1);
-    for (uint64_t n = 0; n <= CAPACITY; n++)
-        put(producer, n, MYL_SEC(15));
-    test_tell(parent, 2);
-    test_hear_value(parent, 2);
-    myl_producer_close(producer);
     return 0;
 }
 

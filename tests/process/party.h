@@ -122,4 +122,37 @@ RINGS_UNUSED static void finish(test_child *child, uint64_t how)
     test_expect_exit(child, 0);
 }
 
+RINGS_UNUSED static int producer_waits(void *argument)
+{
+    myl_snapshot *snapshot;
+    test_ok(myl_snapshot_take(argument, MYL_BACKEND_SHM, &snapshot));
+    int waits = snapshot->producer_waiting_ns >= 0;
+    myl_snapshot_free(snapshot);
+    return waits;
+}
+
+/* Publishes one event more than there is room for. */
+RINGS_UNUSED static int fill_and_wait(test_peer *parent, void *argument)
+{
+    struct party *party = argument;
+    myl_producer *producer = open_producer(party->name, &party->producer);
+    test_tell(parent, 1);
+    test_hear_value(parent, 1);
+    for (uint64_t n = 0; n <= party->producer.capacity; n++)
+        put(producer, n, MYL_SEC(15));
+    test_tell(parent, 2);
+    test_hear_value(parent, 2);
+    myl_producer_close(producer);
+    return 0;
+}
+
+RINGS_UNUSED static const myl_why_party *find_party(const myl_verdict *verdict, const char *id)
+{
+    for (uint32_t i = 0; i < verdict->parties; i++) {
+        if (strcmp(verdict->party[i].id, id) == 0)
+            return &verdict->party[i];
+    }
+    test_fail("no party \"%s\" in the verdict", id);
+}
+
 #endif

@@ -7,30 +7,6 @@ enum { CAPACITY = 8 };
 
 /* --- helpers ---------------------------------------------------------------------------------------------------- */
 
-static int producer_waits(void *argument)
-{
-    myl_snapshot *snapshot;
-    test_ok(myl_snapshot_take(argument, MYL_BACKEND_SHM, &snapshot));
-    int waits = snapshot->producer_waiting_ns >= 0;
-    myl_snapshot_free(snapshot);
-    return waits;
-}
-
-/* Publishes one event more than there is room for. */
-static int fill_and_wait(test_peer *parent, void *argument)
-{
-    struct party *party = argument;
-    myl_producer *producer = open_producer(party->name, &party->producer);
-    test_tell(parent, 1);
-    test_hear_value(parent, 1);
-    for (uint64_t n = 0; n <= CAPACITY; n++)
-        put(producer, n, MYL_SEC(15));
-    test_tell(parent, 2);
-    test_hear_value(parent, 2);
-    myl_producer_close(producer);
-    return 0;
-}
-
 static int ask_for_patience(test_peer *parent, void *argument)
 {
     struct party *party = argument;
@@ -42,15 +18,6 @@ static int ask_for_patience(test_peer *parent, void *argument)
     take_many(consumer, CAPACITY, 1);
     myl_consumer_close(consumer);
     return 0;
-}
-
-static const myl_why_party *find_party(const myl_verdict *verdict, const char *id)
-{
-    for (uint32_t i = 0; i < verdict->parties; i++) {
-        if (strcmp(verdict->party[i].id, id) == 0)
-            return &verdict->party[i];
-    }
-    test_fail("no party \"%s\" in the verdict", id);
 }
 
 static void expect_words(const myl_verdict *verdict, const char *words)

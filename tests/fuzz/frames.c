@@ -71,6 +71,15 @@ static void must(const char *what, int rc)
     fuzz_check(rc == MYL_OK, "making an image: %s answered %s", what, myl_errname(rc));
 }
 
+/* Of every ring here: also of one that a producer makes anew, since a change made the ring look used up. */
+static myl_frame_producer_options limits(void)
+{
+    return (myl_frame_producer_options){.size = sizeof(myl_frame_producer_options),
+                                        .ring_bytes = 65536,
+                                        .max_frame = 256,
+                                        .max_message = MOST};
+}
+
 /* Messages of every kind, near the end of the ring in the odd shapes; "a" has not read the last ones and is dead. */
 static void bake(struct image *image, unsigned shape)
 {
@@ -79,10 +88,7 @@ static void bake(struct image *image, unsigned shape)
     myl_frame_consumer *consumer;
     char path[FUZZ_PATH];
     myl_message message;
-    myl_frame_producer_options options = {.size = sizeof options,
-                                          .ring_bytes = 65536,
-                                          .max_frame = 256,
-                                          .max_message = MOST};
+    myl_frame_producer_options options = limits();
     options.numbers = (enum myl_frame_numbers)(shape % 3);
     options.ring.max_consumers = 3;
     must("myl_frame_producer_open", myl_frame_producer_open(&producer, NAME, &options));
@@ -177,7 +183,7 @@ static void publish(struct world *world, struct fuzz_input *input)
 
 static void open_producer(struct world *world)
 {
-    myl_frame_producer_options options = {.size = sizeof options};
+    myl_frame_producer_options options = limits();
     hostile_call(NULL, NULL);
     int rc = myl_frame_producer_open(&world->producer, NAME, &options);
     fuzz_answer("myl_frame_producer_open", rc, OPEN_CODES);

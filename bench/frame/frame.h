@@ -19,6 +19,7 @@ struct frame_shape {
     uint64_t depth; /* messages under way, for peers that count messages: a power of two */
     uint64_t ring_bytes; /* ours */
     int consumers; /* 1, or FRAME_CONSUMERS for the fan */
+    int held_back; /* peers may hold messages back, to hand over several at once; ours does not */
     double run_ms, quick_ms; /* measured time of one side; half as much before it, not counted */
 };
 

@@ -28,14 +28,15 @@ static const struct frame_shape stream_64 =
     {.bytes = 64, .depth = 16384, .ring_bytes = MIB, .consumers = 1, .run_ms = 100, .quick_ms = 12};
 static const struct frame_shape stream_1k =
     {.bytes = KIB, .depth = 1024, .ring_bytes = MIB, .consumers = 1, .run_ms = 100, .quick_ms = 12};
+static const struct frame_shape burst_64 =
+    {.bytes = 64, .depth = 16384, .ring_bytes = MIB, .consumers = 1, .held_back = 1, .run_ms = 100, .quick_ms = 12};
+static const struct frame_shape burst_1k =
+    {.bytes = KIB, .depth = 1024, .ring_bytes = MIB, .consumers = 1, .held_back = 1, .run_ms = 100, .quick_ms = 12};
 static const struct frame_shape stream_64k = STREAM(64 * KIB, 16, 100, 15);
 static const struct frame_shape stream_1m = STREAM(MIB, 8, 200, 20);
 static const struct frame_shape stream_16m = STREAM(16 * MIB, 4, 500, 40);
-static const struct frame_shape fan = {.bytes = 56,
-                                       .depth = 16384,
-                                       .consumers = FRAME_CONSUMERS,
-                                       .run_ms = 300,
-                                       .quick_ms = 40};
+static const struct frame_shape fan =
+    {.bytes = 56, .depth = 16384, .consumers = FRAME_CONSUMERS, .held_back = 1, .run_ms = 300, .quick_ms = 40};
 static const struct frame_shape pending = {.bytes = 64, .ring_bytes = 4096 * RECORD(64) + 64};
 
 #define TRIP_CASE(id_, shape_, text) \
@@ -70,7 +71,9 @@ static const struct bench_case cases[] = {
     TRIP_CASE("frame.rtt_1m", trip_1m, "round trip of 1 MiB"),
     STREAM_CASE("frame.oneway_48", stream_48, NULL, "48 B one way, each published by itself, 1 MiB"),
     STREAM_CASE("frame.oneway_64", stream_64, NULL, "64 B one way, each published by itself, 1 MiB"),
-    STREAM_CASE("frame.oneway_1k", stream_1k, NULL, "1 KiB one way, 1 MiB"),
+    STREAM_CASE("frame.oneway_1k", stream_1k, NULL, "1 KiB one way, each published by itself, 1 MiB"),
+    STREAM_CASE("frame.burst_64", burst_64, NULL, "64 B one way, peers may hold back 31 to hand over 32 at once"),
+    STREAM_CASE("frame.burst_1k", burst_1k, NULL, "1 KiB one way, peers may hold back 31 to hand over 32 at once"),
     STREAM_CASE("frame.oneway_64k", stream_64k, "bare_loop", "64 KiB one way, 16 messages"),
     STREAM_CASE("frame.oneway_1m", stream_1m, "bare_loop", "1 MiB one way, 8 messages"),
     STREAM_CASE("frame.oneway_16m", stream_16m, "bare_loop", "16 MiB one way, 4 messages"),

@@ -26,7 +26,7 @@ static void *ck_make(const struct frame_job *job, struct bench_stage *stage, int
     (void)stage, (void)number;
     const struct frame_shape *shape = job->shape;
     struct channel *channel =
-        frame_share(sizeof *channel + entries_bytes(shape) + pool_slots(shape, 1) * pool_slot(shape));
+        frame_share(sizeof *channel + entries_bytes(shape) + pool_slots(shape) * pool_slot(shape));
     if (channel != NULL)
         ck_ring_init(&channel->ring, (unsigned)shape->depth);
     return channel;
@@ -40,7 +40,7 @@ static void *ck_open(void *channel, const struct frame_job *job, struct bench_st
     end->job = job;
     end->channel = channel;
     end->entries = (ck_ring_buffer_t *)(void *)end->channel->rest;
-    end->pool = pool_of(end->channel->rest + entries_bytes(job->shape), job->shape, 1);
+    end->pool = pool_of(end->channel->rest + entries_bytes(job->shape), job->shape);
     return end;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Peers over DPDK's rte_ring, in shared memory of ours: it needs no environment of its own for that. rte_ring passes
- * pointers to a pool; rte_ring_zc has the messages in the ring's elements, written and read there. Streams of short
- * messages go in bursts of 32, the best setting for both. */
+ * pointers to a pool; rte_ring_zc has the messages in the ring's elements, written and read there. Receivers take what
+ * is there, up to 32 at once; senders hand over 32 at once where the case allows them to hold messages back. */
 #include <rte_config.h>
 
 #include "pool.h"
@@ -48,18 +48,17 @@ struct pointer_end {
 static void *pointer_make(const struct frame_job *job, struct bench_stage *stage, int channel)
 {
     (void)stage, (void)channel;
-    return make(job, pool_slots(job->shape, POOL_BURST) * pool_slot(job->shape), POINTER);
+    return make(job, pool_slots(job->shape) * pool_slot(job->shape), POINTER);
 }
 
 static void *pointer_open(void *channel, const struct frame_job *job, struct bench_stage *stage, int self, int sends)
 {
-    (void)sends;
     struct pointer_end *end = frame_buffer(stage, self, sizeof *end);
     frame_touch(channel);
     end->job = job;
     end->ring = channel;
-    end->burst = pool_burst(job);
-    end->pool = pool_of((unsigned char *)channel + ring_bytes(job->shape, POINTER), job->shape, end->burst);
+    end->burst = pool_burst(job, sends);
+    end->pool = pool_of((unsigned char *)channel + ring_bytes(job->shape, POINTER), job->shape);
     return end;
 }
 
@@ -175,13 +174,12 @@ static void *element_make(const struct frame_job *job, struct bench_stage *stage
 
 static void *element_open(void *channel, const struct frame_job *job, struct bench_stage *stage, int self, int sends)
 {
-    (void)sends;
     struct element_end *end = frame_buffer(stage, self, sizeof *end);
     frame_touch(channel);
     end->job = job;
     end->ring = channel;
     end->element = (unsigned)pool_slot(job->shape);
-    end->burst = pool_burst(job);
+    end->burst = pool_burst(job, sends);
     return end;
 }
 

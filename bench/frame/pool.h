@@ -8,7 +8,7 @@
 
 #include "loops.h"
 
-enum { POOL_BURST = 32 }; /* pointers put in, or taken out, at once */
+enum { POOL_BURST = 32 }; /* the most pointers that are put in, or taken out, at once */
 
 FRAME_INLINE size_t pool_slot(const struct frame_shape *shape)
 {
@@ -16,13 +16,16 @@ FRAME_INLINE size_t pool_slot(const struct frame_shape *shape)
 }
 
 /* In the ring, held by the receiver, and written but not yet put in. */
-FRAME_INLINE uint64_t pool_slots(const struct frame_shape *shape, uint64_t burst)
+FRAME_INLINE uint64_t pool_slots(const struct frame_shape *shape)
 {
-    return shape->depth + 2 * burst;
+    return shape->depth + 2 * POOL_BURST;
 }
 
-FRAME_INLINE unsigned pool_burst(const struct frame_job *job)
+/* A sender holds messages back only where the case says so; a receiver may always take all that is there. */
+FRAME_INLINE unsigned pool_burst(const struct frame_job *job, int sends)
 {
+    if (sends)
+        return job->shape->held_back ? POOL_BURST : 1;
     return job->trip || job->shape->bytes > 4096 ? 1 : POOL_BURST;
 }
 
@@ -31,10 +34,10 @@ struct pool {
     size_t slot;
 };
 
-FRAME_INLINE struct pool pool_of(unsigned char *memory, const struct frame_shape *shape, uint64_t burst)
+FRAME_INLINE struct pool pool_of(unsigned char *memory, const struct frame_shape *shape)
 {
     size_t slot = pool_slot(shape);
-    return (struct pool){memory, memory, memory + slot * pool_slots(shape, burst), slot};
+    return (struct pool){memory, memory, memory + slot * pool_slots(shape), slot};
 }
 
 FRAME_INLINE void pool_step(struct pool *pool)

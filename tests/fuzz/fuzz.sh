@@ -43,6 +43,7 @@ for target in "$@"; do
         -rss_limit_mb=2048 -max_len=1024 -print_final_stats=1 -artifact_prefix="$build/findings/$target-" \
         "$build/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1
     status=$?
+    find "$MYL_FUZZ_DIRECTORY" -mindepth 1 -delete # what a crash left is no finding of the next target
     new=$(($(find "$build/findings" -name "$target-*" | wc -l) - before))
     printf '%-8s %8s %12s %8s %9s %9s  %s\n' "$target" "$seconds" "$(number number_of_executed_units)" \
         "$(number average_exec_per_sec)" "$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)" \

@@ -22,6 +22,11 @@ parties() { # NAME COUNT
     myelon ls 2>/dev/null | grep -q "^$1  *[a-z]*  *$2/"
 }
 
+# shellcheck disable=SC2317 # wait_until calls it
+has_acknowledged() { # NAME ID: everything
+    myelon inspect "$1" 2>/dev/null | awk -v id="$2" '$1 == id && $6 == 0 { found = 1 } END { exit !found }'
+}
+
 # gc [OPTION...]: of our names only.
 gc() {
     expect 0 "gc $*" myelon gc --prefix "$prefix" "$@"
@@ -42,6 +47,7 @@ leave_ring "$prefix-read"
 reader=$!
 wait_until "the lines" reached "$dir/read" 14
 wait_until "the reader" parties "$prefix-read" 1
+wait_until "its acknowledgement" has_acknowledged "$prefix-read" reader
 gc
 expect_text "$dir/out" "Nothing is stale" "a living consumer"
 kill -KILL "$reader"

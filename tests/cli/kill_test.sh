@@ -83,9 +83,9 @@ for round in $(seq "$rounds"); do
     make_file "$dir/in" "$size"
     next_random
     rate=$((10 + random / 65536 % 8 * 10)) capacity=$((2 << random / 65536 % 6))
-    keep cp "$MYELON_CLI" cp --wait 3 --chunk 8K --capacity $capacity --rate $rate --timeout 2 "$dir/in" "$ring" & cp=$!
+    keep cp "$MYELON_CLI" cp --wait 3 --chunk 8K --capacity $capacity --rate $rate --timeout 5 "$dir/in" "$ring" & cp=$!
     for copy in a b c; do
-        keep $copy "$MYELON_CLI" cat -o "$dir/$copy" --id $copy --attach 2 --timeout 3 "$ring" &
+        keep $copy "$MYELON_CLI" cat -o "$dir/$copy" --id $copy --attach 5 --timeout 6 "$ring" &
         eval "$copy=$!"
     done
     wait_until "the first bytes" reached "$dir/a" 1

@@ -17,6 +17,13 @@ page_shows() { # TEXT [ARGUMENT...]
     myelon top --once --interval 0.05 "$@" "$ring" >"$dir/page" 2>&1 && has_line "$dir/page" "$text"
 }
 
+# One page with all of it: parties come to stand still one by one, and each of them looks settled before the last has.
+# shellcheck disable=SC2317 # wait_until calls it
+page_shows_who_waits() {
+    page_shows "^$ring .* waits for slow" && has_line "$dir/page" "^  quick  *waiting" &&
+        has_line "$dir/page" "^  slow  *still .* \[####################\]  98% <"
+}
+
 expect 0 "top of a ring that is not there" myelon top --once --interval 0.01 "$ring"
 expect_text "$dir/out" "^There is no ring" "top of a ring that is not there"
 expect 2 "too narrow" myelon top --once --width 5 "$ring"
@@ -36,9 +43,7 @@ wait_until "a rate" page_shows "alive  *[1-9][0-9.]* [kM]\?B/s .* 2/2"
 expect_text "$dir/page" "^  quick .*/s " "top: a consumer"
 expect_text "$dir/page" "^myelon top   1 ring$" "top: the head"
 kill -STOP "$slow"
-wait_until "slow stands still" page_shows "^  slow  *still .* \[####################\]  98% <"
-expect_text "$dir/page" "waits for slow" "top: whom the producer waits for"
-expect_text "$dir/page" "^  quick  *waiting" "top: the other one waits"
+wait_until "slow stands still, the producer and the other one wait" page_shows_who_waits
 wait_until "a narrow page" page_shows "^ slow  *still .*\[########\]  98%<" --width 40
 [ "$(awk '{ if (length($0) > most) most = length($0) } END { print most }' "$dir/page")" -le 40 ] ||
     fail "a page of 40 columns is wider"

@@ -62,12 +62,15 @@ test_longer_file_is_cut() {
 
 # --- a transfer that goes on while we look -------------------------------------------------------------------
 
-# Starts a slow transfer of $dir/in through $ring to the ids given: cp's pid in $cp, the cats' in $cat_ID.
-# More has passed then than the ring has room for.
+# start_slow RATE ID...: a transfer of $dir/in through $ring to the ids given, 6 MB at so many MB/s: cp's pid in $cp, the
+# cats' in $cat_ID. More has passed then than the ring has room for. 3 where its end is waited for; 1 where what follows
+# has to happen before.
 start_slow() {
+    rate=$1
+    shift
     rm -f "$dir"/*
     make_file "$dir/in" 6000000
-    "$MYELON_CLI" cp --wait $# --chunk 4K --capacity 16 --rate 3 "$dir/in" "$ring" 2>"$dir/cp.log" & cp=$!
+    "$MYELON_CLI" cp --wait $# --chunk 4K --capacity 16 --rate "$rate" "$dir/in" "$ring" 2>"$dir/cp.log" & cp=$!
     for id in "$@"; do
         "$MYELON_CLI" cat -o "$dir/$id" --id "$id" "$ring" 2>"$dir/$id.log" &
         eval "cat_$id=$!"
@@ -86,7 +89,7 @@ end_all() { # PID...: kills and buries
 
 test_refusals_while_alive() {
     ring=$prefix-alive
-    start_slow a b
+    start_slow 1 a b
     expect 5 "a second sender" myelon cp "$dir/in" "$ring"
     expect_text "$dir/err" "alive" "a second sender"
     expect 5 "a second consumer of an id" myelon cat --id a -o "$dir/x" "$ring"
@@ -123,7 +126,7 @@ test_refusals_while_alive() {
 
 test_evict_dead() {
     ring=$prefix-evict
-    start_slow a b
+    start_slow 3 a b
     kill -KILL "$cat_b"
     wait "$cat_b" 2>/dev/null
     wait_until "cp's word about b" has_line "$dir/cp.log" "consumer b died"
@@ -134,7 +137,7 @@ test_evict_dead() {
     expect_end 0 "the other cat" "$cat_a" "$dir/a.log"
     expect_same "$dir/in" "$dir/a" "the other cat"
 
-    start_slow a
+    start_slow 3 a
     kill -KILL "$cat_a"
     wait "$cat_a" 2>/dev/null
     wait_until "cp's word about a" has_line "$dir/cp.log" "consumer a died"
@@ -158,7 +161,7 @@ test_without_waiting() {
 
 test_terminated_and_resumed() {
     ring=$prefix-term
-    start_slow a b
+    start_slow 1 a b
     kill -TERM "$cat_b"
     expect_end 143 "cat after SIGTERM" "$cat_b" "$dir/b.log"
     expect_text "$dir/b.log" "keeps its place" "cat after SIGTERM"
@@ -193,7 +196,7 @@ test_terminated_and_resumed() {
 # waited with.
 test_refused_without_a_sender() {
     ring=$prefix-drained
-    start_slow a b
+    start_slow 1 a b
     kill -TERM "$cp"
     expect_end 143 "cp after SIGTERM" "$cp" "$dir/cp.log"
     for id in a b; do
@@ -237,7 +240,7 @@ test_place_at_every_end() {
 
 test_meddled_output_is_noticed() {
     ring=$prefix-meddle
-    start_slow a
+    start_slow 3 a
     kill -KILL "$cat_a"
     wait "$cat_a" 2>/dev/null
     printf 'x' | dd of="$dir/a" bs=1 seek=10 conv=notrunc 2>/dev/null
@@ -250,14 +253,14 @@ test_meddled_output_is_noticed() {
 
 test_changed_file_is_noticed() {
     ring=$prefix-change
-    start_slow a
+    start_slow 3 a
     : >"$dir/in"
     expect_end 1 "cp of a file that became shorter" "$cp" "$dir/cp.log"
     expect_text "$dir/cp.log" "became shorter" "cp of a file that became shorter"
     expect_end 7 "its cat" "$cat_a" "$dir/a.log"
     expect_text "$dir/a.log" "gave up after .*became shorter" "its cat"
 
-    start_slow a
+    start_slow 3 a
     printf 'x' >>"$dir/in"
     expect_end 1 "cp of a file that became longer" "$cp" "$dir/cp.log"
     expect_end 7 "its cat" "$cat_a" "$dir/a.log"
@@ -329,7 +332,7 @@ ring_is_full() { # NAME: of 2048 cells so many wait for b that another message o
 
 test_timeouts() {
     ring=$prefix-timeout
-    start_slow a b
+    start_slow 1 a b
     kill -STOP "$cat_b"
     wait_until "a full ring" ring_is_full "$ring"
     kill -KILL "$cp"

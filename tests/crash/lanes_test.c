@@ -61,7 +61,8 @@ static myl_frame_consumer *join(const char *name)
 static void expect_code(myl_frame_consumer *consumer, int code)
 {
     myl_message message;
-    test_code(code, myl_frame_consumer_next(consumer, &message, code == MYL_EAGAIN ? MYL_TRY : MYL_MSEC(20)));
+    int64_t timeout_ns = code == MYL_EAGAIN ? MYL_TRY : code == MYL_ETIMEDOUT ? MYL_MSEC(20) : MYL_SEC(15);
+    test_code(code, myl_frame_consumer_next(consumer, &message, timeout_ns));
 }
 
 static void expect_one(myl_frame_consumer *consumer, uint64_t number)

@@ -90,13 +90,14 @@ static void test_death_is_told_at_once(void **state)
     struct setting s;
     begin(&s, "dead", MYL_DEATH_REPORT, NULL);
     myl_liveness_options o = options(&s.heard);
+    o.progress_timeout_ns = MYL_SEC(60);
     test_ok(myl_producer_manage(s.producer, &o));
     put_many(s.producer, 0, CAPACITY);
     pid_t pid = s.consumer.pid;
     test_kill(&s.consumer);
     int64_t start = test_now_ns();
     test_code(MYL_ECONSUMERDEAD, claim(&s, MYL_FOREVER));
-    assert_true(test_now_ns() - start < MYL_MSEC(240)); /* not the time-out of a stall: 250 ms */
+    assert_true(test_now_ns() - start < MYL_SEC(20)); /* not the time-out of a stall */
     expect_detail("\"w\"");
     myl_trouble trouble;
     myl_producer_trouble(s.producer, &trouble);
@@ -110,9 +111,8 @@ static void test_death_is_told_at_once(void **state)
     assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 0);
     assert_int_equal(logged(s.name, MYL_LOG_DIED), 1);
     /* Told once. Called again, the claim waits for it until the grace is over; then it stays so. */
-    start = test_now_ns();
     test_code(MYL_ECONSUMERDEAD, claim(&s, MYL_FOREVER));
-    assert_true(test_now_ns() - start >= MYL_MSEC(700));
+    assert_true(test_now_ns() - start >= MYL_SEC(1));
     myl_producer_trouble(s.producer, &trouble);
     assert_true(trouble.final && trouble.dead && trouble.stalled_ns >= MYL_SEC(1));
     assert_int_equal(logged(s.name, MYL_LOG_SHUTDOWN), 1);
@@ -141,7 +141,7 @@ static void test_same_id_recovers(void **state)
     test_child stranger;
     start_consumer(&stranger, &other, 0);
     order(&stranger, CAPACITY, CAPACITY);
-    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(50)));
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(500)));
     assert_int_equal(s.heard.count[MYL_ALERT_DIED], 1);
     start_consumer(&s.consumer, &s.party, 0);
     test_tell(&s.consumer.peer, CAPACITY);
@@ -173,7 +173,7 @@ static void test_the_expendable_are_reaped(void **state)
         take_many(keeps, 0, 3);
         int64_t start = test_now_ns();
         test_ok(claim(&s, MYL_FOREVER));
-        assert_true(test_now_ns() - start < MYL_SEC(2));
+        assert_true(test_now_ns() - start < MYL_SEC(20));
         assert_int_equal(s.heard.count[MYL_ALERT_REAPED], managed);
         assert_int_equal(logged(s.name, MYL_LOG_DIED), 1);
         assert_int_equal(logged(s.name, MYL_LOG_REAPED), 1);
@@ -195,7 +195,7 @@ static void test_alert_only(void **state)
     test_ok(myl_producer_manage(s.producer, &o));
     put_many(s.producer, 0, CAPACITY);
     test_kill(&s.consumer);
-    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(100)));
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(500)));
     assert_int_equal(s.heard.count[MYL_ALERT_DIED], 1);
     test_ok(myl_evict(s.name, MYL_BACKEND_SHM, "w"));
     assert_int_equal(logged(s.name, MYL_LOG_EVICTED), 1);

@@ -17,9 +17,12 @@ static const char *const event_names[] = {"SIGKILL", "SIGSTOP", "exit", "exec", 
 static const char *const who_names[] = {"producer", "required", "expendable", "observer"};
 static const char *const where_names[] = {"idle", "ring full", "mid-lease", "mid-claim", "parked"};
 
-/* Policy of the producers here: short, so that the test is. */
-#define PROGRESS_NS MYL_MSEC(60)
-#define GRACE_NS    MYL_MSEC(120)
+/* Policy of the producers here: short, so that the test is, where its time-out is what is waited for. Where it is not,
+ * a party that a loaded machine runs late must not look stalled before it has died, or closed. */
+#define GRACE_NS MYL_MSEC(120)
+static const int64_t progress_ns[EVENTS] = {
+    MYL_SEC(60), MYL_MSEC(60), MYL_SEC(60), MYL_SEC(60), MYL_SEC(60), MYL_MSEC(400),
+};
 /* Generous: what is measured is printed. A loaded machine schedules late. */
 #define TOLD_MOST_NS MYL_SEC(4)
 
@@ -260,7 +263,7 @@ struct witness {
     int64_t slowest_ns;          /* of the claims that succeeded */
 };
 
-static void open_witness(struct witness *w, const char *name, enum who who)
+static void open_witness(struct witness *w, const char *name, enum who who, enum fate fate)
 {
     static const char *const required[] = {"s"};
     memset(w, 0, sizeof *w);
@@ -272,7 +275,7 @@ static void open_witness(struct witness *w, const char *name, enum who who)
         .size = sizeof l,
         .required = required,
         .required_count = who == REQUIRED,
-        .progress_timeout_ns = PROGRESS_NS,
+        .progress_timeout_ns = progress_ns[fate],
         .shutdown_grace_ns = GRACE_NS,
         .alert = hear,
         .user = &w->alerts,
@@ -312,7 +315,7 @@ static struct told told_of_required(struct witness *w, const char *name, enum fa
         assert_true(trouble.final && !trouble.dead);
         assert_int_equal(w->alerts.count[fate == BY_STOP ? MYL_ALERT_STALLED : MYL_ALERT_ABSENT], 1);
         assert_int_equal(condition_of(name, "s"), fate == BY_STOP ? MYL_COND_STOPPED : MYL_COND_LEFT);
-        assert_true(now - struck >= PROGRESS_NS + GRACE_NS);
+        assert_true(now - struck >= progress_ns[fate] + GRACE_NS);
         return (struct told){fate == BY_STOP ? "alert, ESTALLED" : "absent, ESTALLED", w->alerts.first_at - struck};
     }
     test_code(MYL_ECONSUMERDEAD, rc);
@@ -325,7 +328,7 @@ static struct told told_of_required(struct witness *w, const char *name, enum fa
 
 static struct told told_of_expendable(struct witness *w, const char *name, enum fate fate, int64_t struck)
 {
-    int rc = publish(w, 2 * CAPACITY, fate == BY_STOP ? MYL_MSEC(300) : MYL_SEC(10));
+    int rc = publish(w, 2 * CAPACITY, fate == BY_STOP ? MYL_SEC(1) : MYL_SEC(10));
     if (fate == BY_STOP) {
         test_code(MYL_ETIMEDOUT, rc); /* an alert, and no failure */
         assert_int_equal(w->alerts.count[MYL_ALERT_STALLED], 1);
@@ -345,7 +348,7 @@ static struct told told_of_reader(enum who who, enum where where, enum fate fate
     struct witness w;
     struct told told;
     test_child child;
-    open_witness(&w, name, who);
+    open_witness(&w, name, who, fate);
     test_spawn(&child, be_subject, &subject);
     test_hear_value(&child.peer, 0);
     test_ok(publish(&w, count, MYL_SEC(10)));

@@ -135,14 +135,15 @@ static void test_startup(void **state)
     const char *const three[] = {"w", "x", "y"};
     char id[MYL_ID_MAX + 1];
     myl_trouble trouble;
+    s.options.startup_wait_ns = MYL_MSEC(300);
     s.options.required = three;
     s.options.required_count = 3;
     test_ok(myl_producer_manage(s.producer, &s.options));
+    int64_t start = test_now_ns();
     test_code(MYL_EAGAIN, claim(&s, MYL_TRY));
     test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(5)));
-    int64_t start = test_now_ns();
     test_code(MYL_ESTARTUP, claim(&s, MYL_FOREVER));
-    assert_true(test_now_ns() - start >= MYL_MSEC(20));
+    assert_true(test_now_ns() - start >= MYL_MSEC(300));
     expect_detail("x, y");
     myl_producer_trouble(s.producer, &trouble);
     assert_int_equal(trouble.code, MYL_ESTARTUP);
@@ -156,7 +157,7 @@ static void test_startup(void **state)
     myl_consumer *x = open_consumer(s.name, "x");
     start = test_now_ns();
     test_code(MYL_ESTARTUP, claim(&s, MYL_FOREVER)); /* each call waits anew */
-    assert_true(test_now_ns() - start >= MYL_MSEC(45));
+    assert_true(test_now_ns() - start >= MYL_MSEC(300));
     myl_consumer *y = open_consumer(s.name, "y");
     test_ok(claim(&s, MYL_TRY));
     myl_producer_trouble(s.producer, &trouble);
@@ -284,10 +285,10 @@ static void test_rejoin_within_the_grace(void **state)
     s.options.shutdown_grace_ns = MYL_SEC(20);
     test_ok(myl_producer_manage(s.producer, &s.options));
     put_many(s.producer, 0, CAPACITY);
-    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(100)));
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(500)));
     assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 1);
     myl_consumer_close(s.consumer);
-    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(100))); /* away: it gates on, and nothing is lost to it */
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(500))); /* away: it gates on, and nothing is lost to it */
     assert_int_equal(s.heard.count[MYL_ALERT_ABSENT], 1);
     assert_string_equal(s.heard.last.id, "w");
 
@@ -372,16 +373,19 @@ static void test_no_false_alert_after_idle(void **state)
 {
     (void)state;
     struct setting s;
-    begin_managed(&s, "idle");
+    begin(&s, "idle");
+    s.options.progress_timeout_ns = MYL_MSEC(200);
+    s.options.shutdown_grace_ns = MYL_SEC(30);
+    test_ok(myl_producer_manage(s.producer, &s.options));
     put_many(s.producer, 0, CAPACITY);
     test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(10))); /* it has been looked at */
     take_many(s.consumer, 0, CAPACITY);
-    myl_os_sleep(MYL_MSEC(150));
+    myl_os_sleep(MYL_MSEC(300));
     put_many(s.producer, CAPACITY, CAPACITY);
     int64_t start = test_now_ns();
-    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(90)));
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(700)));
     assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 1);
-    assert_true(s.heard.at - start >= MYL_MSEC(40));
+    assert_true(s.heard.at - start >= MYL_MSEC(200));
     end(&s);
 }
 
@@ -418,7 +422,7 @@ static void test_roles_of_the_living(void **state)
     myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_ALERT};
     put_many(s.producer, 0, CAPACITY);
     test_ok(myl_producer_set_role(s.producer, "w", &role)); /* goes before the required set */
-    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(200)));
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(500)));
     assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 1);
     assert_int_equal(s.heard.last.role, MYL_ROLE_ALERT);
     role.role = MYL_ROLE_EXPENDABLE; /* alive, it is not reaped */

@@ -192,19 +192,6 @@ static void clean_up(test_child *child, const char *name, enum fate fate)
         test_ok(myl_remove(name, MYL_BACKEND_SHM, 1));
 }
 
-static enum myl_condition condition_of(const char *name, const char *id)
-{
-    myl_verdict *verdict;
-    enum myl_condition condition = MYL_COND_MOVING;
-    test_ok(myl_why(name, MYL_BACKEND_SHM, 0, &verdict));
-    for (uint32_t i = 0; i < verdict->parties; i++) {
-        if (strcmp(verdict->party[i].id, id) == 0)
-            condition = verdict->party[i].condition;
-    }
-    myl_verdict_free(verdict);
-    return condition;
-}
-
 /* --- the producer is befallen, a consumer is told ---------------------------------------------------------------- */
 
 static struct told told_of_producer(enum where where, enum fate fate)

@@ -155,4 +155,13 @@ RINGS_UNUSED static const myl_why_party *find_party(const myl_verdict *verdict, 
     test_fail("no party \"%s\" in the verdict", id);
 }
 
+RINGS_UNUSED static enum myl_condition condition_of(const char *name, const char *id)
+{
+    myl_verdict *verdict;
+    test_ok(myl_why(name, MYL_BACKEND_SHM, 0, &verdict));
+    enum myl_condition condition = find_party(verdict, id)->condition;
+    myl_verdict_free(verdict);
+    return condition;
+}
+
 #endif

@@ -16,19 +16,6 @@ struct clone3_arguments {
     uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
 
-static enum myl_condition condition_of(const char *name, const char *id)
-{
-    myl_verdict *verdict;
-    enum myl_condition condition = MYL_COND_MOVING;
-    test_ok(myl_why(name, MYL_BACKEND_SHM, 0, &verdict));
-    for (uint32_t i = 0; i < verdict->parties; i++) {
-        if (strcmp(verdict->party[i].id, id) == 0)
-            condition = verdict->party[i].condition;
-    }
-    myl_verdict_free(verdict);
-    return condition;
-}
-
 /* Children of the caller begin a pid namespace of their own. */
 static int new_namespace(void)
 {

@@ -198,10 +198,15 @@ static int64_t grace_of(const struct myl_liveness *l, const myl_role_options *ro
     return role->role == MYL_ROLE_EXPENDABLE ? 0 : l->grace_ns;
 }
 
-static int is_patient(const struct look *look, const struct myl_entry *entry)
+/* While it asks for patience the clock of its stall stands still: since when it has been running at most. A look may
+ * come long after the patience has ended, and counts from there. */
+static int64_t since_patience(const struct look *look, const struct myl_entry *entry, int64_t since)
 {
     struct myl_said said;
-    return myl_doing_get(&entry->doing, &said) && said.until > look->now;
+    if (!myl_doing_get(&entry->doing, &said))
+        return since;
+    int64_t impatient = said.until < look->now ? look->now - said.until : 0;
+    return look->l->clock - since > impatient ? look->l->clock - impatient : since;
 }
 
 /* A joiner that died before it was told anything gates nobody: J4 reached, J8 not. An expendable consumer that died is
@@ -266,8 +271,7 @@ static void look_at_living(struct look *look, const struct myl_entry *entry, str
     struct myl_liveness *l = look->l;
     if (!l->managed || suspect->role.role == MYL_ROLE_PLAIN)
         return;
-    if (is_patient(look, entry))
-        watch->since = l->clock;
+    watch->since = since_patience(look, entry, watch->since);
     suspect->stalled_ns = l->clock - watch->since;
     int64_t progress = progress_of(l, &suspect->role);
     if (suspect->stalled_ns < progress)
@@ -363,8 +367,10 @@ static void look_for(struct look *look, struct myl_required *required)
         return;
     }
     myl_liveness_say_missing(segment, required->id);
-    if (!required->absent || (left != NULL && is_patient(look, left)))
+    if (!required->absent)
         required->since = l->clock;
+    else if (left != NULL)
+        required->since = since_patience(look, left, required->since);
     required->absent = 1;
     suspect.stalled_ns = l->clock - required->since;
     int64_t progress = progress_of(l, &suspect.role);

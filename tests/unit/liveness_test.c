@@ -559,6 +559,24 @@ static void test_patience(void **state)
     end(&s);
 }
 
+/* Nobody looked at the moment when it ended: the stall counts from there, and not from the last look. */
+static void test_patience_ends_between_two_looks(void **state)
+{
+    (void)state;
+    struct setting s;
+    begin(&s, "ended");
+    s.options.check_interval_ns = MYL_MSEC(100); /* so that a second between two looks counts whole */
+    s.options.progress_timeout_ns = MYL_MSEC(500);
+    test_ok(myl_producer_manage(s.producer, &s.options));
+    put_many(s.producer, 0, CAPACITY);
+    myl_consumer_busy(s.consumer, "compiling a model", MYL_MSEC(700));
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(150)));
+    myl_os_sleep(MYL_MSEC(600));
+    test_code(MYL_EAGAIN, claim(&s, MYL_TRY));
+    assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 0);
+    end(&s);
+}
+
 static void test_unmanaged_again(void **state)
 {
     (void)state;
@@ -595,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_roles_of_the_living),
         cmocka_unit_test(test_a_consumer_says_what_it_is),
         cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_patience_ends_between_two_looks),
         cmocka_unit_test(test_unmanaged_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

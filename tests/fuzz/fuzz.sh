@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Runs the libFuzzer targets for a while: fuzz.sh BUILD-DIRECTORY MINUTES [TARGET...]. The minutes are for all of them
 # together. New inputs of interest stay in BUILD-DIRECTORY/corpus; a finding stays in BUILD-DIRECTORY/findings, and the
-# exit status is 1.
+# exit status is 1. MYL_FUZZ_SEED makes it go the same way again, from the same corpus.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=$1
@@ -39,8 +39,9 @@ for target in "$@"; do
     log=$build/$target.log
     before=$(find "$build/findings" -name "$target-*" | wc -l)
     # Symbols take long to look up; findings are replayed with them.
-    ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1} "$programs/$target" -max_total_time="$seconds" -timeout=20 \
-        -rss_limit_mb=2048 -max_len=1024 -print_final_stats=1 -artifact_prefix="$build/findings/$target-" \
+    ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1} "$programs/$target" \
+        ${MYL_FUZZ_SEED:+-seed="$MYL_FUZZ_SEED"} -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=1024 \
+        -print_final_stats=1 -artifact_prefix="$build/findings/$target-" \
         "$build/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1
     status=$?
     find "$MYL_FUZZ_DIRECTORY" -mindepth 1 -delete # what a crash left is no finding of the next target

@@ -565,13 +565,15 @@ static void test_patience_ends_between_two_looks(void **state)
     (void)state;
     struct setting s;
     begin(&s, "ended");
-    s.options.check_interval_ns = MYL_MSEC(100); /* so that a second between two looks counts whole */
-    s.options.progress_timeout_ns = MYL_MSEC(500);
+    s.options.check_interval_ns = MYL_MSEC(300); /* so that seconds between two looks count whole */
+    s.options.progress_timeout_ns = MYL_MSEC(1600);
     test_ok(myl_producer_manage(s.producer, &s.options));
     put_many(s.producer, 0, CAPACITY);
-    myl_consumer_busy(s.consumer, "compiling a model", MYL_MSEC(700));
-    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(150)));
-    myl_os_sleep(MYL_MSEC(600));
+    int64_t start = test_now_ns();
+    myl_consumer_busy(s.consumer, "compiling a model", MYL_SEC(2));
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(350)));
+    int64_t left = start + MYL_MSEC(2050) - test_now_ns();
+    myl_os_sleep(left > 0 ? left : 0);
     test_code(MYL_EAGAIN, claim(&s, MYL_TRY));
     assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 0);
     end(&s);

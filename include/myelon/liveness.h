@@ -91,7 +91,7 @@ enum myl_condition {
 };
 
 typedef struct myl_why_party {
-    char id[MYL_ID_MAX + 1]; /* "": the producer */
+    char id[MYL_ID_MAX + 1]; /* "": the producer; "any (1 of 2 here)": consumers of which a number is waited for */
     enum myl_condition condition;
     enum myl_role role;
     int waits;               /* 1: it waits */

@@ -161,11 +161,12 @@ MYL_API MYL_NODISCARD int myl_producer_put(myl_producer *producer, const void *e
 /* Number of the last event published, MYL_SEQUENCE_NONE before the first. */
 MYL_API myl_sequence myl_producer_last(const myl_producer *producer);
 
-/* Number of the last event that every gating consumer has acknowledged, MYL_SEQUENCE_NONE before the first;
- * what was published last if nobody gates. Reads every cursor; makes no system call. */
+/* Number of the last event that every gating consumer has acknowledged, and, before it went, every required one that is
+ * away (liveness.h); MYL_SEQUENCE_NONE before the first; what was published last if nobody gates. Reads every cursor;
+ * makes no system call. */
 MYL_API myl_sequence myl_producer_gating(const myl_producer *producer);
 
-/* 1 if every gating consumer has acknowledged event `sequence`, else 0. */
+/* 1 if myl_producer_gating has come to event `sequence`, else 0. */
 MYL_API int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence);
 
 /* Waits until every gating consumer has acknowledged event `sequence` and at least one consumer is registered; with a

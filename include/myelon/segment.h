@@ -133,7 +133,7 @@ typedef struct myl_snapshot {
     char producer_doing[MYL_DOING_MAX + 1];
     int64_t producer_patience_ns; /* as a consumer's patience_ns */
     uint64_t producer_died_ns; /* CLOCK_REALTIME: when its death became known; 0: it did not */
-    char missing[MYL_ID_MAX + 1]; /* a required consumer that the producer waits for and that is not there; "": none */
+    char missing[MYL_ID_MAX + 1]; /* an id that the producer waits for; or words: "any (1 of 2 here)"; "": none */
     uint32_t live_consumers;
     uint32_t live_producers; /* of all lanes */
     uint32_t consumers;      /* entries used; at most as many as `entry` has */

@@ -238,11 +238,11 @@ static int ready(void *context)
 static int overdue(void *context)
 {
     struct myl_lanes *m = context;
-    int alive = 0, gone = MYL_OK;
+    int alive = 0, gone = MYL_EAGAIN;
     for (uint32_t i = 0; i < m->count; i++) {
         struct lane *lane = &m->lane[i];
         int rc = myl_consumer_overdue(ring_of(lane));
-        if (rc != MYL_OK) {
+        if (rc != MYL_EAGAIN) {
             m->about = i;
             return rc;
         }
@@ -250,10 +250,12 @@ static int overdue(void *context)
             continue;
         uint32_t epoch = myl_load32_acq(&control_of(lane)->epoch); /* A25 */
         rc = myl_ask_for_producer(&ring_of(lane)->handle.segment, ring_of(lane)->hot.next, ready, m);
-        if (rc == MYL_OK) {
+        if (rc == MYL_EAGAIN) {
             alive = 1;
             continue;
         }
+        if (rc != MYL_EPRODUCERDEAD && rc != MYL_EUNSEATED)
+            return rc; /* of `ready` */
         if (epoch == 0 && any_used(m)) { /* it died before it published anything: nothing was begun there */
             lane->expected = 0;
             continue;
@@ -264,7 +266,7 @@ static int overdue(void *context)
         if (lane->told != epoch)
             return rc;
     }
-    return alive ? MYL_OK : gone;
+    return alive ? MYL_EAGAIN : gone;
 }
 
 static void before_park(void *context)

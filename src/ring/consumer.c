@@ -112,14 +112,14 @@ int myl_consumer_overdue(struct myl_consumer *consumer)
     uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4: the stamps are stored before it */
     if (next > consumer->hot.next && myl_consumer_look(consumer) == MYL_EAGAIN)
         return hole(consumer, next);
-    return MYL_OK;
+    return MYL_EAGAIN;
 }
 
 static int overdue(void *context)
 {
     struct myl_consumer *consumer = context;
     int rc = myl_consumer_overdue(consumer);
-    if (rc != MYL_OK || consumer->on_death == MYL_DEATH_WAIT)
+    if (rc != MYL_EAGAIN || consumer->on_death == MYL_DEATH_WAIT)
         return rc;
     return myl_ask_for_producer(&consumer->handle.segment, consumer->hot.next, ready, consumer);
 }

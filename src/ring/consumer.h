@@ -67,7 +67,7 @@ void myl_stream_end(struct myl_consumer *consumer);
 
 /* The parts of a wait, for who waits in several lanes at once. A look: MYL_OK, MYL_EAGAIN, or what ends the wait. */
 int myl_consumer_look(struct myl_consumer *consumer);
-/* At intervals: says from when on it waits, and finds damage. */
+/* At intervals: says from when on it waits, and finds damage. MYL_EAGAIN: wait on. */
 int myl_consumer_overdue(struct myl_consumer *consumer);
 void myl_consumer_before_park(struct myl_consumer *consumer);
 void myl_consumer_end_wait(struct myl_consumer *consumer, int rc);

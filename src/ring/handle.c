@@ -111,16 +111,17 @@ int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (
     MYL_STEP("D1");
     uint32_t epoch = myl_load32_acq(&control->epoch); /* A25, D1. Pairs: A26 */
     if (myl_seat_held(segment, MYL_SEAT_PRODUCER) != 0)
-        return MYL_OK;
+        return MYL_EAGAIN;
     MYL_STEP("D2");
-    if (ready(context) != MYL_EAGAIN)
-        return MYL_OK; /* its last events, or its end of the stream, were faster */
+    int rc = ready(context);
+    if (rc != MYL_EAGAIN)
+        return rc; /* its last events, or its end of the stream, were faster */
     MYL_STEP("D3");
     uint32_t state = myl_load32_acq(&control->producer_state); /* A45. Pairs: A43 */
     uint32_t pid = myl_load32_rlx(&control->producer_pid);     /* A42 */
     MYL_STEP("D4");
     if (myl_load32_acq(&control->epoch) != epoch) /* A25: a successor came meanwhile, and the state is its */
-        return MYL_OK;
+        return MYL_EAGAIN;
     if (state == MYL_PRODUCER_LEFT)
         return myl_fail(MYL_EUNSEATED,
                         "the producer of ring \"%s\" left without ending the stream, %" PRIu64

@@ -31,17 +31,23 @@ static void id_of(const struct myl_segment *segment, uint32_t index, char id[MYL
     myl_entry_id(myl_segment_entry(segment, index), id);
 }
 
-static int find_id(const struct myl_segment *segment, const char *id)
+/* Of those two states, or -1. */
+static int find_in(const struct myl_segment *segment, const char *id, uint32_t one, uint32_t other_one)
 {
     uint32_t entries = myl_segment_entries(segment);
     for (uint32_t i = 0; i < entries; i++) {
         char other[MYL_ID_MAX + 1];
         uint32_t state = state_of(segment, i);
         id_of(segment, i, other);
-        if ((state == MYL_PARTY_ACTIVE || state == MYL_PARTY_LEFT) && strcmp(other, id) == 0)
+        if ((state == one || state == other_one) && strcmp(other, id) == 0)
             return (int)i;
     }
     return -1;
+}
+
+static int find_id(const struct myl_segment *segment, const char *id)
+{
+    return find_in(segment, id, MYL_PARTY_ACTIVE, MYL_PARTY_LEFT);
 }
 
 /* MYL_EAGAIN: somebody alive has it. */
@@ -366,6 +372,8 @@ static int evict_everywhere(const struct myl_segment *segment, const char *id)
     for (uint32_t lane = 0; lane < segment->head.lanes; lane++) {
         struct myl_segment view = myl_segment_lane(segment, lane);
         index[lane] = find_id(&view, id);
+        if (index[lane] < 0) /* who joins has the registrar's seat, so this one died half way; and it may gate */
+            index[lane] = find_in(&view, id, MYL_PARTY_JOINING, MYL_PARTY_JOINING);
         if (index[lane] < 0)
             continue;
         found = 1;

@@ -8,13 +8,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* What a call is told, the weightier first: it can be told one thing only. A death that is told once goes before those
+ * that every call is told, or it would not be heard. */
+enum weight { NOTHING, EACH_TIME, ONCE, FOR_GOOD };
+
 /* One look at everybody. */
 struct look {
     const struct myl_gate_wish *wish;
     struct myl_producer *producer;
     struct myl_liveness *l;
     int64_t now;
-    myl_trouble found;         /* the worst: final before not */
+    enum weight weight;        /* of what was found */
+    myl_trouble found;
     uint64_t behind;
 };
 
@@ -61,20 +66,23 @@ static void note(const struct look *look, const struct suspect *suspect, enum my
                                                    });
 }
 
-static void blame(struct look *look, const struct suspect *suspect, int code, int dead, int final)
+/* 1: this is what the call is told, unless something weightier is found. */
+static int blame(struct look *look, const struct suspect *suspect, int code, enum weight weight)
 {
-    if (look->found.code != MYL_OK && (look->found.final || !final))
-        return;
+    if (weight <= look->weight)
+        return 0;
+    look->weight = weight;
     look->found = (myl_trouble){
         .code = code,
-        .final = final,
-        .dead = dead,
+        .final = weight == FOR_GOOD,
+        .dead = code == MYL_ECONSUMERDEAD,
         .last = (myl_sequence)suspect->cursor - 1,
         .stalled_ns = suspect->stalled_ns,
         .pid = (int32_t)suspect->pid,
     };
     memcpy(look->found.id, suspect->id, strlen(suspect->id) + 1);
     look->behind = behind(look, suspect);
+    return 1;
 }
 
 /* --- the required set -------------------------------------------------------------------------------------------- */
@@ -170,6 +178,21 @@ int myl_liveness_complete(struct myl_producer *producer)
     return 1;
 }
 
+uint64_t myl_liveness_read_by_all(const struct myl_producer *producer, uint64_t minimum)
+{
+    const struct myl_segment *segment = &producer->handle.segment;
+    const struct myl_liveness *l = &producer->liveness;
+    for (uint32_t i = 0; l->managed && l->started && i < l->required_count; i++) {
+        struct myl_required required = l->required[i]; /* a copy: whoever only asks changes nothing */
+        if (!is_missed(segment, l, &required))
+            continue;
+        const struct myl_entry *entry = find_left(segment, required.id);
+        uint64_t cursor = entry != NULL ? myl_load_acq(&entry->cursor) : 0; /* A8 */
+        minimum = cursor < minimum ? cursor : minimum;
+    }
+    return minimum;
+}
+
 void myl_liveness_say_missing(const struct myl_segment *segment, const char *id)
 {
     char text[MYL_ID_MAX + 1] = {0};
@@ -256,12 +279,11 @@ static void look_at_dead(struct look *look, uint32_t index, struct suspect *susp
         }
     } else if (role == MYL_ROLE_REQUIRED && l->managed) {
         if (over)
-            blame(look, suspect, MYL_ECONSUMERDEAD, 1, 1);
+            (void)blame(look, suspect, MYL_ECONSUMERDEAD, FOR_GOOD);
         else if (reports && !watch->told)
-            blame(look, suspect, MYL_ECONSUMERDEAD, 1, 0);
-        watch->told = 1;
+            watch->told = blame(look, suspect, MYL_ECONSUMERDEAD, ONCE); /* else the next call's look tells it */
     } else if (reports && !(role == MYL_ROLE_ALERT && l->managed)) {
-        blame(look, suspect, MYL_ECONSUMERDEAD, 1, 0);
+        (void)blame(look, suspect, MYL_ECONSUMERDEAD, EACH_TIME);
     }
 }
 
@@ -282,12 +304,13 @@ static void look_at_living(struct look *look, const struct myl_entry *entry, str
         say(look, suspect, MYL_ALERT_STALLED);
     }
     if (suspect->role.role == MYL_ROLE_REQUIRED && suspect->stalled_ns >= progress + grace_of(l, &suspect->role))
-        blame(look, suspect, MYL_ESTALLED, 0, 1);
+        (void)blame(look, suspect, MYL_ESTALLED, FOR_GOOD);
 }
 
+/* Whoever is in that entry by now: only the one that was told of is back, or moves. */
 static void recovered(struct look *look, struct suspect *suspect, struct myl_watch *watch)
 {
-    if (watch->alerted == 0)
+    if (watch->spell != look->l->spell || watch->alerted == 0 || strcmp(watch->id, suspect->id) != 0)
         return;
     suspect->stalled_ns = look->l->clock - watch->since;
     watch->alerted = 0;
@@ -327,12 +350,12 @@ static void look_at_entry(struct look *look, uint32_t index)
     fill_suspect(look, entry, id, &suspect);
     int anew = watch->spell != l->spell || watch->generation != generation;
     if (anew || suspect.cursor != watch->cursor) {
-        if (watch->spell == l->spell)
-            recovered(look, &suspect, watch);
+        recovered(look, &suspect, watch);
         *watch = (struct myl_watch){.cursor = suspect.cursor,
                                     .since = l->clock,
                                     .spell = l->spell,
                                     .generation = generation};
+        memcpy(watch->id, id, sizeof id);
     }
     suspect.stalled_ns = 0;
     int holds_up = suspect.cursor < look->wish->cursor;
@@ -344,6 +367,19 @@ static void look_at_entry(struct look *look, uint32_t index)
     uint64_t still = holds_up ? (uint64_t)(look->now - (l->clock - watch->since)) : 0;
     if (myl_load_rlx(&entry->still) != still) /* A67 */
         myl_store_rlx(&entry->still, still);  /* A67 */
+}
+
+/* That it is away takes the place of what was said before it went: it comes back once. */
+static void say_absent(struct look *look, const struct suspect *suspect, struct myl_required *required)
+{
+    struct myl_liveness *l = look->l;
+    required->alerted = 1;
+    for (uint32_t i = 0; i < look->producer->handle.segment.head.max_consumers; i++) {
+        if (strcmp(l->watch[i].id, required->id) == 0)
+            l->watch[i].alerted = 0;
+    }
+    note(look, suspect, MYL_LOG_ABSENT);
+    say(look, suspect, MYL_ALERT_ABSENT);
 }
 
 static void look_for(struct look *look, struct myl_required *required)
@@ -376,13 +412,10 @@ static void look_for(struct look *look, struct myl_required *required)
     int64_t progress = progress_of(l, &suspect.role);
     if (suspect.stalled_ns < progress)
         return;
-    if (!required->alerted) {
-        required->alerted = 1;
-        note(look, &suspect, MYL_LOG_ABSENT);
-        say(look, &suspect, MYL_ALERT_ABSENT);
-    }
+    if (!required->alerted)
+        say_absent(look, &suspect, required);
     if (suspect.stalled_ns >= progress + grace_of(l, &suspect.role))
-        blame(look, &suspect, MYL_ESTALLED, 0, 1);
+        (void)blame(look, &suspect, MYL_ESTALLED, FOR_GOOD);
 }
 
 /* --- a call's looks ----------------------------------------------------------------------------------------------- */
@@ -434,7 +467,7 @@ int myl_liveness_look(const struct myl_gate_wish *wish)
     for (uint32_t i = 0; l->managed && l->started && i < l->required_count; i++)
         look_for(&look, &l->required[i]);
     if (look.found.code == MYL_OK)
-        return MYL_OK;
+        return MYL_EAGAIN;
     if (l->managed)
         l->trouble = look.found;
     if (look.found.final) {
@@ -448,16 +481,13 @@ int myl_liveness_look(const struct myl_gate_wish *wish)
     return myl_liveness_fail(producer, &look.found, look.behind);
 }
 
-int myl_liveness_poll(const struct myl_gate_wish *wish, int rc)
+int myl_liveness_poll(const struct myl_gate_wish *wish)
 {
     struct myl_liveness *l = &wish->producer->liveness;
     int64_t now = myl_os_now();
     if (!l->blocked)
         begin_spell(l, now);
-    if (now - l->looked < l->interval_ns)
-        return rc;
-    int looked = myl_liveness_look(wish);
-    return looked == MYL_OK ? rc : looked;
+    return now - l->looked < l->interval_ns ? MYL_EAGAIN : myl_liveness_look(wish);
 }
 
 void myl_liveness_announce(const struct myl_gate_wish *wish)
@@ -494,7 +524,8 @@ void myl_liveness_end(struct myl_producer *producer, int rc)
         if (watch->spell != l->spell)
             continue;
         fill_suspect(&look, entry, id, &suspect);
-        recovered(&look, &suspect, watch);
+        if (myl_load32_acq(&entry->state) != MYL_PARTY_FREE) /* A13. Else it was given up: nobody is back */
+            recovered(&look, &suspect, watch);
         myl_store_rlx(&entry->still, 0); /* A67 */
     }
     for (uint32_t i = 0; i < l->required_count; i++) {

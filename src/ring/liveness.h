@@ -12,6 +12,7 @@ struct myl_producer;
 
 /* What the producer has seen of one entry during one spell of being blocked. Times are on the policy's clock. */
 struct myl_watch {
+    char id[MYL_ID_MAX + 1];
     uint64_t cursor;
     int64_t since;           /* unmoved since; of a dead one: known to be dead since */
     uint32_t spell;
@@ -47,6 +48,7 @@ struct myl_liveness {
     int64_t startup_began;   /* monotonic; 0: nobody has asked yet */
     struct myl_required *required;
     uint32_t required_count;
+    const struct myl_required *lacking; /* whom the start is said to wait for */
     int64_t startup_wait_ns, progress_ns, grace_ns;
     myl_alert_hook alert;
     void *user;
@@ -60,7 +62,9 @@ void myl_liveness_free(struct myl_producer *producer);
 
 /* Is it registered, and has been told so? Remembers where, and its role. */
 int myl_required_is_here(const struct myl_segment *segment, struct myl_required *required);
-/* Tells tools who is missing; "": nobody. */
+/* How far everybody has read: those that gate to `minimum` at least, and required ones that are away. */
+uint64_t myl_liveness_read_by_all(const struct myl_producer *producer, uint64_t minimum);
+/* Tells tools who is missing; "": nobody. An id, or words with a space in them. */
 void myl_liveness_say_missing(const struct myl_segment *segment, const char *id);
 int myl_liveness_fail(const struct myl_producer *producer, const myl_trouble *trouble, uint64_t events);
 
@@ -71,10 +75,10 @@ int myl_liveness_begin(struct myl_producer *producer, int64_t *timeout_ns);
 int myl_liveness_failed(const struct myl_producer *producer);
 /* Within a look at the gate, behind the scan and before anything is announced: are all required ones registered? */
 int myl_liveness_complete(struct myl_producer *producer);
-/* At intervals, while a call waits. MYL_OK: wait on. */
+/* At intervals, while a call waits. MYL_EAGAIN: wait on. */
 int myl_liveness_look(const struct myl_gate_wish *wish);
-/* A call that does not wait found no room, which is `rc`: looks if it is time to. */
-int myl_liveness_poll(const struct myl_gate_wish *wish, int rc);
+/* A call that does not wait found no room: looks if it is time to. MYL_EAGAIN, or as a look. */
+int myl_liveness_poll(const struct myl_gate_wish *wish);
 /* Says from when on, and for what, this call waits. */
 void myl_liveness_announce(const struct myl_gate_wish *wish);
 /* The call is over; `rc` MYL_OK ends the spell. */

@@ -22,6 +22,15 @@ static int is_alive(const struct myl_segment *segment, const struct myl_required
     return myl_seat_held(segment, myl_entry_seat(required->entry)) > 0;
 }
 
+/* Not `required` yet, if it is anybody: tools are told whom the start waits for. */
+static int lacks(const struct myl_segment *segment, struct myl_liveness *l, const struct myl_required *required)
+{
+    if (l->lacking != required)
+        myl_liveness_say_missing(segment, required != NULL ? required->id : "");
+    l->lacking = required;
+    return required != NULL ? MYL_EAGAIN : MYL_OK;
+}
+
 static int all_there(void *context)
 {
     const struct myl_gate_wish *wish = context;
@@ -29,14 +38,14 @@ static int all_there(void *context)
     struct myl_liveness *l = &wish->producer->liveness;
     for (uint32_t i = 0; i < l->required_count; i++) {
         if (!myl_required_is_here(segment, &l->required[i]))
-            return MYL_EAGAIN;
+            return lacks(segment, l, &l->required[i]);
     }
     /* The kernel is asked only when the table looks complete. */
     for (uint32_t i = 0; i < l->required_count; i++) {
         if (!is_alive(segment, &l->required[i]))
-            return MYL_EAGAIN;
+            return lacks(segment, l, &l->required[i]);
     }
-    return MYL_OK;
+    return lacks(segment, l, NULL);
 }
 
 static int startup_failed(struct myl_producer *producer)
@@ -74,19 +83,14 @@ static int wait_for_all(struct myl_producer *producer, int64_t *timeout_ns)
     int endless = l->startup_wait_ns < 0 && *timeout_ns < 0;
     if (rc == MYL_EAGAIN && *timeout_ns != MYL_TRY && left > 0) {
         int64_t most = *timeout_ns >= 0 && *timeout_ns < left ? *timeout_ns : left;
-        myl_liveness_say_missing(&producer->handle.segment, "");
-        for (uint32_t i = 0; i < l->required_count; i++) {
-            if (!myl_required_is_here(&producer->handle.segment, &l->required[i]))
-                myl_liveness_say_missing(&producer->handle.segment, l->required[i].id);
-        }
         rc = myl_gate_wait(&wish, all_there, endless ? MYL_FOREVER : most);
-        myl_liveness_say_missing(&producer->handle.segment, "");
         left = l->startup_wait_ns < 0 ? INT64_MAX : l->startup_wait_ns - (myl_os_now() - l->startup_began);
         if (*timeout_ns > 0) {
             int64_t used = myl_os_now() - began;
             *timeout_ns = used < *timeout_ns ? *timeout_ns - used : 1;
         }
     }
+    (void)lacks(&producer->handle.segment, l, NULL);
     if (rc == MYL_OK) {
         l->started = 1;
         l->startup_began = 0;
@@ -171,6 +175,7 @@ static void unmanage(struct myl_producer *producer)
     struct myl_liveness *l = &producer->liveness;
     free(l->required);
     l->required = NULL;
+    l->lacking = NULL;
     l->required_count = 0;
     l->managed = l->started = 0;
     l->blocked = 0;

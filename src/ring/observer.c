@@ -98,7 +98,7 @@ static int overdue(void *context)
 {
     struct wish *wish = context;
     if (wish->observer->on_death == MYL_DEATH_WAIT)
-        return MYL_OK;
+        return MYL_EAGAIN;
     return myl_ask_for_producer(&wish->observer->handle.segment, wish->observer->next, wish->read, wish->context);
 }
 

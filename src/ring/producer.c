@@ -46,7 +46,7 @@ int myl_producer_make_room(struct myl_producer *producer, uint64_t events, int64
         return rc;
     wish.cursor = myl_gate_cursor_for(producer, events);
     if (timeout_ns == MYL_TRY)
-        return producer->liveness.managed ? myl_liveness_poll(&wish, rc) : rc;
+        return myl_liveness_poll(&wish);
     return myl_gate_wait(&wish, ready_for_claim, timeout_ns);
 }
 
@@ -120,7 +120,7 @@ myl_sequence myl_producer_gating(const myl_producer *producer)
     uint32_t gating;
     if (producer->handle.forked || myl_gate_minimum(producer, &minimum, &gating) != MYL_OK)
         return MYL_SEQUENCE_NONE;
-    return (myl_sequence)(gating == 0 ? myl_published(producer) : minimum) - 1;
+    return (myl_sequence)myl_liveness_read_by_all(producer, gating == 0 ? myl_published(producer) : minimum) - 1;
 }
 
 int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence)
@@ -137,8 +137,8 @@ static int ready_when_consumed(void *context)
     int rc = myl_gate_minimum(wish->producer, &minimum, &gating);
     if (rc != MYL_OK)
         return rc;
-    if (gating == 0 || minimum < wish->cursor || !myl_liveness_complete(wish->producer))
-        return MYL_EAGAIN; /* a required consumer that is away has not consumed it */
+    if (gating == 0 || myl_liveness_read_by_all(wish->producer, minimum) < wish->cursor)
+        return MYL_EAGAIN; /* a required consumer that is away counts with what it had read */
     /* One that has come back behind the scan was seen ACTIVE, so its J5 is seen too: the scan is made again. */
     return myl_load_acq(&wish->producer->handle.segment.control->version) == version ? MYL_OK : MYL_EAGAIN; /* A27 */
 }
@@ -156,7 +156,7 @@ int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, in
     struct myl_gate_wish wish = {.producer = producer, .cursor = sequence < 0 ? 0 : (uint64_t)sequence + 1};
     rc = ready_when_consumed(&wish);
     if (rc == MYL_EAGAIN && timeout_ns == MYL_TRY)
-        return producer->liveness.managed ? myl_liveness_poll(&wish, rc) : rc;
+        return myl_liveness_poll(&wish);
     return rc == MYL_EAGAIN ? myl_gate_wait(&wish, ready_when_consumed, timeout_ns) : rc;
 }
 

@@ -105,6 +105,7 @@ static void start_hot(struct myl_producer *producer)
     myl_store32_rlx(&producer->stand_in, parkable ? 1 : 0); /* A41, private */
     myl_store32_rel(&control->publisher_fences, parkable && !producer->registered); /* A42, for tools */
     say_who(control);
+    myl_liveness_say_missing(segment, "");                                          /* a dead predecessor's word */
     myl_store32_rel(&control->producer_state, MYL_PRODUCER_RUNNING);                /* A43 */
     MYL_STEP("T4");
     myl_segment_wake_all(segment); /* sleepers of a dead predecessor whose wake-up died with it */
@@ -131,6 +132,7 @@ struct crowd {
     const char *const *ids;
     uint32_t count;
     uint32_t found;
+    uint32_t told;             /* tools were told of so many; UINT32_MAX: of none */
 };
 
 static int wanted_id(const struct crowd *crowd, const char *id)
@@ -142,6 +144,33 @@ static int wanted_id(const struct crowd *crowd, const char *id)
             return 1;
     }
     return 0;
+}
+
+/* Is it registered and alive? */
+static int has_come(const struct myl_segment *segment, const char *id)
+{
+    struct myl_required required = {.entry = UINT32_MAX};
+    memcpy(required.id, id, strlen(id) + 1);
+    return myl_required_is_here(segment, &required) && myl_seat_held(segment, myl_entry_seat(required.entry)) > 0;
+}
+
+/* For `myelon why` and `top`: one that is missing, or, where no ids are known, words, which a space tells from an
+ * id. */
+static void say_found(struct crowd *crowd)
+{
+    const struct myl_segment *segment = &crowd->wish.producer->handle.segment;
+    char text[MYL_ID_MAX + 1];
+    crowd->told = crowd->found;
+    for (uint32_t i = 0; crowd->ids != NULL && i < crowd->count; i++) {
+        if (!has_come(segment, crowd->ids[i])) {
+            myl_liveness_say_missing(segment, crowd->ids[i]);
+            return;
+        }
+    }
+    (void)snprintf(text, sizeof text, "%.8s%s (%" PRIu32 " of %" PRIu32 " here)",
+                   crowd->prefix != NULL ? crowd->prefix : "any", crowd->prefix != NULL ? "*" : "", crowd->found,
+                   crowd->count);
+    myl_liveness_say_missing(segment, text);
 }
 
 static int ready_when_crowded(void *context)
@@ -158,15 +187,22 @@ static int ready_when_crowded(void *context)
         myl_entry_id(entry, id);
         crowd->found += wanted_id(crowd, id) && myl_seat_held(segment, myl_entry_seat(i)) > 0;
     }
-    return crowd->found >= crowd->count ? MYL_OK : MYL_EAGAIN;
+    if (crowd->found >= crowd->count)
+        return MYL_OK;
+    if (crowd->told != crowd->found)
+        say_found(crowd);
+    return MYL_EAGAIN;
 }
 
 static int wait_crowd(struct crowd *crowd, int64_t timeout_ns)
 {
+    crowd->told = UINT32_MAX;
     int rc = ready_when_crowded(crowd);
     crowd->wish.cursor = 0; /* nobody's cursor matters; joiners wake without being asked */
     if (rc == MYL_EAGAIN)
         rc = myl_gate_wait(&crowd->wish, ready_when_crowded, timeout_ns);
+    if (crowd->told != UINT32_MAX)
+        myl_liveness_say_missing(&crowd->wish.producer->handle.segment, "");
     return rc;
 }
 
@@ -207,6 +243,14 @@ static int fits(const struct myl_segment *segment, const void *context)
     return shape->check(segment, shape);
 }
 
+static int check_awaited(const myl_producer_options *o)
+{
+    int rc = MYL_OK;
+    for (uint32_t i = 0; o->wait_ids != NULL && i < o->wait_consumers && rc == MYL_OK; i++)
+        rc = myl_check_id(o->wait_ids[i], MYL_ID_MAX);
+    return rc;
+}
+
 static int take_seat(struct myl_producer *producer, const char *name, const myl_producer_options *o,
                      const struct myl_shape *shape, int *created)
 {
@@ -233,7 +277,10 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
     if (o->backend == MYL_BACKEND_MEMFD && o->fd == 0 && shape->head.event_bytes == 0)
         return myl_fail(MYL_EEVENTSIZE, "a new memfd ring needs an event_size");
     struct myl_segment *segment = &producer->handle.segment;
-    int rc = myl_segment_take_seat(segment, &make, created);
+    int rc = check_awaited(o);
+    if (rc != MYL_OK)
+        return rc;
+    rc = myl_segment_take_seat(segment, &make, created);
     if (rc != MYL_OK && make.huge && o->memory.huge == MYL_TRY_IT) {
         make.huge = 0;
         rc = myl_segment_take_seat(segment, &make, created);

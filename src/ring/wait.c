@@ -117,7 +117,7 @@ struct wait {
     int64_t next_question, interval;
 };
 
-/* Between looks, by the clock: interruption, time-out, liveness. MYL_OK: go on. */
+/* Between looks, by the clock: interruption, time-out, liveness. MYL_EAGAIN: go on. */
 static int clock_checks(struct wait *wait)
 {
     wait->now = myl_os_now();
@@ -132,10 +132,10 @@ static int clock_checks(struct wait *wait)
             wait->interval * 2 < wait->site->liveness_most_ns ? wait->interval * 2 : wait->site->liveness_most_ns;
         wait->next_question = wait->now + wait->interval;
         int rc = wait->site->overdue(wait->site->context);
-        if (rc != MYL_OK)
+        if (rc != MYL_EAGAIN)
             return rc;
     }
-    return wait->now >= wait->deadline ? MYL_ETIMEDOUT : MYL_OK;
+    return wait->now >= wait->deadline ? MYL_ETIMEDOUT : MYL_EAGAIN;
 }
 
 /* Looks until ready, until `until`, or until the clock says otherwise. MYL_EAGAIN: the spin is used up. */
@@ -152,7 +152,7 @@ static int spin(struct wait *wait, int64_t until)
                 myl_os_pause();
         }
         int rc = clock_checks(wait);
-        if (rc != MYL_OK)
+        if (rc != MYL_EAGAIN)
             return rc;
         if (wait->now >= until)
             return MYL_EAGAIN;
@@ -185,7 +185,7 @@ static int sleep_in_turns(struct wait *wait)
         if (rc != MYL_EAGAIN)
             return rc;
         rc = clock_checks(wait);
-        if (rc != MYL_OK)
+        if (rc != MYL_EAGAIN)
             return rc;
     }
 }
@@ -196,8 +196,8 @@ static int yield_in_turns(struct wait *wait)
         int rc = wait->site->ready(wait->site->context);
         if (rc != MYL_EAGAIN)
             return rc;
-        rc = turn % 8 == 0 ? clock_checks(wait) : MYL_OK;
-        if (rc != MYL_OK)
+        rc = turn % 8 == 0 ? clock_checks(wait) : MYL_EAGAIN;
+        if (rc != MYL_EAGAIN)
             return rc;
         myl_os_yield();
     }
@@ -216,7 +216,7 @@ static int park(struct wait *wait)
         int rc = wait->site->ready(wait->site->context); /* P6, L5 */
         if (rc == MYL_EAGAIN) {
             rc = clock_checks(wait); /* the interruption too is re-checked behind the announcement */
-            if (rc == MYL_OK) {
+            if (rc == MYL_EAGAIN) {
                 myl_park_sleep(&parker, value, slice(wait), most); /* P7, L6 */
                 rc = wait->site->ready(wait->site->context);       /* P8, L7 */
                 if (rc == MYL_EAGAIN)

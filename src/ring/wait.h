@@ -25,8 +25,8 @@ struct myl_wait_site {
     void *context;
     /* MYL_OK: there; MYL_EAGAIN: not yet; anything else ends the wait with that result. Called in loops. */
     int (*ready)(void *context);
-    /* Every liveness_ns, twice as long each time up to liveness_most_ns: MYL_OK to go on, else the result. May take
-     * system calls. */
+    /* Every liveness_ns, twice as long each time up to liveness_most_ns: MYL_EAGAIN to wait on, else the result. May
+     * take system calls. If it asks `ready` on its way, that answer is the result: it may not come a second time. */
     int (*overdue)(void *context);
     /* May be NULL. Called when the wait goes to sleep for the first time: counting, and announcing what is needed. */
     void (*before_park)(void *context);

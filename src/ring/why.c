@@ -36,6 +36,7 @@ struct view {
     uint64_t next;
     const struct before *before; /* the first look; NULL: one look only */
     myl_verdict *verdict;
+    uint32_t missing;            /* the party that the producer says it lacks, or NOBODY */
 };
 
 /* Since when it waits; 0: it does not. Who waits with a time-out, again and again, may be between two waits now: then
@@ -177,7 +178,7 @@ static void find_edges(const struct view *view)
         const myl_why_party *party = &verdict->party[i];
         int gates = party->condition != MYL_COND_LEFT && party->condition != MYL_COND_ABSENT;
         uint64_t cursor = view->next - party->behind;
-        if (producer->waits && (party->condition == MYL_COND_ABSENT || (gates && cursor < producer->waits_for)))
+        if (producer->waits && (i == view->missing || (gates && cursor < producer->waits_for)))
             add_edge(verdict, 0, i);
         if (party->waits)
             add_edge(verdict, i, 0);
@@ -290,6 +291,12 @@ static void sentence_for_producer(const struct view *view)
         return;
     }
     const myl_why_party *party = &verdict->party[worst];
+    if (strchr(party->id, ' ') != NULL) { /* no id: words of wait_crowd */
+        (void)snprintf(verdict->sentence, sizeof verdict->sentence,
+                       "The producer of \"%s\" has been waiting for %s for consumers to come: %s; start the rest.",
+                       name, how_long, party->id);
+        return;
+    }
     describe(party, what, sizeof what);
     if (party->condition != MYL_COND_ABSENT)
         (void)snprintf(behind, sizeof behind, ", %" PRIu64 " %s behind,",
@@ -345,8 +352,9 @@ static struct before *first_look(const struct myl_segment *segment)
     return before;
 }
 
-/* The required consumer that the producer says it lacks: perhaps one that has left, perhaps one that never came. */
-static void add_missing(const struct view *view)
+/* Whom the producer says it lacks: one that has left, died or never came, or, in words, so many of those it waits for.
+ * Who is there by now is not lacked any more. */
+static void add_missing(struct view *view)
 {
     myl_verdict *verdict = view->verdict;
     myl_why_party *missing = &verdict->party[verdict->parties];
@@ -354,13 +362,19 @@ static void add_missing(const struct view *view)
     myl_text_clean(missing->id);
     if (missing->id[0] == '\0')
         return;
+    view->missing = verdict->parties;
     for (uint32_t i = 1; i < verdict->parties; i++) {
-        if (strcmp(verdict->party[i].id, missing->id) == 0 && verdict->party[i].condition == MYL_COND_LEFT)
-            missing = &verdict->party[i];
+        if (strcmp(verdict->party[i].id, missing->id) == 0)
+            view->missing = i;
+    }
+    missing = &verdict->party[view->missing];
+    if (view->missing < verdict->parties && missing->condition != MYL_COND_LEFT) {
+        view->missing = missing->condition == MYL_COND_DEAD ? view->missing : NOBODY;
+        return;
     }
     missing->condition = MYL_COND_ABSENT;
     missing->role = MYL_ROLE_REQUIRED;
-    verdict->parties += missing == &verdict->party[verdict->parties];
+    verdict->parties += view->missing == verdict->parties;
 }
 
 static void second_look(struct view *view)
@@ -375,6 +389,7 @@ static void second_look(struct view *view)
     read_producer(view, &verdict->party[verdict->parties++]);
     for (uint32_t i = 0; i < entries; i++)
         verdict->parties += (uint32_t)read_consumer(view, i, &verdict->party[verdict->parties]);
+    view->missing = NOBODY;
     if (verdict->party[0].waits)
         add_missing(view);
     find_edges(view);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 /* The tests' own steps: half an event is written; an event is handled and not acknowledged. */
 static char names[CRASH_STEPS][CRASH_STEP_NAME] = {"app.write", "app.handle"};
@@ -179,4 +180,11 @@ void crash_start(const struct crash_world *world, enum crash_role role, test_chi
 uint64_t crash_count(const struct crash_world *world, enum crash_role role, const char *step)
 {
     return crash_load(&world->page->steps[role][crash_step(step)]);
+}
+
+int crash_stands_still(void *child)
+{
+    const test_child *looked_at = child;
+    int status;
+    return waitpid(looked_at->pid, &status, WNOHANG | WUNTRACED) == looked_at->pid && WIFSTOPPED(status);
 }

@@ -99,6 +99,9 @@ struct crash_page *crash_new_page(void);
 /* Starts a life of `role`. */
 void crash_start(const struct crash_world *world, enum crash_role role, test_child *child);
 
+/* Has it come to where it is to stand still? `child` is a test_child. */
+int crash_stands_still(void *child);
+
 /* How often `role` has come to `step`, in all lives. */
 uint64_t crash_count(const struct crash_world *world, enum crash_role role, const char *step);
 

@@ -5,7 +5,6 @@
 #include "crash/kit.h"
 
 #include <signal.h>
-#include <sys/wait.h>
 
 #include "unit/frames.h"
 
@@ -31,13 +30,6 @@ static int found(const struct crash_world *world)
     return 0;
 }
 
-static int stands_still(void *argument)
-{
-    const test_child *child = argument;
-    int status;
-    return waitpid(child->pid, &status, WNOHANG | WUNTRACED) == child->pid && WIFSTOPPED(status);
-}
-
 /* Its name is there, and it has not begun. */
 static void start_founder(struct crash_world *world, test_child *founder)
 {
@@ -46,7 +38,7 @@ static void start_founder(struct crash_world *world, test_child *founder)
     (void)crash_find_steps();
     world->page->plan[CRASH_TOOL][0] = (struct crash_plan){crash_step("T1"), 1, SIGSTOP};
     crash_start(world, CRASH_TOOL, founder);
-    test_until(stands_still, founder, "the founder stands still");
+    test_until(crash_stands_still, founder, "the founder stands still");
 }
 
 static myl_frame_consumer *join(const char *name)

@@ -195,6 +195,93 @@ static void test_required_and_absent(void **state)
     absent(1);
 }
 
+/* Required, and in the table, but dead: it is not enough that it came once. */
+static void test_required_and_dead(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    struct party party = {.name = test_name(name, "dead"), .id = "w", .producer = producer_options(CAPACITY)};
+    test_child producer, w;
+    myl_producer *first = open_producer(name, &party.producer);
+    start_consumer(&w, &party, 0);
+    test_kill(&w);
+    myl_producer_leave(first);
+    test_spawn(&producer, wait_for_the_required, &party);
+    test_hear_value(&producer.peer, 1);
+    test_until(producer_waits, name, "the producer waits");
+    expect_verdict(name, 1, "\"w\", 0 events behind, is dead");
+    myl_verdict *verdict;
+    test_ok(myl_why(name, MYL_BACKEND_SHM, 0, &verdict));
+    assert_int_equal(verdict->parties, 2); /* once, not once more as somebody absent */
+    myl_verdict_free(verdict);
+    start_consumer(&w, &party, 0);
+    test_hear_value(&producer.peer, 2);
+    order(&w, 1, 1);
+    test_tell(&producer.peer, 1);
+    test_expect_exit(&producer, 0);
+    finish(&w, PARTY_CLOSE);
+    assert_false(ring_exists(name));
+}
+
+/* Not by name but by number, and by name without a policy. */
+static int wait_for_a_crowd(test_peer *parent, void *argument)
+{
+    struct party *party = argument;
+    myl_producer *producer = open_producer(party->name, &party->producer);
+    test_tell(parent, 1);
+    myl_producer_close(producer);
+    return 0;
+}
+
+struct wanted {
+    const char *name, *words;
+};
+
+static int verdict_says(void *argument)
+{
+    const struct wanted *wanted = argument;
+    myl_verdict *verdict;
+    test_ok(myl_why(wanted->name, MYL_BACKEND_SHM, 0, &verdict));
+    int says = verdict->edges == 1 && strstr(verdict->sentence, wanted->words) != NULL;
+    myl_verdict_free(verdict);
+    return says;
+}
+
+static void wait_for_two(const char *prefix, const char *const *ids, const char *words)
+{
+    char name[TEST_NAME_SIZE];
+    struct party party = {.name = test_name(name, "crowd"), .id = "w_0", .producer = producer_options(CAPACITY)};
+    party.producer.wait_consumers = 2;
+    party.producer.wait_prefix = prefix;
+    party.producer.wait_ids = ids;
+    party.producer.wait_timeout_ns = MYL_FOREVER;
+    party.consumer.attach_timeout_ns = MYL_SEC(15);
+    test_child producer, consumer;
+    test_spawn(&producer, wait_for_a_crowd, &party);
+    start_consumer(&consumer, &party, 0);
+    struct wanted wanted = {name, words};
+    test_until(verdict_says, &wanted, words);
+    myl_consumer *other = open_consumer(name, "w_1");
+    test_hear_value(&producer.peer, 1);
+    test_expect_exit(&producer, 0);
+    myl_snapshot *snapshot;
+    test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
+    assert_string_equal(snapshot->missing, "");
+    myl_snapshot_free(snapshot);
+    myl_consumer_close(other);
+    finish(&consumer, PARTY_CLOSE);
+    assert_false(ring_exists(name));
+}
+
+static void test_so_many_are_waited_for(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"w_0", "w_1"};
+    wait_for_two(NULL, NULL, "for consumers to come: any (1 of 2 here); start the rest");
+    wait_for_two("w", NULL, "for consumers to come: w* (1 of 2 here); start the rest");
+    wait_for_two(NULL, ids, "\"w_1\" is required and not there; start it");
+}
+
 /* --- by a handle ------------------------------------------------------------------------------------------------ */
 
 static int ask_in_a_child(test_peer *parent, void *argument)
@@ -248,10 +335,9 @@ static void test_asked_by_a_handle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_worst_is_named),
-        cmocka_unit_test(test_what_is_leased_holds_up),
-        cmocka_unit_test(test_required_and_absent),
-        cmocka_unit_test(test_asked_by_a_handle),
+        cmocka_unit_test(test_the_worst_is_named),     cmocka_unit_test(test_what_is_leased_holds_up),
+        cmocka_unit_test(test_required_and_absent),    cmocka_unit_test(test_required_and_dead),
+        cmocka_unit_test(test_so_many_are_waited_for), cmocka_unit_test(test_asked_by_a_handle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,6 +122,10 @@ int myl_gate_look(struct myl_producer *producer, uint64_t events)
         if (!myl_liveness_complete(producer) || producer->hot.next + events > limit + window)
             return MYL_EAGAIN; /* step 3, G3 */
         MYL_STEP("G4");
+        /* A required one that was seen there may have come behind the scan, and have left again since: then the gate
+         * must not be announced beyond it, not even for a moment, since it starts there when it comes back. */
+        if (producer->liveness.managed && myl_load_rlx(&control->version) != version) /* A27 */
+            continue;
         /* A24 gate [rel], step 4: monotone and tentative; nobody derives a limit from it while somebody gates. The
          * fence orders it before the version and before all we overwrite. Release, so that who starts at it sees a
          * `next` that is not smaller (J3). Pairs: A29, J3, J7 and the observers. */

@@ -169,8 +169,8 @@ int myl_liveness_complete(struct myl_producer *producer)
     if (!l->managed || !l->started)
         return 1;
     /* The scan of the gate came before. Who is seen ACTIVE here was gating in that scan, or joined since: then its J5
-     * is before its J8, step 6 sees another version, and the scan is made again. So the gate never passes a required
-     * consumer that is away, and it loses nothing. */
+     * is before its J8, the gate's next look at the version sees another one, and the scan is made again. So the gate
+     * is never announced beyond a required consumer that is away, and it loses nothing. */
     for (uint32_t i = 0; i < l->required_count; i++) {
         if (is_missed(segment, l, &l->required[i]))
             return 0;
@@ -182,7 +182,7 @@ uint64_t myl_liveness_read_by_all(const struct myl_producer *producer, uint64_t 
 {
     const struct myl_segment *segment = &producer->handle.segment;
     const struct myl_liveness *l = &producer->liveness;
-    for (uint32_t i = 0; l->managed && l->started && i < l->required_count; i++) {
+    for (uint32_t i = 0; i < l->required_count; i++) {
         struct myl_required required = l->required[i]; /* a copy: whoever only asks changes nothing */
         if (!is_missed(segment, l, &required))
             continue;
@@ -337,6 +337,9 @@ static void look_at_entry(struct look *look, uint32_t index)
     struct myl_watch *watch = &l->watch[index];
     struct suspect suspect;
     char id[MYL_ID_MAX + 1];
+    /* A9, before the state: who leaves changes the state, then this, and then drops its seat. So a seat that is free
+     * while this is the same as before was not left in order by the one that was seen ACTIVE. */
+    uint32_t generation = myl_load32_acq(&entry->generation);
     uint32_t state = myl_load32_acq(&entry->state); /* A13 */
     if (state != MYL_PARTY_JOINING && state != MYL_PARTY_ACTIVE)
         return;
@@ -346,7 +349,6 @@ static void look_at_entry(struct look *look, uint32_t index)
             (void)reap(segment, index, MYL_PARTY_JOINING);
         return;
     }
-    uint32_t generation = myl_load32_acq(&entry->generation); /* A9 */
     fill_suspect(look, entry, id, &suspect);
     int anew = watch->spell != l->spell || watch->generation != generation;
     if (anew || suspect.cursor != watch->cursor) {
@@ -360,7 +362,7 @@ static void look_at_entry(struct look *look, uint32_t index)
     suspect.stalled_ns = 0;
     int holds_up = suspect.cursor < look->wish->cursor;
     if (holds_up && myl_seat_held(segment, myl_entry_seat(index)) == 0 &&
-        myl_load32_acq(&entry->generation) == generation) /* A9: else the seat was not yet a newcomer's */
+        myl_load32_acq(&entry->generation) == generation) /* A9: else it has left, or the seat was not yet its own */
         look_at_dead(look, index, &suspect, watch);
     else if (holds_up)
         look_at_living(look, entry, &suspect, watch);

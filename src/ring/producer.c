@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define LOOKS_MOST 64 /* while others join all the time */
+
 static int ready_for_claim(void *context)
 {
     struct myl_gate_wish *wish = context;
@@ -114,13 +116,29 @@ myl_sequence myl_producer_last(const myl_producer *producer)
     return (myl_sequence)myl_published(producer) - 1;
 }
 
+/* How far everybody has read whose reading matters. MYL_EAGAIN: somebody joined meanwhile. Who has come back behind the
+ * scan, and was seen ACTIVE, shows in the version: its J5 is before its J8. */
+static int read_by_all(const struct myl_producer *producer, uint64_t *cursor, uint32_t *gating)
+{
+    const struct myl_control *control = producer->handle.segment.control;
+    uint64_t version = myl_load_acq(&control->version); /* A27. Pairs: A28, J5 */
+    int rc = myl_gate_minimum(producer, cursor, gating);
+    if (rc != MYL_OK)
+        return rc;
+    *cursor = myl_liveness_read_by_all(producer, *gating == 0 ? myl_published(producer) : *cursor);
+    return myl_load_acq(&control->version) == version ? MYL_OK : MYL_EAGAIN; /* A27 */
+}
+
 myl_sequence myl_producer_gating(const myl_producer *producer)
 {
-    uint64_t minimum;
+    uint64_t cursor;
     uint32_t gating;
-    if (producer->handle.forked || myl_gate_minimum(producer, &minimum, &gating) != MYL_OK)
+    int rc = MYL_EAGAIN;
+    if (producer->handle.forked)
         return MYL_SEQUENCE_NONE;
-    return (myl_sequence)myl_liveness_read_by_all(producer, gating == 0 ? myl_published(producer) : minimum) - 1;
+    for (int look = 0; look < LOOKS_MOST && rc == MYL_EAGAIN; look++)
+        rc = read_by_all(producer, &cursor, &gating);
+    return rc == MYL_OK ? (myl_sequence)cursor - 1 : MYL_SEQUENCE_NONE;
 }
 
 int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence)
@@ -131,16 +149,10 @@ int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence
 static int ready_when_consumed(void *context)
 {
     struct myl_gate_wish *wish = context;
-    uint64_t minimum;
+    uint64_t cursor;
     uint32_t gating;
-    uint64_t version = myl_load_acq(&wish->producer->handle.segment.control->version); /* A27. Pairs: A28, J5 */
-    int rc = myl_gate_minimum(wish->producer, &minimum, &gating);
-    if (rc != MYL_OK)
-        return rc;
-    if (gating == 0 || myl_liveness_read_by_all(wish->producer, minimum) < wish->cursor)
-        return MYL_EAGAIN; /* a required consumer that is away counts with what it had read */
-    /* One that has come back behind the scan was seen ACTIVE, so its J5 is seen too: the scan is made again. */
-    return myl_load_acq(&wish->producer->handle.segment.control->version) == version ? MYL_OK : MYL_EAGAIN; /* A27 */
+    int rc = read_by_all(wish->producer, &cursor, &gating);
+    return rc == MYL_OK && (gating == 0 || cursor < wish->cursor) ? MYL_EAGAIN : rc;
 }
 
 int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns)

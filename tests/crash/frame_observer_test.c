@@ -35,8 +35,7 @@ static int observe(const struct crash_world *world)
     assert_int_equal(message.length, LENGTH);
     expect_bytes(message.data, 0, LENGTH);
     assert_int_equal(lost.bytes, 0);
-    test_code(MYL_EPRODUCERDEAD,
-              myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_FOREVER));
+    test_code(MYL_EPRODUCERDEAD, myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_FOREVER));
     myl_frame_observer_close(observer);
     return 0;
 }

@@ -239,6 +239,26 @@ static void duties(struct world *w)
     w->conditions.most[SIM_KILL] = 8;
 }
 
+/* Consumers that are required leave in order, die, and come back: nothing is lost to them, and nobody is called back
+ * who was not missed. */
+static void required(struct world *w)
+{
+    profile_usual(w, dice(2) == 0 ? KILLS : NOTHING);
+    profile_consumers(w, 1, 0);
+    profile_all_resume(w);
+    w->managed = 1;
+    w->required = 1 + dice(2);
+    w->leaves = dice(3);
+    w->liveness_ns = MYL_USEC(100);
+    for (unsigned i = 1; i < w->roles; i++) {
+        struct role *role = &w->role[i];
+        role->lives = role->lives > 0 ? 4 : 0;
+        role->rejoins = dice(6);
+        role->quota = 1 + dice(4);
+        role->stays = role->index < w->required || dice(2) == 0;
+    }
+}
+
 static void all_block(struct world *w)
 {
     for (unsigned i = 0; i < w->roles; i++) {
@@ -580,6 +600,7 @@ const struct profile profiles[] = {
     {"leavers", "the producer waits for those who leave", leavers},
     {"handover", "producers leave in order, and consumers keep asking", handover},
     {"duties", "consumers with roles, and a producer with a policy", duties},
+    {"required", "consumers that are required leave, die and come back", required},
     {"room", "a ring that is full again and again", room},
     {"strangers", "consumers that nobody knows come all the time, and see what is old", strangers},
     {"mid-batch", "consumers die within batches", mid_batch},

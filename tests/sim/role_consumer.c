@@ -230,6 +230,10 @@ static int take_part(struct role *role)
               "consumer \"%s\" has joined a ring that has lost its name", role->reader->id);
     sim_note("\"%s\" starts at %llu%s, %llu lost", role->reader->id, (unsigned long long)consumer->joined.start,
              consumer->joined.resumed ? " again" : "", (unsigned long long)consumer->joined.lost);
+    /* Away or dead, or between two producers: the gate has not passed it. */
+    SIM_CHECK(role->index >= role->world->required || consumer->joined.lost == 0, "required",
+              "%llu events are lost to \"%s\", which is required", (unsigned long long)consumer->joined.lost,
+              role->reader->id);
     uint64_t quota = role->rejoins > 0 || !role->stays ? 1 + sim_draw(role->quota) : 0;
     enum reading how = read_on(role, consumer, quota);
     role->phase = PHASE_ENDING;

@@ -71,6 +71,9 @@ int role_claim_failed(struct role *role, int rc, uint64_t since)
     case MYL_ESTALLED:
         SIM_CHECK(role->world->managed, "answer", "%s", myl_error_detail());
         return 1;
+    case MYL_ESTARTUP:
+        SIM_CHECK(role->world->required > 0, "answer", "%s", myl_error_detail());
+        return 1;
     case MYL_ESUPERSEDED:
         SIM_CHECK(role->session->superseding, "answer",
                   "%s is told that its ring was removed by force, which nobody did", sim_self_name());
@@ -113,6 +116,18 @@ static void publish(struct role *role, myl_producer *producer, unsigned tag)
     oracle_published(role->session, end, tag);
 }
 
+/* Those that are required, there or away, have read it. */
+static void check_required(const struct role *role, uint64_t count)
+{
+    for (unsigned i = 0; i < role->session->readers; i++) {
+        const struct reader *r = &role->session->reader[i];
+        unsigned index = (unsigned)(r->id[1] - '0');
+        SIM_CHECK(index >= role->world->required || r->high >= count, "required",
+                  "%llu events are consumed, it is said, and \"%s\" has read %llu", (unsigned long long)count, r->id,
+                  (unsigned long long)r->high);
+    }
+}
+
 static void ask_consumed(struct role *role, myl_producer *producer)
 {
     uint64_t since = sim_points();
@@ -120,16 +135,19 @@ static void ask_consumed(struct role *role, myl_producer *producer)
     if (count == 0)
         return;
     if (sim_draw(2) == 0) {
-        if (myl_producer_is_consumed(producer, (myl_sequence)count - 1))
+        if (myl_producer_is_consumed(producer, (myl_sequence)count - 1)) {
             oracle_consumed(role->session, count, since);
+            check_required(role, count);
+        }
         return;
     }
     int rc = myl_producer_wait_consumed(producer, (myl_sequence)count - 1, MYL_USEC(1) + (int64_t)sim_draw(300000));
-    if (rc == MYL_OK)
+    if (rc == MYL_OK) {
         oracle_consumed(role->session, count, since);
-    else if (rc == MYL_ECONSUMERDEAD)
+        check_required(role, count);
+    } else if (rc == MYL_ECONSUMERDEAD)
         role_bereft(role, since);
-    else if (rc != MYL_ETIMEDOUT)
+    else if (rc != MYL_ETIMEDOUT && !(role->world->required > 0 && (rc == MYL_ESTARTUP || rc == MYL_ESTALLED)))
         role_unexpected("wait_consumed", rc);
 }
 
@@ -148,7 +166,7 @@ static int step(struct role *role, myl_producer *producer, unsigned tag)
                       myl_error_detail());
         else if (rc != MYL_OK && !role_claim_failed(role, rc, since))
             return 0;
-        if (world->managed)
+        if (world->managed && (world->required == 0 || rc == MYL_ESTALLED || rc == MYL_ECONSUMERDEAD))
             myl_producer_clear(producer);
     }
     if (world->aborts && sim_draw(12) == 0)
@@ -258,6 +276,34 @@ void role_wanted_seat(struct role *role, int rc)
         oracle_forced();
 }
 
+/* An alert is taken back once, and not before it was given. `user`: a bit for each consumer. */
+static void hear(const myl_alert *alert, void *user)
+{
+    unsigned *given = user, who = 1U << (alert->id[1] - '0');
+    if (alert->kind == MYL_ALERT_RECOVERED)
+        SIM_CHECK((*given & who) != 0, "alert", "\"%s\" has recovered, it is said, from nothing", alert->id);
+    *given = alert->kind == MYL_ALERT_RECOVERED || alert->kind == MYL_ALERT_REAPED ? *given & ~who : *given | who;
+}
+
+static void manage(const struct world *world, myl_producer *producer, unsigned *given)
+{
+    static const char *const ids[] = {"C0", "C1", "C2"};
+    myl_liveness_options policy = {.size = sizeof policy,
+                                   .progress_timeout_ns = MYL_MSEC(1),
+                                   .shutdown_grace_ns = MYL_MSEC(1)};
+    if (world->required > 0) {
+        policy.required = ids;
+        policy.required_count = world->required;
+        policy.startup_wait_ns = MYL_MSEC(1);
+        policy.check_interval_ns = MYL_USEC(100);
+        policy.alert = hear;
+        policy.user = given;
+    }
+    int rc = myl_producer_manage(producer, &policy);
+    if (rc != MYL_OK && rc != MYL_ENOMEM)
+        role_unexpected("manage", rc);
+}
+
 /* From an open to a close. 1: open again. */
 static int hold_seat(struct role *role)
 {
@@ -280,14 +326,9 @@ static int hold_seat(struct role *role)
     sim_note("produces as number %u from event %llu on", tag, (unsigned long long)producer->hot.published);
     SIM_CHECK(is_ready(role, producer), "readiness", "%s may start before its %u consumers are there", sim_self_name(),
               (unsigned)world->wait_consumers);
-    if (world->managed) {
-        myl_liveness_options policy = {.size = sizeof policy,
-                                       .progress_timeout_ns = MYL_MSEC(1),
-                                       .shutdown_grace_ns = MYL_MSEC(1)};
-        rc = myl_producer_manage(producer, &policy);
-        if (rc != MYL_OK && rc != MYL_ENOMEM)
-            role_unexpected("manage", rc);
-    }
+    unsigned given = 0;
+    if (world->managed)
+        manage(world, producer, &given);
     int leave = 0, usable = 1;
     int fills = s < &oracle.session[world->sessions];
     while (usable && fills && s->committed < world->events) {

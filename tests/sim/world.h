@@ -82,6 +82,7 @@ struct world {
     int never_closed; /* the last one leaves the seat instead of closing */
     int aborts;
     int managed; /* producers keep a liveness policy */
+    unsigned required; /* ... whose required set is the first consumers, so many */
     int faulty; /* calls are refused */
     /* rings of frames: `events` counts messages, and the capacity is what ring_bytes says */
     int frames;

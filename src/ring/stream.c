@@ -97,6 +97,15 @@ static void adapt(struct myl_consumer *consumer, uint64_t found)
         myl_stream_end(consumer);
 }
 
+/* `next` says that something is there. Where records lie follows from their lengths, so of messages the stamp has to say
+ * so too: a length that is wrong leads to a word that is none. */
+static int is_there(const struct myl_consumer *consumer, uint64_t end)
+{
+    const struct myl_i_consumer_hot *h = &consumer->hot;
+    return end - h->next - 1 < h->window && (consumer->handle.segment.head.kind != MYL_KIND_FRAMES ||
+                                             myl_load_acq(myl_i_stamp(&h->lease)) == h->next + 1); /* A2 */
+}
+
 int myl_stream_look(struct myl_consumer *consumer, int may_wait)
 {
     struct myl_i_consumer_hot *h = &consumer->hot;
@@ -109,7 +118,7 @@ int myl_stream_look(struct myl_consumer *consumer, int may_wait)
         for (unsigned i = 0; i < pauses; i++)
             myl_os_pause();
         uint64_t end = myl_load_acq(&consumer->handle.segment.control->next); /* A4 next [acq]. Pairs: A3 */
-        if (end - h->next - 1 < h->window) {
+        if (is_there(consumer, end)) {
             h->known = end;
             adapt(consumer, end - h->next);
             return 1;

@@ -38,7 +38,7 @@ const struct plant plants[] = {
      "myl_load_rlx(h->front != NULL ? h->front : myl_i_stamp(&h->lease))", "plain"},
     {"next of a stream read relaxed", STREAM, "uint64_t end = myl_load_acq(&consumer->handle.segment.control->next);",
      "uint64_t end = myl_load_rlx(&consumer->handle.segment.control->next);", "plain,packed,room"},
-    {"in a stream an old next is believed", STREAM, "if (end - h->next - 1 < h->window) {", "if (end != h->next) {",
+    {"in a stream an old next is believed", STREAM, "end - h->next - 1 < h->window && (consumer", "end != h->next && (consumer",
      "takeover,kill,plain"},
     {"stamp read relaxed when waiting", CONSUMER,
      "    uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */\n",

@@ -71,7 +71,7 @@ static void expect_refused(struct damaged *d, uint64_t at, unsigned index, uint6
     myl_message message;
     myl_frame_lost lost;
     *place = value;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 6; i++) { /* asking again and again is what makes a stream of it */
         test_code(MYL_ECORRUPT, myl_frame_consumer_next(d->consumer, &message, MYL_FOREVER));
         test_code(MYL_ECORRUPT, myl_frame_observer_get(d->observer, d->buffer, BUFFER, &message, &lost, MYL_FOREVER));
     }
@@ -270,12 +270,46 @@ static void test_random_damage(void **state)
     }
 }
 
+/* Who follows a stream goes by the producer's `next`; but not to where no record begins, nor to what was there before. */
+static void test_in_a_stream(void **state)
+{
+    (void)state;
+    enum { BEFORE = 1280 }; /* more than a lap */
+    struct damaged d;
+    myl_message message;
+    open_damaged(&d, MYL_FRAMES_BARE);
+    myl_frame_observer_close(d.observer); /* has a test of its own, and would be overtaken here */
+    d.observer = NULL;
+    for (uint64_t n = 0; n < BEFORE; n++) {
+        send_frame(d.producer, n, 1, MYL_TRY);
+        take_frame(d.consumer, n, 1, MYL_TRY);
+    }
+    expect_no_frame(d.consumer, MYL_EAGAIN);
+    uint64_t next = __atomic_load_n(&d.control->next.v, __ATOMIC_RELAXED);
+    __atomic_store_n(&d.control->next.v, next + 5, __ATOMIC_RELAXED);
+    for (int i = 0; i < 6; i++)
+        expect_no_frame(d.consumer, MYL_EAGAIN);
+    __atomic_store_n(&d.control->next.v, next, __ATOMIC_RELAXED);
+
+    send_frame(d.producer, 0, 200, MYL_TRY);
+    send_frame(d.producer, 1, 10, MYL_TRY);
+    uint64_t at = BEFORE % (RING_BYTES / 64);
+    *word(&d, at + 1, 0) = 0xeeeeeeeeeeeeeeee; /* payload that looks like a record's header, but for the stamp */
+    *word(&d, at + 1, 1) = about(5, MYL_RECORD_FIRST | MYL_RECORD_LAST);
+    *word(&d, at, 1) = about(10, MYL_RECORD_FIRST | MYL_RECORD_LAST);
+    test_ok(myl_frame_consumer_next(d.consumer, &message, MYL_TRY)); /* a length that could be */
+    for (int i = 0; i < 6; i++)
+        test_code(MYL_ECORRUPT, myl_frame_consumer_next(d.consumer, &message, MYL_SEC(10)));
+    close_damaged(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_fragments),
         cmocka_unit_test(test_takeover),
+        cmocka_unit_test(test_in_a_stream),
         cmocka_unit_test(test_random_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ typedef struct myl_producer_options {
     int64_t group;           /* group id to own it; 0 = unchanged */
     int any_owner;           /* 1: take over a ring that belongs to another user */
     myl_memory_options memory;
-    int cpu;                 /* pins the opening thread: CPU number + 1; 0 = no */
+    int cpu;                 /* pins the opening thread: CPU number + 1; 0 = no. MYL_EUNSUPPORTED: not to be had */
 
     /* Consumers. */
     enum myl_alone alone;
@@ -94,7 +94,7 @@ typedef struct myl_consumer_options {
     int any_owner;           /* 1: join a ring that belongs to another user (root's and your own always do) */
     int64_t attach_timeout_ns; /* how long to wait for the ring to appear; 0 = not at all */
     myl_memory_options memory;
-    int cpu;                 /* CPU number + 1; 0 = no */
+    int cpu;                 /* as the producer's */
 
     myl_wait_options wait;
     enum myl_on_death on_death;

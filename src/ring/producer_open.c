@@ -232,8 +232,11 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
         return myl_fail(MYL_EINVAL, "liveness_ns %" PRId64 " is below 100 us", o->liveness_ns);
     if (o->backend == MYL_BACKEND_MEMFD && o->fd == 0 && shape->head.event_bytes == 0)
         return myl_fail(MYL_EEVENTSIZE, "a new memfd ring needs an event_size");
+    int rc = myl_memory_check(&o->memory);
+    if (rc != MYL_OK)
+        return rc;
     struct myl_segment *segment = &producer->handle.segment;
-    int rc = myl_segment_take_seat(segment, &make, created);
+    rc = myl_segment_take_seat(segment, &make, created);
     if (rc != MYL_OK && make.huge && o->memory.huge == MYL_TRY_IT) {
         make.huge = 0;
         rc = myl_segment_take_seat(segment, &make, created);

@@ -19,13 +19,23 @@ static int cannot_be_made(const struct myl_segment_make *how, const struct myl_o
                         "\"%s\" would be on a network or FUSE file system, where neither locks nor shared "
                         "mappings can be trusted; use a local one",
                         name);
+    if (how->huge && (err == EINVAL || err == ENODEV || err == ENOENT || err == ENOSYS))
+        return myl_fail(MYL_EUNSUPPORTED,
+                        "the ring requires huge pages (memory.huge), and this system has none for memfds; take Linux "
+                        "4.16 or later with CONFIG_HUGETLBFS, or ask with MYL_TRY_IT instead of MYL_REQUIRE");
     if (err != ENOSPC && err != ENOMEM)
         return myl_fail_errno(err, "ring \"%s\" of %" PRIu64 " bytes cannot be made", name, spec->bytes);
+    if (how->huge)
+        return myl_fail(MYL_ENOSPACE,
+                        "the ring needs %" PRIu64 " huge pages of 2048 KiB (memory.huge), and the pool has not so many "
+                        "free; `sysctl -w vm.nr_hugepages=N` with N as many more, lower the capacity, or ask with "
+                        "MYL_TRY_IT instead of MYL_REQUIRE",
+                        (spec->bytes + MYL_HUGE_ALIGN - 1) / MYL_HUGE_ALIGN);
     if (how->open.backend == MYL_BACKEND_MEMFD)
         return myl_fail(MYL_ENOSPACE,
-                        "the ring needs %" PRIu64 " bytes of %smemory, which are not to be had; lower its "
-                        "capacity",
-                        spec->bytes, spec->huge ? "huge-page " : "");
+                        "the ring needs %" PRIu64 " KiB of memory, which are not to be had; lower its capacity, or "
+                        "make room (a container: raise its memory limit)",
+                        spec->bytes >> 10);
     return myl_fail(MYL_ENOSPACE,
                     "ring \"%s\" needs %" PRIu64 " KiB, %s has %" PRIu64 " KiB free; lower its capacity, or make room "
                     "(a container: raise --shm-size)",

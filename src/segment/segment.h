@@ -75,14 +75,18 @@ uint64_t myl_segment_span(const struct myl_segment *segment);
 int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable);
 int myl_segment_map_control(struct myl_segment *segment, int writable);
 int myl_segment_map_data(struct myl_segment *segment, int writable);
-/* Places memory and pins as asked; what is required and not granted is an error. */
-int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu);
 /* *same = 1 if the name still leads to this very object; a memfd has no name to lose. */
 int myl_segment_is_named(const struct myl_segment *segment, int *same);
 /* Unmaps and closes, which drops all seats. */
 void myl_segment_close(struct myl_segment *segment);
 /* In a fork child: only closes the descriptor. */
 void myl_segment_forked(struct myl_segment *segment);
+/* --- place.c --- */
+/* MYL_EINVAL if a grade is none. */
+int myl_memory_check(const myl_memory_options *memory);
+/* Places memory and pins as asked; what is required and not granted is an error. `granted` tells. */
+int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu);
+
 /* --- lane.c: the parts of a ring for several producers --- */
 /* Makes `lane` the one that `control` leads to; before data is mapped. */
 void myl_segment_select(struct myl_segment *segment, uint32_t lane);

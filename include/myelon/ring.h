@@ -50,7 +50,8 @@ typedef struct myl_producer_options {
     /* Consumers. */
     enum myl_alone alone;
     uint64_t buffer;         /* MYL_ALONE_BUFFER: 1 .. capacity */
-    uint32_t wait_consumers; /* open returns when so many are registered and alive (see wait_prefix) ... */
+    uint32_t wait_consumers; /* open returns when so many are registered and alive (see wait_prefix; more than the ring
+                              * has room for: MYL_EINVAL) ... */
     int64_t wait_timeout_ns; /* ... or fails with MYL_ESTARTUP after this; 0 = 5 s, MYL_FOREVER allowed */
     const char *wait_prefix; /* count only ids that start with this; NULL = all */
     const char *const *wait_ids; /* instead: these ids, wait_consumers of them; NULL = any */
@@ -172,7 +173,8 @@ MYL_API int myl_producer_is_consumed(const myl_producer *producer, myl_sequence 
  * liveness policy, also until no required one is away. */
 MYL_API MYL_NODISCARD int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns);
 
-/* Waits until `count` consumers whose ids start with `prefix` (NULL: all) are registered and alive. */
+/* Waits until `count` consumers whose ids start with `prefix` (NULL: all) are registered and alive. MYL_EINVAL: the
+ * ring has not room for so many (info.max_consumers). */
 MYL_API MYL_NODISCARD int myl_producer_wait_consumers(myl_producer *producer, const char *prefix, uint32_t count,
                                                       int64_t timeout_ns);
 

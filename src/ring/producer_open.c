@@ -174,6 +174,9 @@ int myl_producer_wait_consumers(myl_producer *producer, const char *prefix, uint
 {
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
+    int rc = myl_check_crowd(count, producer->handle.segment.head.max_consumers);
+    if (rc != MYL_OK)
+        return rc;
     struct crowd crowd = {.wish = {.producer = producer}, .prefix = prefix, .count = count};
     return wait_crowd(&crowd, timeout_ns);
 }
@@ -216,6 +219,7 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
         .mode = o->mode == 0 ? MODE : o->mode,
         .group = o->group,
         .huge = o->backend == MYL_BACKEND_MEMFD && o->memory.huge != MYL_NO,
+        .crowd = o->wait_consumers,
         .head = shape->head,
         .lane = shape->lane,
         .fits = fits,

@@ -43,6 +43,7 @@ struct myl_segment_make {
     uint32_t mode;
     int64_t group;
     int huge;
+    uint32_t crowd;              /* so many consumers will be waited for */
     struct myl_header head;      /* shape filled in; sizes, session, checksum are added here */
     const char *lane;            /* id of the lane to take; NULL: any */
     /* Is the existing ring the one that is meant? Asked before a lane of it is taken. */
@@ -169,6 +170,8 @@ enum myl_object_kind myl_segment_kind(const struct myl_segment *segment, int rea
 int myl_segment_is_used(const struct myl_segment *segment);
 
 /* --- create.c --- */
+/* MYL_EINVAL if `count` consumers are waited for where `entries` have room: they could never come. */
+int myl_check_crowd(uint32_t count, uint32_t entries);
 /* Makes the segment or finds it, and takes the producer's seat. *created tells which. Mapped on return. */
 int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_make *how, int *created);
 

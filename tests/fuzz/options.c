@@ -245,6 +245,12 @@ static int shape_is_good(const myl_producer_options *p)
            p->event_size % align == 0 && p->packed_cell > offset && (p->packed_cell - offset) / p->event_size >= 2;
 }
 
+/* A ring that exists may have room for more than one that is made. */
+static uint32_t room_for(const myl_producer_options *p)
+{
+    return p->max_consumers != 0 ? p->max_consumers : p->backend == MYL_BACKEND_MEMFD && p->fd != 0 ? 1024 : 64;
+}
+
 static int memory_is_good(const myl_memory_options *m)
 {
     return (unsigned)m->huge <= MYL_REQUIRE && (unsigned)m->lock <= MYL_REQUIRE &&
@@ -260,10 +266,11 @@ static int producer_is_good(const struct request *request)
                     ? name_is_good(request->name)
                     : p->backend == MYL_BACKEND_MEMFD || (request->name != NULL && request->name[0] != '\0');
     return p->size == sizeof *p && named && (unsigned)p->backend <= MYL_BACKEND_MEMFD && shape_is_good(p) &&
-           p->max_consumers <= 1024 && (p->label == NULL || strlen(p->label) <= 31) &&
-           (unsigned)p->existing <= MYL_EXISTING_SUPERSEDE && p->mode <= 0777 &&
-           (unsigned)p->alone <= MYL_ALONE_BUFFER && (p->alone != MYL_ALONE_BUFFER || p->buffer >= 1) &&
-           (p->liveness_ns == 0 || p->liveness_ns >= 100000) && memory_is_good(&p->memory) && wait_is_good(&p->wait);
+           p->max_consumers <= 1024 && p->wait_consumers <= room_for(p) &&
+           (p->label == NULL || strlen(p->label) <= 31) && (unsigned)p->existing <= MYL_EXISTING_SUPERSEDE &&
+           p->mode <= 0777 && (unsigned)p->alone <= MYL_ALONE_BUFFER &&
+           (p->alone != MYL_ALONE_BUFFER || p->buffer >= 1) && (p->liveness_ns == 0 || p->liveness_ns >= 100000) &&
+           memory_is_good(&p->memory) && wait_is_good(&p->wait);
 }
 
 static int consumer_is_good(const myl_consumer_options *c)

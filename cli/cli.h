@@ -98,6 +98,9 @@ int cli_parse_size(const char *option, const char *text, uint64_t least, uint64_
 int cli_parse_seconds(const char *option, const char *text, int64_t *nanoseconds);
 int cli_parse_type(const char *option, const char *text, uint64_t *type_id);
 
+/* `max_consumers` of a ring whose producer waits for so many: 0, the default, if that has room for them. */
+uint32_t cli_consumers_for(uint64_t wait);
+
 /* --- numbers for people (format.c) ----------------------------------------------------------------------- */
 
 struct cli_text {

@@ -196,6 +196,7 @@ static int run(struct pub *pub)
     pub->ring.ring.backend = pub->target.backend;
     pub->ring.max_message = pub->most;
     pub->ring.lanes = (uint32_t)pub->lanes;
+    pub->ring.ring.max_consumers = cli_consumers_for(pub->wait);
     int rc = myl_frame_producer_open(&own, pub->target.name, &pub->ring);
     if (rc != MYL_OK)
         return cli_ring_error(rc);

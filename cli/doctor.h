@@ -17,7 +17,7 @@ struct doctor_finding {
     enum doctor_verdict verdict;
     char found[160];
     char means[400];
-    char remedy[400];        /* a command or a setting; "": there is nothing to do */
+    char remedy[400];        /* a command or a setting; whatever is not good has one */
 };
 
 struct doctor {

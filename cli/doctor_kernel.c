@@ -40,6 +40,7 @@ static void look_at_version(struct doctor *doctor)
         doctor_remedy(finding, "Linux 4.16 or later; or build with -DMYELON_OS=posix");
     } else if (major < 4 || (major == 4 && minor < 16)) {
         doctor_judge(finding, DOCTOR_NOTE, "no expedited barrier before Linux 4.16: producers fence at every publish");
+        doctor_remedy(finding, "Linux 4.16 or later");
     }
 }
 
@@ -91,6 +92,39 @@ static int can_be_named(int fd)
     return linkat(AT_FDCWD, self, AT_FDCWD, myl_shm_directory(), AT_SYMLINK_FOLLOW) != 0 && errno == EEXIST ? 2 : 0;
 }
 
+/* Why nothing can be made in `directory`, as the call said. */
+static void mend_directory(struct doctor_finding *finding, const char *directory, int err)
+{
+    switch (err) {
+    case EACCES:
+        doctor_remedy(finding, "chmod 1777 %s", directory);
+        break;
+    case EROFS:
+        doctor_remedy(finding, "mount -o remount,rw %s", directory);
+        break;
+    case ENOSPC:
+    case EDQUOT:
+        doctor_remedy(finding, "myelon gc --yes; or mount -o remount,nr_inodes=1M %s", directory);
+        break;
+    case EMFILE:
+        doctor_remedy(finding, "ulimit -n 1024  (systemd: LimitNOFILE=)");
+        break;
+    case ENFILE:
+        doctor_remedy(finding, "sysctl -w fs.file-max=1000000");
+        break;
+    case ENOENT:
+    case ENOTDIR:
+        doctor_remedy(finding, "mkdir -p %s && mount -t tmpfs -o size=1G,mode=1777 tmpfs %s", directory, directory);
+        break;
+    case EPERM:
+    case ENOSYS:
+        doctor_remedy(finding, "allow openat with O_TMPFILE in the seccomp profile");
+        break;
+    default:
+        doctor_remedy(finding, "mount -t tmpfs -o size=1G,mode=1777 tmpfs %s", directory);
+    }
+}
+
 /* A descriptor of an object without a name: on the file system of rings, or a memfd where there are none. */
 static int look_at_nameless(struct doctor *doctor)
 {
@@ -117,6 +151,7 @@ static int look_at_nameless(struct doctor *doctor)
         doctor_remedy(finding, "myelon gc --yes, now and then");
     } else {
         doctor_judge(finding, DOCTOR_PROBLEM, "no ring can be made there");
+        mend_directory(finding, directory, err);
     }
     return memfd_create("myelon-doctor", MFD_CLOEXEC);
 }
@@ -192,6 +227,7 @@ static void look_at_confinement(struct doctor *doctor)
     if (length <= 0) {
         snprintf(finding->found, sizeof finding->found, "/proc/self/ns/pid cannot be read");
         doctor_judge(finding, DOCTOR_NOTE, "'myelon why' cannot tell who is stopped; who is dead it can");
+        doctor_remedy(finding, "mount -t proc proc /proc");
     } else if (strcmp(text, FIRST_PID_NAMESPACE) != 0) {
         doctor_judge(finding, DOCTOR_NOTE,
                      "parties outside are shown with their own numbers, and 'myelon why' cannot tell whether they are "
@@ -201,10 +237,11 @@ static void look_at_confinement(struct doctor *doctor)
     if (doctor_read_key(doctor, "/proc/self/status", "Seccomp", text, sizeof text) != 0)
         return;
     finding = doctor_add(doctor, "seccomp", "%s", strcmp(text, "0") == 0 ? "no filter" : "a filter");
-    if (strcmp(text, "0") != 0)
-        doctor_judge(finding, DOCTOR_NOTE,
-                     "what rings need was tried and is told in the lines above; a filter of "
-                     "another process may differ");
+    if (strcmp(text, "0") == 0)
+        return;
+    doctor_judge(finding, DOCTOR_NOTE,
+                 "what rings need was tried and is told in the lines above; a filter of another process may differ");
+    doctor_remedy(finding, "myelon doctor, in the container or unit of each party");
 }
 
 void doctor_kernel(struct doctor *doctor)
@@ -225,7 +262,7 @@ void doctor_kernel(struct doctor *doctor)
 
 void doctor_kernel(struct doctor *doctor)
 {
-    doctor_judge(doctor_add(doctor, "kernel", "not Linux"), DOCTOR_NOTE,
+    doctor_judge(doctor_add(doctor, "kernel", "not Linux"), DOCTOR_OK,
                  "the portable layer needs nothing that would have to be tried; see docs/building.md");
 }
 

@@ -103,8 +103,9 @@ static void look_at_memory(struct doctor *doctor)
     struct left left = {0, 0};
     uint64_t least = doctor->needs > 0 ? doctor->needs : 16 * MIB;
     if (doctor_read_key(doctor, "/proc/meminfo", "MemAvailable", text, sizeof text) != 0) {
-        doctor_judge(doctor_add(doctor, "memory", "/proc/meminfo does not say"), DOCTOR_NOTE,
-                     "whether memory is left cannot be told");
+        struct doctor_finding *unknown = doctor_add(doctor, "memory", "/proc/meminfo does not say");
+        doctor_judge(unknown, DOCTOR_NOTE, "whether memory is left cannot be told");
+        doctor_remedy(unknown, "mount -t proc proc /proc");
         return;
     }
     uint64_t available = strtoull(text, NULL, 10) * KIB;
@@ -140,8 +141,10 @@ static void look_at_hugetlb(struct doctor *doctor)
     if (doctor_read_key(doctor, "/proc/meminfo", "HugePages_Total", total, sizeof total) != 0 ||
         doctor_read_key(doctor, "/proc/meminfo", "HugePages_Free", available, sizeof available) != 0 ||
         doctor_read_key(doctor, "/proc/meminfo", "Hugepagesize", size, sizeof size) != 0) {
-        doctor_judge(doctor_add(doctor, "huge page pool", "this kernel has none"), DOCTOR_NOTE,
+        struct doctor_finding *none = doctor_add(doctor, "huge page pool", "this kernel has none");
+        doctor_judge(none, DOCTOR_NOTE,
                      "a memfd ring that requires huge pages cannot be made; MYL_TRY_IT goes without");
+        doctor_remedy(none, "memory.huge = MYL_TRY_IT; or a kernel with CONFIG_HUGETLBFS, and /proc mounted");
         return;
     }
     uint64_t page = strtoull(size, NULL, 10) * KIB, pages = strtoull(available, NULL, 10);
@@ -163,8 +166,10 @@ static void look_at_transparent(struct doctor *doctor)
     static const char path[] = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
     char text[160], mode[32] = "?";
     if (doctor_read(doctor, path, text, sizeof text) != 0) {
-        doctor_judge(doctor_add(doctor, "transparent huge", "not for shared memory in this kernel"), DOCTOR_NOTE,
-                     "named rings are made of small pages; those that require huge ones fail");
+        struct doctor_finding *none = doctor_add(doctor, "transparent huge", "not for shared memory in this kernel");
+        doctor_judge(none, DOCTOR_NOTE, "named rings are made of small pages; those that require huge ones fail");
+        doctor_remedy(none, "memory.huge = MYL_TRY_IT, or a memfd; or a kernel with CONFIG_TRANSPARENT_HUGEPAGE, and "
+                            "/sys mounted");
         return;
     }
     const char *bracket = strchr(text, '[');

@@ -88,6 +88,10 @@ static void judge_spinners(struct doctor *doctor, const struct census *census, u
         doctor_judge(finding, DOCTOR_NOTE,
                      "more parties than processors: the default strategy learns to park, busy-spin and spin-hint do "
                      "not");
+        doctor_remedy(finding,
+                      "MYELON_WAIT=adaptive, the default, or MYELON_WAIT=block; or %" PRIu64
+                      " processors  (a container: --cpus=%" PRIu64 "; systemd: CPUQuota=%" PRIu64 "00%%)",
+                      census->parties, census->parties, census->parties);
     }
 }
 
@@ -99,8 +103,9 @@ static void look_at_processors(struct doctor *doctor)
     if (doctor_read_key(doctor, "/proc/self/status", "Cpus_allowed_list", list, sizeof list) == 0)
         allowed = count_list(list);
     if (allowed == 0) {
-        doctor_judge(doctor_add(doctor, "processors", "/proc/self/status does not say"), DOCTOR_NOTE,
-                     "how many may be used cannot be told");
+        struct doctor_finding *unknown = doctor_add(doctor, "processors", "/proc/self/status does not say");
+        doctor_judge(unknown, DOCTOR_NOTE, "how many may be used cannot be told");
+        doctor_remedy(unknown, "mount -t proc proc /proc");
         return;
     }
     doctor_each_group(doctor, "cpu", "cpu.cfs_quota_us", "cpu.max", use_quota, &hundredths);

@@ -157,3 +157,8 @@ int cli_one_ring(int argc, char **argv, const char *help, const char *name, char
         *code = cli_no_more(argc, argv);
     return *code == 0;
 }
+
+uint32_t cli_consumers_for(uint64_t wait)
+{
+    return wait > 64 ? (uint32_t)wait : 0;
+}

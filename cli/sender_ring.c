@@ -105,6 +105,8 @@ static int open_ring(struct sender *s)
         code = choose_shape(s, found, &options);
     if (code != 0)
         return code;
+    if (!found) /* one that goes on waits for nobody, and takes the ring as it is */
+        options.ring.max_consumers = cli_consumers_for(o->wait);
     code = myl_frame_producer_open(&s->producer, o->target.name, &options);
     if (code != MYL_OK)
         return cli_ring_error(code);

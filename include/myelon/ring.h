@@ -45,12 +45,13 @@ typedef struct myl_producer_options {
     int64_t group;           /* group id to own it; 0 = unchanged */
     int any_owner;           /* 1: take over a ring that belongs to another user */
     myl_memory_options memory;
-    int cpu;                 /* pins the opening thread: CPU number + 1; 0 = no */
+    int cpu;                 /* pins the opening thread: CPU number + 1; 0 = no. MYL_EUNSUPPORTED: not to be had */
 
     /* Consumers. */
     enum myl_alone alone;
     uint64_t buffer;         /* MYL_ALONE_BUFFER: 1 .. capacity */
-    uint32_t wait_consumers; /* open returns when so many are registered and alive (see wait_prefix) ... */
+    uint32_t wait_consumers; /* open returns when so many are registered and alive (see wait_prefix; more than the ring
+                              * has room for: MYL_EINVAL) ... */
     int64_t wait_timeout_ns; /* ... or fails with MYL_ESTARTUP after this; 0 = 5 s, MYL_FOREVER allowed */
     const char *wait_prefix; /* count only ids that start with this; NULL = all */
     const char *const *wait_ids; /* instead: these ids, wait_consumers of them; NULL = any */
@@ -94,7 +95,7 @@ typedef struct myl_consumer_options {
     int any_owner;           /* 1: join a ring that belongs to another user (root's and your own always do) */
     int64_t attach_timeout_ns; /* how long to wait for the ring to appear; 0 = not at all */
     myl_memory_options memory;
-    int cpu;                 /* CPU number + 1; 0 = no */
+    int cpu;                 /* as the producer's */
 
     myl_wait_options wait;
     enum myl_on_death on_death;
@@ -173,7 +174,8 @@ MYL_API int myl_producer_is_consumed(const myl_producer *producer, myl_sequence 
  * liveness policy, also until no required one is away. */
 MYL_API MYL_NODISCARD int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns);
 
-/* Waits until `count` consumers whose ids start with `prefix` (NULL: all) are registered and alive. */
+/* Waits until `count` consumers whose ids start with `prefix` (NULL: all) are registered and alive. MYL_EINVAL: the
+ * ring has not room for so many (info.max_consumers). */
 MYL_API MYL_NODISCARD int myl_producer_wait_consumers(myl_producer *producer, const char *prefix, uint32_t count,
                                                       int64_t timeout_ns);
 

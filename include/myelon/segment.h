@@ -33,14 +33,15 @@ enum myl_alone {
     MYL_ALONE_BUFFER,    /* keeps at most `buffer` events, then waits */
 };
 
-enum myl_grade { MYL_NO = 0, MYL_TRY_IT, MYL_REQUIRE }; /* not asked for, nice to have, or an error without */
+/* Not asked for, nice to have, or an error without: MYL_EUNSUPPORTED, docs/errors.md. Others are MYL_EINVAL. */
+enum myl_grade { MYL_NO = 0, MYL_TRY_IT, MYL_REQUIRE };
 
 /* How memory is placed. All zero: reserved (always), nothing more. What was granted is told by myl_info. */
 typedef struct myl_memory_options {
     enum myl_grade huge;     /* 2 MiB pages: hugetlb for memfd, transparent ones for shm and files on tmpfs */
     enum myl_grade lock;     /* mlock, bounded by RLIMIT_MEMLOCK */
     enum myl_grade prefault; /* touch every page of the mapping now instead of at first use */
-    enum myl_grade numa;     /* place the data on numa_node */
+    enum myl_grade numa;     /* place the data on numa_node, what is there already included */
     uint32_t numa_node;
 } myl_memory_options;
 
@@ -50,7 +51,8 @@ enum myl_ring_kind {
     MYL_RING_OF_FRAMES,     /* messages of any size: frame.h. Its sequences count cells of 64 bytes */
 };
 
-/* What the machine really gave: each MYL_OK (granted), MYL_EAGAIN (not asked for) or the error that came. */
+/* What the machine really gave: each MYL_OK (granted), MYL_EAGAIN (not asked for) or MYL_EUNSUPPORTED (not to be
+ * had). */
 typedef struct myl_granted {
     int huge, lock, prefault, numa, pin;
     uint64_t page_size;      /* of the data mapping, bytes */

@@ -75,6 +75,7 @@ int myl_os_memory_prefault(void *address, uint64_t bytes, int writable);
 int myl_os_memory_lock(void *address, uint64_t bytes);
 /* Asks for transparent huge pages; ENOTSUP if the mapping did not get them. */
 int myl_os_memory_huge(void *address, uint64_t bytes);
+/* Moves what is there, too; EIO if it cannot all be moved. */
 int myl_os_memory_bind(void *address, uint64_t bytes, uint32_t numa_node);
 int myl_os_pin(int cpu);
 

@@ -342,6 +342,8 @@ int myl_check_consumer_options(const myl_consumer_options *o)
         rc = myl_fail(MYL_EINVAL, "start %d or back end %d is none of the known ones", (int)o->start, (int)o->backend);
     if (rc == MYL_OK && o->cpu < 0)
         rc = myl_fail(MYL_EINVAL, "cpu %d is not a CPU's number + 1; 0 pins to none", o->cpu);
+    if (rc == MYL_OK)
+        rc = myl_memory_check(&o->memory);
     if (rc == MYL_OK && o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)
         rc = myl_fail(MYL_EINVAL, "liveness_ns %" PRId64 " is below 100 us", o->liveness_ns);
     if (rc == MYL_OK && o->role != NULL)

@@ -210,6 +210,9 @@ int myl_producer_wait_consumers(myl_producer *producer, const char *prefix, uint
 {
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
+    int rc = myl_check_crowd(count, producer->handle.segment.head.max_consumers);
+    if (rc != MYL_OK)
+        return rc;
     struct crowd crowd = {.wish = {.producer = producer}, .prefix = prefix, .count = count};
     return wait_crowd(&crowd, timeout_ns);
 }
@@ -260,6 +263,7 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
         .mode = o->mode == 0 ? MODE : o->mode,
         .group = o->group,
         .huge = o->backend == MYL_BACKEND_MEMFD && o->memory.huge != MYL_NO,
+        .crowd = o->wait_consumers,
         .head = shape->head,
         .lane = shape->lane,
         .fits = fits,
@@ -276,10 +280,12 @@ static int take_seat(struct myl_producer *producer, const char *name, const myl_
         return myl_fail(MYL_EINVAL, "liveness_ns %" PRId64 " is below 100 us", o->liveness_ns);
     if (o->backend == MYL_BACKEND_MEMFD && o->fd == 0 && shape->head.event_bytes == 0)
         return myl_fail(MYL_EEVENTSIZE, "a new memfd ring needs an event_size");
-    struct myl_segment *segment = &producer->handle.segment;
-    int rc = check_awaited(o);
+    int rc = myl_memory_check(&o->memory);
+    if (rc == MYL_OK)
+        rc = check_awaited(o);
     if (rc != MYL_OK)
         return rc;
+    struct myl_segment *segment = &producer->handle.segment;
     rc = myl_segment_take_seat(segment, &make, created);
     if (rc != MYL_OK && make.huge && o->memory.huge == MYL_TRY_IT) {
         make.huge = 0;

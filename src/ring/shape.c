@@ -146,7 +146,7 @@ int myl_shape_check_common(const struct myl_segment *segment, const myl_producer
         return myl_shape_differs(segment, MYL_ETYPE, "type id", is->type_id, o->type_id);
     if (o->max_consumers != 0 && o->max_consumers != is->max_consumers)
         return myl_shape_differs(segment, MYL_ESHAPE, "consumer entries", is->max_consumers, o->max_consumers);
-    return MYL_OK;
+    return myl_check_crowd(o->wait_consumers, is->max_consumers);
 }
 
 /* What the caller names must be what is there. */

@@ -19,17 +19,37 @@ static int cannot_be_made(const struct myl_segment_make *how, const struct myl_o
                         "\"%s\" would be on a network or FUSE file system, where neither locks nor shared "
                         "mappings can be trusted; use a local one",
                         name);
+    if (how->huge && (err == EINVAL || err == ENODEV || err == ENOENT || err == ENOSYS))
+        return myl_fail(MYL_EUNSUPPORTED,
+                        "the ring requires huge pages (memory.huge), and this system has none for memfds; take Linux "
+                        "4.16 or later with CONFIG_HUGETLBFS, or ask with MYL_TRY_IT instead of MYL_REQUIRE");
     if (err != ENOSPC && err != ENOMEM)
         return myl_fail_errno(err, "ring \"%s\" of %" PRIu64 " bytes cannot be made", name, spec->bytes);
+    if (how->huge)
+        return myl_fail(MYL_ENOSPACE,
+                        "the ring needs %" PRIu64 " huge pages of 2048 KiB (memory.huge), and the pool has not so many "
+                        "free; `sysctl -w vm.nr_hugepages=N` with N as many more, lower the capacity, or ask with "
+                        "MYL_TRY_IT instead of MYL_REQUIRE",
+                        (spec->bytes + MYL_HUGE_ALIGN - 1) / MYL_HUGE_ALIGN);
     if (how->open.backend == MYL_BACKEND_MEMFD)
         return myl_fail(MYL_ENOSPACE,
-                        "the ring needs %" PRIu64 " bytes of %smemory, which are not to be had; lower its "
-                        "capacity",
-                        spec->bytes, spec->huge ? "huge-page " : "");
+                        "the ring needs %" PRIu64 " KiB of memory, which are not to be had; lower its capacity, or "
+                        "make room (a container: raise its memory limit)",
+                        spec->bytes >> 10);
     return myl_fail(MYL_ENOSPACE,
                     "ring \"%s\" needs %" PRIu64 " KiB, %s has %" PRIu64 " KiB free; lower its capacity, or make room "
                     "(a container: raise --shm-size)",
                     name, spec->bytes >> 10, spec->path, myl_os_free_bytes(spec->path) >> 10);
+}
+
+int myl_check_crowd(uint32_t count, uint32_t entries)
+{
+    if (count <= entries)
+        return MYL_OK;
+    return myl_fail(MYL_EINVAL,
+                    "%" PRIu32 " consumers cannot be waited for: the ring has room for %" PRIu32
+                    "; wait for fewer, or make it with a larger max_consumers",
+                    count, entries);
 }
 
 /* C1: everything is in place before anybody can see it. */
@@ -90,10 +110,12 @@ static int create(struct myl_segment *segment, const struct myl_segment_make *ho
             "lane \"%s\" was asked for, and a ring for one producer would be made; set `lanes` to how many it "
             "is for",
             how->lane);
+    int rc = myl_check_crowd(how->crowd, how->head.max_consumers);
+    if (rc != MYL_OK)
+        return rc;
     segment->head.backend = (uint32_t)how->open.backend;
     segment->head.creator_pid = myl_os_pid();
     segment->head.created_ns = myl_os_realtime();
-    int rc = MYL_OK;
     if (how->open.backend != MYL_BACKEND_MEMFD) {
         rc = myl_segment_path(how->open.name, how->open.backend, &segment->path);
         const char *slash = rc == MYL_OK && how->open.backend == MYL_BACKEND_SHM ? strrchr(segment->path, '/') : NULL;
@@ -192,7 +214,9 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
     if (how->head.event_bytes == 0)
         return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" would give way to a new one, which needs an event_size",
                         segment->name);
-    rc = check_room(segment, how, live);
+    rc = myl_check_crowd(how->crowd, how->head.max_consumers);
+    if (rc == MYL_OK)
+        rc = check_room(segment, how, live);
     if (rc != MYL_OK)
         return rc;
     MYL_STEP("C6");

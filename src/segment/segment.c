@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Opening, mapping, placing and closing one segment. */
+ * Opening, mapping and closing one segment. */
 #include "segment/segment.h"
 
 #include "base/error.h"
@@ -152,49 +152,6 @@ int myl_segment_map(struct myl_segment *segment, int control_writable, int data_
 {
     int rc = myl_segment_map_control(segment, control_writable);
     return rc == MYL_OK ? myl_segment_map_data(segment, data_writable) : rc;
-}
-
-static int grade(enum myl_grade asked, int err, const char *what, const struct myl_segment *segment, int *granted)
-{
-    *granted = MYL_OK;
-    if (err == 0)
-        return MYL_OK;
-    *granted = myl_fail_errno(err,
-                              "ring \"%s\": %s was required and is not to be had; ask for it with MYL_TRY_IT, or raise "
-                              "the limit",
-                              segment->name, what);
-    return asked == MYL_REQUIRE ? *granted : MYL_OK;
-}
-
-int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu)
-{
-    void *data = segment->data;
-    uint64_t bytes = myl_segment_span(segment);
-    myl_granted *granted = &segment->granted;
-    int rc = MYL_OK;
-    granted->huge = granted->lock = granted->prefault = granted->numa = granted->pin = MYL_EAGAIN;
-    granted->page_size = myl_os_page_size();
-    /* Placement before touching, touching before locking. */
-    if (rc == MYL_OK && memory->numa != MYL_NO)
-        rc = grade(memory->numa, myl_os_memory_bind(data, bytes, memory->numa_node), "the NUMA node", segment,
-                   &granted->numa);
-    if (rc == MYL_OK && memory->huge != MYL_NO) {
-        int hugetlb = segment->head.control_offset % MYL_HUGE_ALIGN == 0; /* only hugetlb memfds are laid out so */
-        rc = grade(memory->huge, hugetlb ? 0 : myl_os_memory_huge(data, bytes), "huge pages", segment, &granted->huge);
-        if (granted->huge == MYL_OK)
-            granted->page_size = MYL_HUGE_ALIGN;
-    }
-    if (rc == MYL_OK && memory->prefault != MYL_NO) {
-        int err = myl_os_memory_prefault(data, bytes, segment->data_writable);
-        if (err == 0)
-            err = myl_os_memory_prefault(segment->controls, control_span(segment), segment->control_writable);
-        rc = grade(memory->prefault, err, "pre-faulting", segment, &granted->prefault);
-    }
-    if (rc == MYL_OK && memory->lock != MYL_NO)
-        rc = grade(memory->lock, myl_os_memory_lock(data, segment->head.data_bytes), "mlock", segment, &granted->lock);
-    if (rc == MYL_OK && cpu != 0)
-        rc = grade(MYL_REQUIRE, myl_os_pin(cpu - 1), "pinning to a CPU", segment, &granted->pin);
-    return rc;
 }
 
 int myl_segment_is_named(const struct myl_segment *segment, int *same)

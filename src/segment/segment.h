@@ -43,6 +43,7 @@ struct myl_segment_make {
     uint32_t mode;
     int64_t group;
     int huge;
+    uint32_t crowd;              /* so many consumers will be waited for */
     struct myl_header head;      /* shape filled in; sizes, session, checksum are added here */
     const char *lane;            /* id of the lane to take; NULL: any */
     /* Is the existing ring the one that is meant? Asked before a lane of it is taken. */
@@ -75,14 +76,18 @@ uint64_t myl_segment_span(const struct myl_segment *segment);
 int myl_segment_map(struct myl_segment *segment, int control_writable, int data_writable);
 int myl_segment_map_control(struct myl_segment *segment, int writable);
 int myl_segment_map_data(struct myl_segment *segment, int writable);
-/* Places memory and pins as asked; what is required and not granted is an error. */
-int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu);
 /* *same = 1 if the name still leads to this very object; a memfd has no name to lose. */
 int myl_segment_is_named(const struct myl_segment *segment, int *same);
 /* Unmaps and closes, which drops all seats. */
 void myl_segment_close(struct myl_segment *segment);
 /* In a fork child: only closes the descriptor. */
 void myl_segment_forked(struct myl_segment *segment);
+/* --- place.c --- */
+/* MYL_EINVAL if a grade is none. */
+int myl_memory_check(const myl_memory_options *memory);
+/* Places memory and pins as asked; what is required and not granted is an error. `granted` tells. */
+int myl_segment_place(struct myl_segment *segment, const myl_memory_options *memory, int cpu);
+
 /* --- lane.c: the parts of a ring for several producers --- */
 /* Makes `lane` the one that `control` leads to; before data is mapped. */
 void myl_segment_select(struct myl_segment *segment, uint32_t lane);
@@ -165,6 +170,8 @@ enum myl_object_kind myl_segment_kind(const struct myl_segment *segment, int rea
 int myl_segment_is_used(const struct myl_segment *segment);
 
 /* --- create.c --- */
+/* MYL_EINVAL if `count` consumers are waited for where `entries` have room: they could never come. */
+int myl_check_crowd(uint32_t count, uint32_t entries);
 /* Makes the segment or finds it, and takes the producer's seat. *created tells which. Mapped on return. */
 int myl_segment_take_seat(struct myl_segment *segment, const struct myl_segment_make *how, int *created);
 

@@ -12,10 +12,21 @@ others() {
     find /dev/shm -maxdepth 1 -name '*doctor*' 2>/dev/null
 }
 
+# Whatever is not good has its way out: a line with "do:" before the next finding. The last run's output.
+expect_ways_out() { # WHAT
+    without=$(awk '
+        /^(ok|note|warning|problem) / || /^$/ { if (finding != "") print finding; finding = "" }
+        /^(note|warning|problem) / { finding = $0 }
+        /^ +do: [^ ]/ { finding = "" }
+        END { if (finding != "") print finding }' "$dir/out")
+    [ -z "$without" ] || fail "$1: no \"do:\" behind: $without"
+}
+
 before=$(others)
 "$MYELON_CLI" doctor >"$dir/out" 2>"$dir/err"
 here_status=$?
 expect_text "$dir/out" "^[a-z]* *shared memory" "doctor"
+expect_ways_out "doctor"
 expect_text "$dir/out" " problems*: rings " "doctor"
 [ ! -s "$dir/err" ] || fail "doctor: something on stderr"
 if grep -q "^problem " "$dir/out"; then want=1; else want=0; fi
@@ -76,6 +87,7 @@ says() {
     shift 2
     myelon doctor --root "$root" "$@" >"$dir/out" 2>"$dir/err"
     expect_text "$dir/out" "$pattern" "$what"
+    expect_ways_out "$what"
 }
 
 machine
@@ -138,6 +150,8 @@ says "enough huge pages" "^ok  *huge page pool" --needs 8M
 put /sys/kernel/mm/transparent_hugepage/shmem_enabled 'always within_size advise [never] deny force'
 says "small pages" "^note  *transparent huge  *shmem_enabled is \"never\""
 expect_text "$dir/out" "do: echo advise > /sys/kernel/mm/transparent_hugepage/shmem_enabled" "small pages"
+rm "$root/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+says "a kernel without transparent huge pages" "^note  *transparent huge  *not for shared memory"
 put /proc/sys/vm/max_map_count 100
 says "few mappings" "^warning  *mappings"
 expect_text "$dir/out" "do: sysctl -w vm.max_map_count=65530" "few mappings"
@@ -151,10 +165,26 @@ says "a middle-aged kernel" "^note  *kernel  *4.4.0"
 rm "$root/proc/self/ns/pid"
 ln -s 'pid:[4026532000]' "$root/proc/self/ns/pid"
 says "a container" "^note  *process numbers  *of a namespace"
+rm "$root/proc/self/ns/pid"
+says "process numbers of nowhere" "^note  *process numbers  */proc/self/ns/pid cannot be read"
 rm -rf "$root"
 mkdir "$root"
 says "no /proc at all" "^warning  *kernel  */proc/sys/kernel/osrelease does not say"
 expect_text "$dir/out" "do: mount -t proc proc /proc" "no /proc at all"
+
+# More parties than processors: a producer, with half of one. Others may be at work here, some of whom never park.
+machine
+put /proc/self/cgroup '0::/a'
+put /sys/fs/cgroup/a/cpu.max '50000 100000'
+mkfifo "$dir/fifo"
+"$MYELON_CLI" pub --wait 0 "$prefix-party" <"$dir/fifo" 2>/dev/null &
+party=$!
+exec 3>"$dir/fifo"
+wait_until "the producer" ring_exists "$prefix-party"
+says "parties and half a processor" "^[nw][a-z]*  *spinners  *[0-9]* of [0-9]* parties alive"
+expect_text "$dir/out" "do: .*MYELON_WAIT=adaptive" "parties and half a processor"
+exec 3>&-
+expect_end 0 "the producer" "$party"
 
 # --- limits of this process -----------------------------------------------------------------------------------------
 
@@ -163,12 +193,15 @@ machine
 {
     sh -c 'ulimit -n 7 && exec "$MYELON_CLI" doctor --root "$1"' sh "$root" >"$dir/out" 2>"$dir/err"
     expect_text "$dir/out" "^problem  *descriptors  *7" "few descriptors"
+    expect_ways_out "few descriptors"
     sh -c 'ulimit -f 64 && exec "$MYELON_CLI" doctor --root "$1"' sh "$root" >"$dir/out" 2>"$dir/err"
     expect_text "$dir/out" "^problem  *file size" "small files"
     expect_text "$dir/out" "do: ulimit -f unlimited" "small files"
+    expect_ways_out "small files"
     sh -c 'ulimit -l 64 && exec "$MYELON_CLI" doctor --root "$1" --needs 1M' sh "$root" >"$dir/out" 2>"$dir/err"
     expect_text "$dir/out" "^note  *locked memory  *64.0 KiB" "little to lock"
     expect_text "$dir/out" "do: ulimit -l 1024 " "little to lock"
+    expect_ways_out "little to lock"
 }
 
 # --- a /dev/shm of one's own ----------------------------------------------------------------------------------------
@@ -184,6 +217,7 @@ in_shm size=1m
 if [ $? -le 1 ] && [ -s "$dir/out" ]; then
     expect_text "$dir/out" "^warning  *shared memory  */dev/shm: 1.0 MiB, 1.0 MiB free" "1 MiB"
     expect_text "$dir/out" "do: mount -o remount,size=1025M /dev/shm" "1 MiB"
+    expect_ways_out "1 MiB"
     if has_line "$dir/out" LEFT; then fail "the doctor leaves something in /dev/shm"; fi
     in_shm size=1m --needs 4M && fail "4 MiB in 1 MiB: status 0"
     expect_text "$dir/out" "^problem  *shared memory" "4 MiB in 1 MiB"
@@ -192,6 +226,13 @@ if [ $? -le 1 ] && [ -s "$dir/out" ]; then
     expect_text "$dir/out" "even the smallest ring of 192.0 KiB does not fit" "64 KiB"
     in_shm size=1m,ro && fail "read-only: status 0"
     expect_text "$dir/out" "^problem  *shared memory" "read-only"
+    expect_text "$dir/out" "^problem  *nameless objects  *O_TMPFILE on /dev/shm: Read-only" "read-only"
+    expect_text "$dir/out" "  do: mount -o remount,rw /dev/shm" "read-only"
+    expect_ways_out "read-only"
+    in_shm size=1m,nr_inodes=1 && fail "no inodes: status 0"
+    expect_text "$dir/out" "^problem  *shared memory" "no inodes"
+    expect_text "$dir/out" "do: myelon gc --yes; or mount -o remount,nr_inodes=1M /dev/shm" "no inodes"
+    expect_ways_out "no inodes"
 else
     echo "no mount namespace here: /dev/shm of 1 MiB is not tried"
 fi

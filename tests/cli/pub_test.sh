@@ -134,6 +134,7 @@ expect 2 "a bad place to begin" myelon sub --from there "$ring"
 expect 2 "an observer with an id" myelon sub --observer --id x "$ring"
 expect 4 "no ring" myelon sub --attach 0 "$ring"
 expect 6 "nobody comes" myelon pub --wait 1 --timeout 0.05 "$ring" </dev/null
+expect 6 "more than a ring has room for unless it is told" myelon pub --wait 65 --timeout 0.05 "$ring" </dev/null
 expect 1 "a line beyond --max" myelon pub --wait 0 --max 64 "$ring" <"$dir/bytes"
 myelon rm --force "$ring" >/dev/null 2>&1
 finish

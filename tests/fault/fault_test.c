@@ -88,6 +88,23 @@ static void look(const struct world *world, struct state *state)
     myl_snapshot_free(s);
 }
 
+/* A placement that is required and refused has one code, whatever the reason. `madvise` is how pages are touched. */
+static int places(enum fault_call call)
+{
+    switch (call) {
+    case FAULT_myl_os_memory_prefault:
+    case FAULT_myl_os_memory_lock:
+    case FAULT_myl_os_memory_huge:
+    case FAULT_myl_os_memory_bind:
+    case FAULT_myl_os_pin:
+    case FAULT_mlock:
+    case FAULT_madvise:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 /* The code that a failed call's errno value has to become. */
 static int code_for(enum fault_call call, int err)
 {
@@ -101,6 +118,8 @@ static int code_for(enum fault_call call, int err)
     };
     if (call == FAULT_myl_os_object_create && err == ENOMEM)
         return MYL_ENOSPACE; /* memory that was to be reserved */
+    if (places(call))
+        return MYL_EUNSUPPORTED;
     if (call == FAULT_myl_os_random || call == FAULT_getrandom)
         return MYL_ESYSTEM;
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {

@@ -245,6 +245,18 @@ static int shape_is_good(const myl_producer_options *p)
            p->event_size % align == 0 && p->packed_cell > offset && (p->packed_cell - offset) / p->event_size >= 2;
 }
 
+/* A ring that exists may have room for more than one that is made. */
+static uint32_t room_for(const myl_producer_options *p)
+{
+    return p->max_consumers != 0 ? p->max_consumers : p->backend == MYL_BACKEND_MEMFD && p->fd != 0 ? 1024 : 64;
+}
+
+static int memory_is_good(const myl_memory_options *m)
+{
+    return (unsigned)m->huge <= MYL_REQUIRE && (unsigned)m->lock <= MYL_REQUIRE &&
+           (unsigned)m->prefault <= MYL_REQUIRE && (unsigned)m->numa <= MYL_REQUIRE;
+}
+
 /* By the headers: could this make a ring, if the machine has room? The buffer's limit is the capacity, which may be
  * rounded: only its lower end is looked at. */
 static int producer_is_good(const struct request *request)
@@ -254,10 +266,11 @@ static int producer_is_good(const struct request *request)
                     ? name_is_good(request->name)
                     : p->backend == MYL_BACKEND_MEMFD || (request->name != NULL && request->name[0] != '\0');
     return p->size == sizeof *p && named && (unsigned)p->backend <= MYL_BACKEND_MEMFD && shape_is_good(p) &&
-           p->max_consumers <= 1024 && (p->label == NULL || strlen(p->label) <= 31) &&
-           (unsigned)p->existing <= MYL_EXISTING_SUPERSEDE && p->mode <= 0777 &&
-           (unsigned)p->alone <= MYL_ALONE_BUFFER && (p->alone != MYL_ALONE_BUFFER || p->buffer >= 1) &&
-           (p->liveness_ns == 0 || p->liveness_ns >= 100000) && wait_is_good(&p->wait);
+           p->max_consumers <= 1024 && p->wait_consumers <= room_for(p) &&
+           (p->label == NULL || strlen(p->label) <= 31) && (unsigned)p->existing <= MYL_EXISTING_SUPERSEDE &&
+           p->mode <= 0777 && (unsigned)p->alone <= MYL_ALONE_BUFFER &&
+           (p->alone != MYL_ALONE_BUFFER || p->buffer >= 1) && (p->liveness_ns == 0 || p->liveness_ns >= 100000) &&
+           memory_is_good(&p->memory) && wait_is_good(&p->wait);
 }
 
 static int consumer_is_good(const myl_consumer_options *c)
@@ -265,7 +278,7 @@ static int consumer_is_good(const myl_consumer_options *c)
     return c->size == sizeof *c && (c->id == NULL || c->prefix == NULL) && (c->id == NULL || id_is_good(c->id, 31)) &&
            (c->prefix == NULL || id_is_good(c->prefix, 26)) && (unsigned)c->start <= MYL_START_NOW &&
            (unsigned)c->backend <= MYL_BACKEND_MEMFD && (c->liveness_ns == 0 || c->liveness_ns >= 100000) &&
-           wait_is_good(&c->wait);
+           memory_is_good(&c->memory) && wait_is_good(&c->wait);
 }
 
 /* --- the calls ------------------------------------------------------------------------------------------------ */

@@ -277,8 +277,8 @@ static void ask_producer(struct world *world, myl_producer *producer)
     fuzz_check(rc != MYL_OK || sequence <= last, "event %" PRId64 " of %" PRId64 " is consumed", sequence, last);
     hostile_call(interrupt_producer, producer);
     rc = myl_producer_wait_consumers(producer, (timeout & 1) != 0 ? "a" : NULL, fuzz_choose(input, 4), timeout);
-    fuzz_answer("myl_producer_wait_consumers", rc, WAIT_CODES, MYL_ECONSUMERDEAD, MYL_ESEATLOST, MYL_ESUPERSEDED,
-                MYL_ECORRUPT);
+    fuzz_answer("myl_producer_wait_consumers", rc, WAIT_CODES, MYL_EINVAL, MYL_ECONSUMERDEAD, MYL_ESEATLOST,
+                MYL_ESUPERSEDED, MYL_ECORRUPT);
 }
 
 static void step_producer(struct world *world)

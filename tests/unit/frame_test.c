@@ -404,6 +404,35 @@ static void test_an_observers_limits(void **state)
     close_pair(&pair);
 }
 
+/* As in a ring of events: more consumers than there is room for are not waited for. */
+static void test_too_many_are_waited_for(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_frame_producer *none = NULL;
+    myl_frame_producer_options o = frame_options(65536, 0);
+    o.lanes = 2;
+    o.ring.max_consumers = 2;
+    o.ring.wait_consumers = 3;
+    o.ring.wait_timeout_ns = MYL_FOREVER;
+    test_code(MYL_EINVAL, myl_frame_producer_open(&none, test_name(name, "crowd"), &o));
+    expect_detail("3 consumers cannot be waited for: the ring has room for 2");
+    assert_null(none);
+    assert_false(ring_exists(name));
+    o.ring.wait_consumers = 0;
+    myl_frame_producer *producer = open_frames(name, &o);
+    test_code(MYL_EINVAL, myl_frame_producer_wait_consumers(producer, NULL, 3, MYL_FOREVER));
+    expect_detail("3 consumers cannot be waited for: the ring has room for 2");
+    o.ring.max_consumers = 0;
+    o.ring.wait_consumers = 3; /* in the other lane, which stays free */
+    test_code(MYL_EINVAL, myl_frame_producer_open(&none, name, &o));
+    expect_detail("the ring has room for 2");
+    o.ring.wait_consumers = 0;
+    myl_frame_producer_close(open_frames(name, &o));
+    myl_frame_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_refused_shapes),
         cmocka_unit_test(test_other_shapes),
         cmocka_unit_test(test_an_observers_limits),
+        cmocka_unit_test(test_too_many_are_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

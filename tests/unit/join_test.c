@@ -135,6 +135,66 @@ static void test_startup_timeout(void **state)
     myl_producer_close(producer);
 }
 
+/* More than there is room for could never come: that is said at once, also to who would wait for ever, and whatever is
+ * there stays as it is. */
+static void test_startup_of_too_many(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    test_name(name, "crowd");
+    int before = test_shm_entries();
+    myl_producer_options o = producer_options(8);
+    o.wait_timeout_ns = MYL_FOREVER;
+    o.wait_consumers = 65; /* a new ring has room for 64 */
+    expect_no_producer(MYL_EINVAL, "65 consumers cannot be waited for: the ring has room for 64", name, &o);
+    o.max_consumers = 2;
+    o.wait_consumers = 3;
+    expect_no_producer(MYL_EINVAL, "3 consumers cannot be waited for: the ring has room for 2", name, &o);
+    expect_detail("max_consumers");
+    assert_int_equal(test_shm_entries(), before);
+#ifndef MYL_OS_POSIX
+    o.backend = MYL_BACKEND_MEMFD;
+    expect_no_producer(MYL_EINVAL, "room for 2", NULL, &o);
+    o.backend = MYL_BACKEND_SHM;
+#endif
+    myl_producer_options make = producer_options(8);
+    make.max_consumers = 2;
+    myl_producer *producer = open_producer(name, &make);
+    test_code(MYL_EINVAL, myl_producer_wait_consumers(producer, NULL, 3, MYL_FOREVER));
+    expect_detail("3 consumers cannot be waited for: the ring has room for 2");
+    test_code(MYL_EAGAIN, myl_producer_wait_consumers(producer, NULL, 2, MYL_TRY));
+    put_many(producer, 0, 3);
+    myl_producer_leave(producer);
+    o.max_consumers = 0; /* as the ring has it */
+    expect_no_producer(MYL_EINVAL, "3 consumers cannot be waited for: the ring has room for 2", name, &o);
+    o.existing = MYL_EXISTING_SUPERSEDE; /* not even the old ring is gone */
+    o.wait_consumers = 65;
+    expect_no_producer(MYL_EINVAL, "65 consumers cannot be waited for: the ring has room for 64", name, &o);
+    myl_consumer *consumer = open_consumer(name, "c");
+    take_many(consumer, 0, 3);
+    producer = open_producer(name, NULL);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
+/* A ring that has room for more than a new one would have is waited for as it is. */
+static void test_startup_of_many(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    o.max_consumers = 100;
+    myl_producer_leave(open_producer(test_name(name, "many"), &o));
+    o.max_consumers = 0;
+    o.wait_consumers = 100;
+    o.wait_timeout_ns = MYL_MSEC(2);
+    expect_no_producer(MYL_ESTARTUP, "0 of 100", name, &o);
+    o.wait_consumers = 0;
+    myl_producer_close(open_producer(name, &o));
+    assert_false(ring_exists(name));
+}
+
 static void test_starts(void **state)
 {
     (void)state;
@@ -426,6 +486,8 @@ int main(void)
         cmocka_unit_test(test_alone_run_free),
         cmocka_unit_test(test_alone_buffer),
         cmocka_unit_test(test_startup_timeout),
+        cmocka_unit_test(test_startup_of_too_many),
+        cmocka_unit_test(test_startup_of_many),
         cmocka_unit_test(test_starts),
         cmocka_unit_test(test_resume_and_lost),
         cmocka_unit_test(test_table_full),

@@ -17,6 +17,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 #define BIND_STRICTLY 2 /* MPOL_BIND */
+#define MOVE_OR_FAIL  3U /* MPOL_MF_STRICT | MPOL_MF_MOVE */
 #define HUGE_PAGE     ((size_t)2 << 20)
 
 uint64_t myl_os_page_size(void)
@@ -123,7 +124,12 @@ int myl_os_memory_bind(void *address, uint64_t bytes, uint32_t numa_node)
     if (numa_node >= sizeof nodes * 8)
         return EINVAL;
     nodes[numa_node / (8 * sizeof nodes[0])] = 1UL << (numa_node % (8 * sizeof nodes[0]));
-    return syscall(SYS_mbind, address, bytes, BIND_STRICTLY, nodes, sizeof nodes * 8, 0U) == 0 ? 0 : errno;
+    /* The pages are there: they were reserved. A policy alone would leave them where they are, and only those that are
+     * mapped are moved. EIO: not all could be, since others have mapped them, too. */
+    int err = myl_os_memory_prefault(address, bytes, 0);
+    if (err != 0)
+        return err;
+    return syscall(SYS_mbind, address, bytes, BIND_STRICTLY, nodes, sizeof nodes * 8, MOVE_OR_FAIL) == 0 ? 0 : errno;
 }
 
 int myl_os_pin(int cpu)

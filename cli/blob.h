@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Messages in a stream of bytes: each with its length in front, 4 bytes, lowest first. */
+ * What `pub` and `sub` agree on. Messages in a stream of bytes: each with its length in front, 4 bytes, lowest first. */
 #ifndef MYELON_CLI_BLOB_H
 #define MYELON_CLI_BLOB_H
 
 #include "cli.h"
 
 enum { BLOB_HEAD = 4 };
+
+/* What a publisher says last whose input did not come to its end. */
+#define BLOB_GAVE_UP "gave up before the end"
+
+/* Positions in a ring of messages count cells of so many bytes. */
+#define CLI_CELL UINT64_C(64)
 
 static inline uint32_t blob_length(const unsigned char *head)
 {

@@ -24,7 +24,7 @@ static const char help[] =
     "  -n, --lanes N      for N publishers at once, up to 16, each in a lane (default: as the ring is, or 1)\n"
     "  -L, --lane ID      takes the lane of this id, where a killed publisher goes on; up to 31 of A-Z a-z 0-9 . _ -\n"
     "  -r, --ring SIZE    room in the ring (default: half of a core's cache, at least 1M)\n"
-    "  -m, --max SIZE     longest message (default 16M)\n"
+    "  -m, --max SIZE     longest message (default: as the ring is, or 16M)\n"
     "  -t, --timeout SEC  gives up after SEC seconds in which nobody read (default: never)\n"
     "  -T, --type ID      the ring's type id; readers may ask for it\n"
     "  -f, --file PATH    a ring in this mapped file instead of a name in shared memory\n"
@@ -39,7 +39,8 @@ struct pub {
     myl_frame_producer_options ring;
     int64_t timeout_ns;
     int blobs, leave, quiet;
-    uint64_t wait, most, lanes;
+    uint64_t wait, lanes;
+    uint64_t most;       /* longest message; 0: as the ring is */
     struct tally tally;
 };
 
@@ -89,30 +90,39 @@ static int timed_out(const struct pub *pub)
     return cli_fail(CLI_TIMEOUT, "no reader has made room for %s", cli_duration(pub->timeout_ns).s);
 }
 
-/* A dead reader holds the others up until it comes back or is given up. That is told again and again: said once, and
- * waited for as long as --timeout says. */
+/* How far the slowest reader is behind. */
+static uint64_t lag_of(const myl_producer *ring)
+{
+    return (uint64_t)(myl_producer_last(ring) - myl_producer_gating(ring)) * CLI_CELL;
+}
+
+/* A dead reader holds the others up until it comes back or is given up. The call waits for that, since a message that is
+ * longer than the ring is begun by then; it is said from within. */
+static void tell(const myl_alert *alert, void *user)
+{
+    const struct pub *pub = user;
+    if (alert->kind == MYL_ALERT_DIED)
+        cli_say("consumer %s (process %d) died, %s behind, and holds the ring: start it again under its id, or "
+                "'myelon evict %s %s'",
+                alert->id, (int)alert->pid, cli_bytes(alert->behind * CLI_CELL).s, cli_target_text(&pub->target),
+                alert->id);
+}
+
 static int publish(struct pub *pub, const unsigned char *message, uint64_t length)
 {
-    int64_t died_ns = 0;
-    for (;;) {
-        int rc = myl_frame_producer_publish(own, message, (size_t)length, 0, pub->timeout_ns);
-        if (rc == MYL_OK) {
-            tally_add(&pub->tally, length, 0);
-            return 0;
-        }
-        if (rc != MYL_ECONSUMERDEAD && rc != MYL_EINTERRUPTED && rc != MYL_ETIMEDOUT)
-            return cli_ring_error(rc);
-        if (cli_stop_signal() != 0)
-            return 128 + cli_stop_signal();
-        if (rc == MYL_ETIMEDOUT)
-            return timed_out(pub);
-        if (rc == MYL_ECONSUMERDEAD && died_ns == 0) {
-            cli_say("%s", myl_error_detail());
-            died_ns = cli_now_ns();
-        } else if (died_ns != 0 && pub->timeout_ns > 0 && cli_now_ns() - died_ns >= pub->timeout_ns) {
-            return timed_out(pub);
-        }
-    }
+    int rc;
+    do
+        rc = myl_frame_producer_publish(own, message, (size_t)length, 0, pub->timeout_ns);
+    while (rc == MYL_EINTERRUPTED && cli_stop_signal() == 0);
+    if (rc == MYL_EINTERRUPTED)
+        return 128 + cli_stop_signal();
+    if (rc == MYL_ETIMEDOUT)
+        return timed_out(pub);
+    if (rc != MYL_OK)
+        return cli_ring_error(rc);
+    if (tally_add(&pub->tally, length))
+        tally_draw(&pub->tally, lag_of(myl_frame_producer_ring(own)));
+    return 0;
 }
 
 /* Publishes what is whole of `bytes`; *used tells how much. `ended`: nothing follows. */
@@ -191,9 +201,25 @@ static int publish_all(struct pub *pub)
     return code;
 }
 
+/* What the ring allows is what counts, whoever made it; then the wait for readers. */
+static int begin(struct pub *pub)
+{
+    const myl_liveness_options policy = {.size = sizeof policy, .alert = tell, .user = pub};
+    myl_info info = {.size = sizeof info};
+    int rc = myl_producer_info(myl_frame_producer_ring(own), &info);
+    pub->most = info.max_message;
+    myl_frame_producer_busy(own, NULL, 0);
+    if (rc == MYL_OK)
+        rc = myl_frame_producer_manage(own, &policy);
+    if (rc == MYL_OK && pub->wait > 0)
+        rc = myl_frame_producer_wait_consumers(own, NULL, (uint32_t)pub->wait, pub->timeout_ns);
+    return rc;
+}
+
 static int run(struct pub *pub)
 {
     pub->ring.ring.backend = pub->target.backend;
+    pub->ring.ring.on_death = MYL_DEATH_WAIT;
     pub->ring.max_message = pub->most;
     pub->ring.lanes = (uint32_t)pub->lanes;
     pub->ring.ring.max_consumers = cli_consumers_for(pub->wait);
@@ -201,8 +227,7 @@ static int run(struct pub *pub)
     if (rc != MYL_OK)
         return cli_ring_error(rc);
     cli_stop_on_signals(wake);
-    if (pub->wait > 0)
-        rc = myl_frame_producer_wait_consumers(own, NULL, (uint32_t)pub->wait, pub->timeout_ns);
+    rc = begin(pub);
     int code = 0;
     if (rc == MYL_ETIMEDOUT)
         code = cli_fail(CLI_TIMEOUT, "fewer than %llu readers came", (unsigned long long)pub->wait);
@@ -216,6 +241,8 @@ static int run(struct pub *pub)
     tally_end(&pub->tally, "published");
     myl_frame_producer *producer = own;
     own = NULL;
+    if (code != 0)
+        myl_frame_producer_busy(producer, BLOB_GAVE_UP, 0); /* else its end would look like the input's */
     if (pub->leave)
         myl_frame_producer_leave(producer);
     else
@@ -240,7 +267,7 @@ int cmd_pub(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    struct pub pub = {.wait = 1, .most = 16 << 20, .timeout_ns = MYL_FOREVER};
+    struct pub pub = {.wait = 1, .timeout_ns = MYL_FOREVER};
     const char *file = NULL;
     int code = 0, option;
     pub.ring.size = sizeof pub.ring;

@@ -196,6 +196,30 @@ static int acknowledge(struct sub *sub)
     return rc == MYL_OK ? 0 : cli_ring_error(rc);
 }
 
+static void count(struct sub *sub, const myl_message *message)
+{
+    myl_peer peer;
+    if (tally_add(&sub->tally, message->length) && myl_frame_consumer_peer(own, &peer) == MYL_OK)
+        tally_draw(&sub->tally, peer.unread * CLI_CELL);
+}
+
+/* The stream is over. Did all of it come? */
+static void judge_end(struct sub *sub)
+{
+    myl_peer peer;
+    myl_joined joined;
+    uint64_t skipped = myl_frame_consumer_skipped(own);
+    if (myl_frame_consumer_peer(own, &peer) == MYL_OK && strcmp(peer.doing, BLOB_GAVE_UP) == 0) {
+        sub->missing++;
+        cli_say("its publisher gave up before its input's end: what should follow is missing");
+    }
+    /* Who begins in the middle of a message has not missed it; who goes on there has. */
+    if (skipped > 0 && myl_consumer_joined(myl_frame_consumer_ring(own), &joined) == MYL_OK && joined.resumed) {
+        sub->missing += skipped;
+        cli_say("a message is missing that is longer than the ring: this reader ended in the middle of it before");
+    }
+}
+
 static int consume(struct sub *sub)
 {
     int code = 0;
@@ -204,7 +228,7 @@ static int consume(struct sub *sub)
         int rc = myl_frame_consumer_next(own, &message, sub->timeout_ns);
         if (rc == MYL_OK) {
             code = keep_message(sub, &message);
-            tally_add(&sub->tally, message.length, myl_consumer_available(myl_frame_consumer_ring(own)) * 64);
+            count(sub, &message);
         } else {
             code = rc == MYL_ELEASED ? 0 : after_failure(sub, rc);
         }
@@ -238,7 +262,8 @@ static int observe(struct sub *sub)
             if (lost.bytes > 0)
                 cli_say("missed %s of the ring", cli_bytes(lost.bytes).s);
             code = keep_message(sub, &message);
-            tally_add(&sub->tally, message.length, 0);
+            if (tally_add(&sub->tally, message.length))
+                tally_draw(&sub->tally, TALLY_NO_LAG);
         }
     }
     free(buffer);
@@ -263,6 +288,8 @@ static int run(struct sub *sub)
         cli_stop_on_signals(wake);
         tally_start(&sub->tally, sub->quiet);
         code = sub->observer ? observe(sub) : consume(sub);
+        if (code == -1 && !sub->observer)
+            judge_end(sub);
         if (code == -1)
             code = sub->observer ? flush(sub) : acknowledge(sub);
         tally_end(&sub->tally, "received");

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #define REDRAW_NS MYL_MSEC(100)
-#define LOOK_MASK 63U /* the clock is asked at every 64th message */
 
 static void clear_line(void)
 {
@@ -20,17 +19,21 @@ void tally_start(struct tally *tally, int quiet)
         cli_before_message(clear_line);
 }
 
-void tally_add(struct tally *tally, uint64_t bytes, uint64_t lag)
+int tally_add(struct tally *tally, uint64_t bytes)
 {
     tally->messages++;
     tally->bytes += bytes;
-    if (!tally->shown || (tally->messages & LOOK_MASK) != 1)
-        return;
+    return tally->shown && cli_now_ns() - tally->drawn_ns >= REDRAW_NS;
+}
+
+void tally_draw(struct tally *tally, uint64_t lag)
+{
     int64_t now = cli_now_ns(), since = now - tally->drawn_ns;
-    if (since < REDRAW_NS)
-        return;
-    fprintf(stderr, "\r%llu messages  %s  %s  %s behind\033[K", (unsigned long long)tally->messages,
-            cli_bytes(tally->bytes).s, cli_rate(tally->bytes - tally->drawn_bytes, since).s, cli_bytes(lag).s);
+    fprintf(stderr, "\r%llu messages  %s  %s", (unsigned long long)tally->messages, cli_bytes(tally->bytes).s,
+            cli_rate(tally->bytes - tally->drawn_bytes, since).s);
+    if (lag != TALLY_NO_LAG)
+        fprintf(stderr, "  %s behind", cli_bytes(lag).s);
+    fputs("\033[K", stderr);
     tally->drawn_ns = now;
     tally->drawn_bytes = tally->bytes;
 }

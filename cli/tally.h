@@ -14,9 +14,12 @@ struct tally {
 
 void tally_start(struct tally *tally, int quiet);
 
-/* Counts one message more; now and then redraws the line. `lag`: bytes that wait in the ring. Cheap enough to be called
- * for every message. */
-void tally_add(struct tally *tally, uint64_t bytes, uint64_t lag);
+/* Counts one message more. 1: the line is due. Cheap enough to be called for every message. */
+int tally_add(struct tally *tally, uint64_t bytes);
+
+/* Redraws the line. `lag`: bytes that wait in the ring; TALLY_NO_LAG: nobody knows. */
+#define TALLY_NO_LAG UINT64_MAX
+void tally_draw(struct tally *tally, uint64_t lag);
 
 /* Clears the line, and says the sums on a line that stays, unless quiet or no terminal. */
 void tally_end(struct tally *tally, const char *what);

@@ -459,7 +459,7 @@ int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer)
         myl_peer other;
         rc = myl_consumer_peer(&lane->ring, &other);
         uint64_t unread = peer->unread + other.unread;
-        if (!lives(peer) && lives(&other))
+        if (!lives(peer) && (lives(&other) || (peer->doing[0] == '\0' && other.doing[0] != '\0')))
             *peer = other;
         peer->unread = unread;
     }

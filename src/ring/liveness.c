@@ -267,7 +267,8 @@ static void look_at_dead(struct look *look, uint32_t index, struct suspect *susp
         myl_note_consumer_death(segment, index);
     }
     suspect->stalled_ns = l->clock - watch->since;
-    if (role != MYL_ROLE_PLAIN && watch->alerted != MYL_ALERT_DIED) {
+    int silent = role == MYL_ROLE_PLAIN && (reports || !l->managed); /* the call's result says it, or nobody asked */
+    if (!silent && watch->alerted != MYL_ALERT_DIED) {
         watch->alerted = MYL_ALERT_DIED;
         say(look, suspect, MYL_ALERT_DIED);
     }

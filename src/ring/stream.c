@@ -97,8 +97,8 @@ static void adapt(struct myl_consumer *consumer, uint64_t found)
         myl_stream_end(consumer);
 }
 
-/* `next` says that something is there. Where records lie follows from their lengths, so of messages the stamp has to say
- * so too: a length that is wrong leads to a word that is none. */
+/* `next` says that something is there. Where records lie follows from their lengths, so of messages the stamp has to
+ * say so too: a length that is wrong leads to a word that is none. */
 static int is_there(const struct myl_consumer *consumer, uint64_t end)
 {
     const struct myl_i_consumer_hot *h = &consumer->hot;

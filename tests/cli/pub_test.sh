@@ -44,7 +44,8 @@ wait $sub1 || fail "sub --blobs ended with $?"
 cmp -s "$dir/blobs" "$dir/out1" || fail "the blobs are others"
 head -c 1000 "$dir/blobs" >"$dir/cut"
 expect 1 "a blob that is cut short" myelon pub --blobs --wait 0 "$ring" <"$dir/cut"
-expect 0 "what was whole of it" myelon sub --blobs "$ring"
+expect 7 "what was whole of it" myelon sub --blobs "$ring"
+expect_text "$dir/err" "gave up before its input's end" "what was whole of it"
 
 # A reader that is killed goes on behind what it acknowledged: nothing is missing.
 mkfifo "$dir/fifo"
@@ -127,6 +128,54 @@ expect 6 "a producer that a dead reader holds up" myelon pub --timeout 0.5 --wai
 count_died "$dir/err" "a producer held up by a dead reader"
 myelon evict "$ring" dying || fail "evict ended with $?"
 myelon rm "$ring" || fail "rm ended with $?"
+
+# A message longer than the ring: one reader dies in the middle of it, the others get it whole.
+{ blob 200000 && blob 3; } >"$dir/blobs"
+"$MYELON_CLI" sub --blobs --attach 30 --id lives "$ring" >"$dir/out1" 2>"$dir/err1" &
+sub1=$!
+"$MYELON_CLI" sub --blobs --attach 30 --id dies "$ring" >"$dir/out2" 2>"$dir/err2" 3>&- &
+sub2=$!
+"$MYELON_CLI" pub --blobs --wait 2 --ring 64K "$ring" <"$dir/fifo" 2>"$dir/pub.err" &
+pub=$!
+exec 3>"$dir/fifo"
+wait_until "both readers" sh -c "'$MYELON_CLI' inspect '$ring' | grep -c '^\(lives\|dies\) .*active' | grep -q 2"
+kill -STOP $sub2
+cat "$dir/blobs" >&3 &
+wait_until "a ring that is full of it" sh -c "'$MYELON_CLI' why --watch 0.02 '$ring' | grep -q '\"dies\", .* is stopped'"
+kill -KILL $sub2
+wait $sub2 2>/dev/null
+wait_until "the word of the publisher" has_line "$dir/pub.err" "consumer dies (process $sub2) died, .* behind"
+"$MYELON_CLI" sub --blobs --id dies "$ring" >"$dir/out2" 2>"$dir/err2" 3>&- &
+sub2=$!
+exec 3>&-
+expect_end 0 "pub of a long message" $pub "$dir/pub.err"
+expect_end 0 "the reader that lived" $sub1 "$dir/err1"
+cmp -s "$dir/blobs" "$dir/out1" || fail "the reader that lived got something else"
+wait $sub2
+status=$?
+[ $status -eq 0 ] && cmp -s "$dir/blobs" "$dir/out2" || [ $status -eq 7 ] || fail "the reader that died: status $status"
+
+# One that has read such a message piece by piece, and is killed before it has written it, says that it is missing.
+mkfifo "$dir/narrow"
+"$MYELON_CLI" pub --blobs --ring 64K "$ring" <"$dir/blobs" 2>"$dir/pub.err" &
+pub=$!
+"$MYELON_CLI" sub --blobs --attach 30 --id narrow "$ring" >"$dir/narrow" 2>"$dir/err1" &
+sub1=$!
+exec 5<"$dir/narrow"
+head -c 1 <&5 >/dev/null
+kill -KILL $sub1
+wait $sub1 2>/dev/null
+exec 5<&-
+expect 7 "a reader that goes on behind a message it has not written" myelon sub --blobs --id narrow "$ring"
+expect_text "$dir/err" "is missing that is longer than the ring" "a reader that goes on behind a message"
+expect_end 0 "its pub" $pub "$dir/pub.err"
+
+# The ring's longest message is the next publisher's, too.
+echo one | myelon pub --leave --wait 0 --max 1M "$ring" || fail "pub --max ended with $?"
+echo two | myelon pub --leave --wait 0 "$ring" || fail "the next pub ended with $?"
+expect 1 "another --max" myelon pub --wait 0 --max 2M "$ring" </dev/null
+expect_text "$dir/err" "max_message" "another --max"
+myelon rm --force "$ring"
 
 # Bad usage and endings.
 expect 2 "no name" myelon pub

@@ -306,11 +306,8 @@ static void test_in_a_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_records),
-        cmocka_unit_test(test_fragments),
-        cmocka_unit_test(test_takeover),
-        cmocka_unit_test(test_in_a_stream),
-        cmocka_unit_test(test_random_damage),
+        cmocka_unit_test(test_records),     cmocka_unit_test(test_fragments),     cmocka_unit_test(test_takeover),
+        cmocka_unit_test(test_in_a_stream), cmocka_unit_test(test_random_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

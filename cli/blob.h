@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What `pub` and `sub` agree on. Messages in a stream of bytes: each with its length in front, 4 bytes, lowest first. */
+ * What `pub` and `sub` agree on. Messages in a stream of bytes: each with its length in front, 4 bytes, lowest
+ * first. */
 #ifndef MYELON_CLI_BLOB_H
 #define MYELON_CLI_BLOB_H
 

@@ -96,8 +96,8 @@ static uint64_t lag_of(const myl_producer *ring)
     return (uint64_t)(myl_producer_last(ring) - myl_producer_gating(ring)) * CLI_CELL;
 }
 
-/* A dead reader holds the others up until it comes back or is given up. The call waits for that, since a message that is
- * longer than the ring is begun by then; it is said from within. */
+/* A dead reader holds the others up until it comes back or is given up. The call waits for that, since a message that
+ * is longer than the ring is begun by then; it is said from within. */
 static void tell(const myl_alert *alert, void *user)
 {
     const struct pub *pub = user;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Everything at once, for as long as one likes: soak.sh BUILD MINUTES. Two storms (tests/crash/storm_test.c: kills, stops,
 # takeovers, full rings, slow consumers, observers, packed cells, each with rings and a seed of its own) side by side, and
-# beside them, again and again, the tests of joining and leaving, of files and memfds, of endings, of parking and of dying
-# writers of frames. Every 10 s, and at the end, the account. Status 0: nothing lost, repeated, left behind or failed.
+# beside them, again and again, the tests of joining and leaving, of files and memfds, of endings, of parking, and those of
+# messages and lanes between processes, whose writers die. Every 10 s, and at the end, the account. Status 0: nothing lost, repeated, left behind or failed.
 set -eu
 build=${1:?usage: soak.sh BUILD MINUTES}
 minutes=${2:?usage: soak.sh BUILD MINUTES}
@@ -11,7 +11,8 @@ MYL_TEST_SOURCE_DIR=$(cd "$(dirname "$0")/../.." && pwd)
 MYL_TEST_BINARY_DIR=$(cd "$build" && pwd)
 export MYL_TEST_SOURCE_DIR MYL_TEST_BINARY_DIR
 check=$build/tests/support/leakcheck
-others="process/seat process/descriptor process/end process/park unit/join unit/observer unit/ring crash/frame_kill"
+others="process/seat process/descriptor process/end process/deaths process/park unit/join unit/observer unit/ring
+    process/frame process/fragment process/lanes crash/frame_kill crash/lanes crash/frame_observer"
 turn_kills=1500
 end=$(($(date +%s) + minutes * 60))
 logs=$(mktemp -d)

@@ -270,7 +270,8 @@ static void test_random_damage(void **state)
     }
 }
 
-/* Who follows a stream goes by the producer's `next`; but not to where no record begins, nor to what was there before. */
+/* Who follows a stream goes by the producer's `next`; but not to where no record begins, nor to what was there
+ * before. */
 static void test_in_a_stream(void **state)
 {
     (void)state;

@@ -514,7 +514,7 @@ int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_cons
 void myl_consumer_abandon(struct myl_consumer *consumer)
 {
     if (!consumer->inherited && !consumer->handle.forked)
-        myl_leave(consumer);
+        myl_unjoin(consumer);
     myl_handle_disarm(&consumer->handle);
 }
 

@@ -41,6 +41,8 @@ struct myl_consumer {
 int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options);
 /* Leaves: the entry keeps its id and position. */
 void myl_leave(struct myl_consumer *consumer);
+/* As if it had never joined: the entry is as it was. */
+void myl_unjoin(struct myl_consumer *consumer);
 /* Finds, waiting at most options->attach_timeout_ns for the name to appear, and checks expectations. */
 int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *options, uint32_t kind,
                uint32_t lane, int64_t until);

@@ -324,7 +324,8 @@ int myl_join(struct myl_consumer *consumer, const myl_consumer_options *options)
     return rc;
 }
 
-void myl_leave(struct myl_consumer *consumer)
+/* `to`: LEFT, where this id is found again, or FREE. */
+static void go(struct myl_consumer *consumer, uint32_t to)
 {
     struct myl_segment *segment = &consumer->handle.segment;
     struct myl_entry *entry = consumer->entry;
@@ -334,7 +335,7 @@ void myl_leave(struct myl_consumer *consumer)
     if (myl_load32_acq(&entry->generation) == consumer->hot.own_generation) { /* A9 */
         myl_store_rlx(&entry->left_order, myl_load_acq(&segment->control->version)); /* A46 */
         MYL_STEP("V1");
-        myl_store32_rel(&entry->state, MYL_PARTY_LEFT); /* A23 */
+        myl_store32_rel(&entry->state, to); /* A23 */
         MYL_STEP("V2");
         myl_store32_rel(&entry->generation, consumer->hot.own_generation + 1); /* A49. Pairs: A9 */
         log_entry(segment, MYL_LOG_LEFT, consumer->joined.id, consumer->hot.acknowledged, 0, myl_os_pid());
@@ -345,6 +346,16 @@ void myl_leave(struct myl_consumer *consumer)
         MYL_STEP("V4");
         myl_segment_sweep(segment, consumer->joined.entry);
     }
+}
+
+void myl_leave(struct myl_consumer *consumer)
+{
+    go(consumer, MYL_PARTY_LEFT);
+}
+
+void myl_unjoin(struct myl_consumer *consumer)
+{
+    go(consumer, consumer->joined.resumed ? MYL_PARTY_LEFT : MYL_PARTY_FREE);
 }
 
 void myl_entry_give_up(const struct myl_segment *segment, uint32_t index, enum myl_log_kind why)

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-enum { MOST_CALLS = 200, DESCRIPTORS = 256 };
+enum { MOST_CALLS = 200, DESCRIPTORS = 256, LANES_MOST = 4 };
 /* Below the seam only Linux's own layer. */
 #ifdef MYL_OS_POSIX
 enum { CALLS_TRIED = FAULT_open };
@@ -18,9 +18,7 @@ enum { CALLS_TRIED = FAULT_CALL_COUNT };
 #endif
 
 /* What a failed call must leave as it was. */
-struct state {
-    int descriptors, mappings, names, side_files;
-    int exists;
+struct ring_state {
     uint64_t next, gate, closed_at;
     int closed, superseded, producer_alive;
     uint32_t epoch, consumers, live;
@@ -30,6 +28,11 @@ struct state {
         uint64_t cursor;
         int alive;
     } entry[8];
+};
+struct state {
+    int descriptors, mappings, names, side_files;
+    int exists;
+    struct ring_state lane[LANES_MOST]; /* one, if it has none */
 };
 
 static unsigned long hits_of[FAULT_CALL_COUNT], runs, complaints;
@@ -56,20 +59,8 @@ static int count_mappings(void)
     return count;
 }
 
-static void look(const struct world *world, struct state *state)
+static void look_at_ring(const myl_snapshot *s, struct ring_state *state)
 {
-    memset(state, 0, sizeof *state);
-    state->descriptors = count_descriptors();
-    state->mappings = count_mappings();
-    state->names = test_shm_entries();
-    if (world->backend == MYL_BACKEND_MEMFD)
-        return;
-    myl_snapshot *s;
-    int rc = myl_snapshot_take(where(world), world->backend, &s);
-    state->exists = rc == MYL_OK;
-    if (rc == MYL_ENOTFOUND)
-        return;
-    test_ok(rc);
     state->next = s->next;
     state->gate = s->gate;
     state->closed = s->closed;
@@ -85,7 +76,28 @@ static void look(const struct world *world, struct state *state)
         state->entry[i].cursor = s->entry[i].cursor;
         state->entry[i].alive = s->entry[i].alive;
     }
-    myl_snapshot_free(s);
+}
+
+static void look(const struct world *world, struct state *state)
+{
+    memset(state, 0, sizeof *state);
+    state->descriptors = count_descriptors();
+    state->mappings = count_mappings();
+    state->names = test_shm_entries();
+    if (world->backend == MYL_BACKEND_MEMFD)
+        return;
+    uint32_t lanes = 1;
+    for (uint32_t i = 0; i < lanes; i++) {
+        myl_snapshot *s;
+        int rc = myl_snapshot_take_lane(where(world), world->backend, i, &s);
+        state->exists = rc == MYL_OK;
+        if (rc == MYL_ENOTFOUND)
+            return;
+        test_ok(rc);
+        lanes = s->info.lanes < LANES_MOST ? s->info.lanes : LANES_MOST;
+        look_at_ring(s, &state->lane[i]);
+        myl_snapshot_free(s);
+    }
 }
 
 /* A placement that is required and refused has one code, whatever the reason. `madvise` is how pages are touched. */
@@ -278,12 +290,15 @@ static void test_every_call_was_made_to_fail(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[scenario_count + 1];
-    for (size_t i = 0; i < scenario_count; i++)
-        tests[i] = (struct CMUnitTest){.name = scenarios[i].name,
+    size_t count = scenario_count + frame_scenario_count;
+    struct CMUnitTest tests[count + 1];
+    for (size_t i = 0; i < count; i++) {
+        const struct scenario *s = i < scenario_count ? &scenarios[i] : &frame_scenarios[i - scenario_count];
+        tests[i] = (struct CMUnitTest){.name = s->name,
                                        .test_func = run_scenario,
-                                       .initial_state = (void *)(uintptr_t)&scenarios[i]};
-    tests[scenario_count] =
+                                       .initial_state = (void *)(uintptr_t)s};
+    }
+    tests[count] =
         (struct CMUnitTest){.name = "every call was made to fail", .test_func = test_every_call_was_made_to_fail};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@ struct world {
     enum myl_backend backend;
     myl_producer *producer;
     myl_consumer *consumer;
+    myl_frame_producer *frames;
+    myl_frame_consumer *reader;
     int fd;                  /* a memfd's */
     /* what act() makes */
     void *made;
@@ -34,5 +36,7 @@ const char *where(const struct world *world);
 
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;
+extern const struct scenario frame_scenarios[];
+extern const size_t frame_scenario_count;
 
 #endif

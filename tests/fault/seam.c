@@ -65,6 +65,7 @@ static int due(enum fault_call call)
 /* clang-format off */
 WRAP(void *, malloc, (size_t bytes), (bytes), BY_ERRNO(NULL))
 WRAP(void *, calloc, (size_t count, size_t bytes), (count, bytes), BY_ERRNO(NULL))
+WRAP(void *, aligned_alloc, (size_t alignment, size_t bytes), (alignment, bytes), BY_ERRNO(NULL))
 WRAP(int, pthread_create, (pthread_t *thread, const pthread_attr_t *a, void *(*f)(void *), void *x),
      (thread, a, f, x), err)
 WRAP(int, myl_os_object_create, (const struct myl_os_object_spec *spec, int *fd), (spec, fd), err)
@@ -79,6 +80,8 @@ WRAP(int, myl_os_directory_each, (const char *path, int (*visit)(const char *, v
 WRAP(int, myl_os_seat_take, (int fd, uint32_t seat), (fd, seat), err)
 WRAP(int, myl_os_seat_held, (int fd, uint32_t seat), (fd, seat), -err)
 WRAP(int, myl_os_map, (int fd, uint64_t at, uint64_t bytes, int w, void **address), (fd, at, bytes, w, address), err)
+WRAP(int, myl_os_map_twice, (int fd, uint64_t at, uint64_t bytes, int w, void **address), (fd, at, bytes, w, address),
+     err)
 WRAP(int, myl_os_memory_prefault, (void *address, uint64_t bytes, int writable), (address, bytes, writable), err)
 WRAP(int, myl_os_memory_lock, (void *address, uint64_t bytes), (address, bytes), err)
 WRAP(int, myl_os_memory_huge, (void *address, uint64_t bytes), (address, bytes), err)

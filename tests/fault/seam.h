@@ -8,6 +8,7 @@
 #define FAULT_CALLS(X)                                                                                                 \
     X(malloc, ENOMEM)                                                                                                  \
     X(calloc, ENOMEM)                                                                                                  \
+    X(aligned_alloc, ENOMEM)                                                                                           \
     X(pthread_create, EAGAIN)                                                                                          \
     X(myl_os_object_create, ENOSPC, ENOMEM, EACCES, EMFILE, ENOLINK, ENOENT)                                           \
     X(myl_os_object_publish, EACCES, ENOSPC, EIO)                                                                      \
@@ -20,6 +21,7 @@
     X(myl_os_seat_take, ENOLCK, EIO)                                                                                   \
     X(myl_os_seat_held, ENOLCK, EIO)                                                                                   \
     X(myl_os_map, ENOMEM, EACCES)                                                                                      \
+    X(myl_os_map_twice, ENOMEM, EACCES)                                                                                \
     X(myl_os_memory_prefault, EFAULT, ENOMEM)                                                                          \
     X(myl_os_memory_lock, ENOMEM, EPERM)                                                                               \
     X(myl_os_memory_huge, ENOTSUP, EINVAL)                                                                             \

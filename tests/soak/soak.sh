@@ -3,7 +3,8 @@
 # Everything at once, for as long as one likes: soak.sh BUILD MINUTES. Two storms (tests/crash/storm_test.c: kills, stops,
 # takeovers, full rings, slow consumers, observers, packed cells, each with rings and a seed of its own) side by side, and
 # beside them, again and again, the tests of joining and leaving, of files and memfds, of endings, of parking, and those of
-# messages and lanes between processes, whose writers die. Every 10 s, and at the end, the account. Status 0: nothing lost, repeated, left behind or failed.
+# messages and lanes between processes, whose writers die. Every 10 s, and at the end, the account. Status 0: nothing lost,
+# repeated, left behind or failed.
 set -eu
 build=${1:?usage: soak.sh BUILD MINUTES}
 minutes=${2:?usage: soak.sh BUILD MINUTES}

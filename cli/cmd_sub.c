@@ -2,9 +2,11 @@
  * myelon sub: what `myelon pub` publishes, to standard output. */
 #define _POSIX_C_SOURCE 200809L
 #include "blob.h"
+#include "chunk.h"
 #include "tally.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +44,7 @@ struct sub {
     uint64_t lane;
     int64_t timeout_ns;
     int blobs, observer, quiet;
+    int begun;           /* it reads */
     int64_t gone_ns;     /* when it was told that the producer is gone; nothing has come since. 0: it is there */
     struct tally tally;
     uint64_t missing;    /* messages that were given up by their producer, or lost bytes of an observer */
@@ -99,12 +102,14 @@ static int set_option(struct sub *sub, int option, const char *value, const char
 static int write_all(const unsigned char *bytes, size_t count)
 {
     while (count > 0) {
+        if (cli_stop_signal() != 0) /* also in the middle of what a slow reader takes bit by bit */
+            return 128 + cli_stop_signal();
         ssize_t n = write(STDOUT_FILENO, bytes, count);
         if (n > 0) {
             bytes += n;
             count -= (size_t)n;
-        } else if (cli_stop_signal() != 0) {
-            return 128 + cli_stop_signal();
+        } else if (errno == EPIPE) {
+            return cli_fail(CLI_FAILED, "standard output cannot be written: its reader has gone");
         } else if (errno != EINTR) {
             return cli_fail(CLI_FAILED, "standard output cannot be written: %s", strerror(errno));
         }
@@ -270,11 +275,53 @@ static int observe(struct sub *sub)
     return code;
 }
 
+/* What `cp` sends is for `cat`: its messages are parts of a file, with heads. */
+static int check_type(const struct sub *sub)
+{
+    myl_info info = {.size = sizeof info};
+    int rc = sub->observer ? myl_observer_info(myl_frame_observer_ring(observing), &info)
+                           : myl_consumer_info(myl_frame_consumer_ring(own), &info);
+    if (rc != MYL_OK)
+        return cli_ring_error(rc);
+    if (info.type_id != CHUNK_TYPE || sub->ring.ring.type_id == CHUNK_TYPE)
+        return 0;
+    return cli_fail(CLI_FAILED, "a file is sent through this ring: receive it with 'myelon cat %s'",
+                    cli_target_text(&sub->target));
+}
+
 static int open_ring(struct sub *sub)
 {
     int rc = sub->observer ? myl_frame_observer_open(&observing, sub->target.name, &sub->ring)
                            : myl_frame_consumer_open(&own, sub->target.name, &sub->ring);
-    return rc == MYL_OK ? 0 : cli_ring_error(rc);
+    return rc == MYL_OK ? check_type(sub) : cli_ring_error(rc);
+}
+
+/* Since it left, somebody else's reading decided what stays. */
+static void say_lost(struct sub *sub)
+{
+    myl_joined joined;
+    if (myl_consumer_joined(myl_frame_consumer_ring(own), &joined) != MYL_OK || joined.lost == 0)
+        return;
+    sub->missing++;
+    cli_say("%s had left: %s of the ring that came since are missing", joined.id, cli_bytes(joined.lost * CLI_CELL).s);
+}
+
+/* Leaves the ring, unless it has an id to come back by, and something to come back for: then the end of this process
+ * makes it a dead consumer, which the publisher waits for. */
+static void let_go(const struct sub *sub, int code)
+{
+    myl_frame_consumer *consumer = own;
+    myl_frame_observer *observer = observing;
+    const char *ring = cli_target_text(&sub->target), *id = sub->ring.ring.id;
+    if (consumer != NULL && id != NULL && sub->begun && code != 0 && code != CLI_UNFINISHED) {
+        cli_say("%s keeps its place: 'myelon sub --id %s %s' goes on there, 'myelon evict %s %s' gives it up", id, id,
+                ring, ring, id);
+        return;
+    }
+    own = NULL;
+    observing = NULL;
+    myl_frame_consumer_close(consumer);
+    myl_frame_observer_close(observer);
 }
 
 static int run(struct sub *sub)
@@ -282,11 +329,15 @@ static int run(struct sub *sub)
     sub->ring.size = sizeof sub->ring;
     sub->ring.observe_lane = (uint32_t)sub->lane;
     sub->ring.ring.backend = sub->target.backend;
+    (void)signal(SIGPIPE, SIG_IGN);
     sub->buffer = malloc(BUFFER_BYTES);
     int code = sub->buffer == NULL ? cli_fail(CLI_FAILED, "no memory") : open_ring(sub);
     if (code == 0) {
         cli_stop_on_signals(wake);
         tally_start(&sub->tally, sub->quiet);
+        sub->begun = 1;
+        if (!sub->observer)
+            say_lost(sub);
         code = sub->observer ? observe(sub) : consume(sub);
         if (code == -1 && !sub->observer)
             judge_end(sub);
@@ -296,12 +347,7 @@ static int run(struct sub *sub)
         if (code == 0 && sub->missing > 0)
             code = CLI_UNFINISHED;
     }
-    myl_frame_consumer *consumer = own;
-    myl_frame_observer *observer = observing;
-    own = NULL;
-    observing = NULL;
-    myl_frame_consumer_close(consumer);
-    myl_frame_observer_close(observer);
+    let_go(sub, code);
     free(sub->buffer);
     return code;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The `myelon` program: finds the subcommand and runs it. */
+#define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct cli_command commands[] = {
     {"ls", "list the rings of this machine", cmd_ls},
@@ -44,8 +48,20 @@ static int flush_output(int code)
     return code != CLI_OK ? code : cli_fail(CLI_FAILED, "standard output cannot be written");
 }
 
+/* Where standard input, output or error is closed, the next file that is opened would get its number, and what is
+ * printed with it. What stands there instead cannot be read or written. */
+static void occupy_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    occupy_standard();
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write */
     if (argc < 2)
         return cli_usage("no command given");
     const char *name = argv[1];

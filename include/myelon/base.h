@@ -35,7 +35,8 @@ typedef int64_t myl_sequence;
 #define MYL_SEQUENCE_NONE ((myl_sequence)-1)
 
 /* Every call that may wait takes a timeout in nanoseconds: MYL_TRY does not wait at all and answers
- * MYL_EAGAIN, MYL_FOREVER waits until there is an answer, anything else answers MYL_ETIMEDOUT. */
+ * MYL_EAGAIN, MYL_FOREVER waits until there is an answer, anything else answers MYL_ETIMEDOUT; a time that is
+ * negative otherwise is over already, as one computed from a deadline may be: one look, and no wait. */
 #define MYL_TRY      ((int64_t)0)
 #define MYL_FOREVER  ((int64_t)-1)
 #define MYL_USEC(n) ((int64_t)(n)*1000)

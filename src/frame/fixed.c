@@ -96,7 +96,7 @@ int myl_publish_fixed_frames(myl_producer *producer, const void *data, size_t le
                         "read; publish them with a time-out",
                         length, frames, segment->name);
     int64_t now = myl_os_now();
-    int64_t until = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+    int64_t until = myl_deadline(now, timeout_ns);
     uint64_t step = capacity / STEP_SHARE > 0 ? capacity / STEP_SHARE : 1;
     while (rc == MYL_OK && frames > 0) {
         uint64_t some = frames < step ? frames : step;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Handing a descriptor over a Unix socket. */
+ * Handing a descriptor over a Unix socket; which numbers descriptors of ours may have; how large a file may be. */
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC, where there is one */
 #include "base/error.h"
+#include "os/os.h"
 
 #include <myelon/segment.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +24,23 @@ union control {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(sizeof(int))];
 };
+
+int myl_os_lift(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int lifted = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int err = errno;
+    (void)close(fd);
+    errno = err;
+    return lifted;
+}
+
+int myl_os_fits_limit(uint64_t bytes)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur;
+}
 
 int myl_send_fd(int socket, int fd)
 {

@@ -40,6 +40,11 @@ int myl_os_object_publish(int fd, const char *path);
 /* Opens a name without following a link at its end. Falls back to reading only if `may_read_only` and writing is not
  * allowed; *read_only tells. The descriptor has an open-file description of its own. */
 int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_only);
+/* Moves a descriptor, just opened, out of the way of the standard ones: where those are closed, a program's output
+ * would go into the ring. -1 with errno. */
+int myl_os_lift(int fd);
+/* Files may be so large here (RLIMIT_FSIZE). Growing one beyond that raises SIGXFSZ. */
+int myl_os_fits_limit(uint64_t bytes);
 /* Opens the object behind somebody's descriptor again: the lock owner must be ours alone. */
 int myl_os_object_reopen(int fd, int *own);
 int myl_os_object_stat(int fd, struct myl_os_object *object);

@@ -374,7 +374,7 @@ static int check_expectations(const struct myl_segment *segment, const myl_consu
 int64_t myl_attach_deadline(const myl_consumer_options *o)
 {
     int64_t now = myl_os_now();
-    return o->attach_timeout_ns < 0 || o->attach_timeout_ns > INT64_MAX - now ? INT64_MAX : now + o->attach_timeout_ns;
+    return myl_deadline(now, o->attach_timeout_ns);
 }
 
 int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *o, uint32_t kind,

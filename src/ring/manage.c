@@ -80,9 +80,9 @@ static int wait_for_all(struct myl_producer *producer, int64_t *timeout_ns)
     if (l->startup_began == 0)
         l->startup_began = began;
     int64_t left = l->startup_wait_ns < 0 ? INT64_MAX : l->startup_wait_ns - (began - l->startup_began);
-    int endless = l->startup_wait_ns < 0 && *timeout_ns < 0;
+    int endless = l->startup_wait_ns < 0 && *timeout_ns == MYL_FOREVER;
     if (rc == MYL_EAGAIN && *timeout_ns != MYL_TRY && left > 0) {
-        int64_t most = *timeout_ns >= 0 && *timeout_ns < left ? *timeout_ns : left;
+        int64_t most = *timeout_ns != MYL_FOREVER && *timeout_ns < left ? *timeout_ns : left;
         rc = myl_gate_wait(&wish, all_there, endless ? MYL_FOREVER : most);
         left = l->startup_wait_ns < 0 ? INT64_MAX : l->startup_wait_ns - (myl_os_now() - l->startup_began);
         if (*timeout_ns > 0) {

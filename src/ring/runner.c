@@ -167,6 +167,8 @@ static int wait_ended(struct myl_runner *runner, int64_t timeout_ns)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    int endless = timeout_ns == MYL_FOREVER;
+    timeout_ns = timeout_ns > 0 ? timeout_ns : 0; /* else it is over already */
     int64_t seconds = timeout_ns / MYL_SEC(1);
     until.tv_nsec += (long)(timeout_ns % MYL_SEC(1));
     until.tv_sec += (time_t)(seconds > INT32_MAX ? INT32_MAX : seconds) + until.tv_nsec / 1000000000L;
@@ -174,8 +176,8 @@ static int wait_ended(struct myl_runner *runner, int64_t timeout_ns)
     int err = 0;
     (void)pthread_mutex_lock(&runner->lock);
     while (!runner->ended && err == 0)
-        err = timeout_ns < 0 ? pthread_cond_wait(&runner->changed, &runner->lock)
-                             : pthread_cond_timedwait(&runner->changed, &runner->lock, &until);
+        err = endless ? pthread_cond_wait(&runner->changed, &runner->lock)
+                      : pthread_cond_timedwait(&runner->changed, &runner->lock, &until);
     int ended = runner->ended;
     (void)pthread_mutex_unlock(&runner->lock);
     return ended;

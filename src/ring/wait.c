@@ -294,7 +294,7 @@ int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, int64_
     }
     struct wait wait = {.waiter = waiter, .site = site};
     wait.now = wait.start = myl_os_now();
-    wait.deadline = timeout_ns < 0 || timeout_ns > INT64_MAX - wait.now ? INT64_MAX : wait.now + timeout_ns;
+    wait.deadline = myl_deadline(wait.now, timeout_ns);
     wait.interval = site->liveness_ns;
     wait.next_question = wait.now + wait.interval;
     if (waiter->due != 0) {

@@ -35,6 +35,14 @@ struct myl_wait_site {
     enum myl_park_mode mode;
 };
 
+/* When a wait that begins at `now` ends; INT64_MAX: never. A negative time that is not MYL_FOREVER is over. */
+static inline int64_t myl_deadline(int64_t now, int64_t timeout_ns)
+{
+    if (timeout_ns == MYL_FOREVER || timeout_ns > INT64_MAX - now)
+        return INT64_MAX;
+    return timeout_ns > 0 ? now + timeout_ns : now;
+}
+
 int myl_waiter_set_up(struct myl_waiter *waiter, const myl_wait_options *options);
 /* Waits; the first look at ready() is the caller's. */
 int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, int64_t timeout_ns);

@@ -19,6 +19,12 @@ static int cannot_be_made(const struct myl_segment_make *how, const struct myl_o
                         "\"%s\" would be on a network or FUSE file system, where neither locks nor shared "
                         "mappings can be trusted; use a local one",
                         name);
+    if (err == EFBIG)
+        return myl_fail(MYL_ENOSPACE,
+                        "ring \"%s\" needs a file of %" PRIu64
+                        " KiB, and this process may not make one so large; raise "
+                        "its limit (ulimit -f), or lower the ring's capacity",
+                        name, spec->bytes >> 10);
     if (how->huge && (err == EINVAL || err == ENODEV || err == ENOENT || err == ENOSYS))
         return myl_fail(MYL_EUNSUPPORTED,
                         "the ring requires huge pages (memory.huge), and this system has none for memfds; take Linux "

@@ -170,6 +170,40 @@ expect 7 "a reader that goes on behind a message it has not written" myelon sub 
 expect_text "$dir/err" "is missing that is longer than the ring" "a reader that goes on behind a message"
 expect_end 0 "its pub" $pub "$dir/pub.err"
 
+# Without a standard output the ring is not written to in its place; a reader that has gone ends only its own sub.
+printf 'one\ntwo\n' | myelon pub --leave --wait 0 "$ring"
+# shellcheck disable=SC2016 # the inner shell's
+expect 1 "sub without an output" sh -c '"$1" sub --timeout 5 "$2" >&-' sh "$MYELON_CLI" "$ring"
+expect 0 "inspect behind it" myelon inspect "$ring"
+"$MYELON_CLI" sub --attach 30 --id stays "$ring" >"$dir/out1" 2>"$dir/err1" &
+sub1=$!
+wait_until "a reader that stays" sh -c "'$MYELON_CLI' inspect '$ring' | grep -q '^stays .*active'"
+"$MYELON_CLI" sub "$ring" 2>"$dir/err2" | head -n 1 >"$dir/first" &
+sub2=$!
+myelon pub --wait 2 "$ring" <"$dir/text" 2>"$dir/pub.err" || fail "pub beside a reader that has gone: $?"
+wait $sub2
+expect_end 0 "the reader that stays" $sub1 "$dir/err1"
+expect_text "$dir/err2" "its reader has gone" "sub whose reader has gone"
+
+# With an id it keeps its place when it cannot write, and says when something is lost since it left.
+printf 'one\ntwo\n' | myelon pub --leave --wait 0 "$ring"
+[ ! -c /dev/full ] || {
+    # shellcheck disable=SC2016 # the inner shell's
+    expect 1 "sub to a full device" sh -c '"$1" sub --id full "$2" >/dev/full' sh "$MYELON_CLI" "$ring"
+    expect_text "$dir/err" "full keeps its place: 'myelon sub --id full" "sub to a full device"
+    "$MYELON_CLI" sub --id full "$ring" >"$dir/out1" 2>"$dir/err1" &
+    sub1=$!
+    wait_until "what was kept" reached "$dir/out1" 8
+    kill -TERM $sub1
+    expect_end 143 "sub after SIGTERM" $sub1 "$dir/err1"
+    expect_text "$dir/err1" "keeps its place" "sub after SIGTERM"
+}
+myelon rm --force "$ring"
+myelon cp --quiet --wait 0 --timeout 0.05 "$dir/text" "$ring"
+expect 1 "sub of a file" myelon sub "$ring"
+expect_text "$dir/err" "receive it with 'myelon cat" "sub of a file"
+myelon rm --force "$ring" 2>/dev/null
+
 # The ring's longest message is the next publisher's, too.
 echo one | myelon pub --leave --wait 0 --max 1M "$ring" || fail "pub --max ended with $?"
 echo two | myelon pub --leave --wait 0 "$ring" || fail "the next pub ended with $?"

@@ -294,9 +294,8 @@ int main(void)
     struct CMUnitTest tests[count + 1];
     for (size_t i = 0; i < count; i++) {
         const struct scenario *s = i < scenario_count ? &scenarios[i] : &frame_scenarios[i - scenario_count];
-        tests[i] = (struct CMUnitTest){.name = s->name,
-                                       .test_func = run_scenario,
-                                       .initial_state = (void *)(uintptr_t)s};
+        tests[i] =
+            (struct CMUnitTest){.name = s->name, .test_func = run_scenario, .initial_state = (void *)(uintptr_t)s};
     }
     tests[count] =
         (struct CMUnitTest){.name = "every call was made to fail", .test_func = test_every_call_was_made_to_fail};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Rings without a shm name: memfds handed over by inheritance and over a socket, and rings in files. */
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -161,11 +162,92 @@ static void test_file(void **state)
     expect_no_producer(MYL_ENOTFOUND, "/no/such/folder", "/no/such/folder/ring", &nowhere);
 }
 
+/* Where standard input, output and error are closed, their numbers are free; what a program prints must not come into
+ * a ring. */
+static void expect_standard_closed(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
+static int open_without_standard(test_peer *parent, void *argument)
+{
+    struct party *party = argument;
+    (void)parent;
+    for (int fd = 0; fd <= 2; fd++)
+        (void)close(fd);
+    myl_producer *producer = open_producer(party->name, &party->producer);
+    int fd = party->producer.backend == MYL_BACKEND_MEMFD ? party->consumer.fd : 0;
+    if (party->producer.backend == MYL_BACKEND_MEMFD) {
+        test_ok(myl_producer_fd(producer, &fd));
+        assert_true(fd > 2);
+    }
+    myl_consumer_options c = {.size = sizeof c, .id = "c", .backend = party->producer.backend, .fd = fd};
+    myl_consumer *consumer = open_consumer_with(party->name, &c);
+    myl_observer *observer = NULL;
+    c.id = NULL;
+    test_ok(myl_observer_open(&observer, party->name, &c));
+    expect_standard_closed();
+    put_many(producer, 0, 3);
+    take_many(consumer, 0, 3);
+    myl_observer_close(observer);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+    if (fd != 0)
+        (void)close(fd);
+    expect_standard_closed();
+    return 0;
+}
+
+static void test_standard_descriptors_are_left_alone(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE], path[TEST_PATH_SIZE];
+    const char *const names[] = {test_name(name, "standard"), test_path(path, "standard"), NULL};
+    for (int backend = MYL_BACKEND_SHM; backend <= (int)LAST_BACKEND; backend++) {
+        struct party party = {.name = names[backend], .producer = producer_options(8)};
+        party.producer.backend = (enum myl_backend)backend;
+        test_child child;
+        test_spawn(&child, open_without_standard, &party);
+        test_expect_exit(&child, 0);
+    }
+}
+
+/* SIGXFSZ would end the program. */
+static int open_in_a_small_world(test_peer *parent, void *argument)
+{
+    struct party *party = argument;
+    const struct rlimit small = {65536, 65536};
+    (void)parent;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    expect_no_producer(MYL_ENOSPACE, "ulimit -f", party->name, &party->producer);
+    return 0;
+}
+
+static void test_files_may_not_be_so_large(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    for (int backend = MYL_BACKEND_SHM; backend <= (int)LAST_BACKEND; backend += 2) {
+        struct party party = {.name = backend == MYL_BACKEND_SHM ? test_name(name, "limit") : NULL,
+                              .producer = producer_options(8)};
+        party.producer.backend = (enum myl_backend)backend;
+        test_child child;
+        test_spawn(&child, open_in_a_small_world, &party);
+        test_expect_exit(&child, 0);
+        assert_false(backend == MYL_BACKEND_SHM && ring_exists(name));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memfd_by_inheritance), cmocka_unit_test(test_memfd_over_a_socket),
-        cmocka_unit_test(test_wrong_descriptors),    cmocka_unit_test(test_file),
+        cmocka_unit_test(test_memfd_by_inheritance),
+        cmocka_unit_test(test_memfd_over_a_socket),
+        cmocka_unit_test(test_wrong_descriptors),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_standard_descriptors_are_left_alone),
+        cmocka_unit_test(test_files_may_not_be_so_large),
 #ifdef MYL_OS_POSIX
         cmocka_unit_test(test_memfd_is_unsupported),
 #endif

@@ -114,8 +114,7 @@ const struct plant plants[] = {
      "        (void)segment;", "producer-before-consumers,late-consumer-attach,readiness-gate-violation"},
     {"who leaves wakes nobody", JOIN, "    MYL_STEP(\"V3\");\n    myl_segment_wake_all(segment);\n",
      "    MYL_STEP(\"V3\");\n", "churn,plain"},
-    {"who leaves goes on gating", JOIN, "    myl_store32_rel(&entry->state, to); /* A23 */",
-     "    (void)to;", "churn"},
+    {"who leaves goes on gating", JOIN, "    myl_store32_rel(&entry->state, to); /* A23 */", "    (void)to;", "churn"},
     {"entry freed before its lock", JOIN, "        int rc = lock_entry(&view, (uint32_t)index[lane]);\n",
      "        int rc = (myl_store32_rel(&myl_segment_entry(&view, (uint32_t)index[lane])->state, MYL_PARTY_FREE),\n"
      "                  lock_entry(&view, (uint32_t)index[lane]));\n",

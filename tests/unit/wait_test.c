@@ -242,12 +242,52 @@ static void test_told_again(void **state)
     myl_consumer_close(consumer);
 }
 
+/* A time that is over, as `deadline - now` may be: every call looks, and waits for nothing. Only MYL_FOREVER is for
+ * ever. */
+static void test_times_that_are_over(void **state)
+{
+    (void)state;
+    static const int64_t over[] = {-2, -7, -MYL_SEC(1000), INT64_MIN};
+    char name[TEST_NAME_SIZE];
+    const void *event;
+    void *room;
+    uint64_t lost;
+    struct event copy;
+    myl_producer_options o = producer_options(4);
+    myl_producer *producer = open_producer(test_name(name, "over"), &o);
+    myl_consumer *consumer = open_consumer(name, "c");
+    myl_observer *observer = NULL;
+    test_ok(myl_observer_open(&observer, name, NULL));
+    for (size_t i = 0; i < sizeof over / sizeof over[0]; i++) {
+        test_code(MYL_ETIMEDOUT, myl_consumer_next(consumer, &event, over[i]));
+        test_code(MYL_ETIMEDOUT, myl_observer_get(observer, &copy, sizeof copy, &lost, over[i]));
+        test_code(MYL_ETIMEDOUT, myl_producer_wait_consumers(producer, NULL, 2, over[i]));
+        for (uint64_t n = 0; n < 4; n++)
+            put(producer, 4 * i + n, over[i]); /* there is room: no wait is needed */
+        test_code(MYL_ETIMEDOUT, myl_producer_claim(producer, &room, over[i]));
+        test_code(MYL_ETIMEDOUT, myl_producer_wait_consumed(producer, (myl_sequence)(4 * i), over[i]));
+        for (int n = 0; n < 4; n++) {
+            test_ok(myl_consumer_next(consumer, &event, over[i]));
+            test_ok(myl_observer_get(observer, &copy, sizeof copy, &lost, over[i]));
+        }
+        test_ok(myl_consumer_release(consumer));
+        myl_consumer_options late = consumer_options("late");
+        late.attach_timeout_ns = over[i];
+        expect_no_consumer(MYL_ENOTFOUND, "nothing", "myl-test-nothing", &late);
+    }
+    myl_observer_close(observer);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
 int main(void)
 {
     clear_environment();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_environment), cmocka_unit_test(test_bad_environment),
-        cmocka_unit_test(test_timeouts), cmocka_unit_test(test_interrupt),   cmocka_unit_test(test_told_again),
+        cmocka_unit_test(test_times_that_are_over), cmocka_unit_test(test_names),    cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_bad_environment),     cmocka_unit_test(test_timeouts), cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_told_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,7 +82,7 @@ static int check_file_system(int fd)
 static int create_memfd(const struct myl_os_object_spec *spec, int *fd)
 {
     unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | (spec->huge ? MFD_HUGETLB : 0U);
-    int made = memfd_create("myelon", flags);
+    int made = myl_os_lift(memfd_create("myelon", flags));
     if (made < 0)
         return errno;
     int err = ftruncate(made, (off_t)spec->bytes) != 0 ? errno : reserve(made, spec->bytes);
@@ -131,7 +131,7 @@ static int open_temporary(const struct myl_os_object_spec *spec, int *fd)
         uint64_t random = 0;
         (void)myl_os_random(&random, sizeof random);
         (void)snprintf(name, sizeof name, "%s.tmp-%u-%016" PRIx64, spec->path, myl_os_pid(), random);
-        *fd = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, (mode_t)spec->mode);
+        *fd = myl_os_lift(open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, (mode_t)spec->mode));
         if (*fd < 0)
             return errno;
         err = hold_temporary(*fd, name, spec->seat);
@@ -151,7 +151,7 @@ static int open_nameless(const struct myl_os_object_spec *spec, int *fd)
     int err = directory_of(spec->path, directory, sizeof directory);
     if (err != 0)
         return err;
-    *fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)spec->mode);
+    *fd = myl_os_lift(open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)spec->mode));
     if (*fd >= 0)
         return 0;
     return errno == EOPNOTSUPP || errno == EISDIR ? open_temporary(spec, fd) : errno;
@@ -159,6 +159,8 @@ static int open_nameless(const struct myl_os_object_spec *spec, int *fd)
 
 int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
 {
+    if (!myl_os_fits_limit(spec->bytes))
+        return EFBIG;
     if (spec->backend == MYL_BACKEND_MEMFD)
         return create_memfd(spec, fd);
     int made = -1;
@@ -198,10 +200,10 @@ int myl_os_object_publish(int fd, const char *path)
 
 int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_only)
 {
-    int opened = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int opened = myl_os_lift(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
     *read_only = 0;
     if (opened < 0 && may_read_only && (errno == EACCES || errno == EROFS)) {
-        opened = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        opened = myl_os_lift(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
         *read_only = 1;
     }
     if (opened < 0)
@@ -214,7 +216,7 @@ int myl_os_object_reopen(int fd, int *own)
 {
     char self[SELF_BYTES];
     self_path(fd, self);
-    int opened = open(self, O_RDWR | O_CLOEXEC);
+    int opened = myl_os_lift(open(self, O_RDWR | O_CLOEXEC));
     if (opened < 0)
         return errno;
     *own = opened;

@@ -90,7 +90,7 @@ static int open_temporary(const struct myl_os_object_spec *spec, int *fd)
         int used = snprintf(name, sizeof name, "%.*s.myelon-XXXXXX", slash == NULL ? 0 : (int)(slash - path + 1), path);
         if (used >= PATH_BYTES)
             return ENAMETOOLONG;
-        *fd = mkstemp(name);
+        *fd = myl_os_lift(mkstemp(name));
         if (*fd < 0)
             return errno;
         (void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
@@ -108,6 +108,8 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
 {
     if (spec->backend == MYL_BACKEND_MEMFD)
         return ENOSYS;
+    if (!myl_os_fits_limit(spec->bytes))
+        return EFBIG;
     int made;
     myl_posix_seats_sweep(NULL);
     int err = open_temporary(spec, &made);
@@ -135,10 +137,10 @@ int myl_os_object_publish(int fd, const char *path)
 
 int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_only)
 {
-    int opened = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int opened = myl_os_lift(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
     *read_only = 0;
     if (opened < 0 && may_read_only && (errno == EACCES || errno == EROFS)) {
-        opened = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        opened = myl_os_lift(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
         *read_only = 1;
     }
     if (opened < 0)
@@ -150,7 +152,7 @@ int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_o
 int myl_os_object_reopen(int fd, int *own)
 {
     /* Seats are locks on side files here, not on the object: a duplicate shares nothing that matters. */
-    int opened = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    int opened = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (opened < 0)
         return errno;
     *own = opened;

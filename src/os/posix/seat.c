@@ -103,9 +103,9 @@ static int find(int fd, uint32_t seat, int forget)
  * told apart, since systems refuse O_CREAT on somebody else's file in a sticky directory. */
 static int open_side_file(const char *name, mode_t mode, int *lock)
 {
-    *lock = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    *lock = myl_os_lift(open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (*lock < 0 && errno == ENOENT) {
-        *lock = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+        *lock = myl_os_lift(open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (*lock >= 0)
             (void)fchmod(*lock, mode);
         else if (errno == EEXIST)
@@ -182,7 +182,7 @@ int myl_os_seat_held(int fd, uint32_t seat)
     for (int i = 0; held && i < TRIES; i++) {
         if (i > 0)
             myl_os_sleep(TRY_NS);
-        int lock = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        int lock = myl_os_lift(open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
         if (lock < 0)
             return errno == ENOENT ? 0 : -errno;
         held = flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -228,7 +228,7 @@ static int sweep_one(const char *entry, void *user)
     if (strncmp(entry, sweep->prefix, strlen(sweep->prefix)) != 0 ||
         (size_t)snprintf(name, sizeof name, "%s/%s", myl_os_shm_directory(), entry) >= sizeof name)
         return 0;
-    int lock = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int lock = myl_os_lift(open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (lock < 0)
         return 0;
     if (fstat(lock, &st) == 0 && (sweep->before == 0 || st.st_mtime < sweep->before) &&

@@ -254,6 +254,8 @@ static int overdue(void *context)
             alive = 1;
             continue;
         }
+        if (rc == MYL_ESEATLOST)
+            return rc;
         if (epoch == 0 && any_used(m)) { /* it died before it published anything: nothing was begun there */
             lane->expected = 0;
             continue;

@@ -480,6 +480,19 @@ static int peer_state(const struct myl_segment *segment, const myl_peer *peer, e
     return MYL_OK;
 }
 
+/* Since when it has published nothing: since a wait began that found nothing, or since an earlier question saw what is
+ * published now. */
+static int64_t silent_since(struct myl_consumer *consumer, int64_t now)
+{
+    uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4 */
+    if (next != consumer->peer_next) {
+        consumer->peer_next = next;
+        consumer->peer_since = now;
+    }
+    int64_t waiting = consumer->silent_at == consumer->hot.next ? consumer->silent_since : 0;
+    return waiting != 0 && waiting < consumer->peer_since ? waiting : consumer->peer_since;
+}
+
 int myl_consumer_peer(myl_consumer *consumer, myl_peer *peer)
 {
     const struct myl_segment *segment = &consumer->handle.segment;
@@ -501,8 +514,9 @@ int myl_consumer_peer(myl_consumer *consumer, myl_peer *peer)
     peer->taken_over = peer->epoch != consumer->peer_epoch;
     consumer->peer_epoch = peer->epoch;
     peer->unread = myl_consumer_available(consumer);
-    if (consumer->silent_since != 0 && peer->unread == 0)
-        peer->silent_ns = now - consumer->silent_since;
+    int64_t since = silent_since(consumer, now);
+    if (peer->unread == 0)
+        peer->silent_ns = now - since;
     peer->pid = (int32_t)myl_load32_rlx(&control->producer_pid); /* A42 */
     return MYL_OK;
 }

@@ -16,7 +16,7 @@
     X(ECONSUMERDEAD, -12, PEER, "a consumer that gates this ring died")                            \
     X(ESUPERSEDED, -13, END, "this session was ended by force and its name was given away")        \
     X(EEVICTED, -14, END, "this consumer was evicted; what it did not acknowledge may be gone")    \
-    X(ESEATLOST, -15, END, "another producer took the seat; this handle may not write any more")   \
+    X(ESEATLOST, -15, END, "the handle's descriptor or seat was lost behind its back")             \
     X(EFORKED, -16, USAGE, "the handle belongs to the parent process")                             \
     X(EUNSEATED, -17, PEER, "the producer left without ending the stream")                         \
     X(ESTALLED, -18, PEER, "a required consumer has not moved for too long")                       \

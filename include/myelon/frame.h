@@ -158,9 +158,9 @@ MYL_API void myl_frame_consumer_close(myl_frame_consumer *consumer);
  * release loses it for this id, which then counts it as skipped. All others come again.
  * MYL_OK, MYL_EAGAIN (none yet), MYL_ETIMEDOUT, MYL_EABORTED (a message was given up or its producer died between
  * fragments; it is passed over: call again), MYL_ETOOBIG (a message longer than this reader's max_message; it is passed
- * over), MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EUNSEATED, MYL_ESUPERSEDED, MYL_EEVICTED, MYL_EINTERRUPTED, MYL_ELEASED
- * (so much is leased that the producer may never have room for the next one, or one that does not fit in the ring, and
- * the next one comes in fragments, too: release first), MYL_ECORRUPT, MYL_EFORKED. */
+ * over), MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EUNSEATED, MYL_ESEATLOST, MYL_ESUPERSEDED, MYL_EEVICTED,
+ * MYL_EINTERRUPTED, MYL_ELEASED (so much is leased that the producer may never have room for the next one, or one that
+ * does not fit in the ring, and the next one comes in fragments, too: release first), MYL_ECORRUPT, MYL_EFORKED. */
 MYL_INLINE MYL_NODISCARD int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message,
                                                      int64_t timeout_ns);
 

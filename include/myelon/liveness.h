@@ -70,7 +70,8 @@ typedef struct myl_peer {
     uint32_t epoch;          /* producers so far */
     int taken_over;          /* 1: another one than when this was asked last, or when the consumer was opened */
     uint64_t unread;         /* events published and not leased yet */
-    int64_t silent_ns;       /* nothing new since this handle began its present wait; 0: it does not wait */
+    int64_t silent_ns;       /* nothing new for so long at least, as this handle knows: since its wait began, it was
+                              * opened, or an earlier call of this; 0: something is unread */
     char doing[MYL_DOING_MAX + 1];
     int64_t patience_ns;     /* it has asked for patience so much longer; negative: that is over; 0: never asked */
     int32_t pid;             /* for people */

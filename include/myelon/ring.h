@@ -200,7 +200,8 @@ MYL_API void myl_consumer_close(myl_consumer *consumer);
 
 /* Leases the next event: *event points to it, in place, until released. Several may be leased before one release.
  * MYL_OK, MYL_EAGAIN (none yet), MYL_ETIMEDOUT, MYL_ECLOSED (drained), MYL_EPRODUCERDEAD (drained),
- * MYL_EUNSEATED, MYL_ESUPERSEDED, MYL_EEVICTED, MYL_EINTERRUPTED, MYL_ELEASED, MYL_ECORRUPT, MYL_EFORKED. */
+ * MYL_EUNSEATED, MYL_ESEATLOST, MYL_ESUPERSEDED, MYL_EEVICTED, MYL_EINTERRUPTED, MYL_ELEASED, MYL_ECORRUPT,
+ * MYL_EFORKED. */
 MYL_INLINE MYL_NODISCARD int myl_consumer_next(myl_consumer *consumer, const void **event, int64_t timeout_ns);
 
 /* Leases up to `most` published events that lie next to each other; at least one. */

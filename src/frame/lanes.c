@@ -255,7 +255,7 @@ static int overdue(void *context)
             continue;
         }
         if (rc != MYL_EPRODUCERDEAD && rc != MYL_EUNSEATED)
-            return rc; /* of `ready` */
+            return rc; /* of `ready`, or it cannot be asked any more */
         if (epoch == 0 && any_used(m)) { /* it died before it published anything: nothing was begun there */
             lane->expected = 0;
             continue;

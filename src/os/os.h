@@ -48,12 +48,19 @@ int myl_os_fits_limit(uint64_t bytes);
 /* Opens the object behind somebody's descriptor again: the lock owner must be ours alone. */
 int myl_os_object_reopen(int fd, int *own);
 int myl_os_object_stat(int fd, struct myl_os_object *object);
+/* Is `fd` still the description through which `object` was opened? 0; EBADF: it was closed, or is something else by
+ * now; else it cannot be told. `witness` is a seat held through it: if it looks held by somebody else, then somebody
+ * else has opened the same object at this number. MYL_OS_NO_SEAT: none is held. */
+#define MYL_OS_NO_SEAT UINT32_MAX
+int myl_os_object_check(int fd, const struct myl_os_object *object, uint32_t witness);
 /* *same = 1 if `path` still names this object. A missing name is not an error: *same = 0. */
 int myl_os_object_is_named(const char *path, const struct myl_os_object *object, int *same);
 int myl_os_object_unlink(const char *path);
 void myl_os_object_close(int fd);
-/* The same in a fork child: the seats stay the parent's. */
-void myl_os_object_close_in_child(int fd);
+/* For a descriptor that is not the object's any more: gives up what is kept for it, and closes nothing. */
+void myl_os_object_forsake(int fd, const struct myl_os_object *object);
+/* Closes in a fork child, unless it is not the object's any more: the seats stay the parent's. */
+void myl_os_object_close_in_child(int fd, const struct myl_os_object *object);
 /* Bytes free behind directory or file `path`; 0 if it cannot be told. */
 uint64_t myl_os_free_bytes(const char *path);
 /* Calls visit(name) for every directory entry. Stops on non-zero and returns that; negative errno on failure. */

@@ -88,8 +88,10 @@ static void announce(struct myl_consumer *consumer)
     if (consumer->wait_began != 0)
         return;
     consumer->wait_began = myl_os_now();
-    if (consumer->silent_since == 0)
+    if (consumer->silent_since == 0 || consumer->silent_at != consumer->hot.next) {
         consumer->silent_since = consumer->wait_began;
+        consumer->silent_at = consumer->hot.next;
+    }
     myl_store_rlx(&consumer->entry->waiting, (uint64_t)consumer->silent_since); /* A66 */
 }
 
@@ -445,6 +447,8 @@ static void start_hot(struct myl_consumer *consumer, const myl_consumer_options 
     h->room = &segment->control->room.word;
     consumer->on_death = o->on_death;
     consumer->peer_epoch = myl_load32_acq(&segment->control->epoch); /* A25 */
+    consumer->peer_next = myl_load_acq(&segment->control->next);     /* A4 */
+    consumer->peer_since = myl_os_now();
     consumer->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
     consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
 }

@@ -26,9 +26,12 @@ struct myl_consumer {
     uint64_t room_told;        /* cursor at the last fenced look at the room word */
     enum myl_on_death on_death;
     int64_t liveness_ns, liveness_most_ns;
-    int64_t silent_since;    /* it found nothing, and has found nothing since then; 0: it did */
+    int64_t silent_since;    /* it waited and found nothing, and has found nothing since then; 0: it did */
+    uint64_t silent_at;      /* hot.next then; another one: what came was found without waiting */
     int64_t wait_began;      /* of the wait that is announced; 0: none */
     uint32_t peer_epoch;     /* the producer that was asked after last */
+    uint64_t peer_next;      /* how far it had published then ... */
+    int64_t peer_since;      /* ... and since which of these questions: they are all that who polls ever asks */
     int inherited;           /* a dead one's entry, which has never stopped gating, was resumed */
 };
 

@@ -110,8 +110,11 @@ int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (
     const struct myl_control *control = segment->control;
     MYL_STEP("D1");
     uint32_t epoch = myl_load32_acq(&control->epoch); /* A25, D1. Pairs: A26 */
-    if (myl_seat_held(segment, MYL_SEAT_PRODUCER) != 0)
-        return MYL_EAGAIN;
+    int held = myl_seat_held(segment, MYL_SEAT_PRODUCER);
+    if (held != 0) { /* what cannot be told counts as alive; who has lost its descriptor is told so */
+        int lost = held < 0 ? myl_segment_check(segment) : MYL_OK;
+        return lost == MYL_OK ? MYL_EAGAIN : lost;
+    }
     MYL_STEP("D2");
     int rc = ready(context);
     if (rc != MYL_EAGAIN)
@@ -154,7 +157,7 @@ void myl_handle_disarm(struct myl_handle *handle)
     }
     if (handle->fork_node.in_child != NULL)
         myl_os_fork_forget(&handle->fork_node);
-    myl_segment_close(&handle->segment);
+    myl_segment_give_back(&handle->segment);
 }
 
 int myl_handle_forked(const struct myl_handle *handle)

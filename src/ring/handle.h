@@ -34,7 +34,7 @@ int myl_is_impossible(const struct myl_segment *segment, uint64_t stamp, uint64_
 uint64_t myl_publish_need(const struct myl_segment *segment);
 
 /* Asked at intervals by who waits for event `next`. MYL_EAGAIN: somebody is there; else MYL_EUNSEATED or
- * MYL_EPRODUCERDEAD, or what `ready` answered. models/close.pml, D1 to D4. */
+ * MYL_EPRODUCERDEAD, or what `ready` answered; MYL_ESEATLOST: it cannot be asked. models/close.pml, D1 to D4. */
 int myl_ask_for_producer(const struct myl_segment *segment, uint64_t next, int (*ready)(void *context), void *context);
 
 /* MYL_ESHAPE, with the calls that are right, if the ring carries something else. */

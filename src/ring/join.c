@@ -279,6 +279,7 @@ static int take_place(struct myl_consumer *consumer, const struct place *place, 
     consumer->joined.start = position;
     consumer->joined.lost = consumer->joined.resumed && position > before ? position - before : 0;
     consumer->entry = entry;
+    myl_seat_keep(segment, myl_entry_seat(place->index));
     log_entry(segment, place->known ? MYL_LOG_RESUMED : MYL_LOG_JOINED, place->id, position, consumer->joined.lost,
               myl_os_pid());
     return MYL_OK;

@@ -459,6 +459,9 @@ int myl_liveness_look(const struct myl_gate_wish *wish)
     struct myl_liveness *l = &producer->liveness;
     struct look look = {.wish = wish, .producer = producer, .l = l, .now = myl_os_now()};
     uint32_t entries = myl_segment_entries(&producer->handle.segment);
+    int lost = myl_segment_check(&producer->handle.segment);
+    if (lost != MYL_OK) /* nobody's life can be asked for */
+        return lost;
     if (!l->blocked)
         begin_spell(l, look.now);
     int64_t gap = look.now - l->looked;

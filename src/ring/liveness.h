@@ -75,7 +75,7 @@ int myl_liveness_begin(struct myl_producer *producer, int64_t *timeout_ns);
 int myl_liveness_failed(const struct myl_producer *producer);
 /* Within a look at the gate, behind the scan and before anything is announced: are all required ones registered? */
 int myl_liveness_complete(struct myl_producer *producer);
-/* At intervals, while a call waits. MYL_EAGAIN: wait on. */
+/* At intervals, while a call waits. MYL_EAGAIN: wait on. MYL_ESEATLOST: nobody can be asked for. */
 int myl_liveness_look(const struct myl_gate_wish *wish);
 /* A call that does not wait found no room: looks if it is time to. MYL_EAGAIN, or as a look. */
 int myl_liveness_poll(const struct myl_gate_wish *wish);

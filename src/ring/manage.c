@@ -77,6 +77,8 @@ static int wait_for_all(struct myl_producer *producer, int64_t *timeout_ns)
     struct myl_gate_wish wish = {.producer = producer};
     int64_t began = myl_os_now();
     int rc = all_there(&wish);
+    if (rc != MYL_OK && myl_segment_check(&producer->handle.segment) != MYL_OK)
+        return MYL_ESEATLOST;
     if (l->startup_began == 0)
         l->startup_began = began;
     int64_t left = l->startup_wait_ns < 0 ? INT64_MAX : l->startup_wait_ns - (began - l->startup_began);
@@ -232,6 +234,9 @@ int myl_producer_missing(const myl_producer *producer, uint32_t index, char id[M
     const struct myl_liveness *l = &producer->liveness;
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
+    int rc = myl_segment_check(segment); /* nobody is missing because the kernel cannot be asked */
+    if (rc != MYL_OK)
+        return rc;
     for (uint32_t i = 0; i < l->required_count; i++) {
         struct myl_required required = l->required[i];
         if (myl_required_is_here(segment, &required) && is_alive(segment, &required))

@@ -197,7 +197,9 @@ static int ready_when_crowded(void *context)
 static int wait_crowd(struct crowd *crowd, int64_t timeout_ns)
 {
     crowd->told = UINT32_MAX;
-    int rc = ready_when_crowded(crowd);
+    int rc = myl_segment_check(&crowd->wish.producer->handle.segment);
+    if (rc == MYL_OK)
+        rc = ready_when_crowded(crowd);
     crowd->wish.cursor = 0; /* nobody's cursor matters; joiners wake without being asked */
     if (rc == MYL_EAGAIN)
         rc = myl_gate_wait(&crowd->wish, ready_when_crowded, timeout_ns);
@@ -308,8 +310,10 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
                   const struct myl_shape *shape, int *created)
 {
     int rc = take_seat(producer, name, o, shape, created);
-    if (rc == MYL_OK)
+    if (rc == MYL_OK) {
+        myl_seat_keep(&producer->handle.segment, MYL_SEAT_PRODUCER);
         rc = myl_segment_place(&producer->handle.segment, &o->memory, o->cpu);
+    }
     if (rc == MYL_OK)
         rc = myl_handle_arm(&producer->handle, &o->wait, in_child);
     producer->liveness_ns = o->liveness_ns == 0 ? LIVENESS_NS : o->liveness_ns;

@@ -441,7 +441,8 @@ int myl_producer_why(const myl_producer *producer, int64_t watch_ns, myl_verdict
     *verdict = NULL;
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
-    return judge(&producer->handle.segment, MYL_SEAT_PRODUCER, watch_ns, verdict);
+    int rc = myl_segment_check(&producer->handle.segment);
+    return rc != MYL_OK ? rc : judge(&producer->handle.segment, MYL_SEAT_PRODUCER, watch_ns, verdict);
 }
 
 int myl_consumer_why(const myl_consumer *consumer, int64_t watch_ns, myl_verdict **verdict)
@@ -449,7 +450,9 @@ int myl_consumer_why(const myl_consumer *consumer, int64_t watch_ns, myl_verdict
     *verdict = NULL;
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
-    return judge(&consumer->handle.segment, myl_entry_seat(consumer->joined.entry), watch_ns, verdict);
+    int rc = myl_segment_check(&consumer->handle.segment);
+    return rc != MYL_OK ? rc
+                        : judge(&consumer->handle.segment, myl_entry_seat(consumer->joined.entry), watch_ns, verdict);
 }
 
 void myl_verdict_free(myl_verdict *verdict)
@@ -463,25 +466,46 @@ void myl_verdict_free(myl_verdict *verdict)
 
 /* --- the producer, as its consumer sees it ----------------------------------------------------------------------- */
 
-static enum myl_peer_state peer_state(const struct myl_segment *segment, const myl_peer *peer)
+/* MYL_ESEATLOST: the kernel cannot be asked, and nothing else tells. */
+static int peer_state(const struct myl_segment *segment, const myl_peer *peer, enum myl_peer_state *state)
 {
     const struct myl_control *control = segment->control;
+    *state = MYL_PEER_CLOSED;
     if (myl_load_acq(&control->closed) != 0) /* A16 */
-        return MYL_PEER_CLOSED;
+        return MYL_OK;
+    *state = MYL_PEER_SUPERSEDED;
     if (myl_load32_acq(&control->superseded) != 0) /* A15 */
-        return MYL_PEER_SUPERSEDED;
-    if (myl_seat_held(segment, MYL_SEAT_PRODUCER) != 0)
-        return peer->patience_ns > 0 ? MYL_PEER_BUSY : MYL_PEER_ALIVE;
-    uint32_t state = myl_load32_acq(&control->producer_state); /* A45 */
-    uint32_t epoch = myl_load32_acq(&control->epoch);          /* A25 */
-    if (myl_load_acq(&control->closed) != 0)                   /* A16: ended while we asked */
-        return MYL_PEER_CLOSED;
-    if (state == MYL_PRODUCER_LEFT)
-        return MYL_PEER_LEFT;
-    if (epoch != peer->epoch) /* a successor came while we asked */
-        return MYL_PEER_ALIVE;
-    myl_note_producer_death(segment, epoch);
-    return MYL_PEER_DEAD;
+        return MYL_OK;
+    *state = peer->patience_ns > 0 ? MYL_PEER_BUSY : MYL_PEER_ALIVE;
+    int held = myl_seat_held(segment, MYL_SEAT_PRODUCER);
+    if (held != 0)
+        return held < 0 ? myl_segment_check(segment) : MYL_OK;
+    int left = myl_load32_acq(&control->producer_state) == MYL_PRODUCER_LEFT; /* A45 */
+    uint32_t epoch = myl_load32_acq(&control->epoch);                         /* A25 */
+    if (myl_load_acq(&control->closed) != 0) { /* A16: ended while we asked */
+        *state = MYL_PEER_CLOSED;
+    } else if (left) {
+        *state = MYL_PEER_LEFT;
+    } else if (epoch != peer->epoch) { /* a successor came while we asked */
+        *state = MYL_PEER_ALIVE;
+    } else {
+        *state = MYL_PEER_DEAD;
+        myl_note_producer_death(segment, epoch);
+    }
+    return MYL_OK;
+}
+
+/* Since when it has published nothing: since a wait began that found nothing, or since an earlier question saw what is
+ * published now. */
+static int64_t silent_since(struct myl_consumer *consumer, int64_t now)
+{
+    uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4 */
+    if (next != consumer->peer_next) {
+        consumer->peer_next = next;
+        consumer->peer_since = now;
+    }
+    int64_t waiting = consumer->silent_at == consumer->hot.next ? consumer->silent_since : 0;
+    return waiting != 0 && waiting < consumer->peer_since ? waiting : consumer->peer_since;
 }
 
 int myl_consumer_peer(myl_consumer *consumer, myl_peer *peer)
@@ -499,12 +523,15 @@ int myl_consumer_peer(myl_consumer *consumer, myl_peer *peer)
         if (said.until != 0)
             peer->patience_ns = said.until != now ? said.until - now : -1;
     }
-    peer->state = peer_state(segment, peer);
+    int rc = peer_state(segment, peer, &peer->state);
+    if (rc != MYL_OK)
+        return rc;
     peer->taken_over = peer->epoch != consumer->peer_epoch;
     consumer->peer_epoch = peer->epoch;
     peer->unread = myl_consumer_available(consumer);
-    if (consumer->silent_since != 0 && peer->unread == 0)
-        peer->silent_ns = now - consumer->silent_since;
+    int64_t since = silent_since(consumer, now);
+    if (peer->unread == 0)
+        peer->silent_ns = now - since;
     peer->pid = (int32_t)myl_load32_rlx(&control->producer_pid); /* A42 */
     return MYL_OK;
 }

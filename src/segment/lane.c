@@ -55,9 +55,36 @@ static uint32_t seat_of(const struct myl_segment *segment, uint32_t seat)
     return seat == MYL_SEAT_REGISTRAR ? seat : segment->lane * (MYL_SEAT_ENTRY_0 + segment->head.max_consumers) + seat;
 }
 
+static uint32_t witness_of(const struct myl_segment *segment)
+{
+    return segment->witness == 0 ? MYL_OS_NO_SEAT : segment->witness - 1;
+}
+
+static int check(const struct myl_segment *segment, uint32_t witness)
+{
+    return myl_os_object_check(segment->fd, &segment->object, witness);
+}
+
+int myl_segment_is_lost(const struct myl_segment *segment)
+{
+    return check(segment, witness_of(segment)) == EBADF;
+}
+
+int myl_segment_check(const struct myl_segment *segment)
+{
+    if (!myl_segment_is_lost(segment))
+        return MYL_OK;
+    return myl_fail(MYL_ESEATLOST,
+                    "descriptor %d of ring \"%s\" was closed behind this handle's back, perhaps to make a daemon, and "
+                    "who is alive cannot be asked without it; close the handle, and open it behind whatever closes "
+                    "descriptors",
+                    segment->fd, segment->name);
+}
+
 int myl_seat_take(const struct myl_segment *segment, uint32_t seat)
 {
-    return myl_os_seat_take(segment->fd, seat_of(segment, seat));
+    int err = check(segment, witness_of(segment));
+    return err != 0 ? err : myl_os_seat_take(segment->fd, seat_of(segment, seat));
 }
 
 void myl_seat_drop(const struct myl_segment *segment, uint32_t seat)
@@ -67,7 +94,16 @@ void myl_seat_drop(const struct myl_segment *segment, uint32_t seat)
 
 int myl_seat_held(const struct myl_segment *segment, uint32_t seat)
 {
-    return myl_os_seat_held(segment->fd, seat_of(segment, seat));
+    /* The descriptor is looked at behind the question: what it is then, it was. More closely if somebody is to be found
+     * dead. */
+    int held = myl_os_seat_held(segment->fd, seat_of(segment, seat));
+    int err = check(segment, held == 0 ? witness_of(segment) : MYL_OS_NO_SEAT);
+    return err != 0 ? -err : held;
+}
+
+void myl_seat_keep(struct myl_segment *segment, uint32_t seat)
+{
+    segment->witness = seat_of(segment, seat) + 1;
 }
 
 int myl_lane_take_all(const struct myl_segment *segment)

@@ -185,11 +185,24 @@ void myl_segment_close(struct myl_segment *segment)
     segment->name = "";
 }
 
+void myl_segment_give_back(struct myl_segment *segment)
+{
+    /* Asked before the mappings go, and the witness with them. What was not examined was opened a moment ago. */
+    if (segment->fd >= 0 && !segment->borrowed && segment->object.inode != 0 && myl_segment_is_lost(segment)) {
+        int fd = segment->fd;
+        segment->fd = -1;
+        myl_segment_close(segment);
+        myl_os_object_forsake(fd, &segment->object);
+    } else {
+        myl_segment_close(segment);
+    }
+}
+
 void myl_segment_forked(struct myl_segment *segment)
 {
     /* The mappings were not inherited; the lock owner is the parent, so closing is all that may happen. */
     if (segment->fd >= 0 && !segment->borrowed)
-        myl_os_object_close_in_child(segment->fd);
+        myl_os_object_close_in_child(segment->fd, &segment->object);
     segment->fd = -1;
     segment->controls = segment->control = NULL;
     segment->data = NULL;
@@ -269,6 +282,9 @@ void myl_segment_info(const struct myl_segment *segment, myl_info *info)
 int myl_segment_duplicate(const struct myl_segment *segment, int *fd)
 {
     /* Never our own: whoever got it would share our seats (protocol 1). */
+    int rc = myl_segment_check(segment);
+    if (rc != MYL_OK)
+        return rc;
     int err = myl_os_object_reopen(segment->fd, fd);
     return err == 0 ? MYL_OK : myl_fail_errno(err, "ring \"%s\" cannot be opened again", segment->name);
 }
@@ -280,6 +296,8 @@ int myl_registrar_take(const struct myl_segment *segment)
         int err = myl_seat_take(segment, MYL_SEAT_REGISTRAR);
         if (err == 0)
             return MYL_OK;
+        if (err == EBADF && myl_segment_check(segment) != MYL_OK)
+            return MYL_ESEATLOST;
         if (err != EAGAIN)
             return myl_fail_errno(err, "the registrar's seat of ring \"%s\" cannot be taken", segment->name);
         if (myl_os_now() >= until)
@@ -304,6 +322,8 @@ int myl_segment_live_consumers(const struct myl_segment *segment, uint32_t own, 
         uint32_t entries = myl_segment_entries(&view), here = 0;
         for (uint32_t i = 0; i < entries; i++) {
             int held = i == own && lane == segment->lane ? 0 : myl_seat_held(&view, myl_entry_seat(i));
+            if (held == -EBADF && myl_segment_check(segment) != MYL_OK)
+                return MYL_ESEATLOST;
             if (held < 0)
                 return myl_fail_errno(-held, "the seats of ring \"%s\" cannot be asked for", segment->name);
             here += held > 0;

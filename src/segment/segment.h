@@ -14,6 +14,7 @@ struct myl_segment {
     char *path;                  /* NULL for memfd */
     const char *name;            /* as the caller wrote it; points into path */
     struct myl_os_object object;
+    uint32_t witness;            /* a seat that this handle keeps as long as it is open, counted from 1; 0: none */
     struct myl_header head;
     uint32_t lane;               /* which part of the control and data areas `control` and `data` are */
     int borrowed;                /* descriptor, path and control mapping are another segment's, which is closed later */
@@ -80,6 +81,8 @@ int myl_segment_map_data(struct myl_segment *segment, int writable);
 int myl_segment_is_named(const struct myl_segment *segment, int *same);
 /* Unmaps and closes, which drops all seats. */
 void myl_segment_close(struct myl_segment *segment);
+/* The same for a handle's, which was open for long: a descriptor that was lost meanwhile is not ours to close. */
+void myl_segment_give_back(struct myl_segment *segment);
 /* In a fork child: only closes the descriptor. */
 void myl_segment_forked(struct myl_segment *segment);
 /* --- place.c --- */
@@ -105,10 +108,18 @@ int myl_lane_take_all(const struct myl_segment *segment);
 /* A14 in every lane. */
 void myl_segment_supersede(const struct myl_segment *segment, uint32_t value);
 
-/* Seats of this lane. The registrar's is the ring's: names and tables change under one seat. As myl_os_seat_take ... */
+/* Somebody may have closed the descriptor behind this handle's back (closefrom, a library that makes a daemon), and
+ * its number may be another file's by now: then the kernel answers for that one, where nobody sits. */
+int myl_segment_is_lost(const struct myl_segment *segment);
+/* The same as a call's result: MYL_OK or MYL_ESEATLOST. */
+int myl_segment_check(const struct myl_segment *segment);
+/* Seats of this lane. The registrar's is the ring's: names and tables change under one seat. As myl_os_seat_take ...;
+ * EBADF if the descriptor is lost: nobody is found dead through it, and no seat taken. */
 int myl_seat_take(const struct myl_segment *segment, uint32_t seat);
 void myl_seat_drop(const struct myl_segment *segment, uint32_t seat);
 int myl_seat_held(const struct myl_segment *segment, uint32_t seat);
+/* It was taken to be kept until the handle is closed. */
+void myl_seat_keep(struct myl_segment *segment, uint32_t seat);
 
 /* --- segment.c --- */
 struct myl_entry *myl_segment_entry(const struct myl_segment *segment, uint32_t entry);

@@ -18,7 +18,7 @@ waits_for() { # TEXT
 "$MYELON_CLI" cp --quiet --rate 1 --wait 1 --chunk 1K --capacity 16 "$dir/sent" "$ring" 2>"$dir/cp.err" &
 sender=$!
 wait_until "the ring" ring_exists "$ring"
-wait_until "a sender that waits for the first receiver" waits_for "has been waiting for .*no consumer is registered"
+wait_until "a sender that waits for the first receiver" waits_for "has been waiting for .* for consumers to come: any (0 of 1 here); start the rest"
 
 "$MYELON_CLI" cat --quiet --id slow --output "$dir/got" "$ring" 2>"$dir/cat.err" &
 receiver=$!

@@ -427,7 +427,7 @@ const struct scenario scenarios[] = {
     {"log", make_ring, act_log, undo_log, end_ring, "", 0, 0},
     {"list", make_ring, act_list, undo_nothing, end_ring,
      "malloc myl_os_object_open myl_os_object_stat myl_os_map open fstat fstatfs mmap", 0, 0},
-    {"hand over", make_ring, act_fd, undo_fd, end_ring, "", 0, 0},
+    {"hand over", make_ring, act_fd, undo_fd, end_ring, ASKING, 0, 0},
     {"remove", set_up_closed, act_remove, undo_nothing, expect_no_ring, "", 0, 0},
     {"remove in use", make_ring, act_remove_in_use, undo_nothing, end_ring, "", 0, 0},
     {"wait for an event", set_up_both, act_wait_for_event, undo_nothing, end_ring, ASKING, 0, 0},

@@ -304,6 +304,50 @@ static void test_what_a_consumer_can_ask(void **state)
     myl_consumer_close(consumer);
 }
 
+static int64_t silence(myl_consumer *consumer)
+{
+    myl_peer peer;
+    test_ok(myl_consumer_peer(consumer, &peer));
+    return peer.silent_ns;
+}
+
+/* Polls as who never waits does, until `ns` of silence are told; what is told is never more than there was. */
+static void poll_silence(myl_consumer *consumer, int64_t ns, int64_t since)
+{
+    int64_t told = 0;
+    do {
+        expect_nothing(consumer, MYL_EAGAIN);
+        int64_t before = told;
+        told = silence(consumer);
+        assert_true(told >= before && told <= test_now_ns() - since);
+    } while (told < ns && test_now_ns() - since < MYL_SEC(15));
+    assert_true(told >= ns);
+}
+
+/* A consumer that polls and never waits learns for how long its producer has been silent. */
+static void test_silence_while_polling(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    const void *event;
+    struct party party = {.name = test_name(name, "silent"), .producer = producer_options(CAPACITY)};
+    test_child producer;
+    start_producer(&producer, &party, 0);
+    int64_t since = test_now_ns();
+    myl_consumer *consumer = open_consumer(name, "c");
+    poll_silence(consumer, MYL_MSEC(50), since);
+    test_code(MYL_ETIMEDOUT, myl_consumer_next(consumer, &event, MYL_MSEC(50)));
+    assert_true(silence(consumer) >= MYL_MSEC(100)); /* waiting in between is no new beginning */
+    since = test_now_ns();
+    order(&producer, 1, 1);
+    assert_int_equal(silence(consumer), 0); /* there is something unread */
+    test_ok(myl_consumer_next(consumer, &event, MYL_TRY));
+    test_ok(myl_consumer_release(consumer));
+    poll_silence(consumer, MYL_MSEC(50), since); /* of this silence, not of the one before */
+    myl_consumer_close(consumer);
+    finish(&producer, PARTY_CLOSE);
+}
+
 /* Many short waits learn of a death as one long wait does. */
 static void test_short_waits_learn_of_a_death(void **state)
 {
@@ -402,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_alert_only),
         cmocka_unit_test(test_a_frozen_producer_blames_nobody),
         cmocka_unit_test(test_what_a_consumer_can_ask),
+        cmocka_unit_test(test_silence_while_polling),
         cmocka_unit_test(test_short_waits_learn_of_a_death),
         cmocka_unit_test(test_verdict),
     };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Seats are the kernel's: two producers, two consumers of one id, takeover after SIGKILL, a killed consumer that
  * resumes, waiting for a ring to appear. */
+#include "os/os.h"
 #include "process/party.h"
+#include "segment/layout.h"
 
 static void test_two_producers(void **state)
 {
@@ -243,6 +245,49 @@ static void test_race_for_the_seat(void **state)
     }
 }
 
+static int hold_registrar(test_peer *parent, void *name)
+{
+    char path[TEST_PATH_SIZE];
+    int fd, read_only;
+    snprintf(path, sizeof path, "%s/%s", myl_os_shm_directory(), (const char *)name);
+    assert_int_equal(myl_os_object_open(path, 0, &fd, &read_only), 0);
+    test_tell(parent, (uint64_t)myl_os_seat_take(fd, MYL_SEAT_REGISTRAR));
+    return (int)test_hear(parent);
+}
+
+/* Whoever needs the registrar's seat of somebody who is stopped waits for a second and is told; who publishes and reads
+ * does not need it. */
+static void test_registrar_is_stopped(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_consumer_options c = consumer_options("late");
+    test_child holder;
+    myl_producer *producer = open_producer(test_name(name, "busy"), &o);
+    myl_consumer *consumer = open_consumer(name, "w");
+    test_spawn(&holder, hold_registrar, name);
+    test_hear_value(&holder.peer, 0);
+    test_stop(&holder);
+    int64_t start = test_now_ns();
+    expect_no_consumer(MYL_EBUSY, "joining or leaving", name, &c);
+    assert_true(test_now_ns() - start >= MYL_SEC(1));
+    test_code(MYL_EBUSY, myl_evict(name, MYL_BACKEND_SHM, "w"));
+    test_code(MYL_EBUSY, myl_remove(name, MYL_BACKEND_SHM, 1));
+    put_many(producer, 0, 8);
+    take_many(consumer, 0, 8);
+    myl_producer_leave(producer);
+    expect_no_producer(MYL_EBUSY, name, name, &o);
+    test_continue(&holder);
+    test_kill(&holder);
+    producer = open_producer(name, &o);
+    put_many(producer, 8, 1);
+    take_many(consumer, 8, 1);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_prefix_resumes_the_dead_first),
         cmocka_unit_test(test_attach_during_creation),
         cmocka_unit_test(test_race_for_the_seat),
+        cmocka_unit_test(test_registrar_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

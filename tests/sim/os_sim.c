@@ -196,8 +196,23 @@ void myl_os_object_close(int fd)
     sim_descriptor_close(self(), (unsigned)fd - 3);
 }
 
-void myl_os_object_close_in_child(int fd)
+/* Nobody closes a descriptor behind the library's back here. */
+int myl_os_object_check(int fd, const struct myl_os_object *object, uint32_t witness)
 {
+    (void)object;
+    (void)witness;
+    return sim_description_of(self(), fd) != NULL ? 0 : EBADF;
+}
+
+void myl_os_object_forsake(int fd, const struct myl_os_object *object)
+{
+    (void)object;
+    SIM_CHECK(0, "descriptor", "%s has lost descriptor %d", sim_self_name(), fd);
+}
+
+void myl_os_object_close_in_child(int fd, const struct myl_os_object *object)
+{
+    (void)object;
     myl_os_object_close(fd);
 }
 

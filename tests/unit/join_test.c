@@ -2,6 +2,7 @@
  * Joining and leaving: where a consumer starts, what it is told to have lost, a full table, eviction; and what a
  * producer does while it is alone. */
 #include "ring/consumer.h"
+#include "ring/producer.h"
 #include "unit/rings.h"
 
 static myl_joined joined_of(const myl_consumer *consumer)
@@ -479,6 +480,38 @@ static void test_death_wait_goes_on(void **state)
     myl_producer_close(producer);
 }
 
+/* As when another producer was let into a lost seat: who was there before may use the room that it knew of, and then
+ * learns of it at the gate. */
+static void test_seat_lost(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    void *room;
+    myl_run run;
+    myl_producer_options o = producer_options(4);
+    myl_producer *producer = open_producer(test_name(name, "seatless"), &o);
+    myl_consumer *consumer = open_consumer(name, "c");
+    put_many(producer, 0, 2);
+    producer->handle.segment.control->epoch.v++;
+    put_many(producer, 2, 2);
+    take_many(consumer, 0, 4);
+    test_code(MYL_ESEATLOST, myl_producer_claim(producer, &room, MYL_TRY));
+    expect_detail(name);
+    expect_detail("close this handle");
+    test_code(MYL_ESEATLOST, myl_producer_claim(producer, &room, MYL_SEC(10)));
+    test_code(MYL_ESEATLOST, myl_producer_claim_run(producer, 2, &run, MYL_TRY));
+    assert_int_equal(myl_errclass(MYL_ESEATLOST), MYL_CLASS_END);
+    assert_int_equal(myl_producer_last(producer), 3);
+    myl_producer_close(producer); /* the stream is the other one's to end */
+    expect_nothing(consumer, MYL_EAGAIN);
+    producer = open_producer(name, &o);
+    put(producer, 4, MYL_TRY);
+    take_many(consumer, 4, 1);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +530,7 @@ int main(void)
         cmocka_unit_test(test_evicted_while_releasing),
         cmocka_unit_test(test_retired_by_half),
         cmocka_unit_test(test_death_wait_goes_on),
+        cmocka_unit_test(test_seat_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -236,6 +236,22 @@ int myl_os_object_stat(int fd, struct myl_os_object *object)
     return object->regular ? check_file_system(fd) : 0;
 }
 
+static int is_it(int fd, const struct myl_os_object *object)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return errno;
+    return (uint64_t)st.st_dev == object->device && (uint64_t)st.st_ino == object->inode ? 0 : EBADF;
+}
+
+int myl_os_object_check(int fd, const struct myl_os_object *object, uint32_t witness)
+{
+    int err = is_it(fd, object);
+    if (err != 0)
+        return err;
+    return witness != MYL_OS_NO_SEAT && myl_os_seat_held(fd, witness) == 1 ? EBADF : 0;
+}
+
 int myl_os_object_is_named(const char *path, const struct myl_os_object *object, int *same)
 {
     struct stat st;
@@ -257,10 +273,17 @@ void myl_os_object_close(int fd)
     (void)close(fd);
 }
 
-void myl_os_object_close_in_child(int fd)
+void myl_os_object_forsake(int fd, const struct myl_os_object *object)
+{
+    (void)object;
+    (void)fd; /* a seat is the description's: it goes with its last mapping */
+}
+
+void myl_os_object_close_in_child(int fd, const struct myl_os_object *object)
 {
     myl_temporary_forget(fd);
-    (void)close(fd); /* never an unlock: that would be the parent's */
+    if (is_it(fd, object) == 0)
+        (void)close(fd); /* never an unlock: that would be the parent's */
 }
 
 uint64_t myl_os_free_bytes(const char *path)

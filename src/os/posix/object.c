@@ -93,6 +93,7 @@ static int open_temporary(const struct myl_os_object_spec *spec, int *fd)
         *fd = myl_os_lift(mkstemp(name));
         if (*fd < 0)
             return errno;
+        myl_posix_seats_lost(*fd);
         (void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
         err = hold_temporary(*fd, name, spec);
         if (err != 0) {
@@ -145,6 +146,7 @@ int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_o
     }
     if (opened < 0)
         return errno;
+    myl_posix_seats_lost(opened);
     *fd = opened;
     return 0;
 }
@@ -172,6 +174,22 @@ int myl_os_object_stat(int fd, struct myl_os_object *object)
     return 0;
 }
 
+static int is_it(int fd, const struct myl_os_object *object)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return errno;
+    return (uint64_t)st.st_dev == object->device && (uint64_t)st.st_ino == object->inode ? 0 : EBADF;
+}
+
+int myl_os_object_check(int fd, const struct myl_os_object *object, uint32_t witness)
+{
+    int err = is_it(fd, object);
+    if (err != 0)
+        return err;
+    return witness != MYL_OS_NO_SEAT && myl_os_seat_held(fd, witness) == 1 ? EBADF : 0;
+}
+
 int myl_os_object_is_named(const char *path, const struct myl_os_object *object, int *same)
 {
     struct stat st;
@@ -195,11 +213,17 @@ void myl_os_object_close(int fd)
     (void)close(fd);
 }
 
-void myl_os_object_close_in_child(int fd)
+void myl_os_object_forsake(int fd, const struct myl_os_object *object)
+{
+    myl_posix_seats_forsake(fd, object);
+}
+
+void myl_os_object_close_in_child(int fd, const struct myl_os_object *object)
 {
     myl_temporary_forget(fd);
     myl_posix_seats_forget(fd);
-    (void)close(fd);
+    if (is_it(fd, object) == 0)
+        (void)close(fd);
 }
 
 uint64_t myl_os_free_bytes(const char *path)

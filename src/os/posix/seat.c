@@ -31,11 +31,20 @@
 /* Side files of dead owners are swept when they are older than this. */
 #define SWEEP_AGE_S  60
 
+/* The number of a descriptor may come to be somebody else's behind our back, and so may a lock's: what they were is
+ * noted, and looked at before anything is closed or removed. */
+struct file {
+    uint64_t device, inode;
+};
+
 struct taken {
     struct taken *next;
     int fd;
+    int lost;                  /* that number was given to a new descriptor since */
     uint32_t seat;
     int lock;
+    struct file object, side;
+    char name[NAME_BYTES];     /* the side file's */
 };
 
 static pthread_mutex_t taken_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -60,18 +69,33 @@ static int side_file(int fd, uint32_t seat, char name[NAME_BYTES], mode_t *mode)
     return used < NAME_BYTES ? 0 : ENAMETOOLONG;
 }
 
+static struct file file_of(const struct stat *st)
+{
+    return (struct file){.device = (uint64_t)st->st_dev, .inode = (uint64_t)st->st_ino};
+}
+
+static int is_file(int fd, const struct file *file)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (uint64_t)st.st_dev == file->device && (uint64_t)st.st_ino == file->inode;
+}
+
 static int still_named(int lock, const char *name)
 {
     struct stat a, b;
     return fstat(lock, &a) == 0 && stat(name, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-static int remember(int fd, uint32_t seat, int lock)
+static int remember(int fd, uint32_t seat, int lock, const char *name)
 {
+    struct stat object, side;
+    if (fstat(fd, &object) != 0 || fstat(lock, &side) != 0)
+        return errno;
     struct taken *node = malloc(sizeof *node);
     if (node == NULL)
         return ENOMEM;
-    *node = (struct taken){.fd = fd, .seat = seat, .lock = lock};
+    *node = (struct taken){.fd = fd, .seat = seat, .lock = lock, .object = file_of(&object), .side = file_of(&side)};
+    memcpy(node->name, name, strlen(name) + 1);
     (void)pthread_mutex_lock(&taken_lock);
     node->next = taken;
     taken = node;
@@ -79,24 +103,28 @@ static int remember(int fd, uint32_t seat, int lock)
     return 0;
 }
 
-/* The lock's descriptor, or -1; taken off the list if `forget`. */
-static int find(int fd, uint32_t seat, int forget)
+static int is_ours(int fd, uint32_t seat)
 {
-    int lock = -1;
+    int ours = 0;
     (void)pthread_mutex_lock(&taken_lock);
-    for (struct taken **at = &taken; *at != NULL; at = &(*at)->next) {
-        struct taken *node = *at;
-        if (node->fd != fd || node->seat != seat)
-            continue;
-        lock = node->lock;
-        if (forget) {
-            *at = node->next;
-            free(node);
-        }
-        break;
-    }
+    for (const struct taken *node = taken; node != NULL && !ours; node = node->next)
+        ours = node->fd == fd && !node->lost && node->seat == seat && is_file(node->lock, &node->side);
     (void)pthread_mutex_unlock(&taken_lock);
-    return lock;
+    return ours;
+}
+
+/* Taken off the list, or NULL. */
+static struct taken *take_off(int fd, uint32_t seat)
+{
+    (void)pthread_mutex_lock(&taken_lock);
+    struct taken **at = &taken;
+    while (*at != NULL && ((*at)->fd != fd || (*at)->lost || (*at)->seat != seat))
+        at = &(*at)->next;
+    struct taken *found = *at;
+    if (found != NULL)
+        *at = found->next;
+    (void)pthread_mutex_unlock(&taken_lock);
+    return found;
 }
 
 /* Whoever may open the object may sit on its seats, so the side file has the object's mode. Creating and opening are
@@ -136,8 +164,8 @@ int myl_os_seat_take(int fd, uint32_t seat)
     char name[NAME_BYTES];
     mode_t mode;
     int lock = -1, busy = 0;
-    if (find(fd, seat, 0) >= 0)
-        return 0; /* ours already */
+    if (is_ours(fd, seat))
+        return 0; /* already */
     int err = side_file(fd, seat, name, &mode);
     if (err != 0)
         return err;
@@ -151,30 +179,34 @@ int myl_os_seat_take(int fd, uint32_t seat)
         if (err != EAGAIN)
             myl_os_sleep(TRY_NS);
     }
-    err = remember(fd, seat, lock);
+    err = remember(fd, seat, lock, name);
     if (err != 0)
         (void)close(lock);
     return err;
 }
 
+static void give_up(struct taken *node)
+{
+    if (is_file(node->lock, &node->side)) {
+        (void)unlink(node->name); /* while we hold it: whoever waits for it sees that it has no name any more */
+        (void)close(node->lock);
+    }
+    free(node);
+}
+
 void myl_os_seat_drop(int fd, uint32_t seat)
 {
-    char name[NAME_BYTES];
-    mode_t mode;
-    int lock = find(fd, seat, 1);
-    if (lock < 0)
-        return;
-    if (side_file(fd, seat, name, &mode) == 0)
-        (void)unlink(name); /* while we hold it: whoever waits for it sees that it has no name any more */
-    (void)close(lock);
+    struct taken *node = take_off(fd, seat);
+    if (node != NULL)
+        give_up(node);
 }
 
 int myl_os_seat_held(int fd, uint32_t seat)
 {
     char name[NAME_BYTES];
     mode_t mode;
-    if (find(fd, seat, 0) >= 0)
-        return 0; /* by ourselves: nobody else */
+    if (is_ours(fd, seat))
+        return 0; /* nobody else's */
     int err = side_file(fd, seat, name, &mode);
     if (err != 0)
         return -err;
@@ -197,7 +229,7 @@ static int oldest_of(int fd, uint32_t *seat)
     int found = 0;
     (void)pthread_mutex_lock(&taken_lock);
     for (struct taken *node = taken; node != NULL; node = node->next) { /* the latest is first */
-        if (node->fd == fd) {
+        if (node->fd == fd && !node->lost) {
             found = 1;
             *seat = node->seat;
         }
@@ -213,6 +245,39 @@ void myl_posix_seats_close(int fd)
      * else is there, so it goes last. With locks of a description all go at once. */
     while (oldest_of(fd, &seat))
         myl_os_seat_drop(fd, seat);
+}
+
+void myl_posix_seats_lost(int fd)
+{
+    /* Their locks stay until the lost handle is closed: it may still be writing. */
+    (void)pthread_mutex_lock(&taken_lock);
+    for (struct taken *node = taken; node != NULL; node = node->next)
+        node->lost |= node->fd == fd;
+    (void)pthread_mutex_unlock(&taken_lock);
+}
+
+void myl_posix_seats_forsake(int fd, const struct myl_os_object *object)
+{
+    /* What is noted under this number and not lost is of who has the number now, if that is the same object. */
+    int all = myl_os_object_check(fd, object, MYL_OS_NO_SEAT) != 0;
+    struct taken *gone = NULL;
+    (void)pthread_mutex_lock(&taken_lock);
+    for (struct taken **at = &taken; *at != NULL;) {
+        struct taken *node = *at;
+        if (node->fd != fd || !(all || node->lost) || node->object.device != object->device ||
+            node->object.inode != object->inode) {
+            at = &node->next;
+            continue;
+        }
+        *at = node->next;
+        node->next = gone;
+        gone = node;
+    }
+    (void)pthread_mutex_unlock(&taken_lock);
+    for (struct taken *next; gone != NULL; gone = next) {
+        next = gone->next;
+        give_up(gone);
+    }
 }
 
 struct sweep {
@@ -261,7 +326,8 @@ void myl_posix_seats_forget(int fd)
             continue;
         }
         *at = node->next;
-        (void)close(node->lock);
+        if (is_file(node->lock, &node->side))
+            (void)close(node->lock);
         free(node);
     }
 }

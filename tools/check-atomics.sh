@@ -1,9 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Shared words are touched only through include/myelon/atomic.h, and every such site says who it is: an id A<number> in
-# a comment on its line or on the four lines above. Ids and docs/memory-model.md agree: each id of the code is
-# explained there, and none is that the code has not. Allowed beside it: a compiler barrier, volatile sig_atomic_t, asm
-# volatile, and a volatile read whose value is thrown away (it touches a page).
+# a comment on its line or on the four lines above. docs/memory-model.md has a row for each id, and its last column says
+# where: "file: `function`, ...", one file behind the other with <br> between. Code and rows agree in both directions:
+# every site is in the row of its id, under its file and function, and every function there has such a site.
+#
+# A comment on a line with a site is about that line only. A comment's own ids are those in front of "Pairs" and outside
+# of parentheses: one, or one for each access of the line. What the kernel does to a word for us is a site too.
+#
+# Allowed beside atomic.h: a compiler barrier, volatile sig_atomic_t, asm volatile, and a volatile read whose value is
+# thrown away (it touches a page).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,67 +22,155 @@ model=docs/memory-model.md
 # shellcheck disable=SC2016 # the program is awk's
 find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon/atomic.h |
     sort | xargs awk -v model="$model" '
-    # Every id of `text` is noted as used; 1 if there is one.
-    function note(text, found) {
-        found = 0
+    function complain(where, what) { print where ": " what; bad++ }
+    # The ids of `text`, each behind a blank.
+    function ids_of(text, list, id) {
+        list = ""
         while (match(text, /(^|[^A-Za-z0-9_])A[0-9]+/)) {
             id = substr(text, RSTART, RLENGTH)
             sub(/^[^A]/, "", id)
-            ids[id] = 1
-            found = 1
+            list = list " " id
             text = substr(text, RSTART + RLENGTH)
         }
-        return found
+        return list
     }
-    # The comment part of a line; a line in the middle of a comment starts with a star or is all text.
-    function comment(line) {
-        if (line ~ /^[ \t]*\*/) return line
-        return match(line, /\/\*|\/\//) ? substr(line, RSTART) : ""
+    function own_ids(text) {
+        gsub(/\([^()]*\)/, "", text)
+        sub(/[Pp]airs.*/, "", text)
+        return ids_of(text)
+    }
+    # Adds the ids of `text` to `set`.
+    function note(text, set, list, n, i) {
+        n = split(ids_of(text), list, " ")
+        for (i = 1; i <= n; i++) set[list[i]] = 1
+    }
+    # Splits a line: `code` without comments and what strings say, `said` in comments, `text` the comment so far.
+    function take_apart(line, at, token) {
+        code = said = ""
+        if (!inside) text = ""
+        while (line != "") {
+            if (inside) {
+                at = index(line, "*/")
+                said = said " " (at ? substr(line, 1, at - 1) : line)
+                line = at ? substr(line, at + 2) : ""
+                inside = !at
+            } else if (match(line, /\/\*|\/\/|"([^"\\]|\\.)*"|\047([^\047\\]|\\.)*\047/)) {
+                code = code substr(line, 1, RSTART - 1)
+                token = substr(line, RSTART, RLENGTH)
+                line = substr(line, RSTART + RLENGTH)
+                inside = token == "/*"
+                if (token == "//") { said = said " " line; line = "" }
+                else if (!inside) code = code "\"\""
+            } else { code = code line; line = "" }
+        }
+        text = text said
+    }
+    # The function, or the macro, that the line is in: a definition begins in the first column, and ends there.
+    function find_place(head) {
+        if (code ~ /^#[ \t]*define[ \t]/) {
+            head = code
+            sub(/^#[ \t]*define[ \t]+/, "", head)
+            sub(/[^A-Za-z0-9_].*/, "", head)
+            macro = head
+        }
+        head = code
+        gsub(/__attribute__ *\(\(.*\)\)/, "", head)
+        if (head ~ /^[A-Za-z_].*[(]/ && head !~ /;[ \t]*$/) {
+            sub(/ *\(.*/, "", head)
+            sub(/.*[^A-Za-z0-9_]/, "", head)
+            function_name = head
+        }
+        return macro != "" ? macro : function_name
+    }
+    function leave_place() {
+        if (macro != "" && code !~ /\\$/) macro = ""
+        if (code ~ /^}/) function_name = ""
+    }
+    function site(ids, accesses, place, file, list, n, i, key) {
+        sites++
+        n = split(ids, list, " ")
+        if (n == 0)
+            complain(FILENAME ":" FNR, "an atomic access without an id (A<number>) on its line or the four above")
+        else if (n != 1 && n != accesses)
+            complain(FILENAME ":" FNR, "ids" ids " for " accesses " access(es): one each, or one for all")
+        else if (place == "")
+            complain(FILENAME ":" FNR, list[1] ": the function of this access is not found")
+        else for (i = 1; i <= n; i++) {
+            key = list[i] SUBSEP file SUBSEP place
+            has[key] = 1
+            if (!(list[i] in row))
+                complain(FILENAME ":" FNR, list[i] " has no row in " model)
+            else if (!(key in listed) && !(key in told))
+                complain(FILENAME ":" FNR, list[i] " in " place " is not in " model ": add `" place "` at \"" file \
+                         ":\" to the row of " list[i] ", line " row[list[i]])
+            told[key] = 1
+        }
+    }
+    # The last cell of a row: what it lists.
+    function read_row(id, cell, line, part, name, n, m, i, j, file) {
+        row[id] = line
+        n = split(cell, part, /<br>/)
+        for (i = 1; i <= n; i++) {
+            file = part[i]
+            if (file !~ /^ *[a-z_\/]+\.[ch]: .*`/) {
+                complain(model ":" line, id ": \"" part[i] "\" is not \"file: `function`, ...\"")
+                continue
+            }
+            sub(/:.*/, "", file)
+            gsub(/ /, "", file)
+            m = split(part[i], name, /`/)
+            for (j = 2; j <= m; j += 2) listed[id, file, name[j]] = line
+        }
     }
     BEGIN {
+        access = "myl_((load|store|add|cas)(32)?_(rlx|acq|rel|acq_rel|sc)|copy_rlx)[(]|SYS_futex,.*OP_(WAIT|WAKE_OP),"
         while ((getline line < model) > 0) {
-            while (match(line, /(^|[^A-Za-z0-9_])A[0-9]+/)) {
-                id = substr(line, RSTART, RLENGTH)
-                sub(/^[^A]/, "", id)
-                known[id] = 1
-                line = substr(line, RSTART + RLENGTH)
-            }
+            at++
+            note(line, known)
+            if (line !~ /^\| A[0-9]+ \|/) continue
+            n = split(line, cell, "|")
+            gsub(/ /, "", cell[2])
+            read_row(cell[2], cell[n - 1], at)
         }
     }
-    FNR == 1 { for (i = 1; i <= 4; i++) above[i] = "" }
+    FNR == 1 {
+        for (i = 1; i <= 4; i++) above[i] = ""
+        inside = 0
+        function_name = macro = ""
+        file = FILENAME
+        sub(/^src\/|^include\/myelon\//, "", file)
+    }
     {
-        code = $0
-        gsub(/\/\*.*\*\//, "", code)
-        sub(/\/\*.*|\/\/.*/, "", code)
-        if (code ~ /^[ \t]*\*/) code = ""
-        gsub(/"[^"]*"/, "\"\"", code)
+        take_apart($0)
+        place = find_place()
         if (code ~ /__atomic_|__sync_|_Atomic|atomic_(load|store|fetch|exchange|compare|thread_fence)/ &&
-            code !~ /__atomic_signal_fence/) {
-            print FILENAME ":" FNR ": a bare atomic access: use include/myelon/atomic.h"
-            bad++
-        }
+            code !~ /__atomic_signal_fence/)
+            complain(FILENAME ":" FNR, "a bare atomic access: use include/myelon/atomic.h")
         if (code ~ /(^|[^A-Za-z0-9_])volatile([^A-Za-z0-9_]|$)/ && code !~ /asm(__)?[ ]+volatile/ &&
-            code !~ /sig_atomic_t/ && code !~ /\(void\)\*/) {
-            print FILENAME ":" FNR ": volatile orders nothing: use include/myelon/atomic.h"
-            bad++
+            code !~ /sig_atomic_t/ && code !~ /\(void\)\*/)
+            complain(FILENAME ":" FNR, "volatile orders nothing: use include/myelon/atomic.h")
+        note(said, ids)
+        own = said != "" ? own_ids(text) : ""
+        accesses = gsub(access, "&", code)
+        if (accesses > 0) {
+            theirs = own
+            for (i = 1; i <= 4 && theirs == ""; i++) theirs = above[i]
+            site(theirs == "-" ? "" : theirs, accesses, place, file)
+            if (own != "") own = "-" # no line below takes its id from here, nor from further above
         }
-        if (code ~ /myl_(load|store|add|cas)(32)?_(rlx|acq|rel|acq_rel|sc)\(/) {
-            sites++
-            said = note(comment($0))
-            for (i = 1; i <= 4 && !said; i++) said = note(comment(above[i]))
-            if (!said) {
-                print FILENAME ":" FNR ": an atomic access without an id (A<number>) on its line or the four above"
-                bad++
-            }
-        }
-        note(comment($0))
         for (i = 4; i > 1; i--) above[i] = above[i - 1]
-        above[1] = $0
+        above[1] = own
+        leave_place()
     }
     END {
-        for (id in ids) if (!(id in known)) { print model ": does not explain " id; bad++ }
-        for (id in known) if (!(id in ids)) { print model ": explains " id ", which the code does not have"; bad++ }
-        if (sites == 0) { print "no atomic site found: the check looks in the wrong place"; bad++ }
-        print sites " sites, " (bad + 0) " problems"
+        for (id in ids) if (!(id in row)) complain(model, "does not explain " id)
+        for (id in known) if (!(id in ids)) complain(model, "explains " id ", which the code does not have")
+        for (key in listed) if (!(key in has)) {
+            split(key, part, SUBSEP)
+            complain(model ":" listed[key], part[1] ": `" part[3] "` of " part[2] " has no such site: take it " \
+                     "out, or name the function that has it now")
+        }
+        if (sites == 0) complain(model, "no atomic site found: the check looks in the wrong place")
+        print sites " lines with sites, " (bad + 0) " problems"
         exit bad != 0
     }'

@@ -60,6 +60,42 @@ fresh
 printf '\n\n\n\n\nstatic uint64_t f(const myl_au64 *p)\n{\n    return myl_load_acq(p);\n}\n' >>"$work/tree/src/ring/gate.c"
 expect 'without an id' "an atomic site without an id" tools/check-atomics.sh
 fresh
+printf '\n\n\n\n\nstatic void f(void *to, const void *from)\n{\n    myl_copy_rlx(to, from, 8);\n}\n' \
+    >>"$work/tree/src/ring/gate.c"
+expect 'without an id' "a copy of shared words without an id" tools/check-atomics.sh
+fresh
+printf 'static uint64_t f(const myl_au64 *p)\n{\n    (void)myl_load_acq(p); /* A8 */\n    (void)myl_load_acq(p);\n}\n' \
+    >>"$work/tree/src/ring/gate.c"
+expect 'without an id' "an id that is another line's" tools/check-atomics.sh
+fresh
+printf 'static uint64_t f(const myl_au64 *p)\n{\n    return myl_load_acq(p); /* A8, A4 */\n}\n' \
+    >>"$work/tree/src/ring/gate.c"
+expect 'gate.c:[0-9]*: ids A8 A4 for 1 access' "two ids for one access" tools/check-atomics.sh
+fresh
+printf 'static uint64_t planted(const myl_au64 *p)\n{\n    /* A8. Pairs: A7. */\n    return myl_load_acq(p);\n}\n' \
+    >>"$work/tree/src/ring/gate.c"
+# shellcheck disable=SC2016 # a message with a name
+expect 'gate.c:[0-9]*: A8 in planted .*add `planted` at "ring/gate.c:"' "a site that the table has not" \
+    tools/check-atomics.sh
+fresh
+printf '#define PLANTED(p) \\\n    myl_load_acq(p) /* A8 */\n' >>"$work/tree/src/ring/gate.c"
+expect 'gate.c:[0-9]*: A8 in PLANTED ' "a site in a macro that the table has not" tools/check-atomics.sh
+fresh
+sed 's/^int myl_gate_minimum(/int myl_gate_least(/' src/ring/gate.c >"$work/tree/src/ring/gate.c"
+expect 'A8 in myl_gate_least is not in' "a function by another name" tools/check-atomics.sh
+# shellcheck disable=SC2016 # a message with a name
+expect 'memory-model.md:[0-9]*: A8: `myl_gate_minimum` of ring/gate.c has no such site' "a function that is gone" \
+    tools/check-atomics.sh
+fresh
+sed '/^| A8 /s|ring/gate.c: |ring/producer.c: |' docs/memory-model.md >"$work/tree/docs/memory-model.md"
+expect 'A8 in myl_gate_minimum is not in' "a function under another file" tools/check-atomics.sh
+# shellcheck disable=SC2016 # a message with a name
+expect 'A8: `myl_gate_minimum` of ring/producer.c has no' "a function in a file that has it not" tools/check-atomics.sh
+fresh
+sed '/^| A8 /s|ring/gate.c: |the gate: |' docs/memory-model.md >"$work/tree/docs/memory-model.md"
+# shellcheck disable=SC2016 # a message with names
+expect 'is not "file: `function`, ..."' "a cell that names no file" tools/check-atomics.sh
+fresh
 printf '/* A99999 */\n' >>"$work/tree/src/ring/gate.c"
 expect 'does not explain A99999' "an id that is not explained" tools/check-atomics.sh
 fresh

@@ -334,7 +334,7 @@ static void go(struct myl_consumer *consumer, uint32_t to)
      * only, so a registrar that was stopped does not keep us. */
     int registrar = myl_registrar_take(segment) == MYL_OK;
     if (myl_load32_acq(&entry->generation) == consumer->hot.own_generation) { /* A9 */
-        myl_store_rlx(&entry->left_order, myl_load_acq(&segment->control->version)); /* A46 */
+        myl_store_rlx(&entry->left_order, myl_load_acq(&segment->control->version)); /* A46, A27 */
         MYL_STEP("V1");
         myl_store32_rel(&entry->state, to); /* A23 */
         MYL_STEP("V2");

@@ -140,9 +140,9 @@ void myl_segment_withdraw(const struct myl_segment *segment)
         return;
     }
     if (segment->head.lanes > 1 && myl_lane_take_all(segment) != 0) {
-        /* Others produce in it by now: only our lane ends, with nothing in it. A44, A43. */
-        myl_store_rel(&segment->control->closed, 1);
-        myl_store32_rel(&segment->control->producer_state, MYL_PRODUCER_LEFT);
+        /* Others produce in it by now: only our lane ends, with nothing in it. */
+        myl_store_rel(&segment->control->closed, 1);                           /* A44. Pairs: A16 */
+        myl_store32_rel(&segment->control->producer_state, MYL_PRODUCER_LEFT); /* A43. Pairs: A45 */
         myl_registrar_drop(segment);
         myl_segment_wake_all(segment);
         return;

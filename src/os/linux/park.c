@@ -33,6 +33,7 @@ static struct timespec timespec_of(int64_t ns)
 int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
 {
     struct timespec t = timespec_of(timeout_ns > 0 ? timeout_ns : 0);
+    /* A17: the kernel compares, in one order with its own wakes. Pairs: A12. */
     if (syscall(SYS_futex, &word->v, FUTEX_OP_WAIT, value, &t, NULL, 0) != 0 && errno == ETIMEDOUT)
         return ETIMEDOUT;
     return 0; /* woken, EAGAIN (the word moved), EINTR (a signal): look again */
@@ -40,7 +41,8 @@ int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
 
 void myl_os_wake_add4(myl_au32 *word)
 {
-    /* The comparison never holds (nobody can have this old value), so the second wake does not happen. */
+    /* A12: the kernel adds. The comparison never holds (nobody can have this old value), so the second wake does not
+     * happen. */
     (void)syscall(SYS_futex, &word->v, FUTEX_OP_WAKE_OP, INT_MAX, (void *)0, &word->v, ADD_4_NEVER_EQUAL);
 }
 

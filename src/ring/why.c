@@ -470,11 +470,12 @@ void myl_verdict_free(myl_verdict *verdict)
 static int peer_state(const struct myl_segment *segment, const myl_peer *peer, enum myl_peer_state *state)
 {
     const struct myl_control *control = segment->control;
+    uint32_t superseded = myl_load32_acq(&control->superseded); /* A15, first: what has ended may be superseded later */
     *state = MYL_PEER_CLOSED;
     if (myl_load_acq(&control->closed) != 0) /* A16 */
         return MYL_OK;
     *state = MYL_PEER_SUPERSEDED;
-    if (myl_load32_acq(&control->superseded) != 0) /* A15 */
+    if (superseded != 0)
         return MYL_OK;
     *state = peer->patience_ns > 0 ? MYL_PEER_BUSY : MYL_PEER_ALIVE;
     int held = myl_seat_held(segment, MYL_SEAT_PRODUCER);

@@ -58,7 +58,7 @@ endfunction()
 # Reads what a test's file says of its own test, in a line of a comment (/* ctest: ... */ or # ctest: ...):
 #   timeout=240                   seconds instead of 60 (scripts: 120)
 #   serial                        runs alone: it measures time or needs every core
-#   not-under=thread,address      means nothing, or cannot work, under this sanitizer
+#   not-under=thread,address      means nothing, or cannot work, under this sanitizer; emulator: under qemu
 # Sets test_timeout (`usual` if the file says nothing), test_serial and test_left_out.
 function(myelon_test_settings file usual)
     file(STRINGS ${file} settings REGEX "^(/\\*|#) ctest: ")
@@ -76,6 +76,9 @@ function(myelon_test_settings file usual)
             set(test_left_out TRUE PARENT_SCOPE)
         endif()
     endforeach()
+    if(CMAKE_CROSSCOMPILING AND settings MATCHES "not-under=[a-z,]*emulator")
+        set(test_left_out TRUE PARENT_SCOPE)
+    endif()
 endfunction()
 
 # Every tests/`folder`/*_test.c becomes test `folder`.NAME; the folder's other C files are linked into each of them.

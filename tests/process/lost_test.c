@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A descriptor closed behind a handle's back, and its number used for something else: whoever has lost it is told so.
  * Nobody alive is found dead, reaped or replaced on the word of a wrong file, and no wrong file is closed. */
+/* ctest: not-under=emulator */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>

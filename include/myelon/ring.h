@@ -171,7 +171,7 @@ MYL_API myl_sequence myl_producer_gating(const myl_producer *producer);
 MYL_API int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence);
 
 /* Waits until every gating consumer has acknowledged event `sequence` and at least one consumer is registered; with a
- * liveness policy, also until no required one is away. */
+ * liveness policy, also until no required one is away that had not read it before it went. */
 MYL_API MYL_NODISCARD int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns);
 
 /* Waits until `count` consumers whose ids start with `prefix` (NULL: all) are registered and alive. MYL_EINVAL: the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Handing a descriptor over a Unix socket; which numbers descriptors of ours may have; how large a file may be. */
+ * What is the same for descriptors everywhere: whether one still is the object's, which numbers ours may have, how
+ * large a file may be, handing one over a Unix socket. */
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC, where there is one */
 #include "base/error.h"
 #include "os/os.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef MSG_CMSG_CLOEXEC
@@ -24,6 +26,22 @@ union control {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(sizeof(int))];
 };
+
+int myl_os_object_is(int fd, const struct myl_os_object *object)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return errno;
+    return (uint64_t)st.st_dev == object->device && (uint64_t)st.st_ino == object->inode ? 0 : EBADF;
+}
+
+int myl_os_object_check(int fd, const struct myl_os_object *object, uint32_t witness)
+{
+    int err = myl_os_object_is(fd, object);
+    if (err != 0)
+        return err;
+    return witness != MYL_OS_NO_SEAT && myl_os_seat_held(fd, witness) == 1 ? EBADF : 0;
+}
 
 int myl_os_lift(int fd)
 {

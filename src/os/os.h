@@ -48,6 +48,8 @@ int myl_os_fits_limit(uint64_t bytes);
 /* Opens the object behind somebody's descriptor again: the lock owner must be ours alone. */
 int myl_os_object_reopen(int fd, int *own);
 int myl_os_object_stat(int fd, struct myl_os_object *object);
+/* 0: the descriptor is of this object; EBADF: of another one, or closed. */
+int myl_os_object_is(int fd, const struct myl_os_object *object);
 /* Is `fd` still the description through which `object` was opened? 0; EBADF: it was closed, or is something else by
  * now; else it cannot be told. `witness` is a seat held through it: if it looks held by somebody else, then somebody
  * else has opened the same object at this number. MYL_OS_NO_SEAT: none is held. */

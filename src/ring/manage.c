@@ -78,7 +78,7 @@ static int wait_for_all(struct myl_producer *producer, int64_t *timeout_ns)
     int64_t began = myl_os_now();
     int rc = all_there(&wish);
     if (rc != MYL_OK && myl_segment_check(&producer->handle.segment) != MYL_OK)
-        return MYL_ESEATLOST;
+        rc = MYL_ESEATLOST;
     if (l->startup_began == 0)
         l->startup_began = began;
     int64_t left = l->startup_wait_ns < 0 ? INT64_MAX : l->startup_wait_ns - (began - l->startup_began);

@@ -236,22 +236,6 @@ int myl_os_object_stat(int fd, struct myl_os_object *object)
     return object->regular ? check_file_system(fd) : 0;
 }
 
-static int is_it(int fd, const struct myl_os_object *object)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return errno;
-    return (uint64_t)st.st_dev == object->device && (uint64_t)st.st_ino == object->inode ? 0 : EBADF;
-}
-
-int myl_os_object_check(int fd, const struct myl_os_object *object, uint32_t witness)
-{
-    int err = is_it(fd, object);
-    if (err != 0)
-        return err;
-    return witness != MYL_OS_NO_SEAT && myl_os_seat_held(fd, witness) == 1 ? EBADF : 0;
-}
-
 int myl_os_object_is_named(const char *path, const struct myl_os_object *object, int *same)
 {
     struct stat st;
@@ -282,7 +266,7 @@ void myl_os_object_forsake(int fd, const struct myl_os_object *object)
 void myl_os_object_close_in_child(int fd, const struct myl_os_object *object)
 {
     myl_temporary_forget(fd);
-    if (is_it(fd, object) == 0)
+    if (myl_os_object_is(fd, object) == 0)
         (void)close(fd); /* never an unlock: that would be the parent's */
 }
 

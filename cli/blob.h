@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What `pub` and `sub` agree on. Messages in a stream of bytes: each with its length in front, 4 bytes, lowest
- * first. */
+ * The protocol between `pub` and `sub`. In a byte stream each message follows its length: 4 bytes, little-endian. */
 #ifndef MYELON_CLI_BLOB_H
 #define MYELON_CLI_BLOB_H
 
@@ -8,10 +7,13 @@
 
 enum { BLOB_HEAD = 4 };
 
-/* What a publisher says last whose input did not come to its end. */
+/* The last activity text of a publisher that stops before the end of its input. */
 #define BLOB_GAVE_UP "gave up before the end"
 
-/* Positions in a ring of messages count cells of so many bytes. */
+/* The last activity text of a reader that left because it could not write its output. */
+#define BLOB_NOT_WRITTEN "could not write its output"
+
+/* Bytes of a cell: positions in a ring of messages count cells. */
 #define CLI_CELL UINT64_C(64)
 
 static inline uint32_t blob_length(const unsigned char *head)

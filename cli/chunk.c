@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * What messages of a file take in their ring, and the place in the file that follows from it. docs/frames.md, "What a
- * message takes", has the rule. */
+ * The room that messages of a file take in their ring, and the file position that follows from it. The rule is in
+ * docs/frames.md, "What a message takes". */
 #include "chunk.h"
 
 #include "digest.h"
 
 #include <inttypes.h>
 
-#define CELL  64u /* what positions in a ring of messages count, bytes */
-#define SPARE 64u /* bytes of such a ring that stay free */
+#define CELL  64u /* bytes; positions in a ring of messages count cells */
+#define SPARE 64u /* bytes of a ring of messages that stay free */
 #define RING_LEAST 65536u
-#define BARE  16u /* bytes of a record's header as `cp` makes its rings */
+#define BARE  16u /* bytes of a record's header in rings that `cp` creates */
 
-/* Cells for a message with so many bytes of the file; `header` is the record's. */
+/* Returns the cells of a message with `bytes` of the file; `header` is the size of the record's header. */
 static uint64_t cells_of(uint64_t bytes, uint32_t header)
 {
     uint64_t length = CHUNK_HEAD + bytes;
@@ -31,10 +31,10 @@ uint32_t chunk_of_ring(const myl_info *info)
     if (frames && info->event_size >= CHUNK_HEAD + CHUNK_LEAST)
         return info->event_size - CHUNK_HEAD;
     if (frames)
-        cli_fail(CLI_FAILED, "ring \"%s\" has messages of up to %" PRIu32 " bytes, too small for pieces of a file",
+        cli_fail(CLI_FAILED, "ring \"%s\" takes messages of at most %" PRIu32 " bytes, too small for a file",
                  info->name, info->event_size);
     else
-        cli_fail(CLI_FAILED, "ring \"%s\" carries events of one size, not the messages of a file", info->name);
+        cli_fail(CLI_FAILED, "ring \"%s\" is a ring of events, and a file needs a ring of messages", info->name);
     return 0;
 }
 
@@ -52,6 +52,6 @@ uint64_t chunk_place_least(const myl_info *info, uint64_t cells)
 {
     uint32_t chunk = info->event_size - CHUNK_HEAD;
     uint64_t each = cells_of(chunk, info->event_offset);
-    /* The last two messages may be a short one and the closing one, which together take less than two full ones. */
+    /* The last two messages may be a short one and the closing one. Together they take less than two full ones. */
     return cells >= each ? (cells / each - 1) * chunk : 0;
 }

@@ -1,33 +1,39 @@
 /* SPDX-License-Identifier: MIT
- * myelon doctor: is this machine, or container, fit for rings? Each finding with its remedy. Changes nothing. */
+ * myelon doctor: checks whether this machine, or container, can run rings. Each finding has a remedy. */
 #include "doctor.h"
 #include "json.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-enum { WIDTH = 80, INDENT = 9 };
+enum { INDENT = 9 };
 
-static const char help[] =
-    "usage: myelon doctor [--needs SIZE] [--spinners N] [--json]\n"
-    "\n"
-    "Looks whether this machine, or container, is fit for rings: shared memory, limits, huge pages, processors and\n"
-    "control groups, clock, and the calls of the kernel that rings need, which are tried. What is not good is\n"
-    "explained, with what to do. Changes nothing, and leaves nothing behind.\n"
-    "\n"
-    "  -n, --needs SIZE   of the ring that is planned, in bytes, or like 64M\n"
-    "  -s, --spinners N   so many parties will wait by spinning; if not given, those of rings that never park\n"
-    "  -j, --json         the same as JSON\n"
-    "      --root DIR     reads /proc and /sys below DIR: a copy from another machine\n"
-    "  -h, --help         this text\n"
-    "\n"
-    "Verdicts: ok; note (good to know); warning (rings work, and worse than they could); problem (rings fail).\n"
-    "Exit codes: 1 if there is a problem.\n";
+enum { OPTION_ROOT = CLI_LONG_ONLY };
 
-const char *doctor_verdict_name(enum doctor_verdict verdict)
+static const struct cli_option options[] = {
+    {"needs", 'n', "SIZE", "bytes of the planned ring, such as 64M"},
+    {"spinners", 's', "N", "participants that will wait by spinning (default: those of rings that never park)"},
+    CLI_OPTION_JSON,
+    {"root", OPTION_ROOT, "DIR", "read /proc and /sys below DIR: a copy from another machine"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct cli_help help = {
+    .usage = "doctor [--needs SIZE] [--spinners N] [--json]",
+    .about = "Checks whether this machine, or container, can run rings: shared memory, limits, huge "
+             "pages, processors, control groups, clock, and the system calls that rings need. Each "
+             "finding that is not ok has an explanation and a remedy. Changes nothing and leaves no "
+             "files.",
+    .options = options,
+    .notes = "Levels: ok; note (for information); warning (rings work, with lower performance); problem "
+             "(rings fail).",
+    .exit_codes = "Exit codes: 1 if there is a problem.",
+};
+
+const char *doctor_level_name(enum doctor_level level)
 {
     static const char *const names[] = {"ok", "note", "warning", "problem"};
-    return names[verdict];
+    return names[level];
 }
 
 struct doctor_finding *doctor_add(struct doctor *doctor, const char *subject, const char *found, ...)
@@ -43,10 +49,10 @@ struct doctor_finding *doctor_add(struct doctor *doctor, const char *subject, co
     return finding;
 }
 
-void doctor_judge(struct doctor_finding *finding, enum doctor_verdict verdict, const char *means, ...)
+void doctor_judge(struct doctor_finding *finding, enum doctor_level level, const char *means, ...)
 {
     va_list arguments;
-    finding->verdict = verdict;
+    finding->level = level;
     va_start(arguments, means);
     vsnprintf(finding->means, sizeof finding->means, means, arguments);
     va_end(arguments);
@@ -60,34 +66,13 @@ void doctor_remedy(struct doctor_finding *finding, const char *remedy, ...)
     va_end(arguments);
 }
 
-/* Words, in lines of at most WIDTH, all of them indented. */
-static void print_wrapped(const char *text)
-{
-    int column = 0;
-    while (*text != '\0') {
-        int length = (int)strcspn(text, " ");
-        if (column > 0 && column + 1 + length > WIDTH) {
-            putchar('\n');
-            column = 0;
-        }
-        if (column == 0)
-            column = printf("%*s%.*s", INDENT, "", length, text);
-        else
-            column += printf(" %.*s", length, text);
-        text += length;
-        text += strspn(text, " ");
-    }
-    if (column > 0)
-        putchar('\n');
-}
-
 static void print_finding(const struct doctor_finding *finding)
 {
-    printf("%-8s %-16s  %s\n", doctor_verdict_name(finding->verdict), finding->subject, finding->found);
-    print_wrapped(finding->means);
-    /* In one piece, to be copied. */
+    cli_line("%-8s %-16s  %s", doctor_level_name(finding->level), finding->subject, finding->found);
+    cli_paragraph(finding->means, INDENT);
+    /* On one line, so that it can be copied. */
     if (finding->remedy[0] != '\0')
-        printf("%*sdo: %s\n", INDENT, "", finding->remedy);
+        cli_line("%*sdo: %s", INDENT, "", finding->remedy);
 }
 
 static int print_findings(const struct doctor *doctor)
@@ -95,12 +80,12 @@ static int print_findings(const struct doctor *doctor)
     size_t count[4] = {0};
     for (size_t i = 0; i < doctor->count; i++) {
         print_finding(&doctor->finding[i]);
-        count[doctor->finding[i].verdict]++;
+        count[doctor->finding[i].level]++;
     }
-    printf("\n%zu note%s, %zu warning%s, %zu problem%s: rings %s here.\n", count[DOCTOR_NOTE],
-           count[DOCTOR_NOTE] == 1 ? "" : "s", count[DOCTOR_WARNING], count[DOCTOR_WARNING] == 1 ? "" : "s",
-           count[DOCTOR_PROBLEM], count[DOCTOR_PROBLEM] == 1 ? "" : "s",
-           count[DOCTOR_PROBLEM] > 0 ? "will fail" : "work");
+    cli_print("\n");
+    cli_line("%s, %s, %s: rings %s here.", cli_count(count[DOCTOR_NOTE], "note").s,
+             cli_count(count[DOCTOR_WARNING], "warning").s, cli_count(count[DOCTOR_PROBLEM], "problem").s,
+             count[DOCTOR_PROBLEM] > 0 ? "will fail" : "work");
     return CLI_OK;
 }
 
@@ -116,31 +101,25 @@ static int examine(struct doctor *doctor, int json)
     doctor_kernel(doctor);
     code = json ? json_print_doctor(doctor) : print_findings(doctor);
     for (size_t i = 0; code == CLI_OK && i < doctor->count; i++)
-        code = doctor->finding[i].verdict == DOCTOR_PROBLEM ? CLI_FAILED : CLI_OK;
+        code = doctor->finding[i].level == DOCTOR_PROBLEM ? CLI_FAILED : CLI_OK;
     return code;
 }
 
 int cmd_doctor(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"needs", required_argument, NULL, 'n'}, {"spinners", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},        {"root", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
-    };
     struct doctor doctor = {.root = ""};
     int json = 0, wants_help = 0, code = 0, option;
-    opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, ":n:s:jh", options, NULL)) != -1) {
+    while (code == 0 && (option = cli_option(&help, argc, argv)) != -1) {
         if (option == 'n') {
             code = cli_parse_size("--needs", optarg, 1, UINT64_C(1) << 46, &doctor.needs);
         } else if (option == 's') {
             code = cli_parse_number("--spinners", optarg, 0, 1000000, &doctor.spinners);
-            doctor.spinners_said = 1;
+            doctor.spinners_known = 1;
         } else if (option == 'j') {
             json = 1;
-        } else if (option == 'r' && *optarg != '\0') {
+        } else if (option == OPTION_ROOT && *optarg != '\0') {
             doctor.root = optarg;
-        } else if (option == 'r') {
+        } else if (option == OPTION_ROOT) {
             code = cli_usage("the directory after --root is empty");
         } else if (option == 'h') {
             wants_help = 1;
@@ -151,7 +130,7 @@ int cmd_doctor(int argc, char **argv)
     if (code == 0)
         code = cli_no_more(argc, argv);
     if (code == 0 && wants_help)
-        fputs(help, stdout);
+        cli_help(&help);
     else if (code == 0)
         code = examine(&doctor, json);
     return code;

@@ -1,34 +1,42 @@
 /* SPDX-License-Identifier: MIT
- * myelon evict: gives up a dead consumer. */
+ * myelon evict: removes the entry of a dead consumer. */
 #include "cli.h"
 
-static const char help[] =
-    "usage: myelon evict NAME ID\n"
-    "       myelon evict --file PATH ID\n"
-    "\n"
-    "Frees the place of dead consumer ID, so that it no longer holds up the producer. What it had not acknowledged\n"
-    "is given up: started again, it begins at the oldest event that is left. A consumer that is alive is refused.\n"
-    "\n"
-    "  -f, --file PATH  the ring in this mapped file instead of a name in shared memory\n"
-    "  -h, --help       this text\n"
-    "\n"
-    "Exit codes: 4 no such ring, 5 the consumer is alive.\n";
+static const struct cli_option options[] = {
+    CLI_OPTION_FILE,
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct cli_help help = {
+    .usage = "evict NAME ID\n"
+             "evict --file PATH ID",
+    .about = "Removes the entry of dead consumer ID, so that the producer no longer waits for it. Its "
+             "unacknowledged events are given up: if it is started again, it begins at the oldest event "
+             "in the ring. A consumer that is alive is refused.",
+    .options = options,
+    .exit_codes = "Exit codes: 4 no such ring or consumer, 5 the consumer is alive.",
+};
+
+struct request {
+    struct cli_target target;
+    const char *id;
+};
+
+static int evict(const void *context)
+{
+    const struct request *request = context;
+    return myl_evict(request->target.name, request->target.backend, request->id);
+}
 
 int cmd_evict(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"file", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     const char *file = NULL;
     int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":f:h", options, NULL)) != -1) {
+    while ((option = cli_option(&help, argc, argv)) != -1) {
         if (option == 'f') {
             file = optarg;
         } else if (option == 'h') {
-            fputs(help, stdout);
+            cli_help(&help);
             return CLI_OK;
         } else {
             return cli_bad_option(option, argv);
@@ -44,6 +52,6 @@ int cmd_evict(int argc, char **argv)
     code = cli_no_more(argc, argv);
     if (code != 0)
         return code;
-    code = myl_evict(target.name, target.backend, id);
-    return code == MYL_OK ? CLI_OK : cli_ring_error(code);
+    code = cli_guard(evict, &(struct request){.target = target, .id = id});
+    return code == MYL_OK ? CLI_OK : cli_guarded_error(code, target.name);
 }

@@ -1,39 +1,46 @@
 /* SPDX-License-Identifier: MIT
- * myelon gc: removes what nobody alive uses any more. Says what it would do, unless it is told to do it. */
+ * myelon gc: lists, and with --yes removes, rings without a live participant and remains of dead creators. */
 #include "gc.h"
 #include "json.h"
+#include "snapshot.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static const char help[] =
-    "usage: myelon gc [--yes] [--older SECONDS] [--prefix TEXT] [--unread] [--dir DIR]... [--json]\n"
-    "\n"
-    "Lists rings that nobody alive uses (no producer, no consumer), rings that cannot be read (damaged, or of another\n"
-    "version) and the temporary names of rings whose maker died. Removes nothing, unless told so with --yes.\n"
-    "A ring whose events somebody may come back for is kept: a dead consumer that has not read them all, or, if\n"
-    "none ever came, the first one.\n"
-    "\n"
-    "  -y, --yes            removes them. Who came in between is not hurt: that ring is left alone, and named\n"
-    "  -o, --older SECONDS  only those whose last sign of life (an entry of their log) is at least so old\n"
-    "  -p, --prefix TEXT    only those whose name starts so\n"
-    "  -u, --unread         also those that hold unread events, which are lost\n"
-    "  -d, --dir DIR        looks for mapped files in this directory, not for shared memory; may be repeated\n"
-    "  -j, --json           the same as JSON\n"
-    "  -h, --help           this text\n"
-    "\n"
-    "WHAT is dead, left or closed (as in 'myelon ls'), superseded, damaged, foreign (another version) or unfinished.\n"
-    "UNREAD counts events, with frames cells of 64 bytes. Exit codes: 1 if one could not be removed.\n";
+static const struct cli_option options[] = {
+    {"yes", 'y', NULL, "remove them; skip a ring that a participant opens meanwhile"},
+    {"older", 'o', "SECONDS", "only those whose last activity (log entry or file change) is at least that old"},
+    {"prefix", 'p', "TEXT", "only those whose name starts with TEXT"},
+    {"unread", 'u', NULL, "also those with unread events, which are lost"},
+    {"dir", 'd', "DIR", "check the mapped files in DIR instead of shared memory; may be repeated"},
+    CLI_OPTION_JSON,
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct cli_help help = {
+    .usage = "gc [--yes] [--older SECONDS] [--prefix TEXT] [--unread] [--dir DIR]... [--json]",
+    .about = "Lists rings without a live participant, rings that cannot be read (damaged, or of another "
+             "version), and temporary names of rings whose creator died. Removes them only with --yes. "
+             "Keeps a ring with unread events: those of a dead consumer, or, if no consumer ever joined,"
+             " of the first one.",
+    .options = options,
+    .notes = "WHAT is dead, left or closed (as in 'myelon ls'), superseded, damaged, foreign (another "
+             "version) or unfinished. UNREAD is in bytes: of events, or of the room that messages take.",
+    .exit_codes = "Exit codes: 1 if one could not be removed.",
+};
 
 static const char *fate_text(enum gc_fate fate, int yes)
 {
     switch (fate) {
     case GC_REMOVE:
-        return yes ? "" : "would go";
+        return yes ? "" : "to remove";
     case GC_REMOVED:
         return "removed";
-    case GC_UNREAD:
+    case GC_NOT_DRAINED:
         return "kept: unread";
     case GC_YOUNG:
         return "kept: young";
@@ -52,16 +59,19 @@ static void print_table(const struct gc *gc, int yes)
         size_t length = strlen(gc->object[i].name);
         width = length > width ? length : width;
     }
-    width = width < 24 ? width : 24; /* 80 columns; a longer name pushes the rest of its own line only */
-    printf("%-*s  %-10s  %8s  %9s  %7s  %s\n", (int)width, "NAME", "WHAT", "AGE", "SIZE", "UNREAD",
-           yes ? "DONE" : "GC");
+    width = width < 24 ? width : 24; /* the table fits 80 columns; a longer name shifts only its own line */
+    cli_line("%-*s  %-10s  %8s  %9s  %9s  %s", (int)width, "NAME", "WHAT", "AGE", "SIZE", "UNREAD",
+             yes ? "DONE" : "GC");
     for (size_t i = 0; i < gc->count; i++) {
         const struct gc_object *object = &gc->object[i];
         char last[512];
         gc_last(object, last, sizeof last);
-        printf("%-*s  %-10s  %8s  %9s  %7" PRIu64 "  %s\n    %s\n", (int)width, object->name, object->what,
-               cli_duration(object->age_ns > 0 ? object->age_ns : 0).s, cli_bytes(object->bytes).s, object->unread,
-               fate_text(object->fate, yes), last);
+        cli_line("%-*s  %-10s  %8s  %9s  %9s  %s", (int)width, object->name, object->what,
+                 cli_age_text(object->age_ns).s, cli_bytes(object->bytes).s,
+                 object->snapshot != NULL ? cli_bytes(snapshot_bytes(&object->snapshot->info, object->not_drained)).s
+                                          : "-",
+                 fate_text(object->fate, yes));
+        cli_line("    %s", last);
     }
 }
 
@@ -82,20 +92,27 @@ static void print_sum(const struct gc *gc, int yes)
 {
     uint64_t bytes, other;
     size_t gone = count_of(gc, yes ? GC_REMOVED : GC_REMOVE, &bytes);
-    size_t unread = count_of(gc, GC_UNREAD, &other);
+    size_t not_drained = count_of(gc, GC_NOT_DRAINED, &other);
+    if (gc->count > 0)
+        cli_print("\n");
     if (gc->count == 0)
-        printf("Nothing is stale.\n");
+        cli_line("Nothing is stale.");
     else if (yes)
-        printf("\n%zu removed, %s.\n", gone, cli_bytes(bytes).s);
+        cli_line("%zu removed, %s.", gone, cli_bytes(bytes).s);
     else
-        printf("\n%zu would go, %s.%s\n", gone, cli_bytes(bytes).s,
-               gone > 0 ? " Nothing has been removed: --yes does it." : "");
-    if (unread > 0)
-        printf("%zu kept for events that nobody has read: --unread gives them up, 'myelon rm NAME' a single one.\n",
-               unread);
+        cli_line("%zu would be removed, %s.%s", gone, cli_bytes(bytes).s,
+                 gone > 0 ? " Nothing has been removed; pass --yes to remove them." : "");
+    if (not_drained > 0)
+        cli_line("%zu kept for unread events: --unread removes them too, 'myelon rm NAME' a single one.", not_drained);
 }
 
-/* Each by the way that refuses while anybody alive uses it. */
+static int remove_object(const void *context)
+{
+    const struct gc_object *object = context;
+    return myl_remove(object->entry, object->backend, 0);
+}
+
+/* Removes each with a call that refuses while a live participant uses the ring. */
 static int remove_all(struct gc *gc)
 {
     int code = CLI_OK;
@@ -103,25 +120,41 @@ static int remove_all(struct gc *gc)
         struct gc_object *object = &gc->object[i];
         if (object->fate != GC_REMOVE)
             continue;
-        int rc = myl_remove(object->name, object->backend, 0);
+        int err = gc_enter(object);
+        if (err != 0)
+            return cli_fail(CLI_FAILED, "cannot enter the directory of %s: %s", object->name, strerror(err));
+        int rc = cli_guard(remove_object, object);
         object->fate = rc == MYL_OK ? GC_REMOVED : GC_FAILED;
         if (rc == MYL_OK)
             continue;
-        snprintf(object->why, sizeof object->why, "%s", myl_error_detail());
+        snprintf(object->why, sizeof object->why, "%s",
+                 rc == CLI_CUT_SHORT ? "its owner truncated it during the removal" : cli_ring_sentence(rc));
         if (rc == MYL_EINUSE || rc == MYL_ENOTFOUND || rc == MYL_EBUSY)
             object->fate = GC_SKIPPED;
         else
             code = CLI_FAILED;
-        cli_say("%s", object->why);
+        if (object->directory >= 0)
+            cli_notice("%s: %s", object->name, object->why);
+        else
+            cli_notice("%s", object->why);
     }
     return code;
 }
 
+/* Finds objects in all directories. Each directory is entered, so the working directory is restored in between. */
 static int find_all(struct gc *gc, const char *const *directory, size_t count)
 {
     int code = count == 0 ? gc_find(gc, NULL) : CLI_OK;
-    for (size_t i = 0; code == CLI_OK && i < count; i++)
-        code = gc_find(gc, directory[i]);
+    int start = count == 0 ? -1 : open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; code == CLI_OK && i < count; i++) {
+        if (i > 0 && (start < 0 || fchdir(start) != 0))
+            code = cli_fail(CLI_FAILED, "cannot open the working directory: %s", strerror(errno));
+        else
+            code = gc_find(gc, directory[i]);
+    }
+    if (start >= 0)
+        close(start);
+    gc_sort(gc);
     return code;
 }
 
@@ -142,34 +175,27 @@ static int collect(struct gc *gc, const char *const *directory, size_t count, in
         print_table(gc, yes);
     print_sum(gc, yes);
     if (gc->hidden > 0)
-        cli_say("%zu names belong to others and were not looked at", gc->hidden);
+        cli_notice("skipped %s of other users", cli_count(gc->hidden, "name").s);
     return code;
 }
 
 int cmd_gc(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"yes", no_argument, NULL, 'y'},          {"older", required_argument, NULL, 'o'},
-        {"prefix", required_argument, NULL, 'p'}, {"unread", no_argument, NULL, 'u'},
-        {"dir", required_argument, NULL, 'd'},    {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
-    };
-    struct gc gc = {.wish = {.prefix = ""}};
+    struct gc gc = {.filter = {.prefix = ""}};
     const char **directory = calloc((size_t)argc + 1, sizeof *directory);
     size_t directories = 0;
     int yes = 0, json = 0, wants_help = 0, code = 0, option;
     if (directory == NULL)
-        return cli_fail(CLI_FAILED, "not enough memory for the options");
-    opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, ":yo:p:ud:jh", options, NULL)) != -1) {
+        return cli_fail(CLI_FAILED, "out of memory for the options");
+    while (code == 0 && (option = cli_option(&help, argc, argv)) != -1) {
         if (option == 'y')
             yes = 1;
         else if (option == 'o')
-            code = cli_parse_seconds("--older", optarg, &gc.wish.older_ns);
+            code = cli_parse_seconds("--older", optarg, &gc.filter.older_ns);
         else if (option == 'p')
-            gc.wish.prefix = optarg;
+            gc.filter.prefix = optarg;
         else if (option == 'u')
-            gc.wish.unread = 1;
+            gc.filter.not_drained = 1;
         else if (option == 'd' && *optarg != '\0')
             directory[directories++] = optarg;
         else if (option == 'd')
@@ -184,7 +210,7 @@ int cmd_gc(int argc, char **argv)
     if (code == 0)
         code = cli_no_more(argc, argv);
     if (code == 0 && wants_help)
-        fputs(help, stdout);
+        cli_help(&help);
     else if (code == 0)
         code = collect(&gc, directory, directories, yes, json);
     gc_free(&gc);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * myelon inspect: everything about one ring. */
+ * myelon inspect: shows one ring in full. */
 #include "json.h"
 #include "snapshot.h"
 
@@ -7,89 +7,77 @@
 #include <string.h>
 #include <time.h>
 
-static const char help[] =
-    "usage: myelon inspect [--json] NAME\n"
-    "       myelon inspect [--json] --file PATH\n"
-    "\n"
-    "Shows a ring's shape, its producer, and each consumer with its lag; says who holds the producer back.\n"
-    "Looks on without disturbing anybody.\n"
-    "\n"
-    "  -j, --json       one object, with lanes an array of one each; 64-bit numbers are written in full\n"
-    "  -f, --file PATH  the ring in this mapped file instead of a name in shared memory\n"
-    "  -h, --help       this text\n"
-    "\n"
-    "Exit codes: 4 no such ring.\n";
+static const struct cli_option options[] = {
+    {"json", 'j', NULL, "print JSON: one object, or an array of one per lane; 64-bit numbers are written in full"},
+    CLI_OPTION_FILE,
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct cli_help help = {
+    .usage = "inspect [--json] NAME\n"
+             "inspect [--json] --file PATH",
+    .about = "Shows the shape of a ring, its producer, each consumer with its lag, and the consumer that"
+             " the producer waits for (as 'myelon why'). Positions count events, or in a ring of "
+             "messages cells of 64 bytes; column titles name the unit. Takes no lock.",
+    .options = options,
+    .exit_codes = "Exit codes: 4 no such ring.",
+};
 
 static void print_events(const myl_info *info)
 {
-    printf("shape       %" PRIu64 " events of %" PRIu32 " bytes, aligned to %" PRIu32 "\n", info->capacity,
-           info->event_size, info->event_align);
-    printf("cells       %" PRIu32 " bytes, %" PRIu32 " to a cell, the event %" PRIu32 " bytes into it\n",
-           info->cell_size, info->events_per_cell, info->event_offset);
+    cli_line("shape       %s of %s, aligned to %" PRIu32, cli_count(info->capacity, "event").s,
+             cli_count(info->event_size, "byte").s, info->event_align);
+    cli_line("cells       %s, %s in each, the first at byte %" PRIu32, cli_count(info->cell_size, "byte").s,
+             cli_count(info->events_per_cell, "event").s, info->event_offset);
 }
 
 static void print_shape(const myl_info *info)
 {
-    printf("ring        %s\n", info->name);
-    printf("where       %s, %s in all, made %s\n", info->backend == MYL_BACKEND_FILE ? "mapped file" : "shared memory",
-           cli_bytes(info->segment_bytes).s, cli_clock(info->created_ns).s);
+    cli_line("ring        %s", info->name);
+    cli_line("where       %s, %s in total, created %s",
+             info->backend == MYL_BACKEND_FILE ? "mapped file" : "shared memory", cli_bytes(info->segment_bytes).s,
+             cli_clock(info->created_ns).s);
     if (info->label[0] != '\0')
-        printf("label       %s\n", info->label);
-    printf("session     %016" PRIx64 "%016" PRIx64 "\n", info->session[0], info->session[1]);
+        cli_line("label       %s", info->label);
+    cli_line("session     %016" PRIx64 "%016" PRIx64, info->session[0], info->session[1]);
     if (info->type_id != 0)
-        printf("type        0x%016" PRIx64 "\n", info->type_id);
+        cli_line("type        0x%016" PRIx64, info->type_id);
     if (info->kind == MYL_RING_OF_FRAMES) {
-        printf("shape       messages in %s", cli_bytes(info->capacity * info->cell_size).s);
-        printf(", up to %s in one piece", cli_bytes(info->event_size).s);
-        printf(", at most %s\n", cli_bytes(info->max_message).s);
-        printf("counted in  cells of %" PRIu32 " bytes\n", info->cell_size);
+        cli_line("shape       messages in %s; record max %s, message max %s",
+                 cli_bytes(info->capacity * info->cell_size).s, cli_bytes(info->event_size).s,
+                 cli_bytes(info->max_message).s);
+        cli_line("unit        cells of %" PRIu32 " bytes", info->cell_size);
     } else {
         print_events(info);
     }
     if (info->lanes > 1)
-        printf("producers   at most %" PRIu32 ", each in a lane of its own\n", info->lanes);
-    printf("consumers   at most %" PRIu32 "; they %s\n", info->max_consumers,
-           info->parkable ? "may sleep when idle" : "never sleep (spin only)");
-}
-
-/* Events, or the bytes of that many cells. */
-static struct cli_text amount(const myl_info *info, uint64_t count)
-{
-    struct cli_text text;
-    if (info->kind == MYL_RING_OF_FRAMES)
-        return cli_bytes(count * info->cell_size);
-    snprintf(text.s, sizeof text.s, "%" PRIu64 " events", count);
-    return text;
+        cli_line("producers   at most %" PRIu32 ", each in a lane of its own", info->lanes);
+    cli_line("consumers   at most %" PRIu32 "; they %s", info->max_consumers,
+             info->parkable ? "may park" : "never park (spin only)");
 }
 
 static void print_producer(const myl_snapshot *snapshot)
 {
-    printf("producer    ");
+    char state[64], overwritten[64] = "";
+    const char *unit = snapshot->info.kind == MYL_RING_OF_FRAMES ? "cell" : "event";
     if (snapshot->producer_alive)
-        printf("alive, process %" PRId32, snapshot->producer_pid);
+        snprintf(state, sizeof state, "alive, process %" PRId32, snapshot->producer_pid);
     else if (snapshot->producer_left)
-        printf("left in order; the next one goes on");
+        snprintf(state, sizeof state, "left%s", snapshot->closed ? "" : "; the next one continues");
     else
-        printf("not there%s", snapshot->closed ? "" : "; started again it goes on where it stopped");
-    printf("; number %" PRIu32 " of this ring; slept %" PRIu64 " times\n", snapshot->epoch, snapshot->producer_parks);
-    printf("published   %" PRIu64 " %s; those before %" PRIu64 " may be overwritten\n", snapshot->next,
-           snapshot->info.kind == MYL_RING_OF_FRAMES ? "cells" : "events", snapshot->gate);
+        snprintf(state, sizeof state, "dead%s", snapshot->closed ? "" : "; if started again it continues");
+    cli_line("producer    %s; epoch %" PRIu32 "; parked %s", state, snapshot->epoch,
+             cli_count(snapshot->producer_parks, "time").s);
+    if (snapshot->gate > 0)
+        snprintf(overwritten, sizeof overwritten, "; those before %" PRIu64 " may be overwritten", snapshot->gate);
+    cli_line("published   %s%s", cli_count(snapshot->next, unit).s, overwritten);
     if (snapshot->superseded)
-        printf("ended       by force: this ring's name was given away\n");
+        cli_line("ended       by force: a newer ring took its name");
     else if (snapshot->closed)
-        printf("ended       after %s\n", amount(&snapshot->info, snapshot->closed_at).s);
+        cli_line("ended       after %s", cli_count(snapshot->closed_at, unit).s);
 }
 
-static const char *age_of(uint64_t realtime_ns, struct cli_text *text)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)realtime_ns;
-    *text = cli_duration(age > 0 ? age : 0);
-    return text->s;
-}
-
-/* 80 columns as long as ids are short. */
+/* The table fits 80 columns if ids are short. */
 static void print_consumers(const myl_snapshot *snapshot)
 {
     size_t width = sizeof "CONSUMER" - 1;
@@ -97,47 +85,78 @@ static void print_consumers(const myl_snapshot *snapshot)
         size_t length = strlen(snapshot->entry[i].id);
         width = length > width ? length : width;
     }
-    printf("\n%-*s  %-7s  %-10s  %7s  %12s  %7s  %7s  %8s\n", (int)width, "CONSUMER", "STATE", "ROLE", "PROCESS",
-           "ACKNOWLEDGED", "LAG", "SLEPT", "JOINED");
+    cli_print("\n");
+    const char *unit = snapshot_unit(&snapshot->info);
+    char acknowledged[24], lag_title[24];
+    snprintf(acknowledged, sizeof acknowledged, "%s ACKED", unit);
+    snprintf(lag_title, sizeof lag_title, "%s LAG", unit);
+    cli_line("%-*s  %-7s  %-10s  %7s  %12s  %10s  %5s  %7s", (int)width, "CONSUMER", "STATE", "ROLE", "PROCESS",
+             acknowledged, lag_title, "PARKS", "JOINED");
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
         const myl_consumer_status *consumer = &snapshot->entry[i];
-        struct cli_text age;
         char lag[24] = "-";
         if (snapshot_gates(consumer))
             snprintf(lag, sizeof lag, "%" PRIu64, consumer->lag);
-        printf("%-*s  %-7s  %-10s  %7" PRId32 "  %12" PRIu64 "  %7s  %7" PRIu64 "  %8s\n", (int)width, consumer->id,
-               snapshot_consumer_state(consumer), myl_role_name(consumer->role), consumer->pid, consumer->cursor, lag,
-               consumer->parks, age_of(consumer->start_ns, &age));
+        cli_line("%-*s  %-7s  %-10s  %7" PRId32 "  %12" PRIu64 "  %10s  %5" PRIu64 "  %7s", (int)width, consumer->id,
+                 snapshot_consumer_state(consumer), myl_role_name(consumer->role), consumer->pid, consumer->cursor, lag,
+                 consumer->parks, cli_age_text(cli_age(consumer->start_ns)).s);
     }
+}
+
+/* Prints the diagnosis if the producer waits: it names the consumer that explains the wait, not always the slowest. */
+static int print_diagnosis(const struct cli_target *target, uint32_t lane)
+{
+    myl_diagnosis *diagnosis;
+    if (myl_diagnose_lane(target->name, target->backend, lane, 0, &diagnosis) != MYL_OK)
+        return 0;
+    int blames = snapshot_blamed(diagnosis) != NULL;
+    if (blames)
+        cli_line("%s", diagnosis->sentence);
+    myl_diagnosis_free(diagnosis);
+    return blames;
+}
+
+/* Formats "lag 0 of 8 events" or, for messages, "lag 64 B of 8.0 MiB". */
+static void lag_text(const myl_info *info, uint64_t lag, char text[80])
+{
+    struct cli_text capacity = snapshot_amount(info, info->capacity);
+    if (info->kind == MYL_RING_OF_FRAMES)
+        snprintf(text, 80, "lag %s of %s", snapshot_amount(info, lag).s, capacity.s);
+    else
+        snprintf(text, 80, "lag %" PRIu64 " of %s", lag, capacity.s);
 }
 
 static void print_gating(const struct cli_target *target, const myl_snapshot *snapshot)
 {
+    char lag[80] = "";
     const myl_consumer_status *slowest = snapshot_slowest(snapshot);
     const myl_info *info = &snapshot->info;
-    if (slowest == NULL) {
-        printf("\nNobody gates: no consumer is registered.\n");
-    } else if (!slowest->alive) {
-        printf("\n%s is dead and gates, %s of %s behind: start it again with this id, or give it up with "
-               "'myelon evict %s %s'.\n",
-               slowest->id, amount(info, slowest->lag).s, amount(info, info->capacity).s, cli_target_text(target),
-               slowest->id);
-    } else if (slowest->lag == 0) {
-        printf("\nNobody holds the producer back: every consumer has acknowledged everything.\n");
-    } else {
-        printf("\n%s gates, %s of %s behind.\n", slowest->id, amount(info, slowest->lag).s,
-               amount(info, info->capacity).s);
-    }
+    cli_print("\n");
+    if (print_diagnosis(target, info->lane))
+        return;
+    if (slowest != NULL)
+        lag_text(info, slowest->lag, lag);
+    if (slowest == NULL)
+        cli_line("No consumer is registered.");
+    else if (!slowest->alive)
+        cli_line("%s is dead and gates, %s: start it again with this id, or remove its entry with 'myelon evict %s "
+                 "%s'.",
+                 slowest->id, lag, cli_target_text(target), slowest->id);
+    else if (slowest->lag == 0)
+        cli_line("All consumers have acknowledged every event.");
+    else
+        cli_line("%s is the slowest, %s; the producer does not wait.", slowest->id, lag);
 }
 
-/* One of several producers, and who reads it. */
+/* Prints one lane: its producer and its consumers. */
 static int print_lane(const struct cli_target *target, const myl_snapshot *snapshot)
 {
     const myl_info *info = &snapshot->info;
-    printf("\nlane        %" PRIu32 " of %" PRIu32 ", counted from 0%s%s\n", info->lane, info->lanes,
-           info->lane_id[0] != '\0' ? "; its id is " : "", info->lane_id);
+    cli_print("\n");
+    cli_line("lane        %" PRIu32 " of %" PRIu32 ", counted from 0%s%s", info->lane, info->lanes,
+             info->lane_id[0] != '\0' ? "; its id is " : "", info->lane_id);
     if (snapshot->epoch == 0) {
-        printf("producer    nobody yet\n");
+        cli_line("producer    none yet");
     } else {
         print_producer(snapshot);
         print_consumers(snapshot);
@@ -160,7 +179,7 @@ static int print_lanes(const struct cli_target *target, uint32_t lanes)
     return code;
 }
 
-/* An array, an object for each lane. */
+/* Prints an array of one object per lane. */
 static int print_lanes_json(const struct cli_target *target, uint32_t lanes)
 {
     myl_snapshot *snapshot[MYL_LANES_MAX];
@@ -192,7 +211,7 @@ int cmd_inspect(int argc, char **argv)
     struct cli_target target;
     myl_snapshot *snapshot;
     int json, code;
-    if (!cli_one_ring(argc, argv, help, "json", 'j', &target, &json, &code))
+    if (!cli_one_ring(argc, argv, &help, 'j', &target, &json, &code))
         return code;
     if (json)
         code = json_available();

@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: MIT
- * myelon log: what happened to the parties of a ring, also when all of them are dead. */
+ * myelon log: shows the event log of a ring. It remains readable when all participants are dead. */
 #include "json.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-static const char help[] =
-    "usage: myelon log NAME [--json]\n"
-    "       myelon log --file PATH [--json]\n"
-    "\n"
-    "Shows the last 256 things that happened to the parties of a ring, the oldest first: who joined, left, died,\n"
-    "stalled, recovered, was evicted or reaped; who made the ring, took it over, closed it. It is kept in the ring\n"
-    "itself and can be read after the death of everybody. A death stands there when it was noticed.\n"
-    "\n"
-    "  -f, --file PATH  the ring in this mapped file instead of a name in shared memory\n"
-    "  -j, --json       the same as JSON\n"
-    "  -h, --help       this text\n"
-    "\n"
-    "EVENT is the party's position: the next event it needs, or will publish. BY is the process that wrote it.\n";
+static const struct cli_option options[] = {
+    CLI_OPTION_FILE,
+    CLI_OPTION_JSON,
+    {NULL, 0, NULL, NULL},
+};
 
-/* What the number of a record says; "" for kinds that have none. */
+static const struct cli_help help = {
+    .usage = "log NAME [--json]\n"
+             "log --file PATH [--json]",
+    .about = "Shows the last 240 events in the lives of a ring's participants, oldest first: created, "
+             "taken over, closed; joined, left, died, stalled, recovered, evicted, reaped. The log is "
+             "part of the ring and can be read when all participants are dead. A death is logged when a "
+             "participant notices it.",
+    .options = options,
+    .notes = "POSITION is the participant's cursor, or the producer's next sequence. It counts events, or in "
+             "a ring of messages cells of 64 bytes. Unread, lost and given-up amounts have the same unit. BY "
+             "is the process that wrote the record.",
+};
+
+/* Returns the text for the value of a record; "" for kinds without one. */
 static struct cli_text remark(const myl_log_entry *entry)
 {
     struct cli_text text = {""};
@@ -60,30 +65,30 @@ static struct cli_text remark(const myl_log_entry *entry)
     return text;
 }
 
-/* The day stands in a line of its own, when it changes: so a line fits 80 columns. */
+/* The date gets a line of its own whenever it changes, so that a record fits 80 columns. */
 static void print_log(const myl_log *log)
 {
     struct cli_text day = {""};
-    printf("%-12s  %-13s  %-10s  %7s  %9s  %7s  %s\n", "WHEN", "WHAT", "WHO", "PROCESS", "EVENT", "BY", "REMARK");
+    cli_line("%-12s  %-13s  %-10s  %7s  %9s  %7s  %s", "WHEN", "WHAT", "ID", "PROCESS", "POSITION", "BY", "REMARK");
     for (uint32_t i = 0; i < log->count; i++) {
         const myl_log_entry *entry = &log->entry[i];
         char lane[24] = "";
-        if (entry->lane > 0) /* a ring with lanes: the first one's, and those of rings with one, need no word */
+        if (entry->lane > 0) /* lane 0 is the default: not printed */
             snprintf(lane, sizeof lane, "  lane %" PRIu32, entry->lane);
         struct cli_text when = cli_clock(entry->time_ns); /* "2024-05-01 12:30:05" */
         char *time = strchr(when.s, ' ');
         if (time != NULL)
             *time++ = '\0';
         if (strcmp(day.s, when.s) != 0)
-            printf("%s\n", when.s);
+            cli_line("%s", when.s);
         day = when;
-        printf("%s.%03u  %-13s  %-10s  %7" PRId32 "  %9" PRIu64 "  %7" PRId32 "%s%s%s\n", time != NULL ? time : "?",
-               (unsigned)(entry->time_ns / 1000000 % 1000), myl_log_kind_name(entry->kind),
-               entry->id[0] != '\0' ? entry->id : "(producer)", entry->pid, entry->sequence, entry->by, lane,
-               remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
+        cli_line("%s.%03u  %-13s  %-10s  %7" PRId32 "  %9" PRIu64 "  %7" PRId32 "%s%s%s", time != NULL ? time : "?",
+                 (unsigned)(entry->time_ns / 1000000 % 1000), myl_log_kind_name(entry->kind),
+                 entry->id[0] != '\0' ? entry->id : "(producer)", entry->pid, entry->sequence, entry->by, lane,
+                 remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
     }
     if (log->torn > 0)
-        cli_say("%u records are left out: who wrote them died within them", (unsigned)log->torn);
+        cli_notice("%s not shown: incomplete, since the writer died", cli_count(log->torn, "record").s);
 }
 
 int cmd_log(int argc, char **argv)
@@ -91,7 +96,7 @@ int cmd_log(int argc, char **argv)
     struct cli_target target;
     myl_log *log;
     int json, code;
-    if (!cli_one_ring(argc, argv, help, "json", 'j', &target, &json, &code))
+    if (!cli_one_ring(argc, argv, &help, 'j', &target, &json, &code))
         return code;
     if (json)
         code = json_available();

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * myelon pub: standard input as messages, to any number of `myelon sub`. */
+ * myelon pub: publishes standard input as messages to any number of `myelon sub`. */
 #define _POSIX_C_SOURCE 200809L
 #include "blob.h"
+#include "readers.h"
+#include "stream.h"
 #include "tally.h"
 
 #include <errno.h>
@@ -9,38 +11,46 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_BYTES ((size_t)256 << 10)
+#define READ_BYTES   ((size_t)256 << 10)
+#define SLICE_NS     MYL_MSEC(200)
+#define READERS_GONE (-1)
 
-static const char help[] =
-    "usage: myelon pub [OPTION]... NAME\n"
-    "       myelon pub [OPTION]... --file PATH\n"
-    "\n"
-    "Publishes each line of standard input, with its newline, as a message to every 'myelon sub NAME', as fast as the\n"
-    "slowest of them reads. Standard input's end is the stream's end.\n"
-    "\n"
-    "  -b, --blobs        messages are not lines: each has its length in front, 4 bytes, lowest first\n"
-    "  -w, --wait N       waits for N consumers before the first message (default 1; 0: for none)\n"
-    "  -l, --leave        at the end of standard input the stream goes on: with the next 'myelon pub'\n"
-    "  -n, --lanes N      for N publishers at once, up to 16, each in a lane (default: as the ring is, or 1)\n"
-    "  -L, --lane ID      takes the lane of this id, where a killed publisher goes on; up to 31 of A-Z a-z 0-9 . _ -\n"
-    "  -r, --ring SIZE    room in the ring (default: half of a core's cache, at least 1M)\n"
-    "  -m, --max SIZE     longest message (default: as the ring is, or 16M)\n"
-    "  -t, --timeout SEC  gives up after SEC seconds in which nobody read (default: never)\n"
-    "  -T, --type ID      the ring's type id; readers may ask for it\n"
-    "  -f, --file PATH    a ring in this mapped file instead of a name in shared memory\n"
-    "  -q, --quiet        no figures, only what went wrong\n"
-    "  -h, --help         this text\n"
-    "\n"
-    "Exit codes: 1 failed, 5 another producer is alive or all lanes are taken, 6 timed out,\n"
-    "128 + n ended by signal n.\n";
+static const struct cli_option options[] = {
+    {"blobs", 'b', NULL, "read messages that each follow their length (4 bytes, little-endian) instead of lines"},
+    {"wait", 'w', "N", "wait for N readers before the first message (default: 1; 0: do not wait)"},
+    {"end-with-readers", 'e', NULL, "end when the last reader has left (default: wait for the next one)"},
+    {"leave", 'l', NULL, "do not end the stream at the end of standard input: the next 'myelon pub' continues it"},
+    {"lanes", 'n', "N", "for N publishers at once, at most 16, each with its lane (default: as the ring is, or 1)"},
+    {"lane", 'L', "ID", "take the lane with this id, to continue after a kill; at most 31 of A-Z a-z 0-9 . _ -"},
+    {"ring", 'r', "SIZE", "room in each lane (default: half of a core's cache, at least 1M)"},
+    {"max", 'm', "SIZE", "longest message (default: as the ring is, or 16M)"},
+    {"timeout", 't', "SEC", "give up after SEC seconds without room in the ring or without readers (default: never)"},
+    {"type", 'T', "ID", "type id of the ring (default: none)"},
+    CLI_OPTION_FILE,
+    {"quiet", 'q', NULL, "no figures, only errors"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct cli_help help = {
+    .usage = "pub [OPTION]... NAME\n"
+             "pub [OPTION]... --file PATH",
+    .about = "Publishes each line of standard input, with its newline, as a message to every 'myelon sub"
+             " NAME', at the pace of the slowest. The end of standard input ends the stream.",
+    .options = options,
+    .notes = "On a terminal it reports that it waits for a reader.",
+    .exit_codes = "Exit codes: 1 failed, 5 another publisher is alive or all lanes are taken, 6 timed out, 7 "
+                  "a reader could not write its output, 128 + n ended by signal n.",
+};
 
 struct pub {
     struct cli_target target;
     myl_frame_producer_options ring;
     int64_t timeout_ns;
-    int blobs, leave, quiet;
+    int blobs, leave, quiet, end_with_readers;
     uint64_t wait, lanes;
-    uint64_t most;       /* longest message; 0: as the ring is */
+    uint64_t most;       /* longest message; 0: as in the existing ring */
+    uint64_t fits;       /* messages up to this length fit in the ring: published completely or not at all */
+    struct readers readers;
     struct tally tally;
 };
 
@@ -60,6 +70,9 @@ static int set_option(struct pub *pub, int option, const char *value, const char
         return 0;
     case 'w':
         return cli_parse_number("--wait", value, 0, MYL_CONSUMERS_MAX, &pub->wait);
+    case 'e':
+        pub->end_with_readers = 1;
+        return 0;
     case 'l':
         pub->leave = 1;
         return 0;
@@ -73,7 +86,7 @@ static int set_option(struct pub *pub, int option, const char *value, const char
     case 'm':
         return cli_parse_size("--max", value, 64, UINT64_C(1) << 31, &pub->most);
     case 't':
-        return cli_parse_seconds("--timeout", value, &pub->timeout_ns);
+        return cli_parse_timeout("--timeout", value, &pub->timeout_ns);
     case 'T':
         return cli_parse_type("--type", value, &pub->ring.ring.type_id);
     case 'f':
@@ -87,33 +100,53 @@ static int set_option(struct pub *pub, int option, const char *value, const char
 
 static int timed_out(const struct pub *pub)
 {
-    return cli_fail(CLI_TIMEOUT, "no reader has made room for %s", cli_duration(pub->timeout_ns).s);
+    return cli_fail(CLI_TIMEOUT, "no reader made room within %s; raise --timeout, or see 'myelon why'",
+                    cli_duration(pub->timeout_ns).s);
 }
 
-/* How far the slowest reader is behind. */
+/* Returns the lag of the slowest reader in bytes. */
 static uint64_t lag_of(const myl_producer *ring)
 {
-    return (uint64_t)(myl_producer_last(ring) - myl_producer_gating(ring)) * CLI_CELL;
+    return (uint64_t)(myl_producer_last_published(ring) - myl_producer_last_consumed(ring)) * CLI_CELL;
 }
 
-/* A dead reader holds the others up until it comes back or is given up. The call waits for that, since a message that
- * is longer than the ring is begun by then; it is said from within. */
-static void tell(const myl_alert *alert, void *user)
+/* A dead reader blocks the ring until it comes back or is evicted. The call blocks meanwhile, since a message longer
+ * than the ring may be begun. The death is therefore reported from the liveness callback. */
+static void alert_user(const myl_alert *alert, void *user)
 {
     const struct pub *pub = user;
     if (alert->kind == MYL_ALERT_DIED)
-        cli_say("consumer %s (process %d) died, %s behind, and holds the ring: start it again under its id, or "
-                "'myelon evict %s %s'",
-                alert->id, (int)alert->pid, cli_bytes(alert->behind * CLI_CELL).s, cli_target_text(&pub->target),
-                alert->id);
+        cli_notice("consumer %s (process %d) died with lag %s and blocks the ring: start it again with its id, or "
+                   "remove its entry with 'myelon evict %s %s'",
+                   alert->id, (int)alert->pid, cli_bytes(alert->lag * CLI_CELL).s, cli_target_text(&pub->target),
+                   alert->id);
 }
 
+/* Handles a full ring. Returns 0 to wait on, or an exit code. READERS_GONE: end because of --end-with-readers. */
+static int check_progress(struct pub *pub, int64_t since_ns)
+{
+    readers_glance(&pub->readers);
+    readers_report_full(&pub->readers);
+    if (pub->end_with_readers && pub->readers.left)
+        return READERS_GONE;
+    return pub->timeout_ns > 0 && cli_now_ns() - since_ns >= pub->timeout_ns ? timed_out(pub) : 0;
+}
+
+/* Publishes one message. If it fits in the ring, the wait is split into slices with a check of the readers after each.
+ * A longer message is one call: its first fragments may be published, so it cannot be started again. */
 static int publish(struct pub *pub, const unsigned char *message, uint64_t length)
 {
-    int rc;
-    do
-        rc = myl_frame_producer_publish(own, message, (size_t)length, 0, pub->timeout_ns);
-    while (rc == MYL_EINTERRUPTED && cli_stop_signal() == 0);
+    int64_t began_ns = cli_now_ns(), slice_ns = pub->timeout_ns;
+    int rc, code = 0, sliced = length <= pub->fits && slice_ns > SLICE_NS;
+    if (sliced)
+        slice_ns = SLICE_NS;
+    do {
+        rc = myl_frame_producer_publish(own, message, (size_t)length, 0, slice_ns);
+        if (rc == MYL_ETIMEDOUT && sliced)
+            code = check_progress(pub, began_ns);
+        if (code != 0)
+            return code;
+    } while ((rc == MYL_EINTERRUPTED && cli_stop_signal() == 0) || (rc == MYL_ETIMEDOUT && sliced));
     if (rc == MYL_EINTERRUPTED)
         return 128 + cli_stop_signal();
     if (rc == MYL_ETIMEDOUT)
@@ -125,7 +158,7 @@ static int publish(struct pub *pub, const unsigned char *message, uint64_t lengt
     return 0;
 }
 
-/* Publishes what is whole of `bytes`; *used tells how much. `ended`: nothing follows. */
+/* Publishes the complete messages in `bytes`; *used receives their total size. `ended`: no input follows. */
 static int publish_whole(struct pub *pub, const unsigned char *bytes, size_t count, int ended, size_t *used)
 {
     int code = 0;
@@ -147,7 +180,7 @@ static int publish_whole(struct pub *pub, const unsigned char *bytes, size_t cou
             length = end != NULL ? (uint64_t)(end - at) + 1 : left;
         }
         if (length > pub->most)
-            return cli_fail(CLI_FAILED, "message %llu has more than %llu bytes; raise --max",
+            return cli_fail(CLI_FAILED, "message %llu is longer than %llu bytes; raise --max",
                             (unsigned long long)pub->tally.messages + 1, (unsigned long long)pub->most);
         code = publish(pub, at + skip, length);
         *used += skip + (size_t)length;
@@ -155,19 +188,20 @@ static int publish_whole(struct pub *pub, const unsigned char *bytes, size_t cou
     return code;
 }
 
-static int read_some(unsigned char *to, size_t room, size_t *got)
+static int read_some(struct pub *pub, unsigned char *to, size_t room, size_t *got)
 {
-    for (;;) {
-        ssize_t n = read(STDIN_FILENO, to, room);
-        if (n >= 0) {
-            *got = (size_t)n;
-            return 0;
-        }
-        if (cli_stop_signal() != 0)
-            return 128 + cli_stop_signal();
-        if (errno != EINTR)
-            return cli_fail(CLI_FAILED, "standard input cannot be read: %s", strerror(errno));
+    while (pub->end_with_readers && !stream_ready(STDIN_FILENO, (int)(SLICE_NS / MYL_MSEC(1)))) {
+        readers_scan(&pub->readers);
+        if (pub->readers.left)
+            return READERS_GONE;
     }
+    ssize_t count = stream_read(STDIN_FILENO, to, room);
+    if (count == STREAM_STOPPED)
+        return 128 + cli_stop_signal();
+    if (count == STREAM_FAILED)
+        return cli_fail(CLI_FAILED, "cannot read standard input: %s", strerror(errno));
+    *got = (size_t)count;
+    return 0;
 }
 
 static int publish_all(struct pub *pub)
@@ -176,18 +210,18 @@ static int publish_all(struct pub *pub)
     unsigned char *buffer = malloc(room);
     int code = 0;
     if (buffer == NULL)
-        return cli_fail(CLI_FAILED, "no memory for %zu bytes of standard input", room);
+        return cli_fail(CLI_FAILED, "out of memory for %zu bytes of standard input", room);
     while (code == 0 && got > 0) {
-        if (filled == room) { /* less than a message: make room for a longer one */
+        if (filled == room) { /* the buffer holds no complete message: enlarge it */
             unsigned char *larger = realloc(buffer, room * 2);
             if (larger == NULL) {
-                code = cli_fail(CLI_FAILED, "no memory for a message of more than %zu bytes", room);
+                code = cli_fail(CLI_FAILED, "out of memory for a message longer than %zu bytes", room);
                 break;
             }
             buffer = larger;
             room *= 2;
         }
-        code = read_some(buffer + filled, room - filled, &got);
+        code = read_some(pub, buffer + filled, room - filled, &got);
         if (code != 0)
             break;
         filled += got;
@@ -196,24 +230,47 @@ static int publish_all(struct pub *pub)
         memmove(buffer, buffer + used, filled);
     }
     if (code == 0 && filled > 0)
-        code = cli_fail(CLI_FAILED, "standard input ends in the middle of a blob");
+        code = cli_fail(CLI_FAILED, "standard input ends within a blob");
     free(buffer);
     return code;
 }
 
-/* What the ring allows is what counts, whoever made it; then the wait for readers. */
+/* Takes the limits from the ring, which another process may have created; then waits for readers. */
 static int begin(struct pub *pub)
 {
-    const myl_liveness_options policy = {.size = sizeof policy, .alert = tell, .user = pub};
+    const myl_liveness_options policy = {.size = sizeof policy, .alert = alert_user, .user = pub};
     myl_info info = {.size = sizeof info};
     int rc = myl_producer_info(myl_frame_producer_ring(own), &info);
     pub->most = info.max_message;
-    myl_frame_producer_busy(own, NULL, 0);
     if (rc == MYL_OK)
-        rc = myl_frame_producer_manage(own, &policy);
-    if (rc == MYL_OK && pub->wait > 0)
-        rc = myl_frame_producer_wait_consumers(own, NULL, (uint32_t)pub->wait, pub->timeout_ns);
-    return rc;
+        pub->fits = info.capacity * info.cell_size / 2;
+    readers_start(&pub->readers, &pub->target, pub->quiet);
+    myl_frame_producer_set_activity(own, NULL, 0);
+    if (rc == MYL_OK)
+        rc = myl_frame_producer_set_liveness(own, &policy);
+    if (rc != MYL_OK || pub->wait == 0)
+        return rc;
+    rc = myl_frame_producer_wait_consumers(own, NULL, (uint32_t)pub->wait, MYL_TRY);
+    if (rc == MYL_OK)
+        return rc;
+    if (pub->readers.talks)
+        cli_notice("waiting for %s: start 'myelon sub %s'", cli_count(pub->wait, "reader").s,
+                   cli_target_text(&pub->target));
+    return myl_frame_producer_wait_consumers(own, NULL, (uint32_t)pub->wait, pub->timeout_ns);
+}
+
+/* A reader that could not write its output must not count as one that left on purpose. */
+static int judge_readers(struct pub *pub, int code)
+{
+    if (code != 0 && code != READERS_GONE)
+        return code;
+    readers_scan(&pub->readers);
+    if (pub->readers.failed[0] != '\0')
+        return cli_fail(CLI_UNFINISHED, "reader %s could not write its output and left with messages unread",
+                        pub->readers.failed);
+    if (code == READERS_GONE && pub->readers.talks)
+        cli_notice("the last reader has left");
+    return 0;
 }
 
 static int run(struct pub *pub)
@@ -230,7 +287,7 @@ static int run(struct pub *pub)
     rc = begin(pub);
     int code = 0;
     if (rc == MYL_ETIMEDOUT)
-        code = cli_fail(CLI_TIMEOUT, "fewer than %llu readers came", (unsigned long long)pub->wait);
+        code = cli_fail(CLI_TIMEOUT, "fewer than %s joined within --timeout", cli_count(pub->wait, "reader").s);
     else if (rc == MYL_EINTERRUPTED)
         code = 128 + cli_stop_signal();
     else if (rc != MYL_OK)
@@ -239,10 +296,12 @@ static int run(struct pub *pub)
     if (code == 0)
         code = publish_all(pub);
     tally_end(&pub->tally, "published");
+    code = judge_readers(pub, code);
     myl_frame_producer *producer = own;
     own = NULL;
-    if (code != 0)
-        myl_frame_producer_busy(producer, BLOB_GAVE_UP, 0); /* else its end would look like the input's */
+    if (code != 0 && code != CLI_UNFINISHED)
+        myl_frame_producer_set_activity(producer, BLOB_GAVE_UP, 0); /* otherwise readers take this for the end of the
+                                                                     * input */
     if (pub->leave)
         myl_frame_producer_leave(producer);
     else
@@ -252,29 +311,13 @@ static int run(struct pub *pub)
 
 int cmd_pub(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"blobs", no_argument, NULL, 'b'},
-        {"wait", required_argument, NULL, 'w'},
-        {"leave", no_argument, NULL, 'l'},
-        {"lanes", required_argument, NULL, 'n'},
-        {"lane", required_argument, NULL, 'L'},
-        {"ring", required_argument, NULL, 'r'},
-        {"max", required_argument, NULL, 'm'},
-        {"timeout", required_argument, NULL, 't'},
-        {"type", required_argument, NULL, 'T'},
-        {"file", required_argument, NULL, 'f'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     struct pub pub = {.wait = 1, .timeout_ns = MYL_FOREVER};
     const char *file = NULL;
     int code = 0, option;
     pub.ring.size = sizeof pub.ring;
-    opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, ":bw:ln:L:r:m:t:T:f:qh", options, NULL)) != -1) {
+    while (code == 0 && (option = cli_option(&help, argc, argv)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_help(&help);
             return CLI_OK;
         }
         code = option == '?' || option == ':' ? cli_bad_option(option, argv) : set_option(&pub, option, optarg, &file);

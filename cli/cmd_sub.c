@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * myelon sub: what `myelon pub` publishes, to standard output. */
+ * myelon sub: writes what `myelon pub` publishes to standard output. */
 #define _POSIX_C_SOURCE 200809L
 #include "blob.h"
 #include "chunk.h"
+#include "stream.h"
 #include "tally.h"
+
+#include "base/deadline.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,28 +18,32 @@
 #define BUFFER_BYTES  ((size_t)256 << 10)
 #define OBSERVED_MOST ((size_t)16 << 20)
 
-static const char help[] =
-    "usage: myelon sub [OPTION]... NAME\n"
-    "       myelon sub [OPTION]... --file PATH\n"
-    "\n"
-    "Writes every message that 'myelon pub NAME' publishes to standard output. The stream waits for the slowest\n"
-    "reader; with --id, killed and started again, this one goes on behind the last message it acknowledged.\n"
-    "\n"
-    "  -i, --id ID        the name of this consumer in the ring, up to 31 of A-Z a-z 0-9 . _ - (default: automatic)\n"
-    "  -o, --observer     looks on: nobody waits for this one, and what it misses is told on standard error\n"
-    "  -L, --lane N       an observer looks at one lane of a ring for several publishers (default 0); others read all\n"
-    "  -s, --from WHERE   begins at the 'oldest' message that is still there, or 'now'; without it, where this id\n"
-    "                     stopped, or at the oldest\n"
-    "  -b, --blobs        writes each message's length in front of it, 4 bytes, lowest first\n"
-    "  -a, --attach SEC   waits so long for the ring to appear (default 5)\n"
-    "  -t, --timeout SEC  gives up after SEC seconds without a message (default: never)\n"
-    "  -T, --type ID      expects this type id\n"
-    "  -f, --file PATH    a ring in this mapped file instead of a name in shared memory\n"
-    "  -q, --quiet        no figures, only what went wrong\n"
-    "  -h, --help         this text\n"
-    "\n"
-    "Exit codes: 1 failed, 4 no such ring, 5 a consumer of this id is alive, 6 timed out, 7 messages are missing,\n"
-    "128 + n ended by signal n.\n";
+static const struct cli_option options[] = {
+    {"id", 'i', "ID", "id of this consumer: at most 31 of A-Z a-z 0-9 . _ - (default: automatic)"},
+    {"observer", 'o', NULL, "read without gating the publisher; report missed bytes on standard error"},
+    {"lane", 'L', "N", "lane that an observer reads (default: 0); consumers read all lanes"},
+    {"from", 's', "WHERE",
+     "begin at the 'oldest' message in the ring, or 'now' (default: where this id stopped, or oldest)"},
+    {"blobs", 'b', NULL, "write each message after its length: 4 bytes, little-endian"},
+    {"attach", 'a', "SEC", "wait at most SEC seconds for the ring to appear (default: 5)"},
+    {"timeout", 't', "SEC", "give up after SEC seconds without a message (default: never)"},
+    {"type", 'T', "ID", "require this type id (default: any)"},
+    CLI_OPTION_FILE,
+    {"quiet", 'q', NULL, "no figures, only errors"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct cli_help help = {
+    .usage = "sub [OPTION]... NAME\n"
+             "sub [OPTION]... --file PATH",
+    .about = "Writes every message that 'myelon pub NAME' publishes to standard output. The publisher "
+             "waits for the slowest reader. With --id, a reader that was killed continues after the last"
+             " message it acknowledged.",
+    .options = options,
+    .exit_codes = "Exit codes: 1 failed, 4 no such ring, 5 a consumer with this id is alive, 6 timed out, 7 "
+                  "messages are missing, 128 + n ended by signal n, 141 the reader of standard output closed "
+                  "it.",
+};
 
 struct sub {
     struct cli_target target;
@@ -44,10 +51,12 @@ struct sub {
     uint64_t lane;
     int64_t timeout_ns;
     int blobs, observer, quiet;
-    int begun;           /* it reads */
-    int64_t gone_ns;     /* when it was told that the producer is gone; nothing has come since. 0: it is there */
+    int begun;           /* the ring is open */
+    int unwritten;       /* writing the output failed */
+    int gone;            /* the producer's absence was reported; no message has arrived since */
+    struct myl_deadline give_up_at; /* --timeout after the last message */
     struct tally tally;
-    uint64_t missing;    /* messages that were given up by their producer, or lost bytes of an observer */
+    uint64_t missing;    /* messages that their producer aborted, or bytes that an observer lost */
     unsigned char *buffer;
     size_t filled;
 };
@@ -85,7 +94,7 @@ static int set_option(struct sub *sub, int option, const char *value, const char
     case 'a':
         return cli_parse_seconds("--attach", value, &sub->ring.ring.attach_timeout_ns);
     case 't':
-        return cli_parse_seconds("--timeout", value, &sub->timeout_ns);
+        return cli_parse_timeout("--timeout", value, &sub->timeout_ns);
     case 'T':
         return cli_parse_type("--type", value, &sub->ring.ring.type_id);
     case 'f':
@@ -99,36 +108,32 @@ static int set_option(struct sub *sub, int option, const char *value, const char
 
 /* --- writing --------------------------------------------------------------------------------------------------- */
 
-static int write_all(const unsigned char *bytes, size_t count)
+/* If the reader of the output has closed it, the command ends without a message, as by SIGPIPE. */
+static int write_all(struct sub *sub, const unsigned char *bytes, size_t count)
 {
-    while (count > 0) {
-        if (cli_stop_signal() != 0) /* also in the middle of what a slow reader takes bit by bit */
-            return 128 + cli_stop_signal();
-        ssize_t n = write(STDOUT_FILENO, bytes, count);
-        if (n > 0) {
-            bytes += n;
-            count -= (size_t)n;
-        } else if (errno == EPIPE) {
-            return cli_fail(CLI_FAILED, "standard output cannot be written: its reader has gone");
-        } else if (errno != EINTR) {
-            return cli_fail(CLI_FAILED, "standard output cannot be written: %s", strerror(errno));
-        }
-    }
-    return 0;
+    int code = stream_write(STDOUT_FILENO, bytes, count, NULL);
+    if (code == 0)
+        return 0;
+    if (code == STREAM_STOPPED)
+        return 128 + cli_stop_signal();
+    if (errno == EPIPE)
+        return 128 + SIGPIPE;
+    sub->unwritten = 1;
+    return cli_fail(CLI_FAILED, "cannot write standard output: %s", strerror(errno));
 }
 
 static int flush(struct sub *sub)
 {
     size_t count = sub->filled;
     sub->filled = 0;
-    return write_all(sub->buffer, count);
+    return write_all(sub, sub->buffer, count);
 }
 
 static int keep(struct sub *sub, const void *bytes, size_t count)
 {
     int code = count > BUFFER_BYTES - sub->filled ? flush(sub) : 0;
     if (code == 0 && count > BUFFER_BYTES)
-        return write_all(bytes, count);
+        return write_all(sub, bytes, count);
     if (code == 0 && count > 0) {
         memcpy(sub->buffer + sub->filled, bytes, count);
         sub->filled += count;
@@ -139,9 +144,9 @@ static int keep(struct sub *sub, const void *bytes, size_t count)
 static int keep_message(struct sub *sub, const myl_message *message)
 {
     unsigned char head[BLOB_HEAD];
-    sub->gone_ns = 0;
+    sub->gone = 0;
     if (sub->blobs && message->length > UINT32_MAX)
-        return cli_fail(CLI_FAILED, "a message of %llu bytes is too long for --blobs",
+        return cli_fail(CLI_FAILED, "a message has %llu bytes, too long for the 4-byte length of --blobs",
                         (unsigned long long)message->length);
     blob_set_length(head, (uint32_t)message->length);
     int code = sub->blobs ? keep(sub, head, sizeof head) : 0;
@@ -152,23 +157,24 @@ static int keep_message(struct sub *sub, const myl_message *message)
 
 static int timed_out(const struct sub *sub)
 {
-    return cli_fail(CLI_TIMEOUT, "no message for %s", cli_duration(sub->timeout_ns).s);
+    return cli_fail(CLI_TIMEOUT, "no message within %s", cli_duration(sub->timeout_ns).s);
 }
 
-/* Told again and again while it is waited for: said once, and the time runs through. */
+/* The call reports an absent producer on every wait. Prints it once; the timeout keeps running. */
 static int wait_for_next_producer(struct sub *sub, int rc)
 {
     if (cli_stop_signal() != 0)
         return 128 + cli_stop_signal();
-    if (sub->gone_ns != 0)
-        return sub->timeout_ns > 0 && cli_now_ns() - sub->gone_ns >= sub->timeout_ns ? timed_out(sub) : 0;
-    sub->gone_ns = cli_now_ns();
+    if (sub->gone)
+        return myl_deadline_has_passed(sub->give_up_at, cli_now_ns()) ? timed_out(sub) : 0;
+    sub->gone = 1;
+    sub->give_up_at = myl_deadline_after(cli_now_ns(), sub->timeout_ns);
     if (rc == MYL_EPRODUCERDEAD)
-        cli_say("%s", myl_error_detail());
+        cli_notice("%s", cli_ring_sentence(rc));
     return 0;
 }
 
-/* A failed call: 0 to go on, -1 at the stream's end, or an exit code. */
+/* Handles a failed call. Returns 0 to go on, -1 at the end of the stream, or an exit code. */
 static int after_failure(struct sub *sub, int rc)
 {
     switch (rc) {
@@ -177,21 +183,25 @@ static int after_failure(struct sub *sub, int rc)
     case MYL_EABORTED:
     case MYL_ETOOBIG:
         sub->missing++;
-        cli_say("%s", myl_error_detail());
+        cli_notice("%s", cli_ring_sentence(rc));
         return 0;
     case MYL_EPRODUCERDEAD:
-    case MYL_EUNSEATED: /* it left the stream open for the next one */
+    case MYL_EPRODUCERLEFT: /* the producer left; the next one continues the stream */
         return wait_for_next_producer(sub, rc);
     case MYL_ETIMEDOUT:
         return timed_out(sub);
     case MYL_EINTERRUPTED:
         return cli_stop_signal() != 0 ? 128 + cli_stop_signal() : 0;
+    case MYL_ESUPERSEDED:
+    case MYL_EEVICTED: /* no entry to resume from */
+        cli_ring_error(rc);
+        return CLI_UNFINISHED;
     default:
         return cli_ring_error(rc);
     }
 }
 
-/* What is written goes before what is acknowledged: a reader that is killed in between writes it again. */
+/* Writes before it acknowledges: a reader that is killed in between writes the same messages again. */
 static int acknowledge(struct sub *sub)
 {
     int code = flush(sub);
@@ -205,23 +215,23 @@ static void count(struct sub *sub, const myl_message *message)
 {
     myl_peer peer;
     if (tally_add(&sub->tally, message->length) && myl_frame_consumer_peer(own, &peer) == MYL_OK)
-        tally_draw(&sub->tally, peer.unread * CLI_CELL);
+        tally_draw(&sub->tally, peer.available * CLI_CELL);
 }
 
-/* The stream is over. Did all of it come? */
+/* At the end of the stream: checks that all of it arrived. */
 static void judge_end(struct sub *sub)
 {
     myl_peer peer;
     myl_joined joined;
     uint64_t skipped = myl_frame_consumer_skipped(own);
-    if (myl_frame_consumer_peer(own, &peer) == MYL_OK && strcmp(peer.doing, BLOB_GAVE_UP) == 0) {
+    if (myl_frame_consumer_peer(own, &peer) == MYL_OK && strcmp(peer.activity, BLOB_GAVE_UP) == 0) {
         sub->missing++;
-        cli_say("its publisher gave up before its input's end: what should follow is missing");
+        cli_notice("the publisher gave up before the end of its input: the rest is missing");
     }
-    /* Who begins in the middle of a message has not missed it; who goes on there has. */
+    /* A new reader may begin within a message: it has not missed it. A resumed one has. */
     if (skipped > 0 && myl_consumer_joined(myl_frame_consumer_ring(own), &joined) == MYL_OK && joined.resumed) {
         sub->missing += skipped;
-        cli_say("a message is missing that is longer than the ring: this reader ended in the middle of it before");
+        cli_notice("a message longer than the ring is missing: the previous run of this reader ended within it");
     }
 }
 
@@ -248,7 +258,7 @@ static int observe(struct sub *sub)
 {
     size_t room = OBSERVED_MOST;
     unsigned char *buffer = malloc(room);
-    int code = buffer == NULL ? cli_fail(CLI_FAILED, "no memory") : 0;
+    int code = buffer == NULL ? cli_fail(CLI_FAILED, "out of memory") : 0;
     while (code == 0) {
         myl_message message;
         myl_frame_lost lost;
@@ -260,12 +270,12 @@ static int observe(struct sub *sub)
             free(buffer);
             room = (size_t)message.length;
             buffer = malloc(room);
-            code = buffer == NULL ? cli_fail(CLI_FAILED, "no memory for a message of %zu bytes", room) : 0;
+            code = buffer == NULL ? cli_fail(CLI_FAILED, "out of memory for a message of %zu bytes", room) : 0;
         } else if (rc != MYL_OK) {
             code = after_failure(sub, rc);
         } else {
             if (lost.bytes > 0)
-                cli_say("missed %s of the ring", cli_bytes(lost.bytes).s);
+                cli_notice("missed %s of the ring", cli_bytes(lost.bytes).s);
             code = keep_message(sub, &message);
             if (tally_add(&sub->tally, message.length))
                 tally_draw(&sub->tally, TALLY_NO_LAG);
@@ -275,7 +285,7 @@ static int observe(struct sub *sub)
     return code;
 }
 
-/* What `cp` sends is for `cat`: its messages are parts of a file, with heads. */
+/* Refuses a ring of `cp`: its messages are parts of a file, with heads, for `cat`. */
 static int check_type(const struct sub *sub)
 {
     myl_info info = {.size = sizeof info};
@@ -285,7 +295,7 @@ static int check_type(const struct sub *sub)
         return cli_ring_error(rc);
     if (info.type_id != CHUNK_TYPE || sub->ring.ring.type_id == CHUNK_TYPE)
         return 0;
-    return cli_fail(CLI_FAILED, "a file is sent through this ring: receive it with 'myelon cat %s'",
+    return cli_fail(CLI_FAILED, "this ring carries a file: receive it with 'myelon cat %s'",
                     cli_target_text(&sub->target));
 }
 
@@ -293,33 +303,36 @@ static int open_ring(struct sub *sub)
 {
     int rc = sub->observer ? myl_frame_observer_open(&observing, sub->target.name, &sub->ring)
                            : myl_frame_consumer_open(&own, sub->target.name, &sub->ring);
-    return rc == MYL_OK ? check_type(sub) : cli_ring_error(rc);
+    return rc == MYL_OK ? check_type(sub) : cli_open_error(rc);
 }
 
-/* Since it left, somebody else's reading decided what stays. */
+/* After a leave, the ring does not keep messages for this id: some may be overwritten. */
 static void say_lost(struct sub *sub)
 {
     myl_joined joined;
     if (myl_consumer_joined(myl_frame_consumer_ring(own), &joined) != MYL_OK || joined.lost == 0)
         return;
     sub->missing++;
-    cli_say("%s had left: %s of the ring that came since are missing", joined.id, cli_bytes(joined.lost * CLI_CELL).s);
+    cli_notice("%s had left: %s of the ring published since then are missing", joined.id,
+               cli_bytes(joined.lost * CLI_CELL).s);
 }
 
-/* Leaves the ring, unless it has an id to come back by, and something to come back for: then the end of this process
- * makes it a dead consumer, which the publisher waits for. */
+/* Leaves the ring, unless this reader can resume: it has an id, and the stream has not ended. Then the handle stays
+ * open, the end of the process makes it a dead consumer, and the publisher waits for it. */
 static void let_go(const struct sub *sub, int code)
 {
     myl_frame_consumer *consumer = own;
     myl_frame_observer *observer = observing;
     const char *ring = cli_target_text(&sub->target), *id = sub->ring.ring.id;
     if (consumer != NULL && id != NULL && sub->begun && code != 0 && code != CLI_UNFINISHED) {
-        cli_say("%s keeps its place: 'myelon sub --id %s %s' goes on there, 'myelon evict %s %s' gives it up", id, id,
-                ring, ring, id);
+        cli_notice("%s keeps its place: 'myelon sub --id %s %s' continues there, 'myelon evict %s %s' removes it", id,
+                   id, ring, ring, id);
         return;
     }
     own = NULL;
     observing = NULL;
+    if (consumer != NULL && sub->unwritten)
+        myl_frame_consumer_set_activity(consumer, BLOB_NOT_WRITTEN, 0);
     myl_frame_consumer_close(consumer);
     myl_frame_observer_close(observer);
 }
@@ -331,7 +344,7 @@ static int run(struct sub *sub)
     sub->ring.ring.backend = sub->target.backend;
     (void)signal(SIGPIPE, SIG_IGN);
     sub->buffer = malloc(BUFFER_BYTES);
-    int code = sub->buffer == NULL ? cli_fail(CLI_FAILED, "no memory") : open_ring(sub);
+    int code = sub->buffer == NULL ? cli_fail(CLI_FAILED, "out of memory") : open_ring(sub);
     if (code == 0) {
         cli_stop_on_signals(wake);
         tally_start(&sub->tally, sub->quiet);
@@ -354,27 +367,18 @@ static int run(struct sub *sub)
 
 int cmd_sub(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"id", required_argument, NULL, 'i'},      {"observer", no_argument, NULL, 'o'},
-        {"lane", required_argument, NULL, 'L'},    {"from", required_argument, NULL, 's'},
-        {"blobs", no_argument, NULL, 'b'},         {"attach", required_argument, NULL, 'a'},
-        {"timeout", required_argument, NULL, 't'}, {"type", required_argument, NULL, 'T'},
-        {"file", required_argument, NULL, 'f'},    {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
-    };
     struct sub sub = {.timeout_ns = MYL_FOREVER, .ring.ring.attach_timeout_ns = ATTACH_NS};
     const char *file = NULL;
     int code = 0, option;
-    opterr = 0;
-    while (code == 0 && (option = getopt_long(argc, argv, ":i:oL:s:ba:t:T:f:qh", options, NULL)) != -1) {
+    while (code == 0 && (option = cli_option(&help, argc, argv)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_help(&help);
             return CLI_OK;
         }
         code = option == '?' || option == ':' ? cli_bad_option(option, argv) : set_option(&sub, option, optarg, &file);
     }
     if (code == 0 && sub.observer && sub.ring.ring.id != NULL)
-        code = cli_usage("an observer has no id: leave --id %s away", sub.ring.ring.id);
+        code = cli_usage("an observer has no id: leave --id %s out", sub.ring.ring.id);
     if (code == 0)
         code = cli_target(&sub.target, file, argc, argv);
     if (code == 0)

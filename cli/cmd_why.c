@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * myelon why: who waits for whom, and what is the matter with those. */
+ * myelon why: shows which participant waits for which, and why. */
 #include "json.h"
 
 #include <inttypes.h>
@@ -7,31 +7,36 @@
 
 #define NO_LANE UINT64_MAX
 
-static const char help[] =
-    "usage: myelon why NAME [--watch SECONDS] [--json]\n"
-    "       myelon why --file PATH [--watch SECONDS] [--json]\n"
-    "\n"
-    "Tells in one sentence why a ring stands still, if it does, and then of each party: how it is (moving, waiting,\n"
-    "busy, stalled, stopped, dead, left, absent, closed), how far it is behind, for how long it has not moved, whom\n"
-    "it waits for and how long, and what it said last. 'Dead' is the kernel's word; 'stopped' comes from /proc.\n"
-    "\n"
-    "  -L, --lane N         this lane of a ring for several producers; if not given: one after the other\n"
-    "  -w, --watch SECONDS  looks twice, so long apart, to tell who moves; 0.1 if not given, 0: looks once\n"
-    "  -f, --file PATH      the ring in this mapped file instead of a name in shared memory\n"
-    "  -j, --json           the same as JSON\n"
-    "  -h, --help           this text\n";
+static const struct cli_option options[] = {
+    {"lane", 'L', "N", "only this lane of a ring for several producers (default: all)"},
+    {"watch", 'w', "SECONDS", "time between two samples, which show what moves (default: 0.1; 0: one sample)"},
+    CLI_OPTION_FILE,
+    {"json", 'j', NULL, "print JSON: one object, or an array of one per lane"},
+    {NULL, 0, NULL, NULL},
+};
 
-/* The ids of those that party `index` waits for; cut when there are many. */
-static void whom(const myl_verdict *verdict, uint32_t index, char *text, size_t size)
+static const struct cli_help help = {
+    .usage = "why NAME [--lane N] [--watch SECONDS] [--json]\n"
+             "why --file PATH [--lane N] [--watch SECONDS] [--json]",
+    .about = "Prints in one sentence why a ring makes no progress, if it does not. Then for each "
+             "participant: its state (moving, waiting, busy, stalled, stopped, dead, left, absent, "
+             "closed), its lag, the time since it last moved (STILL), the participants that it waits for"
+             " and how long, and its last activity notice. The kernel reports whether a participant is "
+             "dead; /proc, whether it is stopped.",
+    .options = options,
+};
+
+/* Lists the participants that participant `index` waits for; the list is cut if it is long. */
+static void waits_on(const myl_diagnosis *diagnosis, uint32_t index, char *text, size_t size)
 {
     size_t used = 0;
     snprintf(text, size, "-");
-    for (uint32_t i = 0; i < verdict->edges && used + MYL_ID_MAX + 8 < size; i++) {
-        if (verdict->edge[i].waits != index)
+    for (uint32_t i = 0; i < diagnosis->edges && used + MYL_ID_MAX + 8 < size; i++) {
+        if (diagnosis->edge[i].waiter != index)
             continue;
-        uint32_t k = verdict->edge[i].for_whom;
+        uint32_t k = diagnosis->edge[i].awaited;
         used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "",
-                                 k == 0 ? "producer" : verdict->party[k].id);
+                                 k == 0 ? "producer" : diagnosis->participant[k].id);
     }
 }
 
@@ -40,114 +45,127 @@ static void duration(int64_t ns, char text[32])
     snprintf(text, 32, "%s", ns > 0 ? cli_duration(ns).s : "-");
 }
 
-/* What it said, how long ago, and what of its patience is left. */
-static void print_said(const myl_why_party *party)
+/* Prints an activity notice, its age, and the time to its deadline. */
+static void print_activity(const myl_diagnosis_participant *participant)
 {
-    if (party->doing[0] == '\0')
+    char deadline[64] = "";
+    if (participant->activity[0] == '\0')
         return;
-    printf("    says: %s (%s ago", party->doing, cli_duration(party->doing_ns).s);
-    if (party->patience_ns > 0)
-        printf(", asks for %s more", cli_duration(party->patience_ns).s);
-    else if (party->patience_ns < 0)
-        printf(", overdue by %s", cli_duration(-party->patience_ns).s);
-    puts(")");
+    if (participant->activity_left_ns > 0)
+        snprintf(deadline, sizeof deadline, ", deadline in %s", cli_duration(participant->activity_left_ns).s);
+    else if (participant->activity_left_ns < 0)
+        snprintf(deadline, sizeof deadline, ", overdue by %s", cli_duration(-participant->activity_left_ns).s);
+    cli_line("    activity: %s (%s ago%s)", participant->activity, cli_duration(participant->activity_age_ns).s,
+             deadline);
 }
 
-/* cell: bytes of one where `behind` counts cells, or 0. */
-static void print_party(const myl_verdict *verdict, uint32_t index, int width, uint32_t cell)
+/* cell: the bytes of a cell if `lag` counts cells, or 0. */
+static void print_participant(const myl_diagnosis *diagnosis, uint32_t index, int width, uint32_t cell)
 {
-    const myl_why_party *party = &verdict->party[index];
-    char still[32], waiting[32], lag[sizeof(struct cli_text)], names[80];
-    /* The clock of who has asked for patience stands: it would say nothing. */
-    int64_t still_ns = party->condition == MYL_COND_BUSY ? 0 : party->still_ns;
-    duration(party->condition == MYL_COND_DEAD ? party->dead_ns : still_ns, still);
-    duration(party->waiting_ns, waiting);
+    const myl_diagnosis_participant *participant = &diagnosis->participant[index];
+    char still_text[32], waiting[32], lag[sizeof(struct cli_text)], names[80];
+    /* The stall timer of a participant with an activity notice is paused. */
+    int64_t still_ns = participant->condition == MYL_COND_BUSY ? 0 : participant->stalled_ns;
+    duration(participant->condition == MYL_COND_DEAD ? participant->dead_ns : still_ns, still_text);
+    duration(participant->waiting_ns, waiting);
     if (cell != 0 && index != 0)
-        snprintf(lag, sizeof lag, "%s", cli_bytes(party->behind * cell).s);
+        snprintf(lag, sizeof lag, "%s", cli_bytes(participant->lag * cell).s);
     else
-        snprintf(lag, sizeof lag, index == 0 ? "-" : "%" PRIu64, party->behind);
-    whom(verdict, index, names, sizeof names);
-    printf("%-*s  %-8s  %-10s  %7" PRId32 "  %10s  %7s  %7s  %s\n", width, index == 0 ? "(producer)" : party->id,
-           myl_condition_name(party->condition), index == 0 ? "-" : myl_role_name(party->role), party->pid, lag, still,
-           waiting, names);
-    print_said(party);
+        snprintf(lag, sizeof lag, index == 0 ? "-" : "%" PRIu64, participant->lag);
+    waits_on(diagnosis, index, names, sizeof names);
+    cli_line("%-*s  %-8s  %-10s  %7" PRId32 "  %10s  %7s  %7s  %s", width, index == 0 ? "(producer)" : participant->id,
+             myl_condition_name(participant->condition), index == 0 ? "-" : myl_role_name(participant->role),
+             participant->pid, lag, still_text, waiting, names);
+    print_activity(participant);
 }
 
-/* 80 columns as long as names are short. */
-static void print_verdict(const myl_verdict *verdict, uint32_t cell)
+/* `head` begins the sentence. The table fits 80 columns if names are short. */
+static void print_diagnosis(const myl_diagnosis *diagnosis, const char *head, uint32_t cell)
 {
-    size_t width = sizeof "(producer)" - 1;
-    for (uint32_t i = 1; i < verdict->parties; i++) {
-        size_t length = strlen(verdict->party[i].id);
+    size_t width = sizeof "PARTICIPANT" - 1;
+    for (uint32_t i = 1; i < diagnosis->participants; i++) {
+        size_t length = strlen(diagnosis->participant[i].id);
         width = length > width ? length : width;
     }
-    printf("%s\n\n%-*s  %-8s  %-10s  %7s  %10s  %7s  %7s  %s\n", verdict->sentence, (int)width, "PARTY", "IS", "ROLE",
-           "PROCESS", "BEHIND", "STILL", "WAITS", "FOR");
-    for (uint32_t i = 0; i < verdict->parties; i++)
-        print_party(verdict, i, (int)width, cell);
+    cli_line("%s%s", head, diagnosis->sentence);
+    cli_print("\n");
+    cli_line("%-*s  %-8s  %-10s  %7s  %10s  %7s  %7s  %s", (int)width, "PARTICIPANT", "STATE", "ROLE", "PROCESS",
+             cell != 0 ? "BYTES LAG" : "EVENTS LAG", "STILL", "WAITS", "FOR");
+    for (uint32_t i = 0; i < diagnosis->participants; i++)
+        print_participant(diagnosis, i, (int)width, cell);
 }
 
-static int judge_lane(const struct cli_target *target, uint64_t lane, uint32_t cell, int64_t watch_ns, int json)
-{
-    myl_verdict *verdict;
-    int code = myl_why_lane(target->name, target->backend, (uint32_t)lane, watch_ns, &verdict);
-    if (code != MYL_OK)
-        return cli_ring_error(code);
-    if (json)
-        code = json_print_verdict(target->name, verdict);
-    else
-        print_verdict(verdict, cell);
-    myl_verdict_free(verdict);
-    return code;
-}
+/* The diagnoses of a ring. */
+struct why {
+    const struct cli_target *target;
+    int64_t watch_ns;
+    uint32_t lanes;          /* of the ring */
+    uint32_t cell;           /* as in print_participant */
+    struct json_lane judged[MYL_LANES_MAX];
+    size_t count;
+};
 
-/* `lane` NO_LANE: all of them, as far as they were used. */
-static int judge(const struct cli_target *target, uint64_t lane, int64_t watch_ns, int json)
+/* Diagnoses a lane. `all`: only if it was used, or is the first. Returns CLI_OK, or an exit code after a report. */
+static int judge_lane(struct why *why, uint32_t lane, int all)
 {
+    struct json_lane *judged = &why->judged[why->count];
     myl_snapshot *snapshot;
-    if (json)
-        return judge_lane(target, lane != NO_LANE ? lane : 0, 0, watch_ns, 1);
-    int code = myl_snapshot_take(target->name, target->backend, &snapshot);
-    if (code != MYL_OK)
-        return cli_ring_error(code);
-    uint32_t cell = snapshot->info.kind == MYL_RING_OF_FRAMES ? snapshot->info.cell_size : 0;
-    uint32_t lanes = snapshot->info.lanes, used = 1;
-    if (lane != NO_LANE) {
-        myl_snapshot_free(snapshot);
-        return judge_lane(target, lane, cell, watch_ns, 0);
-    }
-    for (uint32_t i = 0; code == CLI_OK && i < lanes; i++) {
-        if (i > 0) {
-            myl_snapshot_free(snapshot);
-            code = myl_snapshot_take_lane(target->name, target->backend, i, &snapshot);
-            if (code != MYL_OK)
-                return cli_ring_error(code);
-            used = snapshot->epoch;
-        }
-        if (used == 0)
-            continue;
-        if (lanes > 1)
-            printf("%slane %u%s%s: ", i > 0 ? "\n" : "", (unsigned)i, snapshot->info.lane_id[0] != '\0' ? " " : "",
-                   snapshot->info.lane_id);
-        code = judge_lane(target, i, cell, watch_ns, 0);
-    }
+    int rc = myl_snapshot_take_lane(why->target->name, why->target->backend, lane, &snapshot);
+    if (rc != MYL_OK)
+        return cli_ring_error(rc);
+    const myl_info *info = &snapshot->info;
+    int wanted = !all || lane == 0 || snapshot->epoch > 0;
+    why->lanes = info->lanes;
+    why->cell = info->kind == MYL_RING_OF_FRAMES ? info->cell_size : 0;
+    *judged = (struct json_lane){.ring = why->target->name, .lane = lane};
+    memcpy(judged->id, info->lane_id, sizeof judged->id);
     myl_snapshot_free(snapshot);
+    if (!wanted)
+        return CLI_OK;
+    rc = myl_diagnose_lane(why->target->name, why->target->backend, lane, why->watch_ns, &judged->diagnosis);
+    why->count += rc == MYL_OK;
+    return rc == MYL_OK ? CLI_OK : cli_ring_error(rc);
+}
+
+static void print_diagnoses(const struct why *why, int all)
+{
+    for (size_t i = 0; i < why->count; i++) {
+        const struct json_lane *judged = &why->judged[i];
+        char head[64] = "";
+        if (all && why->lanes > 1)
+            snprintf(head, sizeof head, "lane %" PRIu32 "%s%s: ", judged->lane, judged->id[0] != '\0' ? " " : "",
+                     judged->id);
+        if (i > 0)
+            cli_print("\n");
+        print_diagnosis(judged->diagnosis, head, why->cell);
+    }
+}
+
+/* `lane` NO_LANE: all lanes that were used. */
+static int judge(struct why *why, uint64_t lane, int json)
+{
+    int all = lane == NO_LANE;
+    uint32_t first = all ? 0 : (uint32_t)lane;
+    int code = judge_lane(why, first, all);
+    for (uint32_t i = 1; code == CLI_OK && all && i < why->lanes && i < MYL_LANES_MAX; i++)
+        code = judge_lane(why, i, all);
+    if (code == CLI_OK && !json)
+        print_diagnoses(why, all);
+    else if (code == CLI_OK)
+        code =
+            all && why->lanes > 1 ? json_print_diagnoses(why->judged, why->count) : json_print_diagnosis(why->judged);
+    while (why->count > 0)
+        myl_diagnosis_free(why->judged[--why->count].diagnosis);
     return code;
 }
 
 int cmd_why(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"watch", required_argument, NULL, 'w'}, {"lane", required_argument, NULL, 'L'},
-        {"json", no_argument, NULL, 'j'},        {"file", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
-    };
     const char *file = NULL;
     int64_t watch_ns = MYL_MSEC(100);
     uint64_t lane = NO_LANE;
     int json = 0, code = 0, option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":w:L:jf:h", options, NULL)) != -1) {
+    while ((option = cli_option(&help, argc, argv)) != -1) {
         if (option == 'w') {
             code = cli_parse_seconds("--watch", optarg, &watch_ns);
             if (code != 0)
@@ -161,7 +179,7 @@ int cmd_why(int argc, char **argv)
         } else if (option == 'f') {
             file = optarg;
         } else if (option == 'h') {
-            fputs(help, stdout);
+            cli_help(&help);
             return CLI_OK;
         } else {
             return cli_bad_option(option, argv);
@@ -173,5 +191,5 @@ int cmd_why(int argc, char **argv)
         code = cli_no_more(argc, argv);
     if (code == 0 && json)
         code = json_available();
-    return code != 0 ? code : judge(&target, lane, watch_ns, json);
+    return code != 0 ? code : judge(&(struct why){.target = &target, .watch_ns = watch_ns}, lane, json);
 }

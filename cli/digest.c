@@ -17,7 +17,7 @@ int digest_available(void)
     return CLI_OK;
 }
 
-/* OpenSSL's context is the digest: the name only keeps its header away from everybody else. */
+/* The digest is OpenSSL's context; the own type keeps OpenSSL's header out of digest.h. */
 static EVP_MD_CTX *context(struct digest *digest)
 {
     return (EVP_MD_CTX *)(void *)digest;
@@ -53,7 +53,7 @@ int digest_end(struct digest *digest, unsigned char value[DIGEST_BYTES])
 
 int digest_available(void)
 {
-    return cli_fail(CLI_FAILED, "this myelon was built without SHA-256 (install libssl-dev and build again)");
+    return cli_fail(CLI_FAILED, "this myelon was built without SHA-256; install libssl-dev and build again");
 }
 
 struct digest *digest_new(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * SHA-256, from OpenSSL. Built without it, digest_available says so and the others are never called. */
+ * SHA-256, from OpenSSL. In a build without it, digest_available fails and the other functions are not called. */
 #ifndef MYELON_CLI_DIGEST_H
 #define MYELON_CLI_DIGEST_H
 
@@ -13,22 +13,22 @@ struct digest_text {
     char s[2 * DIGEST_BYTES + 1];
 };
 
-/* 0, or CLI_FAILED after saying that this `myelon` was built without digests. */
+/* Returns 0, or CLI_FAILED after reporting that this `myelon` was built without SHA-256. */
 int digest_available(void);
 
-/* A new digest over nothing; NULL without memory. */
+/* Returns the digest of no bytes, or NULL without memory. */
 struct digest *digest_new(void);
 void digest_free(struct digest *digest);
 
-/* 0, or -1 if the cryptographic library fails. digest_end may be called once, as the last. */
+/* Return 0, or -1 if OpenSSL fails. digest_end may be called once, after the last digest_add. */
 int digest_add(struct digest *digest, const void *data, size_t bytes);
 int digest_end(struct digest *digest, unsigned char value[DIGEST_BYTES]);
 
 enum digest_file {
     DIGEST_FILE_DONE = 0,
-    DIGEST_FILE_ERROR,   /* errno tells why it cannot be read */
-    DIGEST_FILE_SHORT,   /* it has fewer bytes */
-    DIGEST_FILE_STOPPED, /* a signal asked to stop */
+    DIGEST_FILE_ERROR,   /* reading failed; see errno */
+    DIGEST_FILE_SHORT,   /* the file has fewer bytes */
+    DIGEST_FILE_STOPPED, /* a stop signal arrived */
 };
 
 /* Adds the first `bytes` bytes of file `fd`. */

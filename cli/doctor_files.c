@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * myelon doctor: reading /proc and /sys, or a copy of them elsewhere. */
+ * myelon doctor: reads /proc and /sys, or a copy of them. */
 #include "doctor.h"
 
 #include <stdlib.h>
@@ -55,7 +55,7 @@ int doctor_read_key(const struct doctor *doctor, const char *path, const char *k
     return found ? 0 : -1;
 }
 
-/* Is `controller` one of the comma-separated `list`? */
+/* Returns 1 if the comma-separated `list` contains `controller`. */
 static int has_controller(const char *list, const char *controller)
 {
     size_t length = strlen(controller);
@@ -66,7 +66,7 @@ static int has_controller(const char *list, const char *controller)
     return 0;
 }
 
-/* From the group upwards: every one above has a say. In a container the upper ones may not be there to be read. */
+/* Visits the group and its ancestors, since each of them limits it. In a container the outer ones may be hidden. */
 static int climb(const struct doctor *doctor, const char *mount, char *group, const char *file, int version,
                  int (*use)(const struct doctor *doctor, const char *path, int version, void *user), void *user)
 {

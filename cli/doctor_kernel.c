@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * myelon doctor: what the kernel, and who filters its calls, let us do. Each call is tried; nothing is left behind. */
+ * myelon doctor: tries the system calls that rings need. Leaves nothing in the file system. */
 #define _GNU_SOURCE
 #include "doctor.h"
 
@@ -23,23 +23,24 @@
 #define BARRIER_REGISTER_GLOBAL_EXPEDITED (1 << 2)
 #define FIRST_PID_NAMESPACE               "pid:[4026531836]"
 
-static void look_at_version(struct doctor *doctor)
+static void check_version(struct doctor *doctor)
 {
     char release[128];
     unsigned major = 0, minor = 0;
     if (doctor_read(doctor, "/proc/sys/kernel/osrelease", release, sizeof release) != 0 ||
         sscanf(release, "%u.%u", &major, &minor) != 2) {
-        doctor_judge(doctor_add(doctor, "kernel", "/proc/sys/kernel/osrelease does not say"), DOCTOR_WARNING,
-                     "is /proc mounted? Without it memfds cannot be handed over, and older kernels cannot name a ring");
+        doctor_judge(doctor_add(doctor, "kernel", "cannot read /proc/sys/kernel/osrelease"), DOCTOR_WARNING,
+                     "without /proc, memfds cannot be passed on, and older kernels cannot name a ring");
         doctor_remedy(&doctor->finding[doctor->count - 1], "mount -t proc proc /proc");
         return;
     }
     struct doctor_finding *finding = doctor_add(doctor, "kernel", "%.100s", release);
     if (major < 3 || (major == 3 && minor < 17)) {
-        doctor_judge(finding, DOCTOR_PROBLEM, "no locks of a file description, no memfd: rings need Linux 3.17");
+        doctor_judge(finding, DOCTOR_PROBLEM, "rings need Linux 3.17, for open file description locks and memfds");
         doctor_remedy(finding, "Linux 4.16 or later; or build with -DMYELON_OS=posix");
     } else if (major < 4 || (major == 4 && minor < 16)) {
-        doctor_judge(finding, DOCTOR_NOTE, "no expedited barrier before Linux 4.16: producers fence at every publish");
+        doctor_judge(finding, DOCTOR_NOTE,
+                     "no expedited membarrier before Linux 4.16: producers fence at every publish");
         doctor_remedy(finding, "Linux 4.16 or later");
     }
 }
@@ -61,28 +62,28 @@ static const char *file_system_name(long type)
     return "another kind";
 }
 
-static void look_at_file_system(struct doctor *doctor)
+static void check_file_system(struct doctor *doctor)
 {
     static const char *const refused[] = {"nfs", "fuse", "9p", "smb", "cifs", "smb2"};
     const char *directory = myl_shm_directory();
-    struct statfs about;
-    if (statfs(directory, &about) != 0)
-        return; /* said already */
-    const char *name = file_system_name((long)about.f_type);
+    struct statfs file_system;
+    if (statfs(directory, &file_system) != 0)
+        return; /* check_memory reports it */
+    const char *name = file_system_name((long)file_system.f_type);
     struct doctor_finding *finding = doctor_add(doctor, "file system", "%s is %s", directory, name);
     if (strcmp(name, "tmpfs") == 0)
         return;
-    doctor_judge(finding, DOCTOR_NOTE, "not memory alone: pages may be written to a disk, or have no limit (ramfs)");
+    doctor_judge(finding, DOCTOR_NOTE, "not tmpfs: pages may be written to a disk, or have no limit (ramfs)");
     doctor_remedy(finding, "mount -t tmpfs -o size=1G,mode=1777 tmpfs %s", directory);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         if (strcmp(name, refused[i]) == 0)
             doctor_judge(finding, DOCTOR_PROBLEM,
-                         "neither locks nor shared mappings can be trusted there: rings are "
+                         "locks and shared mappings are not reliable there: rings are "
                          "refused with MYL_EFILESYSTEM");
     }
 }
 
-/* A name that is there already: EEXIST says that everything before the name went well, and nothing is made. */
+/* Links to an existing name: EEXIST proves that the call is allowed, and creates nothing. */
 static int can_be_named(int fd)
 {
     char self[64];
@@ -92,7 +93,7 @@ static int can_be_named(int fd)
     return linkat(AT_FDCWD, self, AT_FDCWD, myl_shm_directory(), AT_SYMLINK_FOLLOW) != 0 && errno == EEXIST ? 2 : 0;
 }
 
-/* Why nothing can be made in `directory`, as the call said. */
+/* Sets the remedy for `err`, the reason why no file can be created in `directory`. */
 static void mend_directory(struct doctor_finding *finding, const char *directory, int err)
 {
     switch (err) {
@@ -125,8 +126,8 @@ static void mend_directory(struct doctor_finding *finding, const char *directory
     }
 }
 
-/* A descriptor of an object without a name: on the file system of rings, or a memfd where there are none. */
-static int look_at_nameless(struct doctor *doctor)
+/* Returns a descriptor of an object without a name: in the directory of rings, or a memfd if that fails. */
+static int check_nameless(struct doctor *doctor)
 {
     static const char subject[] = "nameless objects";
     const char *directory = myl_shm_directory();
@@ -139,25 +140,25 @@ static int look_at_nameless(struct doctor *doctor)
         if (way != 0)
             return fd;
         snprintf(finding->found, sizeof finding->found, "O_TMPFILE, but it cannot be named: %s", strerror(errno));
-        doctor_judge(finding, DOCTOR_PROBLEM, "no ring can be given its name");
-        doctor_remedy(finding, "mount -t proc proc /proc; a seccomp profile has to allow linkat");
+        doctor_judge(finding, DOCTOR_PROBLEM, "rings cannot be named");
+        doctor_remedy(finding, "mount -t proc proc /proc; allow linkat in the seccomp profile");
         return fd;
     }
     int err = errno;
     struct doctor_finding *finding = doctor_add(doctor, subject, "O_TMPFILE on %s: %s", directory, strerror(err));
     if (err == EOPNOTSUPP || err == EISDIR) {
         doctor_judge(finding, DOCTOR_NOTE,
-                     "rings are made under a temporary name, NAME.tmp-PID-RANDOM, which a killed maker leaves behind");
-        doctor_remedy(finding, "myelon gc --yes, now and then");
+                     "rings are created under a temporary name, NAME.tmp-PID-RANDOM, which a killed creator leaves");
+        doctor_remedy(finding, "myelon gc --yes, from time to time");
     } else {
-        doctor_judge(finding, DOCTOR_PROBLEM, "no ring can be made there");
+        doctor_judge(finding, DOCTOR_PROBLEM, "rings cannot be created there");
         mend_directory(finding, directory, err);
     }
     return memfd_create("myelon-doctor", MFD_CLOEXEC);
 }
 
-/* A lock through one description has to be seen through another, and to refuse it. */
-static void look_at_locks(struct doctor *doctor, int fd)
+/* A lock taken through one open file description must conflict with a lock through another. */
+static void check_locks(struct doctor *doctor, int fd)
 {
     static const char subject[] = "locks";
     char self[64];
@@ -165,8 +166,8 @@ static void look_at_locks(struct doctor *doctor, int fd)
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
     int other = open(self, O_RDWR | O_CLOEXEC);
     if (other < 0) {
-        doctor_judge(doctor_add(doctor, subject, "a second description cannot be opened: %s", strerror(errno)),
-                     DOCTOR_WARNING, "locks were not tried; handing a ring over by descriptor does not work");
+        doctor_judge(doctor_add(doctor, subject, "cannot open a second description: %s", strerror(errno)),
+                     DOCTOR_WARNING, "locks were not tested; passing a ring by descriptor does not work");
         doctor_remedy(&doctor->finding[doctor->count - 1], "mount -t proc proc /proc");
         return;
     }
@@ -179,12 +180,12 @@ static void look_at_locks(struct doctor *doctor, int fd)
     if (kept_out && seen)
         return;
     snprintf(finding->found, sizeof finding->found, "of open file descriptions: %s",
-             err != 0 ? strerror(err) : "taken, but others do not see them");
-    doctor_judge(finding, DOCTOR_PROBLEM, "who is alive cannot be told: rings cannot be used");
+             err != 0 ? strerror(err) : "a second lock on the same byte succeeds");
+    doctor_judge(finding, DOCTOR_PROBLEM, "rings cannot detect which participants are alive, so they cannot be used");
     doctor_remedy(finding, "Linux 3.15 or later with a local file system; or build with -DMYELON_OS=posix");
 }
 
-static void look_at_futex(struct doctor *doctor)
+static void check_futex(struct doctor *doctor)
 {
     uint32_t word = 8;
     long woken = syscall(SYS_futex, &word, FUTEX_OP_WAKE_OP, 1, (void *)0, &word, ADD_4_NEVER_EQUAL);
@@ -193,11 +194,12 @@ static void look_at_futex(struct doctor *doctor)
     if (woken == 0 && word == 12)
         return;
     snprintf(finding->found, sizeof finding->found, "FUTEX_WAKE_OP: %s", woken < 0 ? strerror(err) : "does not add");
-    doctor_judge(finding, DOCTOR_PROBLEM, "who sleeps is not woken, and looks only after a millisecond and more");
-    doctor_remedy(finding, "allow futex in the seccomp profile; or MYELON_WAIT=sleep for all parties");
+    doctor_judge(finding, DOCTOR_PROBLEM,
+                 "parked participants are not woken: they check only after a millisecond or more");
+    doctor_remedy(finding, "allow futex in the seccomp profile; or MYELON_WAIT=sleep for all participants");
 }
 
-static void look_at_membarrier(struct doctor *doctor)
+static void check_membarrier(struct doctor *doctor)
 {
     long commands = syscall(SYS_membarrier, 0, 0, 0);
     int err = commands < 0 ? errno : ENOTSUP;
@@ -210,12 +212,11 @@ static void look_at_membarrier(struct doctor *doctor)
     if (err == 0)
         return;
     snprintf(finding->found, sizeof finding->found, "GLOBAL_EXPEDITED: %s", strerror(err));
-    doctor_judge(finding, DOCTOR_WARNING,
-                 "producers fence at every publish: some 10 to 20 ns each; otherwise all is the same");
-    doctor_remedy(finding, "Linux 4.16 or later; a seccomp profile has to allow membarrier");
+    doctor_judge(finding, DOCTOR_WARNING, "producers fence at every publish, which costs 10 to 20 ns");
+    doctor_remedy(finding, "Linux 4.16 or later; allow membarrier in the seccomp profile");
 }
 
-static void look_at_confinement(struct doctor *doctor)
+static void check_confinement(struct doctor *doctor)
 {
     char text[64], path[4096];
     snprintf(path, sizeof path, "%s/proc/self/ns/pid", doctor->root);
@@ -225,14 +226,14 @@ static void look_at_confinement(struct doctor *doctor)
         doctor_add(doctor, "process numbers", "%s",
                    strcmp(text, FIRST_PID_NAMESPACE) == 0 ? "of the whole machine" : "of a namespace");
     if (length <= 0) {
-        snprintf(finding->found, sizeof finding->found, "/proc/self/ns/pid cannot be read");
-        doctor_judge(finding, DOCTOR_NOTE, "'myelon why' cannot tell who is stopped; who is dead it can");
+        snprintf(finding->found, sizeof finding->found, "cannot read /proc/self/ns/pid");
+        doctor_judge(finding, DOCTOR_NOTE, "'myelon why' cannot detect stopped participants; it detects dead ones");
         doctor_remedy(finding, "mount -t proc proc /proc");
     } else if (strcmp(text, FIRST_PID_NAMESPACE) != 0) {
         doctor_judge(finding, DOCTOR_NOTE,
-                     "parties outside are shown with their own numbers, and 'myelon why' cannot tell whether they are "
-                     "stopped; who is dead it can");
-        doctor_remedy(finding, "a container: --pid=host, or --pid=container:NAME; only if you want to see more");
+                     "participants outside the namespace are shown with their own pids, and 'myelon why' cannot detect "
+                     "that they are stopped; it detects dead ones");
+        doctor_remedy(finding, "a container: --pid=host, or --pid=container:NAME; only if you need this");
     }
     if (doctor_read_key(doctor, "/proc/self/status", "Seccomp", text, sizeof text) != 0)
         return;
@@ -240,22 +241,22 @@ static void look_at_confinement(struct doctor *doctor)
     if (strcmp(text, "0") == 0)
         return;
     doctor_judge(finding, DOCTOR_NOTE,
-                 "what rings need was tried and is told in the lines above; a filter of another process may differ");
-    doctor_remedy(finding, "myelon doctor, in the container or unit of each party");
+                 "the lines above report the calls that rings need; other processes may have other filters");
+    doctor_remedy(finding, "run myelon doctor in the container or unit of each participant");
 }
 
 void doctor_kernel(struct doctor *doctor)
 {
-    look_at_version(doctor);
-    look_at_file_system(doctor);
-    int fd = look_at_nameless(doctor);
+    check_version(doctor);
+    check_file_system(doctor);
+    int fd = check_nameless(doctor);
     if (fd >= 0) {
-        look_at_locks(doctor, fd);
+        check_locks(doctor, fd);
         (void)close(fd);
     }
-    look_at_futex(doctor);
-    look_at_membarrier(doctor);
-    look_at_confinement(doctor);
+    check_futex(doctor);
+    check_membarrier(doctor);
+    check_confinement(doctor);
 }
 
 #else
@@ -263,7 +264,7 @@ void doctor_kernel(struct doctor *doctor)
 void doctor_kernel(struct doctor *doctor)
 {
     doctor_judge(doctor_add(doctor, "kernel", "not Linux"), DOCTOR_OK,
-                 "the portable layer needs nothing that would have to be tried; see docs/building.md");
+                 "the portable layer needs no system call that must be tested; see docs/building.md");
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * myelon doctor: is there memory for rings, and may we have it? */
+ * myelon doctor: checks the memory and limits that rings need. */
 #include "doctor.h"
 
 #include <errno.h>
@@ -12,9 +12,9 @@
 
 #define KIB ((uint64_t)1 << 10)
 #define MIB ((uint64_t)1 << 20)
-/* A header, a control area of few consumers and the smallest data area, each rounded up to 64 KiB. */
+/* A header, a control area for few consumers and the smallest data area, each rounded up to 64 KiB. */
 #define SMALLEST_RING (192 * KIB)
-/* What containers get when nobody says more. */
+/* The size of /dev/shm that containers have by default. */
 #define CONTAINER_SHM (64 * MIB)
 
 static uint64_t round_up(uint64_t bytes, uint64_t to)
@@ -29,46 +29,46 @@ static void judge_shm(const struct doctor *doctor, struct doctor_finding *findin
     uint64_t wanted = doctor->needs > 0 ? total - left + doctor->needs : total + 1024 * MIB;
     unsigned long long size = round_up(wanted, MIB);
     if (left < least) {
-        doctor_judge(finding, DOCTOR_PROBLEM, "%s of %s does not fit: making it fails with MYL_ENOSPACE",
+        doctor_judge(finding, DOCTOR_PROBLEM, "%s of %s does not fit: creating it fails with MYL_ENOSPACE",
                      doctor->needs > 0 ? "the ring" : "even the smallest ring", cli_bytes(least).s);
         doctor_remedy(finding, "mount -o remount,size=%lluM %s  (a container: --shm-size=%llum; or 'myelon gc')", size,
                       directory, size);
     } else if (doctor->needs == 0 && total <= CONTAINER_SHM) {
         doctor_judge(finding, DOCTOR_WARNING,
-                     "little room, as containers have it when nobody asks for more: rings of "
-                     "large messages do not fit");
+                     "small, as containers have it by default: rings of large messages do not "
+                     "fit");
         doctor_remedy(finding, "mount -o remount,size=%lluM %s  (a container: --shm-size=%llum)", size, directory,
                       size);
     }
 }
 
-static void look_at_shm(struct doctor *doctor)
+static void check_shm(struct doctor *doctor)
 {
     const char *directory = myl_shm_directory();
-    struct statvfs about;
-    if (statvfs(directory, &about) != 0) {
+    struct statvfs file_system;
+    if (statvfs(directory, &file_system) != 0) {
         struct doctor_finding *none = doctor_add(doctor, "shared memory", "%s: %s", directory, strerror(errno));
-        doctor_judge(none, DOCTOR_PROBLEM, "rings with a name have no place; files and memfds still have");
+        doctor_judge(none, DOCTOR_PROBLEM, "named rings cannot be created; mapped files and memfds can");
         doctor_remedy(none, "mkdir -p %s && mount -t tmpfs -o size=1G,mode=1777 tmpfs %s", directory, directory);
         return;
     }
-    uint64_t total = (uint64_t)about.f_blocks * about.f_frsize, left = (uint64_t)about.f_bavail * about.f_frsize;
+    uint64_t total = (uint64_t)file_system.f_blocks * file_system.f_frsize,
+             left = (uint64_t)file_system.f_bavail * file_system.f_frsize;
     struct doctor_finding *finding =
         doctor_add(doctor, "shared memory", "%s: %s, %s free", directory, cli_bytes(total).s, cli_bytes(left).s);
     if (access(directory, W_OK | X_OK) != 0) {
-        doctor_judge(finding, DOCTOR_PROBLEM, "it cannot be written to (%s): no ring can be made there",
-                     strerror(errno));
+        doctor_judge(finding, DOCTOR_PROBLEM, "not writable (%s): rings cannot be created there", strerror(errno));
         doctor_remedy(finding, "chmod 1777 %s, or mount -o remount,rw %s", directory, directory);
-    } else if (about.f_files > 0 && about.f_favail == 0) {
-        doctor_judge(finding, DOCTOR_PROBLEM, "its inodes are used up: making a ring fails");
+    } else if (file_system.f_files > 0 && file_system.f_favail == 0) {
+        doctor_judge(finding, DOCTOR_PROBLEM, "no free inodes: creating a ring fails");
         doctor_remedy(finding, "mount -o remount,nr_inodes=%llu %s, or 'myelon gc'",
-                      2ULL * (unsigned long long)about.f_files, directory);
+                      2ULL * (unsigned long long)file_system.f_files, directory);
     } else {
         judge_shm(doctor, finding, total, left);
     }
 }
 
-/* The least that a control group leaves, if any has a limit. */
+/* The smallest amount that a control group with a limit has left. */
 struct left {
     uint64_t bytes;
     int limited;
@@ -83,7 +83,7 @@ static int use_memory_limit(const struct doctor *doctor, const char *path, int v
     if (doctor_read(doctor, path, text, sizeof text) != 0 || strcmp(text, "max") == 0)
         return 0;
     limit = strtoull(text, NULL, 10);
-    if (limit >= UINT64_C(1) << 60) /* version 1 has no word for "none" */
+    if (limit >= UINT64_C(1) << 60) /* how version 1 shows "no limit" */
         return 0;
     snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - path), path,
              version == 2 ? "memory.current" : "memory.usage_in_bytes");
@@ -96,15 +96,15 @@ static int use_memory_limit(const struct doctor *doctor, const char *path, int v
     return 0;
 }
 
-/* Pages of a ring are memory like any other. */
-static void look_at_memory(struct doctor *doctor)
+/* The pages of a ring count as memory of the process that touches them first. */
+static void check_memory(struct doctor *doctor)
 {
     char text[64];
     struct left left = {0, 0};
     uint64_t least = doctor->needs > 0 ? doctor->needs : 16 * MIB;
     if (doctor_read_key(doctor, "/proc/meminfo", "MemAvailable", text, sizeof text) != 0) {
-        struct doctor_finding *unknown = doctor_add(doctor, "memory", "/proc/meminfo does not say");
-        doctor_judge(unknown, DOCTOR_NOTE, "whether memory is left cannot be told");
+        struct doctor_finding *unknown = doctor_add(doctor, "memory", "no MemAvailable in /proc/meminfo");
+        doctor_judge(unknown, DOCTOR_NOTE, "the available memory is unknown");
         doctor_remedy(unknown, "mount -t proc proc /proc");
         return;
     }
@@ -115,12 +115,12 @@ static void look_at_memory(struct doctor *doctor)
         snprintf(finding->found, sizeof finding->found, "%s available, the control group leaves %s",
                  cli_bytes(available).s, cli_bytes(left.bytes).s);
     if (left.limited && left.bytes < least) {
-        doctor_judge(finding, DOCTOR_PROBLEM, "a ring of %s is charged to who makes it: its process may be killed",
+        doctor_judge(finding, DOCTOR_PROBLEM, "a ring of %s is charged to its creator, which may be killed",
                      cli_bytes(least).s);
         doctor_remedy(finding, "raise the limit by %lluM  (a container: --memory; systemd: MemoryMax=)",
                       (unsigned long long)round_up(least - left.bytes, MIB));
     } else if (available < least) {
-        doctor_judge(finding, DOCTOR_PROBLEM, "a ring of %s is not to be had, or pushes others out to swap",
+        doctor_judge(finding, DOCTOR_PROBLEM, "a ring of %s does not fit, or swaps other programs out",
                      cli_bytes(least).s);
         doctor_remedy(finding, "a smaller capacity, or %lluM more memory",
                       (unsigned long long)round_up(least - available, MIB));
@@ -129,22 +129,23 @@ static void look_at_memory(struct doctor *doctor)
 
 void doctor_memory(struct doctor *doctor)
 {
-    look_at_shm(doctor);
-    look_at_memory(doctor);
+    check_shm(doctor);
+    check_memory(doctor);
 }
 
 /* --- huge pages ------------------------------------------------------------------------------------------------ */
 
-static void look_at_hugetlb(struct doctor *doctor)
+static void check_hugetlb(struct doctor *doctor)
 {
     char total[32], available[32], size[32];
     if (doctor_read_key(doctor, "/proc/meminfo", "HugePages_Total", total, sizeof total) != 0 ||
         doctor_read_key(doctor, "/proc/meminfo", "HugePages_Free", available, sizeof available) != 0 ||
         doctor_read_key(doctor, "/proc/meminfo", "Hugepagesize", size, sizeof size) != 0) {
         struct doctor_finding *none = doctor_add(doctor, "huge page pool", "this kernel has none");
-        doctor_judge(none, DOCTOR_NOTE,
-                     "a memfd ring that requires huge pages cannot be made; MYL_TRY_IT goes without");
-        doctor_remedy(none, "memory.huge = MYL_TRY_IT; or a kernel with CONFIG_HUGETLBFS, and /proc mounted");
+        doctor_judge(
+            none, DOCTOR_NOTE,
+            "a memfd ring that requires huge pages cannot be made; MYL_REQUEST_PREFER falls back to small pages");
+        doctor_remedy(none, "memory.huge = MYL_REQUEST_PREFER; or a kernel with CONFIG_HUGETLBFS, and /proc mounted");
         return;
     }
     uint64_t page = strtoull(size, NULL, 10) * KIB, pages = strtoull(available, NULL, 10);
@@ -153,23 +154,25 @@ static void look_at_hugetlb(struct doctor *doctor)
         doctor_add(doctor, "huge page pool", "%s pages of %s, %s free", total, cli_bytes(page).s, available);
     if (page == 0 || pages > UINT64_MAX / page || (pages * page >= doctor->needs && pages > 0))
         return;
-    doctor_judge(finding, DOCTOR_NOTE,
-                 "%s memfd ring that requires huge pages cannot be made; MYL_TRY_IT goes without, and all other rings "
-                 "do not need the pool",
-                 pages == 0 ? "a" : "so large a");
+    doctor_judge(
+        finding, DOCTOR_NOTE,
+        "%s memfd ring that requires huge pages cannot be created; MYL_REQUEST_PREFER falls back to small pages; "
+        "other rings do not need the pool",
+        pages == 0 ? "a" : "a so large");
     doctor_remedy(finding, "sysctl -w vm.nr_hugepages=%llu",
                   (unsigned long long)(strtoull(total, NULL, 10) - pages + round_up(needs, page)));
 }
 
-static void look_at_transparent(struct doctor *doctor)
+static void check_transparent(struct doctor *doctor)
 {
     static const char path[] = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
     char text[160], mode[32] = "?";
     if (doctor_read(doctor, path, text, sizeof text) != 0) {
         struct doctor_finding *none = doctor_add(doctor, "transparent huge", "not for shared memory in this kernel");
-        doctor_judge(none, DOCTOR_NOTE, "named rings are made of small pages; those that require huge ones fail");
-        doctor_remedy(none, "memory.huge = MYL_TRY_IT, or a memfd; or a kernel with CONFIG_TRANSPARENT_HUGEPAGE, and "
-                            "/sys mounted");
+        doctor_judge(none, DOCTOR_NOTE, "named rings have small pages; creating one that requires huge pages fails");
+        doctor_remedy(none,
+                      "memory.huge = MYL_REQUEST_PREFER, or a memfd; or a kernel with CONFIG_TRANSPARENT_HUGEPAGE, and "
+                      "/sys mounted");
         return;
     }
     const char *bracket = strchr(text, '[');
@@ -179,19 +182,19 @@ static void look_at_transparent(struct doctor *doctor)
     if (strcmp(mode, "never") != 0 && strcmp(mode, "deny") != 0)
         return;
     doctor_judge(finding, DOCTOR_NOTE,
-                 "named rings are made of small pages: one that requires huge pages fails, MYL_TRY_IT goes without");
+                 "named rings have small pages: requiring huge pages fails, MYL_REQUEST_PREFER falls back");
     doctor_remedy(finding, "echo advise > %s", path);
 }
 
 void doctor_pages(struct doctor *doctor)
 {
-    look_at_hugetlb(doctor);
-    look_at_transparent(doctor);
+    check_hugetlb(doctor);
+    check_transparent(doctor);
 }
 
 /* --- limits ---------------------------------------------------------------------------------------------------- */
 
-/* CAP_IPC_LOCK, bit 14, goes before the limit. */
+/* CAP_IPC_LOCK, bit 14, overrides the limit. */
 static int may_lock_all(const struct doctor *doctor)
 {
     char text[32];
@@ -199,7 +202,7 @@ static int may_lock_all(const struct doctor *doctor)
            (strtoull(text, NULL, 16) >> 14 & 1) != 0;
 }
 
-static void look_at_locked(struct doctor *doctor)
+static void check_locked(struct doctor *doctor)
 {
     struct rlimit limit;
     uint64_t needs = doctor->needs > 0 ? doctor->needs : SMALLEST_RING;
@@ -212,15 +215,16 @@ static void look_at_locked(struct doctor *doctor)
     struct doctor_finding *finding = doctor_add(doctor, "locked memory", "%s", cli_bytes(limit.rlim_cur).s);
     if (limit.rlim_cur >= needs)
         return;
-    doctor_judge(finding, DOCTOR_NOTE,
-                 "a ring of %s that requires mlock fails, MYL_TRY_IT goes without; who does not ask for mlock needs "
-                 "none of it",
-                 cli_bytes(needs).s);
+    doctor_judge(
+        finding, DOCTOR_NOTE,
+        "creating a ring of %s that requires mlock fails; MYL_REQUEST_PREFER goes on without; rings that do not "
+        "request mlock need none",
+        cli_bytes(needs).s);
     doctor_remedy(finding, "ulimit -l %llu  (systemd: LimitMEMLOCK=; a container: --ulimit memlock=-1)",
                   (unsigned long long)round_up(needs, KIB));
 }
 
-static void look_at_descriptors(struct doctor *doctor)
+static void check_descriptors(struct doctor *doctor)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -233,25 +237,25 @@ static void look_at_descriptors(struct doctor *doctor)
     if (limit.rlim_cur >= 64)
         return;
     doctor_judge(finding, limit.rlim_cur < 8 ? DOCTOR_PROBLEM : DOCTOR_WARNING,
-                 "every handle takes one, and one more while it is opened");
+                 "each handle needs one, and a second one during open");
     doctor_remedy(finding, "ulimit -n 1024  (systemd: LimitNOFILE=)");
 }
 
-static void look_at_file_size(struct doctor *doctor)
+static void check_file_size(struct doctor *doctor)
 {
     struct rlimit limit;
     uint64_t needs = doctor->needs > 0 ? doctor->needs : SMALLEST_RING;
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return; /* as nearly everywhere: not worth a line */
+        return; /* the common case: no finding */
     struct doctor_finding *finding = doctor_add(doctor, "file size", "%s", cli_bytes(limit.rlim_cur).s);
     if (limit.rlim_cur >= needs)
         return;
-    doctor_judge(finding, DOCTOR_PROBLEM, "a ring of %s is a larger file than this process may make",
+    doctor_judge(finding, DOCTOR_PROBLEM, "a ring of %s is larger than the files that this process may create",
                  cli_bytes(needs).s);
     doctor_remedy(finding, "ulimit -f unlimited  (systemd: LimitFSIZE=infinity)");
 }
 
-static void look_at_mappings(struct doctor *doctor)
+static void check_mappings(struct doctor *doctor)
 {
     uint64_t most;
     if (doctor_read_number(doctor, "/proc/sys/vm/max_map_count", &most) != 0)
@@ -259,14 +263,14 @@ static void look_at_mappings(struct doctor *doctor)
     struct doctor_finding *finding = doctor_add(doctor, "mappings", "vm.max_map_count is %" PRIu64, most);
     if (most >= 1024)
         return;
-    doctor_judge(finding, DOCTOR_WARNING, "every handle takes two, or three for frames");
+    doctor_judge(finding, DOCTOR_WARNING, "each handle needs two, or three for frames");
     doctor_remedy(finding, "sysctl -w vm.max_map_count=65530");
 }
 
 void doctor_limits(struct doctor *doctor)
 {
-    look_at_locked(doctor);
-    look_at_descriptors(doctor);
-    look_at_file_size(doctor);
-    look_at_mappings(doctor);
+    check_locked(doctor);
+    check_descriptors(doctor);
+    check_file_size(doctor);
+    check_mappings(doctor);
 }

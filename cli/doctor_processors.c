@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * myelon doctor: processors against those who spin, and the clock. */
+ * myelon doctor: compares processors with spinning participants; checks the clock. */
 #include "doctor.h"
 
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* How many processors a list like "0-3,8" names; 0: it is none. */
+/* Returns how many processors a list such as "0-3,8" has; 0: not a list. */
 static uint64_t count_list(const char *text)
 {
     uint64_t count = 0;
@@ -24,7 +24,7 @@ static uint64_t count_list(const char *text)
     return count;
 }
 
-/* The smallest quota of our control groups, in hundredths of a processor; 0: none has one. */
+/* The smallest quota of the control groups, in hundredths of a processor; 0: no quota. */
 static int use_quota(const struct doctor *doctor, const char *path, int version, void *user)
 {
     uint64_t *least = user, quota = 0, period = 0;
@@ -50,7 +50,7 @@ static int use_quota(const struct doctor *doctor, const char *path, int version,
 }
 
 struct census {
-    uint64_t parties, never_park, rings;
+    uint64_t participants, never_park, rings;
 };
 
 static int count_ring(const char *name, void *user)
@@ -59,43 +59,46 @@ static int count_ring(const char *name, void *user)
     myl_snapshot *ring;
     if (myl_snapshot_take(name, MYL_BACKEND_SHM, &ring) != MYL_OK)
         return 0;
-    uint64_t parties = ring->live_consumers + (ring->producer_alive != 0);
-    census->rings += parties > 0;
-    census->parties += parties;
+    uint64_t participants = ring->live_consumers + (ring->producer_alive != 0);
+    census->rings += participants > 0;
+    census->participants += participants;
     if (!ring->info.parkable)
-        census->never_park += parties;
+        census->never_park += participants;
     myl_snapshot_free(ring);
     return 0;
 }
 
 static void judge_spinners(struct doctor *doctor, const struct census *census, uint64_t hundredths)
 {
-    uint64_t spinners = doctor->spinners_said ? doctor->spinners : census->never_park;
+    uint64_t spinners = doctor->spinners_known ? doctor->spinners : census->never_park;
     struct doctor_finding *finding =
-        doctor->spinners_said ? doctor_add(doctor, "spinners", "%" PRIu64 " planned", spinners)
-                              : doctor_add(doctor, "spinners",
-                                           "%" PRIu64 " of %" PRIu64 " parties alive, in %" PRIu64 " rings, never park",
-                                           spinners, census->parties, census->rings);
+        doctor->spinners_known
+            ? doctor_add(doctor, "spinners", "%" PRIu64 " planned", spinners)
+            : doctor_add(doctor, "spinners",
+                         "%" PRIu64 " of %" PRIu64 " live participants, in %" PRIu64 " rings, never park", spinners,
+                         census->participants, census->rings);
     if (spinners * 100 > hundredths) {
-        doctor_judge(finding, DOCTOR_WARNING,
-                     "more than processors: one that spins without a processor of its own takes whole time slices from "
-                     "the one it waits for");
+        doctor_judge(
+            finding, DOCTOR_WARNING,
+            "more than processors: a spinning participant without a processor of its own delays the one it waits "
+            "for by whole time slices");
         doctor_remedy(finding,
                       "%" PRIu64 " processors  (a container: --cpus=%" PRIu64 "; systemd: CPUQuota=%" PRIu64
                       "00%%), or MYELON_WAIT=adaptive and no spin_only",
                       spinners, spinners, spinners);
-    } else if (!doctor->spinners_said && census->parties * 100 > hundredths) {
-        doctor_judge(finding, DOCTOR_NOTE,
-                     "more parties than processors: the default strategy learns to park, busy-spin and spin-hint do "
-                     "not");
+    } else if (!doctor->spinners_known && census->participants * 100 > hundredths) {
+        doctor_judge(
+            finding, DOCTOR_NOTE,
+            "more participants than processors: the default strategy learns to park, busy-spin and spin-hint do "
+            "not");
         doctor_remedy(finding,
                       "MYELON_WAIT=adaptive, the default, or MYELON_WAIT=block; or %" PRIu64
                       " processors  (a container: --cpus=%" PRIu64 "; systemd: CPUQuota=%" PRIu64 "00%%)",
-                      census->parties, census->parties, census->parties);
+                      census->participants, census->participants, census->participants);
     }
 }
 
-static void look_at_processors(struct doctor *doctor)
+static void check_processors(struct doctor *doctor)
 {
     char list[512] = "";
     uint64_t hundredths = 0, allowed = 0;
@@ -103,8 +106,8 @@ static void look_at_processors(struct doctor *doctor)
     if (doctor_read_key(doctor, "/proc/self/status", "Cpus_allowed_list", list, sizeof list) == 0)
         allowed = count_list(list);
     if (allowed == 0) {
-        struct doctor_finding *unknown = doctor_add(doctor, "processors", "/proc/self/status does not say");
-        doctor_judge(unknown, DOCTOR_NOTE, "how many may be used cannot be told");
+        struct doctor_finding *unknown = doctor_add(doctor, "processors", "no Cpus_allowed_list in /proc/self/status");
+        doctor_judge(unknown, DOCTOR_NOTE, "the number of usable processors is unknown");
         doctor_remedy(unknown, "mount -t proc proc /proc");
         return;
     }
@@ -114,14 +117,14 @@ static void look_at_processors(struct doctor *doctor)
         snprintf(finding->found, sizeof finding->found, "%" PRIu64 " (%.60s), a quota of %" PRIu64 ".%02" PRIu64,
                  allowed, list, hundredths / 100, hundredths % 100);
         doctor_judge(finding, DOCTOR_NOTE,
-                     "whoever spins uses the quota up; then all of the group stand still for the rest of the period, "
-                     "100 ms as a rule");
-        doctor_remedy(finding, "cpus of one's own instead of a quota  (a container: --cpuset-cpus; systemd: "
+                     "spinning uses up the quota; then every process of the group stops for the rest of the period, "
+                     "usually 100 ms");
+        doctor_remedy(finding, "dedicated processors instead of a quota  (a container: --cpuset-cpus; systemd: "
                                "AllowedCPUs=), or MYELON_WAIT=block");
     } else {
         hundredths = allowed * 100;
         if (allowed == 1) {
-            doctor_judge(finding, DOCTOR_NOTE, "the parties take turns: nobody gains by spinning");
+            doctor_judge(finding, DOCTOR_NOTE, "participants take turns on one processor: spinning has no benefit");
             doctor_remedy(finding, "MYELON_WAIT=block");
         }
     }
@@ -129,22 +132,22 @@ static void look_at_processors(struct doctor *doctor)
     judge_spinners(doctor, &census, hundredths);
 }
 
-/* Nanoseconds of one look at the clock. */
+/* Returns the cost of reading the clock, in ns. */
 static int64_t clock_cost(void)
 {
-    enum { LOOKS = 1000 };
+    enum { CHECKS = 1000 };
     int64_t best = INT64_MAX;
     for (int turn = 0; turn < 5; turn++) {
         int64_t start = cli_now_ns(), end = start;
-        for (int i = 0; i < LOOKS; i++)
+        for (int i = 0; i < CHECKS; i++)
             end = cli_now_ns();
         if (end - start < best)
             best = end - start;
     }
-    return best / LOOKS;
+    return best / CHECKS;
 }
 
-static void look_at_clock(struct doctor *doctor)
+static void check_clock(struct doctor *doctor)
 {
     static const char *const slow[] = {"hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit"};
     static const char path[] = "/sys/devices/system/clocksource/clocksource0/";
@@ -152,12 +155,12 @@ static void look_at_clock(struct doctor *doctor)
     snprintf(file, sizeof file, "%scurrent_clocksource", path);
     if (doctor_read(doctor, file, name, sizeof name) != 0)
         snprintf(name, sizeof name, "unknown source");
-    struct doctor_finding *finding = doctor_add(doctor, "clock", "%s, %lld ns a look", name, (long long)clock_cost());
+    struct doctor_finding *finding = doctor_add(doctor, "clock", "%s, %lld ns a read", name, (long long)clock_cost());
     for (size_t i = 0; i < sizeof slow / sizeof slow[0]; i++) {
         if (strcmp(name, slow[i]) != 0)
             continue;
         doctor_judge(finding, DOCTOR_WARNING,
-                     "every look at the clock is a system call of a microsecond or so: waits, and messages with "
+                     "every read of the clock is a system call of about a microsecond: waits, and messages with "
                      "sending times, are slower");
         snprintf(file, sizeof file, "%savailable_clocksource", path);
         if (doctor_read(doctor, file, others, sizeof others) == 0 && strstr(others, "tsc") != NULL)
@@ -169,6 +172,6 @@ static void look_at_clock(struct doctor *doctor)
 
 void doctor_processors(struct doctor *doctor)
 {
-    look_at_processors(doctor);
-    look_at_clock(doctor);
+    check_processors(doctor);
+    check_clock(doctor);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Snapshots as JSON. */
+ * Prints snapshots as JSON. */
 #include "json.h"
 
 #ifdef MYL_HAVE_CJSON
 
 #include "snapshot.h"
+#include "text.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
@@ -15,8 +17,8 @@ int json_available(void)
     return CLI_OK;
 }
 
-/* cJSON keeps numbers as doubles, which hold 53 bits: 64-bit ones are written by ourselves. The add functions pass
- * NULL on after a failed allocation; what is missing is found when the whole is printed. */
+/* cJSON stores numbers as doubles, which hold 53 bits, so 64-bit numbers are added as raw text. The add functions
+ * return NULL or 0 after a failed allocation; the print functions report it. */
 static int add_u64(cJSON *object, const char *key, uint64_t value)
 {
     char text[24];
@@ -31,9 +33,31 @@ static int add_i64(cJSON *object, const char *key, int64_t value)
     return cJSON_AddRawToObject(object, key, text) != NULL;
 }
 
+/* Adds null if the age is unknown. */
+static int add_age(cJSON *object, const char *key, int64_t age_ns)
+{
+    return age_ns >= 0 ? add_i64(object, key, age_ns) : cJSON_AddNullToObject(object, key) != NULL;
+}
+
+/* JSON is UTF-8: invalid bytes are written as the text "\xHH". Control characters stay and are escaped when the
+ * object is printed. Text of other processes has at most a path's length. */
 static int add_text(cJSON *object, const char *key, const char *value)
 {
-    return cJSON_AddStringToObject(object, key, value) != NULL;
+    char text[4 * 4200];
+    size_t used = 0;
+    while (*value != '\0' && used + TEXT_SHOWN_MAX < sizeof text) {
+        uint32_t point;
+        size_t length = text_decode(value, &point);
+        if (length > 0) {
+            memcpy(text + used, value, length);
+            value += length;
+            used += length;
+        } else {
+            used += text_show(&value, text + used);
+        }
+    }
+    text[used] = '\0';
+    return cJSON_AddStringToObject(object, key, text) != NULL;
 }
 
 static int add_bool(cJSON *object, const char *key, int value)
@@ -87,9 +111,10 @@ static int add_producer(cJSON *ring, const myl_snapshot *snapshot)
            add_u64(producer, "epoch", snapshot->epoch) && add_u64(producer, "parks", snapshot->producer_parks) &&
            add_i64(producer, "waiting_ns", snapshot->producer_waiting_ns) &&
            add_u64(producer, "waited_ns", snapshot->producer_waited_ns) &&
-           add_text(producer, "doing", snapshot->producer_doing) &&
-           add_i64(producer, "patience_ns", snapshot->producer_patience_ns) &&
-           add_u64(producer, "died_ns", snapshot->producer_died_ns) && add_text(producer, "missing", snapshot->missing);
+           add_text(producer, "doing", snapshot->producer_activity) &&
+           add_i64(producer, "patience_ns", snapshot->producer_activity_left_ns) &&
+           add_u64(producer, "died_ns", snapshot->producer_died_ns) &&
+           add_text(producer, "missing", snapshot->awaited_consumer);
 }
 
 static int add_consumer(cJSON *list, const myl_consumer_status *status, const myl_consumer_status *slowest)
@@ -106,11 +131,11 @@ static int add_consumer(cJSON *list, const myl_consumer_status *status, const my
            add_u64(consumer, "cursor", status->cursor) && add_u64(consumer, "lag", status->lag) &&
            add_u64(consumer, "parks", status->parks) && add_text(consumer, "role", myl_role_name(status->role)) &&
            add_i64(consumer, "waiting_ns", status->waiting_ns) && add_u64(consumer, "waited_ns", status->waited_ns) &&
-           add_i64(consumer, "still_ns", status->still_ns) && add_text(consumer, "doing", status->doing) &&
-           add_i64(consumer, "patience_ns", status->patience_ns) && add_u64(consumer, "died_ns", status->died_ns);
+           add_i64(consumer, "still_ns", status->stalled_ns) && add_text(consumer, "doing", status->activity) &&
+           add_i64(consumer, "patience_ns", status->activity_left_ns) && add_u64(consumer, "died_ns", status->died_ns);
 }
 
-/* The ring as an object, or NULL without memory. */
+/* Returns the ring as an object, or NULL without memory. */
 static cJSON *make_ring(const myl_snapshot *snapshot)
 {
     cJSON *ring = cJSON_CreateObject();
@@ -134,15 +159,45 @@ static cJSON *make_ring(const myl_snapshot *snapshot)
     return NULL;
 }
 
+/* Prints JSON with control characters as \uXXXX; they can only occur within strings. */
+static void print_json(const char *text)
+{
+    while (*text != '\0') {
+        uint32_t point;
+        size_t length = text_decode(text, &point);
+        char out[16];
+        if (length == 0 || point == '\n' || point == '\t' || !text_is_control(point))
+            snprintf(out, sizeof out, "%.*s", length > 0 ? (int)length : 1, text);
+        else if (point <= 0xffff)
+            snprintf(out, sizeof out, "\\u%04x", (unsigned)point);
+        else
+            snprintf(out, sizeof out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((point - 0x10000) >> 10)),
+                     (unsigned)(0xdc00 + ((point - 0x10000) & 0x3ff)));
+        cli_print(out);
+        text += length > 0 ? length : 1;
+    }
+    cli_print("\n");
+}
+
 static int print_and_free(cJSON *json)
 {
     char *text = json != NULL ? cJSON_Print(json) : NULL;
     cJSON_Delete(json);
     if (text == NULL)
-        return cli_fail(CLI_FAILED, "not enough memory for the JSON text");
-    puts(text);
+        return cli_fail(CLI_FAILED, "out of memory for the JSON text");
+    print_json(text);
     cJSON_free(text);
     return CLI_OK;
+}
+
+/* Adds an item to an array. Returns the array, or NULL after deleting both without memory. */
+static cJSON *add_or_delete(cJSON *list, cJSON *item)
+{
+    if (item != NULL && cJSON_AddItemToArray(list, item))
+        return list;
+    cJSON_Delete(item);
+    cJSON_Delete(list);
+    return NULL;
 }
 
 int json_print_ring(const myl_snapshot *snapshot)
@@ -153,18 +208,12 @@ int json_print_ring(const myl_snapshot *snapshot)
 int json_print_rings(myl_snapshot *const *snapshots, size_t count)
 {
     cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; list != NULL && i < count; i++) {
-        cJSON *ring = make_ring(snapshots[i]);
-        if (ring == NULL || !cJSON_AddItemToArray(list, ring)) {
-            cJSON_Delete(ring);
-            cJSON_Delete(list);
-            list = NULL;
-        }
-    }
+    for (size_t i = 0; list != NULL && i < count; i++)
+        list = add_or_delete(list, make_ring(snapshots[i]));
     return print_and_free(list);
 }
 
-/* A new object at the end of an array, or NULL. */
+/* Appends a new object to an array. Returns it, or NULL without memory. */
 static cJSON *append(cJSON *list)
 {
     cJSON *object = cJSON_CreateObject();
@@ -174,40 +223,57 @@ static cJSON *append(cJSON *list)
     return NULL;
 }
 
-static int add_party(cJSON *list, const myl_verdict *verdict, uint32_t index)
+static int add_participant(cJSON *list, const myl_diagnosis *diagnosis, uint32_t index)
 {
-    const myl_why_party *party = &verdict->party[index];
+    const myl_diagnosis_participant *participant = &diagnosis->participant[index];
     cJSON *object = append(list);
-    int good = object != NULL && add_text(object, "id", party->id) && add_bool(object, "producer", index == 0) &&
-               add_text(object, "condition", myl_condition_name(party->condition)) &&
-               add_text(object, "role", myl_role_name(party->role)) && add_i64(object, "pid", party->pid) &&
-               add_u64(object, "behind", party->behind) && add_i64(object, "still_ns", party->still_ns) &&
-               add_bool(object, "waits", party->waits) && add_i64(object, "waiting_ns", party->waiting_ns) &&
-               add_text(object, "doing", party->doing) && add_i64(object, "doing_ns", party->doing_ns) &&
-               add_i64(object, "patience_ns", party->patience_ns) && add_i64(object, "dead_ns", party->dead_ns) &&
-               (!party->waits || add_u64(object, "waits_for", party->waits_for));
+    int good =
+        object != NULL && add_text(object, "id", participant->id) && add_bool(object, "producer", index == 0) &&
+        add_text(object, "condition", myl_condition_name(participant->condition)) &&
+        add_text(object, "role", myl_role_name(participant->role)) && add_i64(object, "pid", participant->pid) &&
+        add_u64(object, "behind", participant->lag) && add_i64(object, "still_ns", participant->stalled_ns) &&
+        add_bool(object, "waits", participant->waiting) && add_i64(object, "waiting_ns", participant->waiting_ns) &&
+        add_text(object, "doing", participant->activity) && add_i64(object, "doing_ns", participant->activity_age_ns) &&
+        add_i64(object, "patience_ns", participant->activity_left_ns) &&
+        add_i64(object, "dead_ns", participant->dead_ns) &&
+        (!participant->waiting || add_u64(object, "waits_for", participant->awaited_sequence));
     cJSON *for_whom = good ? cJSON_AddArrayToObject(object, "for") : NULL;
     good = for_whom != NULL;
-    for (uint32_t i = 0; good && i < verdict->edges; i++) {
-        if (verdict->edge[i].waits == index)
-            good = cJSON_AddItemToArray(for_whom, cJSON_CreateNumber(verdict->edge[i].for_whom)) != 0;
+    for (uint32_t i = 0; good && i < diagnosis->edges; i++) {
+        if (diagnosis->edge[i].waiter == index)
+            good = cJSON_AddItemToArray(for_whom, cJSON_CreateNumber(diagnosis->edge[i].awaited)) != 0;
     }
     return good;
 }
 
-int json_print_verdict(const char *name, const myl_verdict *verdict)
+/* Returns the diagnosis of a lane as an object, or NULL without memory. */
+static cJSON *make_diagnosis(const struct json_lane *lane)
 {
+    const myl_diagnosis *diagnosis = lane->diagnosis;
     cJSON *json = cJSON_CreateObject();
-    int good = add_text(json, "name", name) && add_text(json, "verdict", verdict->sentence);
-    cJSON *parties = good ? cJSON_AddArrayToObject(json, "parties") : NULL;
-    good = parties != NULL;
-    for (uint32_t i = 0; good && i < verdict->parties; i++)
-        good = add_party(parties, verdict, i);
-    if (!good) {
-        cJSON_Delete(json);
-        json = NULL;
-    }
-    return print_and_free(json);
+    int good = add_text(json, "name", lane->ring) && add_u64(json, "lane", lane->lane) &&
+               add_text(json, "lane_id", lane->id) && add_text(json, "verdict", diagnosis->sentence);
+    cJSON *participants = good ? cJSON_AddArrayToObject(json, "parties") : NULL;
+    good = participants != NULL;
+    for (uint32_t i = 0; good && i < diagnosis->participants; i++)
+        good = add_participant(participants, diagnosis, i);
+    if (good)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+int json_print_diagnosis(const struct json_lane *lane)
+{
+    return print_and_free(make_diagnosis(lane));
+}
+
+int json_print_diagnoses(const struct json_lane *lanes, size_t count)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; list != NULL && i < count; i++)
+        list = add_or_delete(list, make_diagnosis(&lanes[i]));
+    return print_and_free(list);
 }
 
 static int add_log_entry(cJSON *list, const myl_log_entry *entry)
@@ -235,7 +301,7 @@ int json_print_log(const char *name, const myl_log *log)
     return print_and_free(json);
 }
 
-/* An object with an array in it, of which `add` makes each element. */
+/* Prints an object with one array, whose elements `add` fills. */
 static int print_list(const char *key, const void *whole, size_t count,
                       int (*add)(cJSON *object, const void *whole, size_t index))
 {
@@ -253,7 +319,7 @@ static int print_list(const char *key, const void *whole, size_t count,
     return print_and_free(json);
 }
 
-static int add_gc_party(cJSON *list, const char *id, const char *state, int32_t pid, uint64_t unread)
+static int add_gc_participant(cJSON *list, const char *id, const char *state, int32_t pid, uint64_t unread)
 {
     cJSON *object = append(list);
     return object != NULL && add_text(object, "id", id) && add_text(object, "state", state) &&
@@ -266,15 +332,16 @@ static int add_gc_object(cJSON *json, const void *whole, size_t index)
     const myl_snapshot *ring = object->snapshot;
     int good = add_text(json, "name", object->name) && add_text(json, "backend", backend_name(object->backend)) &&
                add_text(json, "what", object->what) && add_text(json, "fate", gc_fate_name(object->fate)) &&
-               add_i64(json, "age_ns", object->age_ns) && add_u64(json, "bytes", object->bytes) &&
-               add_u64(json, "unread", object->unread) && add_text(json, "why", object->why);
-    cJSON *parties = good ? cJSON_AddArrayToObject(json, "parties") : NULL;
-    good = parties != NULL &&
-           (ring == NULL || add_gc_party(parties, "", ring->producer_left ? "left" : "dead", ring->producer_pid, 0));
+               add_age(json, "age_ns", object->age_ns) && add_u64(json, "bytes", object->bytes) &&
+               add_u64(json, "unread", object->not_drained) && add_text(json, "why", object->why);
+    cJSON *participants = good ? cJSON_AddArrayToObject(json, "parties") : NULL;
+    good = participants != NULL &&
+           (ring == NULL ||
+            add_gc_participant(participants, "", ring->producer_left ? "left" : "dead", ring->producer_pid, 0));
     for (uint32_t i = 0; good && ring != NULL && i < ring->consumers; i++) {
         const myl_consumer_status *consumer = &ring->entry[i];
-        good = add_gc_party(parties, consumer->id, snapshot_consumer_state(consumer), consumer->pid,
-                            snapshot_gates(consumer) ? consumer->lag : 0);
+        good = add_gc_participant(participants, consumer->id, snapshot_consumer_state(consumer), consumer->pid,
+                                  snapshot_gates(consumer) ? consumer->lag : 0);
     }
     return good;
 }
@@ -288,9 +355,8 @@ static int add_finding(cJSON *json, const void *whole, size_t index)
 {
     const struct doctor_finding *finding = &((const struct doctor *)whole)->finding[index];
     return add_text(json, "subject", finding->subject) &&
-           add_text(json, "verdict", doctor_verdict_name(finding->verdict)) &&
-           add_text(json, "found", finding->found) && add_text(json, "means", finding->means) &&
-           add_text(json, "remedy", finding->remedy);
+           add_text(json, "verdict", doctor_level_name(finding->level)) && add_text(json, "found", finding->found) &&
+           add_text(json, "means", finding->means) && add_text(json, "remedy", finding->remedy);
 }
 
 int json_print_doctor(const struct doctor *doctor)
@@ -302,8 +368,9 @@ int json_print_doctor(const struct doctor *doctor)
 
 int json_available(void)
 {
-    return cli_fail(CLI_FAILED, "--json is not there: this myelon was built without cJSON (install libcjson-dev and "
-                                "build again)");
+    return cli_fail(CLI_FAILED,
+                    "--json is not available: this myelon was built without cJSON; install libcjson-dev and "
+                    "build again");
 }
 
 int json_print_ring(const myl_snapshot *snapshot)
@@ -319,10 +386,16 @@ int json_print_rings(myl_snapshot *const *snapshots, size_t count)
     return json_available();
 }
 
-int json_print_verdict(const char *name, const myl_verdict *verdict)
+int json_print_diagnosis(const struct json_lane *lane)
 {
-    (void)name;
-    (void)verdict;
+    (void)lane;
+    return json_available();
+}
+
+int json_print_diagnoses(const struct json_lane *lanes, size_t count)
+{
+    (void)lanes;
+    (void)count;
     return json_available();
 }
 

@@ -2,54 +2,58 @@
  * The `myelon` program: finds the subcommand and runs it. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
+#include "text.h"
 
 #include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 static const struct cli_command commands[] = {
     {"ls", "list the rings of this machine", cmd_ls},
-    {"inspect", "show everything about one ring", cmd_inspect},
-    {"why", "tell who waits for whom, and what is the matter with those", cmd_why},
-    {"top", "show the rings of this machine as they go", cmd_top},
-    {"log", "show what happened to the parties of a ring", cmd_log},
-    {"role", "say what it means that a consumer stalls or dies", cmd_role},
+    {"inspect", "show one ring: shape, producer, consumers, lag", cmd_inspect},
+    {"why", "explain why a ring makes no progress", cmd_why},
+    {"top", "show the rings of this machine continuously", cmd_top},
+    {"log", "show the event log of a ring", cmd_log},
+    {"role", "set what a consumer's stall or death means to the producer", cmd_role},
     {"cp", "send a file through a ring to any number of receivers", cmd_cp},
     {"cat", "receive what cp sends", cmd_cat},
     {"pub", "publish the lines of standard input to any number of readers", cmd_pub},
     {"sub", "write what pub publishes to standard output", cmd_sub},
     {"rm", "remove a ring", cmd_rm},
-    {"evict", "give up a dead consumer, so that it no longer holds up the others", cmd_evict},
-    {"gc", "find, and remove, what nobody alive uses any more", cmd_gc},
-    {"doctor", "look whether this machine is fit for rings, and say what to do", cmd_doctor},
+    {"evict", "remove the entry of a dead consumer, which blocks the producer", cmd_evict},
+    {"gc", "find and remove rings without a live participant", cmd_gc},
+    {"doctor", "check whether this machine can run rings, with remedies", cmd_doctor},
 };
 
 static void print_help(void)
 {
-    puts("usage: myelon COMMAND [OPTION]...\n"
-         "\n"
-         "Looks at, uses and removes message rings in shared memory.\n");
+    cli_print("usage: myelon COMMAND [OPTION]...\n"
+              "\n"
+              "Inspects, uses and removes message rings in shared memory.\n"
+              "\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        printf("  %-9s %s\n", commands[i].name, commands[i].summary);
-    puts(
-        "\n"
-        "'myelon COMMAND --help' tells the options of a command.\n"
-        "\n"
-        "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 received is not what was sent, 4 no such ring,\n"
-        "5 refused because somebody uses it, 6 timed out, 7 a file did not get to its end, 128 + n ended by signal n.");
+        cli_line("  %-9s %s", commands[i].name, commands[i].summary);
+    cli_print("\n'myelon COMMAND --help' lists the options of a command.\n\n");
+    cli_paragraph(
+        "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 received data differ from sent data, 4 no such "
+        "ring or consumer, 5 refused: the ring is in use, 6 timed out, 7 the file or stream is incomplete, 128 + "
+        "n ended by signal n.",
+        0);
 }
 
-/* What a command prints is its result: when it cannot be written, the command has failed. */
+/* The output of a command is its result: if it cannot be written, the command has failed. */
 static int flush_output(int code)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if (cli_flush() == 0)
         return code;
-    return code != CLI_OK ? code : cli_fail(CLI_FAILED, "standard output cannot be written");
+    return code != CLI_OK ? code : cli_fail(CLI_FAILED, "cannot write standard output");
 }
 
-/* Where standard input, output or error is closed, the next file that is opened would get its number, and what is
- * printed with it. What stands there instead cannot be read or written. */
+/* Opens /dev/null for each closed standard stream. Otherwise the next opened file gets its number, and the output goes
+ * into that file. The replacement is opened so that neither reading nor writing works. */
 static void occupy_standard(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -61,7 +65,8 @@ static void occupy_standard(void)
 int main(int argc, char **argv)
 {
     occupy_standard();
-    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write */
+    text_show_utf8(setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0);
+    (void)signal(SIGXFSZ, SIG_IGN); /* write returns EFBIG instead */
     if (argc < 2)
         return cli_usage("no command given");
     const char *name = argv[1];
@@ -70,7 +75,7 @@ int main(int argc, char **argv)
         return flush_output(CLI_OK);
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
-        printf("myelon %s\n", myl_version());
+        cli_line("myelon %s", myl_version());
         return flush_output(CLI_OK);
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -79,5 +84,5 @@ int main(int argc, char **argv)
             return flush_output(commands[i].run(argc - 1, argv + 1));
         }
     }
-    return cli_usage("there is no command '%s'", name);
+    return cli_usage("unknown command '%s'", name);
 }

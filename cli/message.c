@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Sentences on stderr, and the exit code that goes with each failure. */
+ * Messages on stderr, and the exit code of each failure. */
+#include "advice.h"
 #include "cli.h"
+#include "stream.h"
+#include "text.h"
 
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
+
+#define SENTENCE_MAX 1024
 
 static const char *command = "";
 static void (*clear_line)(void);
@@ -18,21 +24,26 @@ void cli_before_message(void (*clear)(void))
     clear_line = clear;
 }
 
-/* One fprintf a line, so that lines of several processes on one terminal do not mix. */
-static void say(const char *format, va_list arguments, const char *tail)
+/* Writes each line with one call, so that lines of several processes do not mix. Buffered output is written before. */
+static void print_prefixed(const char *format, va_list arguments, const char *tail)
 {
-    char text[2048];
+    char text[2048], line[4 * sizeof text + 256];
     vsnprintf(text, sizeof text, format, arguments);
+    (void)cli_flush();
     if (clear_line != NULL)
         clear_line();
-    fprintf(stderr, "myelon%s%s: %s%s\n", *command != '\0' ? " " : "", command, text, tail);
+    size_t used = (size_t)snprintf(line, sizeof line, "myelon%s%s: ", *command != '\0' ? " " : "", command);
+    text_copy(line + used, sizeof line - used - 128, text, SIZE_MAX);
+    used = strlen(line);
+    used += (size_t)snprintf(line + used, sizeof line - used, "%s\n", tail);
+    (void)stream_print(STDERR_FILENO, line, used);
 }
 
-void cli_say(const char *format, ...)
+void cli_notice(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say(format, arguments, "");
+    print_prefixed(format, arguments, "");
     va_end(arguments);
 }
 
@@ -40,7 +51,7 @@ int cli_fail(enum cli_exit code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say(format, arguments, "");
+    print_prefixed(format, arguments, "");
     va_end(arguments);
     return (int)code;
 }
@@ -51,7 +62,7 @@ int cli_usage(const char *format, ...)
     snprintf(tail, sizeof tail, " (see 'myelon%s%s --help')", *command != '\0' ? " " : "", command);
     va_list arguments;
     va_start(arguments, format);
-    say(format, arguments, tail);
+    print_prefixed(format, arguments, tail);
     va_end(arguments);
     return CLI_USAGE;
 }
@@ -73,7 +84,7 @@ static enum cli_exit exit_code(int code)
     case MYL_EPRODUCERALIVE:
     case MYL_EDUPLICATE:
     case MYL_EINUSE:
-    case MYL_EUNREAD:
+    case MYL_ENOTDRAINED:
     case MYL_ELANES:
         return CLI_INUSE;
     case MYL_ETIMEDOUT:
@@ -84,9 +95,31 @@ static enum cli_exit exit_code(int code)
     }
 }
 
+int cli_is_shortage(int code)
+{
+    return code == MYL_ENOMEM || code == MYL_ELIMIT;
+}
+
 int cli_ring_error(int code)
 {
-    /* A time-out leaves the detail as it was: it belongs to some earlier call. */
-    const char *detail = myl_errclass(code) == MYL_CLASS_RETRY ? "" : myl_error_detail();
-    return cli_fail(exit_code(code), "%s", *detail != '\0' ? detail : myl_strerror(code));
+    return cli_ring_error_advised(code, NULL);
+}
+
+int cli_ring_error_advised(int code, const char *advice)
+{
+    char text[SENTENCE_MAX];
+    advice_sentence(code, advice, text, sizeof text);
+    return cli_fail(exit_code(code), "%s", text);
+}
+
+int cli_open_error(int code)
+{
+    return cli_ring_error_advised(code, code == MYL_ENOTFOUND ? "start its producer first, or check the name" : NULL);
+}
+
+const char *cli_ring_sentence(int code)
+{
+    static char text[SENTENCE_MAX];
+    advice_sentence(code, NULL, text, sizeof text);
+    return text;
 }

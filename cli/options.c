@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Options and operands: read strictly, refused with one sentence. */
+ * Parses options and operands strictly. */
 #include "cli.h"
 
 #include <ctype.h>
@@ -17,7 +17,7 @@ const char *cli_operand(int argc, char **argv, const char *what)
 
 int cli_no_more(int argc, char **argv)
 {
-    return optind < argc ? cli_usage("'%s' is one argument too many", argv[optind]) : 0;
+    return optind < argc ? cli_usage("too many arguments: '%s'", argv[optind]) : 0;
 }
 
 int cli_target(struct cli_target *target, const char *file, int argc, char **argv)
@@ -30,8 +30,7 @@ int cli_target(struct cli_target *target, const char *file, int argc, char **arg
     if (name == NULL)
         return CLI_USAGE;
     if (strchr(name, '/') != NULL)
-        return cli_usage("'%s' has a slash, which no shared-memory name has; a mapped file is given as --file %s", name,
-                         name);
+        return cli_usage("ring name '%s' contains a slash; for a ring in a mapped file pass --file %s", name, name);
     *target = (struct cli_target){.name = name, .backend = MYL_BACKEND_SHM};
     int code = myl_check_name(name);
     return code == MYL_OK ? 0 : cli_ring_error(code);
@@ -50,11 +49,11 @@ int cli_bad_option(int answer, char **argv)
 {
     const char *option = argv[optind - 1];
     char letter[3] = {'-', (char)optopt, '\0'};
-    /* Long options leave no letter of their own in optopt, or one beyond those typed on the keyboard. */
-    if (strncmp(option, "--", 2) != 0 && isprint(optopt))
+    /* For a long option, optopt is 0 or a value outside the printable range. */
+    if (strncmp(option, "--", 2) != 0 && optopt < CLI_LONG_ONLY && isprint(optopt))
         option = letter;
     return answer == ':' ? cli_usage("option '%s' needs a value", option)
-                         : cli_usage("option '%s' is unknown, ambiguous, or takes no value", option);
+                         : cli_usage("option '%s' is unknown or ambiguous, or takes no value", option);
 }
 
 static int read_number(const char *text, uint64_t *value, const char **rest)
@@ -81,7 +80,7 @@ int cli_parse_number(const char *option, const char *text, uint64_t least, uint6
 {
     const char *rest;
     if (read_number(text, value, &rest) != 0 || *rest != '\0')
-        return cli_usage("%s wants a whole number, not '%s'", option, text);
+        return cli_usage("%s needs a whole number, not '%s'", option, text);
     return check_bounds(option, text, least, most, *value);
 }
 
@@ -91,14 +90,14 @@ int cli_parse_size(const char *option, const char *text, uint64_t least, uint64_
     const char *rest;
     unsigned shift = 0;
     if (read_number(text, value, &rest) != 0)
-        return cli_usage("%s wants a size like 65536, 64K or 1M, not '%s'", option, text);
+        return cli_usage("%s needs a size like 65536, 64K or 1M, not '%s'", option, text);
     const char *unit = *rest != '\0' ? strchr(units, tolower((unsigned char)*rest)) : NULL;
     if (unit != NULL) {
         shift = 10 * (unsigned)(unit - units + 1);
         rest++;
     }
     if (*rest != '\0' || *value > UINT64_MAX >> shift)
-        return cli_usage("%s wants a size like 65536, 64K or 1M, not '%s'", option, text);
+        return cli_usage("%s needs a size like 65536, 64K or 1M, not '%s'", option, text);
     *value <<= shift;
     return check_bounds(option, text, least, most, *value);
 }
@@ -107,11 +106,21 @@ int cli_parse_seconds(const char *option, const char *text, int64_t *nanoseconds
 {
     char *end;
     double seconds = strtod(text, &end);
-    /* The first character is asked too: strtod also takes blanks, signs, "inf" and "nan". */
+    /* The first character is checked because strtod accepts blanks, signs, "inf" and "nan". */
     if ((!isdigit((unsigned char)*text) && *text != '.') || end == text || *end != '\0' || seconds > 1e9)
-        return cli_usage("%s wants seconds like 5 or 0.5, not '%s'", option, text);
+        return cli_usage("%s needs seconds like 5 or 0.5, not '%s'", option, text);
     *nanoseconds = (int64_t)(seconds * 1e9);
+    if (*nanoseconds == 0 && seconds > 0)
+        *nanoseconds = 1; /* 0 has another meaning */
     return 0;
+}
+
+int cli_parse_timeout(const char *option, const char *text, int64_t *nanoseconds)
+{
+    int code = cli_parse_seconds(option, text, nanoseconds);
+    if (code == 0 && *nanoseconds == 0)
+        *nanoseconds = 1;
+    return code;
 }
 
 int cli_parse_type(const char *option, const char *text, uint64_t *type_id)
@@ -120,31 +129,23 @@ int cli_parse_type(const char *option, const char *text, uint64_t *type_id)
     errno = 0;
     unsigned long long number = strtoull(text, &end, 0);
     if (!isdigit((unsigned char)*text) || number == 0 || errno != 0 || *end != '\0')
-        return cli_usage("%s wants a number other than 0, like 7 or 0x1f, not '%s'", option, text);
+        return cli_usage("%s needs a number other than 0, like 7 or 0x1f, not '%s'", option, text);
     *type_id = number;
     return 0;
 }
 
-int cli_one_ring(int argc, char **argv, const char *help, const char *name, char letter, struct cli_target *target,
-                 int *given, int *code)
+int cli_one_ring(int argc, char **argv, const struct cli_help *help, int key, struct cli_target *target, int *given,
+                 int *code)
 {
-    const struct option options[] = {
-        {name, no_argument, NULL, letter},
-        {"file", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    const char letters[] = {':', letter, 'f', ':', 'h', '\0'};
     const char *file = NULL;
     int option;
     *given = *code = 0;
-    opterr = 0;
-    while (*code == 0 && (option = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+    while (*code == 0 && (option = cli_option(help, argc, argv)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_help(help);
             return 0;
         }
-        if (option == letter)
+        if (option == key)
             *given = 1;
         else if (option == 'f')
             file = optarg;

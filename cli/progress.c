@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The progress of a transfer. */
+ * Progress of a transfer. */
 #include "progress.h"
 
 #include <inttypes.h>
@@ -29,7 +29,7 @@ static int terminal_columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* "[=====>    ]" in `width` columns, brackets included; empty where that is too narrow to say anything. */
+/* Draws "[=====>    ]" in `width` columns, brackets included; nothing if `width` is too small. */
 static void make_bar(char *bar, int width, double part)
 {
     int inner = (width < BAR_MOST ? width : BAR_MOST) - 3;

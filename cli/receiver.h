@@ -9,10 +9,10 @@ struct receiver_options {
     struct cli_target target;
     const char *id;       /* NULL: automatic */
     const char *output;   /* NULL: standard output */
-    int verify_only;      /* no output at all */
+    int verify_only;      /* no output */
     uint64_t type_id;
-    int64_t attach_ns;    /* how long the ring may take to appear */
-    int64_t timeout_ns;   /* without any event; 0: for ever */
+    int64_t attach_ns;    /* the longest wait for the ring to appear */
+    int64_t timeout_ns;   /* without a message; MYL_FOREVER */
     int quiet;
 };
 

@@ -6,19 +6,19 @@
 #include <string.h>
 #include <time.h>
 
-#define SLICE_NS       MYL_MSEC(100) /* the longest wait before looking around */
-#define DRAIN_SLICE_NS MYL_MSEC(10)  /* shorter at the end: consumers that acknowledged it and left wake nobody */
+#define SLICE_NS       MYL_MSEC(100) /* the longest wait between two checks */
+#define DRAIN_SLICE_NS MYL_MSEC(10)  /* shorter at the end: a consumer that leaves does not wake the sender */
 
 /* --- waiting --------------------------------------------------------------------------------------------- */
 
 static void begin_wait(struct sender *s)
 {
-    s->moved_ns = cli_now_ns();
-    s->gating = myl_producer_gating(s->below);
+    s->give_up_at = myl_deadline_after(cli_now_ns(), s->options->timeout_ns);
+    s->gating = myl_producer_last_consumed(s->below);
 }
 
-/* After a slice of waiting without success: tells what is new. 0: wait on, or an exit code. */
-static int look_around(struct sender *s, const char *what)
+/* Runs after an unsuccessful wait: reports changes. Returns 0 to wait on, or an exit code. */
+static int check_progress(struct sender *s, const char *what)
 {
     progress_update(&s->progress, s->offset);
     int code = watch_glance(&s->watch);
@@ -26,26 +26,26 @@ static int look_around(struct sender *s, const char *what)
         return code;
     if (cli_stop_signal() != 0)
         return sender_stopped();
-    if (myl_producer_gating(s->below) != s->gating)
+    if (myl_producer_last_consumed(s->below) != s->gating)
         begin_wait(s);
-    if (s->options->timeout_ns != 0 && cli_now_ns() - s->moved_ns >= s->options->timeout_ns)
-        return cli_fail(CLI_TIMEOUT, "waited %s for %s in vain", cli_duration(s->options->timeout_ns).s, what);
+    if (myl_deadline_has_passed(s->give_up_at, cli_now_ns()))
+        return cli_fail(CLI_TIMEOUT, "waited %s for %s without success", cli_duration(s->options->timeout_ns).s, what);
     return 0;
 }
 
-/* A call on the ring failed for good. */
+/* Handles a final failure of a call on the ring. */
 static int ring_failed(struct sender *s, int code)
 {
-    s->lost = code == MYL_ESUPERSEDED || code == MYL_ESEATLOST;
+    s->lost = code == MYL_ESUPERSEDED || code == MYL_ELOCKLOST;
     return cli_ring_error(code);
 }
 
-/* A new stream waits for its audience. One that goes on does not: some may have all they need and be gone. */
+/* A new stream waits for its consumers. A continued one does not: some may have finished and left. */
 static int wait_for_consumers(struct sender *s)
 {
     uint32_t wanted = (uint32_t)s->options->wait;
-    int said = s->options->quiet;
-    if (wanted == 0 || myl_producer_last(s->below) != MYL_SEQUENCE_NONE)
+    int shown = s->options->quiet;
+    if (wanted == 0 || myl_producer_last_published(s->below) != MYL_SEQUENCE_NONE)
         return 0;
     begin_wait(s);
     for (;;) {
@@ -54,21 +54,21 @@ static int wait_for_consumers(struct sender *s)
             return 0;
         if (code != MYL_ETIMEDOUT && code != MYL_ESTARTUP && code != MYL_EINTERRUPTED)
             return ring_failed(s, code);
-        if (!said)
-            cli_say("waits for %" PRIu32 " consumer%s: 'myelon cat %s'", wanted, wanted == 1 ? "" : "s",
-                    cli_target_text(&s->options->target));
-        said = 1;
-        code = look_around(s, "consumers");
+        if (!shown)
+            cli_notice("waiting for %s: start 'myelon cat %s'", cli_count(wanted, "consumer").s,
+                       cli_target_text(&s->options->target));
+        shown = 1;
+        code = check_progress(s, "consumers");
         if (code != 0)
             return code;
     }
 }
 
-/* Waits for room for a message with up to `most` bytes behind its head, and hands out where they go; NULL with the exit
+/* Waits for room for a message with up to `most` bytes after its head. Returns where they go, or NULL with the exit
  * code in *code. */
 static unsigned char *claim(struct sender *s, size_t most, int *code)
 {
-    int said = s->options->quiet;
+    int shown = s->options->quiet;
     begin_wait(s);
     for (;;) {
         void *message;
@@ -79,27 +79,30 @@ static unsigned char *claim(struct sender *s, size_t most, int *code)
             *code = ring_failed(s, rc);
             return NULL;
         }
-        *code = look_around(s, "room in the ring");
+        *code = check_progress(s, "room in the ring");
         if (*code != 0)
             return NULL;
         if (watch_abandoned(&s->watch)) {
-            s->give_up = "every receiver left before the end";
-            *code = cli_fail(CLI_UNFINISHED, "every consumer left before the end; start again");
+            s->give_up = "all receivers left before the end";
+            *code = cli_fail(CLI_UNFINISHED, "all consumers left before the end; start the transfer again");
             return NULL;
         }
-        if (s->watch.gating == 0 && !said)
-            cli_say("the ring is full and waits for a consumer: 'myelon cat %s'", cli_target_text(&s->options->target));
-        said |= s->watch.gating == 0;
+        if (s->watch.gating == 0 && !shown)
+            cli_notice("the ring is full: waiting for a consumer; start 'myelon cat %s'",
+                       cli_target_text(&s->options->target));
+        shown |= s->watch.gating == 0;
     }
 }
 
-/* Sleeps as long as --rate wants. A signal ends the sleep; the caller notices it. */
+/* Sleeps to hold --rate. A signal ends the sleep; the caller checks for it. */
 static void pace(const struct sender *s)
 {
     if (s->options->rate == 0)
         return;
     double due = (double)(s->offset - s->resumed_at) / (double)s->options->rate * 1e9;
-    int64_t ahead = s->started_ns + (int64_t)due - cli_now_ns();
+    /* Limits the range of the multiplication: beyond it, any file is due. */
+    int64_t due_ns = due < (double)(INT64_MAX / 2) ? (int64_t)due : MYL_FOREVER;
+    int64_t ahead = myl_deadline_left(myl_deadline_after(s->started_ns, due_ns), cli_now_ns());
     if (ahead > 0) {
         struct timespec pause = {.tv_sec = (time_t)(ahead / 1000000000), .tv_nsec = (long)(ahead % 1000000000)};
         nanosleep(&pause, NULL);
@@ -121,7 +124,7 @@ int sender_publish(struct sender *s, unsigned char *data, size_t length, enum ch
     return rc == MYL_OK ? 0 : ring_failed(s, rc);
 }
 
-/* Reads into the ring itself and publishes. A stream that is at its end sets *end. */
+/* Reads into the ring and publishes. Sets *end at the end of a stream. */
 static int send_chunk(struct sender *s, int *end)
 {
     int code = CLI_FAILED;
@@ -153,7 +156,7 @@ static int send_chunk(struct sender *s, int *end)
 static int send_data(struct sender *s)
 {
     int end = 0;
-    while (!end && s->offset < s->source.size) { /* a stream's size is the largest number there is */
+    while (!end && s->offset < s->source.size) { /* the size of a stream is CHUNK_TOTAL_UNKNOWN */
         int code = send_chunk(s, &end);
         if (code == 0)
             code = watch_glance(&s->watch);
@@ -168,7 +171,7 @@ static int send_data(struct sender *s)
     if (changed == NULL || s->ended)
         return 0;
     s->give_up = "its file was changed while it was sent";
-    return cli_fail(CLI_FAILED, "%s %s; the receivers are told so; send it again", s->source.path, changed);
+    return cli_fail(CLI_FAILED, "%s %s; the receivers report it; send it again", s->source.path, changed);
 }
 
 static int send_end(struct sender *s)
@@ -187,22 +190,22 @@ static int send_end(struct sender *s)
     return code;
 }
 
-/* Waits until nobody is left who has not acknowledged everything. */
+/* Waits until every registered consumer has acknowledged everything. */
 static int drain(struct sender *s)
 {
     begin_wait(s);
     for (;;) {
-        int code = watch_look(&s->watch);
+        int code = watch_scan(&s->watch);
         if (code != 0)
             return code;
         if (watch_abandoned(&s->watch))
             return 0;
         code = myl_frame_producer_wait_consumed(s->producer, DRAIN_SLICE_NS);
         if (code == MYL_OK)
-            return watch_look(&s->watch);
+            return watch_scan(&s->watch);
         if (code != MYL_ETIMEDOUT && code != MYL_EINTERRUPTED)
             return ring_failed(s, code);
-        code = look_around(s, "the last acknowledgement");
+        code = check_progress(s, "the last acknowledgement");
         if (code != 0)
             return code;
     }
@@ -216,13 +219,12 @@ static int report(const struct sender *s)
     if (s->resumed_at > 0)
         snprintf(part, sizeof part, ", %" PRIu64 " of them by this process", sent);
     if (!s->options->quiet)
-        cli_say("sent %" PRIu64 " bytes%s in %s (%s) to %" PRIu32 " consumer%s, sha256 %s", s->offset, part,
-                cli_duration(took).s, cli_rate(sent, took).s, s->watch.complete, s->watch.complete == 1 ? "" : "s",
-                digest_hex(s->hash).s);
+        cli_notice("sent %s%s in %s (%s) to %s, sha256 %s", cli_count(s->offset, "byte").s, part, cli_duration(took).s,
+                   cli_rate(sent, took).s, cli_count(s->watch.complete, "consumer").s, digest_hex(s->hash).s);
     if (s->watch.complete >= wanted)
         return CLI_OK;
-    return cli_fail(CLI_UNFINISHED, "%" PRIu32 " consumer%s took everything, not %" PRIu64 "; the others left early",
-                    s->watch.complete, s->watch.complete == 1 ? "" : "s", wanted);
+    return cli_fail(CLI_UNFINISHED, "only %" PRIu32 " of %s got the whole file; the others left early",
+                    s->watch.complete, cli_count(wanted, "consumer").s);
 }
 
 static int send_all(struct sender *s)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * How a sender takes its ring and lets go of it.
+ * How a sender opens and leaves its ring.
  *
- * What a restarted sender must know is in the ring alone: its label names the file, and how much of the ring was used
- * tells the place in the file. So there is nothing to save and nothing that can be out of step. */
+ * All state that a restarted sender needs is in the ring: its label names the file, and the positions give the offset
+ * in the file. Nothing is saved elsewhere. */
 #include "sender.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #define RING_MOST        ((uint64_t)1 << 38) /* bytes: the library's limit */
 #define GIVE_UP_NS       MYL_SEC(1)
 
-/* For the signal handler alone. */
+/* Only for the signal handler. */
 static myl_frame_producer *volatile to_interrupt;
 
 static void interrupt_producer(void)
@@ -35,18 +35,18 @@ static int refuse_other_file(const struct sender *s)
     if (strncmp(s->info.label, CHUNK_OF_PIPE, sizeof CHUNK_OF_PIPE - 1) == 0)
         return cli_fail(
             CLI_FAILED,
-            "ring \"%s\" holds a stream from a pipe whose sender died, and nobody can go on with that; remove "
+            "ring \"%s\" holds a stream from a pipe whose sender died, and no sender can continue it; remove "
             "it with 'myelon rm %s' and start again",
             s->options->target.name, remove);
     return cli_fail(CLI_FAILED,
-                    "ring \"%s\" was begun with another file, or %s was changed since; send that file to its end, or "
+                    "ring \"%s\" carries another file, or %s was changed meanwhile; send that file to its end, or "
                     "remove the ring with 'myelon rm %s' and start again",
                     s->options->target.name, s->source.path, remove);
 }
 
-/* Is there an unfinished ring of that name to go on with? Then its shape counts, and its file must be ours; seen before
- * it is taken over, so that a wrong file disturbs nobody. */
-static int look_for_predecessor(struct sender *s, int *found)
+/* Checks for an unfinished ring with that name. Its shape applies, and its file must match. The check comes before the
+ * takeover, so that a wrong file does not disturb the receivers. */
+static int find_predecessor(struct sender *s, int *found)
 {
     const struct cli_target *target = &s->options->target;
     myl_snapshot *snapshot;
@@ -58,13 +58,13 @@ static int look_for_predecessor(struct sender *s, int *found)
         return cli_ring_error(code);
     s->info = snapshot->info;
     *found = !snapshot->closed && !snapshot->superseded;
-    /* A wrong type and a living producer are the library's to refuse. */
+    /* The library refuses a wrong type and a live producer. */
     int vacant = !snapshot->producer_alive && snapshot->info.type_id == s->options->type_id;
     myl_snapshot_free(snapshot);
     return *found && vacant && strcmp(s->info.label, s->source.label) != 0 ? refuse_other_file(s) : 0;
 }
 
-/* The shape of the ring; what is 0 is taken over from the ring that is there, which must agree with the rest. */
+/* Sets the shape of the ring. 0: as in the existing ring, which must agree with the other options. */
 static int choose_shape(const struct sender *s, int found, myl_frame_producer_options *options)
 {
     uint64_t chunk = s->options->chunk, capacity = s->options->capacity;
@@ -72,7 +72,7 @@ static int choose_shape(const struct sender *s, int found, myl_frame_producer_op
         chunk = chunk != 0 ? chunk : DEFAULT_CHUNK;
         capacity = capacity != 0 ? capacity : DEFAULT_CAPACITY;
     }
-    /* In one piece, or the ring's own count would not tell the place in the file. */
+    /* One record per message; with fragments the ring's positions would not give the offset in the file. */
     options->max_frame = chunk != 0 ? (uint32_t)chunk + CHUNK_HEAD : 0;
     options->max_message = options->max_frame;
     if (capacity == 0)
@@ -84,7 +84,7 @@ static int choose_shape(const struct sender *s, int found, myl_frame_producer_op
     options->ring_bytes = chunk_ring_bytes(chunk, capacity);
     if (options->ring_bytes > RING_MOST)
         return cli_usage("--capacity %" PRIu64 " with messages of %" PRIu64
-                         " bytes needs a ring of %s; the largest has %s",
+                         " bytes needs a ring of %s; the limit is %s",
                          capacity, chunk, cli_bytes(options->ring_bytes).s, cli_bytes(RING_MOST).s);
     return 0;
 }
@@ -100,14 +100,17 @@ static int open_ring(struct sender *s)
                  .backend = o->target.backend,
                  .on_death = MYL_DEATH_WAIT},
     };
-    int code = look_for_predecessor(s, &found);
+    int code = find_predecessor(s, &found);
     if (code == 0)
         code = choose_shape(s, found, &options);
     if (code != 0)
         return code;
-    if (!found) /* one that goes on waits for nobody, and takes the ring as it is */
+    if (!found) /* a continued stream waits for no consumers and keeps the shape */
         options.ring.max_consumers = cli_consumers_for(o->wait);
     code = myl_frame_producer_open(&s->producer, o->target.name, &options);
+    if (code == MYL_ETYPE && o->type_id == CHUNK_TYPE)
+        return cli_ring_error_advised(code, "'myelon cp' did not make it: choose another name, or remove it with "
+                                            "'myelon rm'");
     if (code != MYL_OK)
         return cli_ring_error(code);
     to_interrupt = s->producer;
@@ -118,7 +121,7 @@ static int open_ring(struct sender *s)
     return code == MYL_OK ? 0 : cli_ring_error(code);
 }
 
-/* Asked again of the ring that was really opened: another may have taken the name since it was looked at. */
+/* Checks the opened ring again: another ring may have taken the name since the first check. */
 static int check_ring(struct sender *s)
 {
     if (strcmp(s->info.label, s->source.label) != 0)
@@ -130,20 +133,21 @@ static int check_ring(struct sender *s)
     return watch_start(&s->watch, &s->options->target, s->info.session);
 }
 
-/* Finds the place in the file by the ring's count, and hashes what was sent before. */
+/* Finds the offset in the file from the ring's positions, and hashes what was sent before. */
 static int find_place(struct sender *s)
 {
-    uint64_t published = (uint64_t)(myl_producer_last(s->below) + 1);
+    uint64_t published = (uint64_t)(myl_producer_last_published(s->below) + 1);
     if (published == 0)
         return 0;
     if (chunk_place(&s->info, published, s->source.size, &s->offset, &s->ended) != 0)
         return cli_fail(CLI_FAILED,
                         "ring \"%s\" is used up to position %" PRIu64
-                        ", where no sender of %s stops; remove it with 'myelon rm %s'",
+                        ", which does not fit the messages of %s; remove the ring with 'myelon rm %s'",
                         s->info.name, published, s->source.path, cli_target_text(&s->options->target));
     s->resumed_at = s->offset;
     if (!s->options->quiet)
-        cli_say("goes on at %s of %s, byte %" PRIu64, cli_bytes(s->offset).s, cli_bytes(s->source.size).s, s->offset);
+        cli_notice("continues at %s of %s, byte %" PRIu64, cli_bytes(s->offset).s, cli_bytes(s->source.size).s,
+                   s->offset);
     switch (digest_add_file(s->digest, s->source.fd, s->offset)) {
     case DIGEST_FILE_DONE:
         return 0;
@@ -155,7 +159,7 @@ static int find_place(struct sender *s)
     case DIGEST_FILE_ERROR:
         break;
     }
-    return cli_fail(CLI_FAILED, "%s cannot be read again: %s", s->source.path, strerror(errno));
+    return cli_fail(CLI_FAILED, "cannot read %s again: %s", s->source.path, strerror(errno));
 }
 
 int sender_take_ring(struct sender *s)
@@ -166,7 +170,7 @@ int sender_take_ring(struct sender *s)
     return code == 0 ? find_place(s) : code;
 }
 
-/* Tells the receivers why there will be no more, if there is soon room to say it. */
+/* Publishes the reason why the stream ends, if there is room for it soon. */
 static void send_give_up(struct sender *s)
 {
     void *message;
@@ -177,14 +181,14 @@ static void send_give_up(struct sender *s)
         return;
     unsigned char *data = (unsigned char *)message + CHUNK_HEAD;
     memcpy(data, s->give_up, length);
-    (void)sender_publish(s, data, length, CHUNK_ABORT, s->source.size); /* it was claimed: that cannot fail */
+    (void)sender_publish(s, data, length, CHUNK_ABORT, s->source.size); /* cannot fail: it was claimed */
 }
 
 void sender_let_go(struct sender *s, int code)
 {
     if (s->producer == NULL)
         return;
-    int untouched = myl_producer_last(s->below) == MYL_SEQUENCE_NONE;
+    int untouched = myl_producer_last_published(s->below) == MYL_SEQUENCE_NONE;
     if (s->ours && code != CLI_OK && !s->source.resumable && !s->ended && s->give_up == NULL)
         s->give_up = "its sender was stopped";
     if (s->ours && s->give_up != NULL)
@@ -196,8 +200,8 @@ void sender_let_go(struct sender *s, int code)
     } else {
         myl_frame_producer_leave(s->producer);
         if (s->ours && !s->lost && !s->watch.gone)
-            cli_say("left at %s of %s; the same command goes on there, 'myelon rm %s' forgets it",
-                    cli_bytes(s->offset).s, cli_bytes(s->source.size).s, cli_target_text(&s->options->target));
+            cli_notice("left at %s of %s; the same command continues there, 'myelon rm %s' removes the ring",
+                       cli_bytes(s->offset).s, cli_bytes(s->source.size).s, cli_target_text(&s->options->target));
     }
     s->producer = NULL;
 }

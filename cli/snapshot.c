@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * What several commands tell about a ring's snapshot. */
+ * Functions on ring snapshots that several commands use. */
 #include "snapshot.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+/* A consumer is registered in each lane: its acknowledged events are summed, its lag is the largest. */
+static void add_entry(myl_consumer_status *all, const myl_consumer_status *lane)
+{
+    all->cursor += lane->cursor;
+    if (lane->lag > all->lag)
+        all->lag = lane->lag;
+    if (lane->stalled_ns > all->stalled_ns)
+        all->stalled_ns = lane->stalled_ns;
+}
 
 static void add_lane(myl_snapshot *all, const myl_snapshot *lane)
 {
@@ -18,12 +29,16 @@ static void add_lane(myl_snapshot *all, const myl_snapshot *lane)
     all->gate += lane->gate;
     all->closed_at += lane->closed_at;
     all->producer_parks += lane->producer_parks;
+    all->producer_waited_ns += lane->producer_waited_ns;
+    if (lane->producer_waiting_ns > all->producer_waiting_ns)
+        all->producer_waiting_ns = lane->producer_waiting_ns;
+    if (all->awaited_consumer[0] == '\0')
+        memcpy(all->awaited_consumer, lane->awaited_consumer, sizeof all->awaited_consumer);
     for (uint32_t i = 0; i < lane->consumers; i++) {
         const myl_consumer_status *there = &lane->entry[i];
         for (uint32_t k = 0; k < all->consumers; k++) {
-            myl_consumer_status *here = &all->entry[k];
-            if (strcmp(here->id, there->id) == 0 && there->lag > here->lag)
-                here->lag = there->lag;
+            if (strcmp(all->entry[k].id, there->id) == 0)
+                add_entry(&all->entry[k], there);
         }
     }
 }
@@ -31,10 +46,12 @@ static void add_lane(myl_snapshot *all, const myl_snapshot *lane)
 int snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **snapshot)
 {
     int rc = myl_snapshot_take(name, backend, snapshot);
+    if (rc == MYL_OK && (*snapshot)->info.lanes > 1) /* a closed lane has no dead producer */
+        (*snapshot)->producer_left |= (*snapshot)->closed;
     for (uint32_t i = 1; rc == MYL_OK && i < (*snapshot)->info.lanes; i++) {
         myl_snapshot *lane;
         if (myl_snapshot_take_lane(name, backend, i, &lane) != MYL_OK)
-            break; /* it has gone: what there was is told */
+            break; /* removed meanwhile: keep the lanes read so far */
         add_lane(*snapshot, lane);
         myl_snapshot_free(lane);
     }
@@ -54,7 +71,7 @@ const char *snapshot_state(const myl_snapshot *snapshot)
 
 int snapshot_gates(const myl_consumer_status *consumer)
 {
-    return consumer->state == MYL_PARTY_ACTIVE || consumer->state == MYL_PARTY_JOINING;
+    return consumer->state == MYL_PARTICIPANT_ACTIVE || consumer->state == MYL_PARTICIPANT_JOINING;
 }
 
 uint32_t snapshot_gating_count(const myl_snapshot *snapshot)
@@ -69,7 +86,7 @@ uint32_t snapshot_left_count(const myl_snapshot *snapshot)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < snapshot->consumers; i++)
-        count += snapshot->entry[i].state == MYL_PARTY_LEFT;
+        count += snapshot->entry[i].state == MYL_PARTICIPANT_LEFT;
     return count;
 }
 
@@ -87,13 +104,13 @@ const myl_consumer_status *snapshot_slowest(const myl_snapshot *snapshot)
 const char *snapshot_consumer_state(const myl_consumer_status *consumer)
 {
     switch (consumer->state) {
-    case MYL_PARTY_JOINING:
+    case MYL_PARTICIPANT_JOINING:
         return consumer->alive ? "joining" : "dead";
-    case MYL_PARTY_ACTIVE:
+    case MYL_PARTICIPANT_ACTIVE:
         return consumer->alive ? "active" : "dead";
-    case MYL_PARTY_LEFT:
+    case MYL_PARTICIPANT_LEFT:
         return "left";
-    case MYL_PARTY_FREE:
+    case MYL_PARTICIPANT_FREE:
         break;
     }
     return "free";
@@ -112,4 +129,26 @@ void snapshot_living(const myl_snapshot *snapshot, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%sconsumer %s (process %d)", used > 0 ? ", " : "",
                                  consumer->id, (int)consumer->pid);
     }
+}
+
+const char *snapshot_unit(const myl_info *info)
+{
+    return info->kind == MYL_RING_OF_FRAMES ? "CELLS" : "EVENTS";
+}
+
+uint64_t snapshot_bytes(const myl_info *info, uint64_t count)
+{
+    return count * (info->kind == MYL_RING_OF_FRAMES ? info->cell_size : info->event_size);
+}
+
+struct cli_text snapshot_amount(const myl_info *info, uint64_t count)
+{
+    return info->kind == MYL_RING_OF_FRAMES ? cli_bytes(snapshot_bytes(info, count)) : cli_count(count, "event");
+}
+
+const myl_diagnosis_participant *snapshot_blamed(const myl_diagnosis *diagnosis)
+{
+    if (diagnosis == NULL || diagnosis->edges == 0 || diagnosis->edge[0].waiter != 0)
+        return NULL;
+    return &diagnosis->participant[diagnosis->edge[0].awaited];
 }

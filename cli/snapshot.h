@@ -1,29 +1,39 @@
 /* SPDX-License-Identifier: MIT
- * What several commands tell about a ring's snapshot. */
+ * Functions on ring snapshots that several commands use. */
 #ifndef MYELON_CLI_SNAPSHOT_H
 #define MYELON_CLI_SNAPSHOT_H
 
 #include "cli.h"
 
-/* One word: "superseded", "closed", or how the producer is: "alive", "left" (in order), "dead". */
+/* Returns "superseded", "closed", or the producer's state: "alive", "left" or "dead". */
 const char *snapshot_state(const myl_snapshot *snapshot);
 
-/* As myl_snapshot_take; of a ring with lanes one view of all: published is the sum, a consumer's lag the largest, the
- * producer alive if one of them is, the stream closed if each lane that was used is. */
+/* The same as myl_snapshot_take, but merges the lanes of a ring: positions are sums, a consumer's lag is the largest.
+ * The producer is alive if one of them is; the stream is closed if each lane that was used is. */
 int snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **snapshot);
 
-/* 1 if this entry holds the producer back: joining or active, dead or alive. */
+/* Returns 1 if this entry gates: joining or active, dead or alive. */
 int snapshot_gates(const myl_consumer_status *consumer);
 
-/* Entries that gate, entries that remember one who left, and the gating entry furthest behind (NULL: nobody gates). */
+/* The number of gating entries, the number of entries that left, and the gating entry with the largest lag or NULL. */
 uint32_t snapshot_gating_count(const myl_snapshot *snapshot);
 uint32_t snapshot_left_count(const myl_snapshot *snapshot);
 const myl_consumer_status *snapshot_slowest(const myl_snapshot *snapshot);
 
-/* One word for a consumer: "joining", "active", "dead" (and gating), "left", "free". */
+/* Returns a consumer's state: "joining", "active", "dead" (and gating), "left", "free". */
 const char *snapshot_consumer_state(const myl_consumer_status *consumer);
 
-/* Who is alive in a ring, for a sentence: "its producer (process 71), consumer a (process 72)". Empty: nobody. */
+/* Returns the unit of a ring's positions for a column title: "EVENTS" or "CELLS" (of 64 bytes). */
+const char *snapshot_unit(const myl_info *info);
+
+/* Converts a number of these units to bytes, and to text for a sentence: "12 events", "3.5 MiB". */
+uint64_t snapshot_bytes(const myl_info *info, uint64_t count);
+struct cli_text snapshot_amount(const myl_info *info, uint64_t count);
+
+/* Returns the consumer that explains the producer's wait. NULL: the producer waits for none. */
+const myl_diagnosis_participant *snapshot_blamed(const myl_diagnosis *diagnosis);
+
+/* Lists live participants: "its producer (process 71), consumer a (process 72)". Empty: none. */
 void snapshot_living(const myl_snapshot *snapshot, char *text, size_t size);
 
 #endif

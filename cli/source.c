@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * What `cp` reads. */
+ * The input of `cp`. */
 #include "source.h"
 
 #include "digest.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #define MODIFIED(status) ((status)->st_mtim)
 #endif
 
-/* The first 8 bytes of the SHA-256 of `words`. 0, or an exit code. */
+/* Computes the first 8 bytes of the SHA-256 of `words`. Returns 0 or an exit code. */
 static int hash_words(const uint64_t *words, size_t bytes, uint64_t *value)
 {
     unsigned char hash[DIGEST_BYTES];
@@ -35,7 +36,7 @@ static int identify(struct source *source)
     const struct stat *s = &source->opened;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    /* A stream is nobody's but this process's: no successor may take it for its own. */
+    /* A stream gets a random identity, so that no successor continues it by mistake. */
     const uint64_t process[] = {(uint64_t)getpid(), (uint64_t)now.tv_sec, (uint64_t)now.tv_nsec,
                                 (uint64_t)cli_now_ns()};
     const uint64_t file[] = {(uint64_t)s->st_dev, (uint64_t)s->st_ino, (uint64_t)s->st_size,
@@ -54,7 +55,7 @@ static int examine(struct source *source)
     if (S_ISDIR(source->opened.st_mode))
         return cli_fail(CLI_USAGE, "%s is a directory; send it as 'tar c %s | myelon cp - NAME'", source->path,
                         source->path);
-    /* Standard input may be a file too, but somebody else's position in it counts. */
+    /* Standard input may be a file with a position that another process uses: it is read as a stream. */
     source->resumable = S_ISREG(source->opened.st_mode) && source->fd != STDIN_FILENO;
     source->size = source->resumable ? (uint64_t)source->opened.st_size : CHUNK_TOTAL_UNKNOWN;
     return identify(source);
@@ -69,7 +70,7 @@ int source_open(struct source *source, const char *path)
     }
     source->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (source->fd < 0)
-        return cli_fail(CLI_FAILED, "%s cannot be read: %s", path, strerror(errno));
+        return cli_fail(CLI_FAILED, "cannot open %s: %s", path, strerror(errno));
     int code = examine(source);
     if (code != 0)
         source_close(source);
@@ -85,13 +86,13 @@ void source_close(struct source *source)
 
 static ssize_t read_some(const struct source *source, void *data, size_t most, uint64_t offset)
 {
-    for (;;) {
-        ssize_t got = source->resumable ? pread(source->fd, data, most, (off_t)offset) : read(source->fd, data, most);
-        if (got >= 0 || errno != EINTR)
-            return got;
-        if (cli_stop_signal() != 0)
-            return SOURCE_STOPPED;
-    }
+    ssize_t got;
+    if (!source->resumable)
+        return stream_read(source->fd, data, most);
+    do
+        got = pread(source->fd, data, most, (off_t)offset);
+    while (got < 0 && errno == EINTR && cli_stop_signal() == 0);
+    return got < 0 && errno == EINTR ? STREAM_STOPPED : got;
 }
 
 int64_t source_read(struct source *source, void *data, size_t most, uint64_t offset)
@@ -99,10 +100,10 @@ int64_t source_read(struct source *source, void *data, size_t most, uint64_t off
     size_t done = 0;
     while (done < most) {
         ssize_t got = read_some(source, (char *)data + done, most - done, offset + done);
-        if (got == SOURCE_STOPPED)
+        if (got == STREAM_STOPPED)
             return SOURCE_STOPPED;
         if (got < 0) {
-            cli_say("%s cannot be read from byte %" PRIu64 " on: %s", source->path, offset + done, strerror(errno));
+            cli_notice("cannot read %s at byte %" PRIu64 ": %s", source->path, offset + done, strerror(errno));
             return SOURCE_FAILED;
         }
         done += (size_t)got;
@@ -126,9 +127,9 @@ const char *source_changed(const struct source *source)
     if (MODIFIED(&now).tv_sec != MODIFIED(&source->opened).tv_sec ||
         MODIFIED(&now).tv_nsec != MODIFIED(&source->opened).tv_nsec)
         return "was written to while it was sent";
-    /* Files of /proc and the like say that they are empty, and are not. */
+    /* Files in /proc report a size of 0 and still have content. */
     char more;
-    return pread(source->fd, &more, 1, now.st_size) > 0 ? "holds more than its size says; use 'cat FILE | myelon cp - "
+    return pread(source->fd, &more, 1, now.st_size) > 0 ? "has more bytes than its size; use 'cat FILE | myelon cp - "
                                                           "NAME'"
                                                         : NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What `cp` reads: a regular file, which a restarted sender can go on with, or a stream, which it cannot. */
+ * The input of `cp`: a regular file, which a restarted sender can continue, or a stream, which it cannot. */
 #ifndef MYELON_CLI_SOURCE_H
 #define MYELON_CLI_SOURCE_H
 
@@ -13,22 +13,22 @@ struct source {
     const char *path;  /* for messages */
     int resumable;     /* a regular file */
     uint64_t size;     /* CHUNK_TOTAL_UNKNOWN for a stream */
-    uint64_t stream;   /* the file's identity: size, time of change, inode, device; random for a stream */
-    char label[MYL_LABEL_MAX + 1]; /* the same for the ring's label, so that a successor can compare */
+    uint64_t stream;   /* the file's identity: a hash of size, time of change, inode, device; random for a stream */
+    char label[MYL_LABEL_MAX + 1]; /* the same as text for the ring's label, for a successor to compare */
     struct stat opened;
 };
 
-/* Opens `path`, "-" for standard input. 0, or an exit code after saying why not. */
+/* Opens `path`; "-": standard input. Returns 0, or an exit code after a report. */
 int source_open(struct source *source, const char *path);
 void source_close(struct source *source);
 
-/* Reads up to `most` bytes: all of them from a file, what has come from a stream. 0: the end. -1: said why not.
- * -2: a signal asked to stop. */
+/* Reads up to `most` bytes: all of them from a file, what has arrived from a stream. Returns the count; 0 at the end;
+ * -1 after reporting an error; -2 if a stop signal arrived. */
 #define SOURCE_FAILED  (-1)
 #define SOURCE_STOPPED (-2)
 int64_t source_read(struct source *source, void *data, size_t most, uint64_t offset);
 
-/* NULL, or what changed in the file since it was opened: a sentence's end. */
+/* Returns NULL, or what changed in the file since it was opened: the end of a sentence. */
 const char *source_changed(const struct source *source);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The line of figures. */
+ * The figures of `pub` and `sub`. */
 #include "tally.h"
 
 #include <unistd.h>
@@ -29,10 +29,10 @@ int tally_add(struct tally *tally, uint64_t bytes)
 void tally_draw(struct tally *tally, uint64_t lag)
 {
     int64_t now = cli_now_ns(), since = now - tally->drawn_ns;
-    fprintf(stderr, "\r%llu messages  %s  %s", (unsigned long long)tally->messages, cli_bytes(tally->bytes).s,
+    fprintf(stderr, "\r%s  %s  %s", cli_count(tally->messages, "message").s, cli_bytes(tally->bytes).s,
             cli_rate(tally->bytes - tally->drawn_bytes, since).s);
     if (lag != TALLY_NO_LAG)
-        fprintf(stderr, "  %s behind", cli_bytes(lag).s);
+        fprintf(stderr, "  lag %s", cli_bytes(lag).s);
     fputs("\033[K", stderr);
     tally->drawn_ns = now;
     tally->drawn_bytes = tally->bytes;
@@ -46,6 +46,6 @@ void tally_end(struct tally *tally, const char *what)
     cli_before_message(NULL);
     tally->shown = 0;
     int64_t took = cli_now_ns() - tally->start_ns;
-    cli_say("%s %llu messages, %s in %s (%s)", what, (unsigned long long)tally->messages, cli_bytes(tally->bytes).s,
-            cli_duration(took).s, cli_rate(tally->bytes, took).s);
+    cli_notice("%s %s, %s in %s (%s)", what, cli_count(tally->messages, "message").s, cli_bytes(tally->bytes).s,
+               cli_duration(took).s, cli_rate(tally->bytes, took).s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * myelon top: the page as text. Narrow pages have fewer columns; nothing is ever wider than the page. */
+ * myelon top: draws the page as text. Narrow pages have fewer columns; no line is wider than the page. */
 #include "snapshot.h"
+#include "text.h"
 #include "top.h"
 
 #include <inttypes.h>
@@ -8,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From these widths on there is room for more. */
+/* Minimum widths for more columns. */
 enum { WIDE = 72, WIDER = 100 };
+
+/* Shorter pauses are not shown: a busy consumer does not move between two batches. */
+#define STILL_NS MYL_MSEC(100)
 
 void top_page_free(struct top_page *page)
 {
@@ -30,18 +34,18 @@ MYL_PRINTF(3, 4) static void add(struct top_page *page, enum top_style style, co
         page->room = room;
     }
     struct top_line *line = &page->line[page->count++];
+    char text[sizeof line->text];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line->text, sizeof line->text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     line->style = style;
-    if (page->width < (int)sizeof line->text)
-        line->text[page->width] = '\0';
+    text_copy(line->text, sizeof line->text, text, (size_t)page->width);
     for (size_t end = strlen(line->text); end > 0 && line->text[end - 1] == ' '; end--)
         line->text[end - 1] = '\0';
 }
 
-/* "1.2 M", "870"; with what is counted: "1.2 MB", "870 B" */
+/* Formats "1.2 M ev" or "870 cell": a number with its unit. */
 static struct cli_text rate_text(double rate, const char *counted)
 {
     static const char units[] = " kMGT";
@@ -52,9 +56,9 @@ static struct cli_text rate_text(double rate, const char *counted)
         unit++;
     }
     if (unit == 0)
-        snprintf(text.s, sizeof text.s, "%.0f%s%s", rate, counted[0] != '\0' ? " " : "", counted);
+        snprintf(text.s, sizeof text.s, "%.0f %s", rate, counted);
     else
-        snprintf(text.s, sizeof text.s, "%.1f %c%s", rate, units[unit], counted);
+        snprintf(text.s, sizeof text.s, "%.1f %c %s", rate, units[unit], counted);
     return text;
 }
 
@@ -63,18 +67,17 @@ static double seconds(const struct top_ring *ring)
     return ring->before != NULL && ring->at > ring->before_at ? (double)(ring->at - ring->before_at) / 1e9 : 0;
 }
 
-/* Events, or the bytes of so many cells, which say more of messages. */
+/* Formats events, or for messages the bytes of so many cells. */
 static struct cli_text rate_of(const struct top_ring *ring, uint64_t now, uint64_t before)
 {
     struct cli_text none = {"-"};
     double time = seconds(ring);
     if (time <= 0 || now < before)
         return none;
-    int frames = ring->now->info.kind == MYL_RING_OF_FRAMES;
-    return rate_text((double)(now - before) * (frames ? ring->now->info.cell_size : 1) / time, frames ? "B" : "");
+    return rate_text((double)(now - before) / time, ring->now->info.kind == MYL_RING_OF_FRAMES ? "cell" : "ev");
 }
 
-/* The share of the time between the looks that was spent waiting. */
+/* Formats the share of the time between the samples that was spent waiting. */
 static struct cli_text share_of(const struct top_ring *ring, uint64_t now, uint64_t before)
 {
     struct cli_text text = {"-"};
@@ -84,6 +87,16 @@ static struct cli_text share_of(const struct top_ring *ring, uint64_t now, uint6
         snprintf(text.s, sizeof text.s, "%.0f%%", share < 100 ? share : 100);
     }
     return text;
+}
+
+/* Returns 1 if the diagnosis found this participant stopped by a signal; "" is the producer. */
+static int is_stopped(const struct top_ring *ring, const char *id)
+{
+    for (uint32_t i = 0; ring->why != NULL && i < ring->why->participants; i++) {
+        if (strcmp(ring->why->participant[i].id, id) == 0)
+            return ring->why->participant[i].condition == MYL_COND_STOPPED;
+    }
+    return 0;
 }
 
 static const myl_consumer_status *was(const struct top_ring *ring, const myl_consumer_status *consumer)
@@ -96,34 +109,38 @@ static const myl_consumer_status *was(const struct top_ring *ring, const myl_con
     return NULL;
 }
 
-/* What people want to know first. */
-static struct cli_text state_of(const myl_consumer_status *consumer, enum top_style *style)
+/* Returns the state to show: the most severe first. */
+static struct cli_text state_of(const struct top_ring *ring, const myl_consumer_status *consumer,
+                                const myl_consumer_status *before, enum top_style *style)
 {
     struct cli_text text;
     *style = TOP_PLAIN;
-    if (!snapshot_gates(consumer) || consumer->state == MYL_PARTY_JOINING) {
+    if (!snapshot_gates(consumer) || consumer->state == MYL_PARTICIPANT_JOINING) {
         snprintf(text.s, sizeof text.s, "%s", snapshot_consumer_state(consumer));
     } else if (!consumer->alive) {
         *style = TOP_BAD;
         snprintf(text.s, sizeof text.s, "dead");
-    } else if (consumer->patience_ns > 0 && consumer->waiting_ns < 0) {
-        snprintf(text.s, sizeof text.s, "busy");
-    } else if (consumer->still_ns > 0) {
+    } else if (is_stopped(ring, consumer->id)) {
         *style = TOP_BAD;
-        snprintf(text.s, sizeof text.s, "still %.24s", cli_duration(consumer->still_ns).s);
+        snprintf(text.s, sizeof text.s, "stopped");
+    } else if (consumer->activity_left_ns > 0 && consumer->waiting_ns < 0) {
+        snprintf(text.s, sizeof text.s, "busy");
+    } else if (consumer->stalled_ns >= STILL_NS && (before == NULL || before->cursor == consumer->cursor)) {
+        *style = TOP_BAD;
+        snprintf(text.s, sizeof text.s, "still %.24s", cli_duration(consumer->stalled_ns).s);
     } else {
         snprintf(text.s, sizeof text.s, "%s", consumer->waiting_ns >= 0 ? "waiting" : "active");
     }
     return text;
 }
 
-/* What it said it is doing, and for how long it asks for patience; "": nothing. */
-static void saying(char *text, size_t size, const char *doing, int64_t patience_ns)
+/* Formats an activity notice and the time to its deadline; "": none. */
+static void activity_text(char *text, size_t size, const char *notice, int64_t left_ns)
 {
-    size_t used = (size_t)snprintf(text, size, "%s", doing);
-    if (doing[0] != '\0' && patience_ns != 0 && used < size)
-        snprintf(text + used, size - used, patience_ns > 0 ? ", for %s more" : ", overdue by %s",
-                 cli_duration(patience_ns > 0 ? patience_ns : -patience_ns).s);
+    size_t used = (size_t)snprintf(text, size, "%s", notice);
+    if (notice[0] != '\0' && left_ns != 0 && used < size)
+        snprintf(text + used, size - used, left_ns > 0 ? ", deadline in %s" : ", overdue by %s",
+                 cli_duration(left_ns > 0 ? left_ns : -left_ns).s);
 }
 
 static int name_width(const struct top_page *page)
@@ -144,25 +161,25 @@ static void draw_consumer(struct top_page *page, const struct top_ring *ring, co
 {
     enum top_style style;
     char lag[101];
-    int width = page->width >= WIDER ? 40 : page->width >= WIDE ? 20 : 8;
+    int width = page->width >= WIDER ? 40 : page->width >= WIDE ? 16 : 8;
     const myl_consumer_status *before = was(ring, consumer);
-    struct cli_text state = state_of(consumer, &style), none = {"-"};
+    struct cli_text state = state_of(ring, consumer, before, &style), none = {"-"};
     struct cli_text rate = before != NULL ? rate_of(ring, consumer->cursor, before->cursor) : none;
     struct cli_text parked =
         before != NULL && consumer->alive ? share_of(ring, consumer->waited_ns, before->waited_ns) : none;
     uint64_t capacity = ring->now->info.capacity;
     unsigned percent = capacity > 0 ? (unsigned)(consumer->lag * 100 / capacity) : 0;
     const char *gates = consumer == slowest && consumer->lag > 0 ? "<" : " ";
-    char said[96];
-    saying(said, sizeof said, consumer->doing, consumer->patience_ns);
+    char activity[96];
+    activity_text(activity, sizeof activity, consumer->activity, consumer->activity_left_ns);
     bar(lag, width, consumer->lag < capacity ? consumer->lag : capacity, capacity);
     if (page->width >= WIDE)
-        add(page, style, "  %-*.*s %-14.14s %8s/s %5s [%s]%4u%% %s %s", name_width(page) - 2, name_width(page) - 2,
-            consumer->id, state.s, rate.s, parked.s, lag, percent, gates, page->width >= WIDER ? said : "");
+        add(page, style, "  %-*.*s %-14.14s %12s/s %5s [%s]%4u%% %s %s", name_width(page) - 2, name_width(page) - 2,
+            consumer->id, state.s, rate.s, parked.s, lag, percent, gates, page->width >= WIDER ? activity : "");
     else
         add(page, style, " %-10.10s %-11.11s [%s]%4u%%%s", consumer->id, state.s, lag, percent, gates);
-    if (page->width < WIDER && said[0] != '\0')
-        add(page, style, "    %s", said);
+    if (page->width < WIDER && activity[0] != '\0')
+        add(page, style, "    %s", activity);
 }
 
 static void draw_ring(struct top_page *page, const struct top_ring *ring)
@@ -173,43 +190,98 @@ static void draw_ring(struct top_page *page, const struct top_ring *ring)
     struct cli_text parked = ring->before != NULL && now->producer_alive
                                  ? share_of(ring, now->producer_waited_ns, ring->before->producer_waited_ns)
                                  : (struct cli_text){"-"};
-    const char *state = snapshot_state(now);
+    int stopped = now->producer_alive && is_stopped(ring, "");
+    const char *state = stopped ? "stopped" : snapshot_state(now);
+    const myl_diagnosis_participant *blamed = snapshot_blamed(ring->why);
     char waits[48] = "";
-    if (now->missing[0] != '\0')
-        snprintf(waits, sizeof waits, "lacks %s", now->missing);
-    else if (now->producer_waiting_ns >= MYL_MSEC(5) && slowest != NULL)
-        snprintf(waits, sizeof waits, "waits for %s", slowest->id);
+    if (now->awaited_consumer[0] != '\0')
+        snprintf(waits, sizeof waits, "lacks %s", now->awaited_consumer);
+    else if (now->producer_waiting_ns >= MYL_MSEC(5) && blamed != NULL)
+        snprintf(waits, sizeof waits, "waits for %s", blamed->id);
     else if (now->producer_waiting_ns >= MYL_MSEC(5))
         snprintf(waits, sizeof waits, "waits");
-    enum top_style style = strcmp(state, "dead") == 0 ? TOP_BAD : TOP_RING;
+    enum top_style style = stopped || strcmp(state, "dead") == 0 ? TOP_BAD : TOP_RING;
     if (page->width >= WIDE)
-        add(page, style, "%-*.*s %-14.14s %8s/s %5s %2" PRIu32 "/%-2" PRIu32 " %s%s  %s", name_width(page),
+        add(page, style, "%-*.*s %-14.14s %12s/s %5s %2" PRIu32 "/%-2" PRIu32 " %s%s  %s", name_width(page),
             name_width(page), ring->name, state, rate.s, parked.s, now->live_consumers, snapshot_gating_count(now),
             page->width >= WIDER ? cli_bytes(now->info.segment_bytes).s : "", page->width >= WIDER ? "  " : "", waits);
     else
-        add(page, style, "%-11.11s %-11.11s %7s/s %s", ring->name, state, rate.s, waits);
-    char said[96];
-    saying(said, sizeof said, now->producer_doing, now->producer_patience_ns);
-    if (said[0] != '\0')
-        add(page, style, "    %s", said);
+        add(page, style, "%-11.11s %-11.11s %s/s %s", ring->name, state, rate.s, waits);
+    char activity[96];
+    activity_text(activity, sizeof activity, now->producer_activity, now->producer_activity_left_ns);
+    if (activity[0] != '\0')
+        add(page, style, "    %s", activity);
     for (uint32_t i = 0; i < now->consumers; i++) {
         if (snapshot_gates(&now->entry[i]))
             draw_consumer(page, ring, &now->entry[i], slowest);
     }
 }
 
+static double sort_key(const struct top_ring *ring, enum top_order order)
+{
+    const myl_consumer_status *slowest = snapshot_slowest(ring->now);
+    if (order == TOP_BY_LAG)
+        return slowest != NULL ? (double)slowest->lag / (double)ring->now->info.capacity : 0;
+    double time = seconds(ring);
+    return time > 0 && ring->now->next >= ring->before->next ? (double)(ring->now->next - ring->before->next) / time
+                                                             : 0;
+}
+
+/* Draws the rings in the chosen order: by name, as stored, or the highest value first. */
+static void draw_rings(struct top_page *page, const struct top *top)
+{
+    double drawn_key = 0;
+    size_t drawn_index = 0;
+    for (size_t n = 0; n < top->count; n++) {
+        size_t best = n;
+        double best_key = -1;
+        for (size_t i = 0; top->order != TOP_BY_NAME && i < top->count; i++) {
+            double key = sort_key(&top->ring[i], top->order);
+            int drawn = n > 0 && (key > drawn_key || (key == drawn_key && i <= drawn_index));
+            if (!drawn && key > best_key) {
+                best = i;
+                best_key = key;
+            }
+        }
+        draw_ring(page, &top->ring[best]);
+        drawn_key = best_key;
+        drawn_index = best;
+    }
+}
+
+static void draw_help(struct top_page *page)
+{
+    static const char *const lines[] = {
+        "q         quits",
+        "s         sorts by name, rate, lag",
+        "?  h      shows the rings again",
+        "up down   scroll by a line, as j and k do; the page keys scroll by a page",
+        "",
+        "RATE      events a second; in a ring of messages cells of 64 bytes a second",
+        "PARKED    share of the time spent in waits",
+        "LAG       unacknowledged part of the ring (the bar); < marks the largest",
+        "STATE     marked if dead, stopped (by a signal) or still (no progress while the producer waits)",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        add(page, TOP_PLAIN, "%s", lines[i]);
+}
+
 void top_draw(struct top_page *page, const struct top *top)
 {
+    static const char *const orders[] = {"", "   by rate", "   by lag"};
     page->count = 0;
-    add(page, TOP_PLAIN, "myelon top   %zu ring%s%s%s", top->count, top->count == 1 ? "" : "s",
+    add(page, TOP_PLAIN, "myelon top   %s%s%s%s", cli_count(top->count, "ring").s, orders[top->order],
         top->gone[0] != '\0' ? "   gone: " : "", top->gone);
     if (page->width >= WIDE)
-        add(page, TOP_HEAD, "%-*s %-14s %8s   %5s %5s %s", name_width(page), "RING / CONSUMER", "STATE", "RATE",
+        add(page, TOP_HEAD, "%-*s %-14s %12s   %5s %5s %s", name_width(page), "RING / CONSUMER", "STATE", "RATE",
             "PARKED", "ALIVE", page->width >= WIDER ? "SIZE / LAG" : "LAG");
     else
         add(page, TOP_HEAD, "%-11s %-11s %s", "RING", "STATE", "RATE / LAG");
-    for (size_t i = 0; i < top->count; i++)
-        draw_ring(page, &top->ring[i]);
+    if (top->help) {
+        draw_help(page);
+        return;
+    }
+    draw_rings(page, top);
     if (top->count == 0)
-        add(page, TOP_PLAIN, "There is no ring.");
+        add(page, TOP_PLAIN, "No rings.");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a sender knows about its consumers. */
+ * The sender's view of its consumers. */
 #include "watch.h"
 
 #include "snapshot.h"
@@ -13,7 +13,7 @@ int watch_start(struct watch *watch, const struct cli_target *target, const uint
 {
     *watch = (struct watch){.target = target, .session = {session[0], session[1]}};
     watch->seen = calloc(MYL_CONSUMERS_MAX, sizeof *watch->seen);
-    return watch->seen != NULL ? 0 : cli_fail(CLI_FAILED, "not enough memory");
+    return watch->seen != NULL ? 0 : cli_fail(CLI_FAILED, "out of memory");
 }
 
 void watch_free(struct watch *watch)
@@ -22,8 +22,7 @@ void watch_free(struct watch *watch)
     watch->seen = NULL;
 }
 
-/* What is known of this consumer; a new one is remembered. NULL when there is no room, which takes more ids than a
- * ring has entries: they are not told about. */
+/* Finds this consumer; adds a new one. Returns NULL if the table is full: later ids are not reported. */
 static struct watch_seen *find(struct watch *watch, const myl_consumer_status *now)
 {
     for (uint32_t i = 0; i < watch->count; i++) {
@@ -38,21 +37,21 @@ static struct watch_seen *find(struct watch *watch, const myl_consumer_status *n
     return seen;
 }
 
-static void tell_dead(struct watch *watch, struct watch_seen *seen, const myl_consumer_status *now)
+static void report_dead(struct watch *watch, struct watch_seen *seen, const myl_consumer_status *now)
 {
-    cli_say("consumer %s died with %s of the ring to go; waiting for its return: start it again with --id %s, or give "
-            "it up with 'myelon evict %s %s'",
-            seen->id, cli_bytes(now->lag * watch->cell).s, seen->id, cli_target_text(watch->target), seen->id);
+    cli_notice("consumer %s died with %s of the ring unread; waiting for it: start it again with --id %s, or remove "
+               "its entry with 'myelon evict %s %s'",
+               seen->id, cli_bytes(now->lag * watch->cell).s, seen->id, cli_target_text(watch->target), seen->id);
     seen->state = WATCH_DEAD;
     seen->died_ns = cli_now_ns();
 }
 
-static void tell_alive(struct watch_seen *seen, const myl_consumer_status *now)
+static void report_alive(struct watch_seen *seen, const myl_consumer_status *now)
 {
     if (seen->state == WATCH_DEAD)
-        cli_say("consumer %s is back after %s", seen->id, cli_duration(cli_now_ns() - seen->died_ns).s);
+        cli_notice("consumer %s is back after %s", seen->id, cli_duration(cli_now_ns() - seen->died_ns).s);
     else if (seen->start_ns != now->start_ns)
-        cli_say("consumer %s was started again", seen->id);
+        cli_notice("consumer %s was started again", seen->id);
     seen->state = WATCH_ALIVE;
     seen->start_ns = now->start_ns;
 }
@@ -64,19 +63,19 @@ static void note(struct watch *watch, const myl_consumer_status *now, uint64_t n
     if (snapshot_gates(now)) {
         watch->gating++;
         if (seen != NULL && now->alive)
-            tell_alive(seen, now);
+            report_alive(seen, now);
         else if (seen != NULL && seen->state != WATCH_DEAD)
-            tell_dead(watch, seen, now);
+            report_dead(watch, seen, now);
     } else {
         if (seen != NULL && seen->state != WATCH_LEFT && now->cursor < next)
-            cli_say("consumer %s left early, with %s of the ring to go", seen->id,
-                    cli_bytes((next - now->cursor) * watch->cell).s);
+            cli_notice("consumer %s left early, with %s of the ring unread", seen->id,
+                       cli_bytes((next - now->cursor) * watch->cell).s);
         if (seen != NULL)
             seen->state = WATCH_LEFT;
     }
 }
 
-int watch_look(struct watch *watch)
+int watch_scan(struct watch *watch)
 {
     myl_snapshot *snapshot;
     int code = myl_snapshot_take(watch->target->name, watch->target->backend, &snapshot);
@@ -86,21 +85,22 @@ int watch_look(struct watch *watch)
         if (code == MYL_OK)
             myl_snapshot_free(snapshot);
         watch->gone = 1;
-        return cli_fail(CLI_FAILED, "ring \"%s\" was removed while it was in use; start again", watch->target->name);
+        return cli_fail(CLI_FAILED, "ring \"%s\" was removed while in use; start the transfer again",
+                        watch->target->name);
     }
     watch->gating = watch->complete = 0;
     watch->gate = snapshot->gate;
     watch->cell = snapshot->info.cell_size;
     for (uint32_t i = 0; i < snapshot->consumers; i++)
         note(watch, &snapshot->entry[i], snapshot->next);
-    watch->looked_ns = cli_now_ns();
+    watch->scanned_ns = cli_now_ns();
     myl_snapshot_free(snapshot);
     return 0;
 }
 
 int watch_glance(struct watch *watch)
 {
-    return cli_now_ns() - watch->looked_ns < GLANCE_NS ? 0 : watch_look(watch);
+    return cli_now_ns() - watch->scanned_ns < GLANCE_NS ? 0 : watch_scan(watch);
 }
 
 int watch_abandoned(const struct watch *watch)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a sender knows about its consumers: looks at the ring from time to time and tells who died, came back, left. */
+ * The sender's view of its consumers: checks the ring from time to time and reports deaths, returns and leaves. */
 #ifndef MYELON_CLI_WATCH_H
 #define MYELON_CLI_WATCH_H
 
@@ -9,35 +9,35 @@ struct watch_seen {
     char id[MYL_ID_MAX + 1];
     uint64_t start_ns;  /* of its latest join */
     enum { WATCH_ALIVE, WATCH_DEAD, WATCH_LEFT } state;
-    int64_t died_ns;    /* when that was noticed */
+    int64_t died_ns;    /* when the death was noticed */
 };
 
 struct watch {
     const struct cli_target *target;
     uint64_t session[2];
-    int64_t looked_ns;
+    int64_t scanned_ns;
     struct watch_seen *seen;
     uint32_t count;
-    int gone;           /* the ring was removed under the sender */
-    /* As of the last look. */
+    int gone;           /* the ring was removed */
+    /* As of the last check. */
     uint64_t gate;      /* cells before this one may be overwritten */
     uint32_t cell;      /* bytes */
-    uint32_t gating;    /* consumers that hold the sender back, dead or alive */
-    uint32_t complete;  /* consumers, gating or not, that acknowledged everything published */
+    uint32_t gating;    /* gating consumers, dead or alive */
+    uint32_t complete;  /* consumers, gating or not, that acknowledged everything */
 };
 
-/* Begins to watch the ring of `session`. 0, or an exit code. */
+/* Starts to watch the ring of `session`. Returns 0 or an exit code. */
 int watch_start(struct watch *watch, const struct cli_target *target, const uint64_t session[2]);
 void watch_free(struct watch *watch);
 
-/* Looks now, and says what is new. 0, or an exit code after saying that the ring is gone. */
-int watch_look(struct watch *watch);
+/* Checks now, and reports changes. Returns 0, or an exit code after reporting that the ring was removed. */
+int watch_scan(struct watch *watch);
 
-/* The same, unless the last look was a moment ago. */
+/* The same, unless the last check is recent. */
 int watch_glance(struct watch *watch);
 
-/* 1 if, at the last look, nobody was left who can get the whole file: all that ever came have gone, or none is there
- * and a new one would miss the beginning. */
+/* Returns 1 if, at the last check, no consumer can get the whole file: all have left, or none has joined and a new one
+ * would miss the beginning. */
 int watch_abandoned(const struct watch *watch);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reads every tick, in place, and adds up the prices. Usage: consumer [RING [ID]] */
+ * Reads every tick in place, and adds up the prices. Usage: consumer [RING [ID]] */
 #include <myelon/myelon.h>
 #include <stdio.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Two producers in one ring, each in its own lane, and a reader of both; all in one program, to be short. In earnest
- * each is a process. Usage: lanes [RING] */
+ * Two producers in one ring, each in its own lane, and a consumer of both. All are in one program here, to keep it
+ * short; in practice each is a process. Usage: lanes [RING] */
 #include <myelon/myelon.h>
 #include <stdio.h>
 #include <string.h>
 
-static int say(myl_frame_producer *producer, const char *text)
+static int publish_text(myl_frame_producer *producer, const char *text)
 {
     return myl_frame_producer_publish(producer, text, strlen(text), 0, MYL_FOREVER);
 }
@@ -17,19 +17,20 @@ int main(int argc, char **argv)
     myl_frame_producer *north = NULL, *south = NULL;
     myl_frame_consumer *reader = NULL;
     myl_message message = {0};
-    int rc = myl_frame_producer_open(&north, name, &options); /* makes the ring; again: its lane */
+    /* the first open creates the ring; each gets its own lane */
+    int rc = myl_frame_producer_open(&north, name, &options);
     options.lane = "south";
     if (rc == MYL_OK)
         rc = myl_frame_producer_open(&south, name, &options);
     if (rc == MYL_OK)
         rc = myl_frame_consumer_open(&reader, name, NULL);
     if (rc == MYL_OK)
-        rc = say(north, "cold");
+        rc = publish_text(north, "cold");
     if (rc == MYL_OK)
-        rc = say(south, "warm");
+        rc = publish_text(south, "warm");
     if (rc == MYL_OK)
-        rc = say(north, "colder");
-    myl_frame_producer_close(north); /* ends its lane; the stream ends with the last one */
+        rc = publish_text(north, "colder");
+    myl_frame_producer_close(north); /* ends its lane; the stream ends with the last lane */
     myl_frame_producer_close(south);
     while (rc == MYL_OK && (rc = myl_frame_consumer_next(reader, &message, MYL_FOREVER)) == MYL_OK) {
         char lane[MYL_ID_MAX + 1] = "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A ring without a name: the producer makes a memfd and hands it to its child over a socket. Nobody else can find it,
- * nobody can cut it short, and nothing stays behind. */
+ * A ring without a name: the producer makes a memfd and sends it to its child over a socket. No other process can open
+ * it, none can truncate it, and it leaves nothing. */
 #define _POSIX_C_SOURCE 200809L
 #include <myelon/myelon.h>
 #include <inttypes.h>
@@ -28,7 +28,7 @@ static int consume(int socket)
                                     .fd = fd,
                                     .event_size = sizeof(uint64_t)};
     int rc = myl_consumer_open(&consumer, NULL, &options);
-    (void)close(fd); /* the handle has opened it again for itself */
+    (void)close(fd); /* the handle has its own descriptor */
     if (rc != MYL_OK)
         return failed("consumer");
     uint64_t event, sum = 0;
@@ -55,7 +55,7 @@ static int produce(int socket)
         (void)close(fd);
     for (uint64_t i = 0; rc == MYL_OK && i < EVENTS; i++)
         rc = myl_producer_put(producer, &i, sizeof i, MYL_SEC(20));
-    if (rc == MYL_OK) /* who wants to know that all was handled waits for it */
+    if (rc == MYL_OK) /* waits until the consumer has handled all events */
         rc = myl_producer_wait_consumed(producer, (myl_sequence)EVENTS - 1, MYL_SEC(20));
     if (rc != MYL_OK)
         (void)failed("producer");
@@ -68,7 +68,7 @@ int main(void)
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
         return 1;
-    pid_t child = fork(); /* before any handle is opened: a handle does not survive a fork */
+    pid_t child = fork(); /* before any handle is opened: a child cannot use its parent's handles */
     if (child < 0)
         return 1;
     (void)close(ends[child == 0 ? 0 : 1]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Messages of any size, written and read in place; both ends in one program, to be short. Usage: messages [RING] */
+ * Messages of any size, written and read in place. Producer and consumer are in one program here, to keep it short.
+ * Usage: messages [RING] */
 #include <myelon/myelon.h>
 #include <stdio.h>
 
@@ -14,9 +15,10 @@ int main(int argc, char **argv)
     if (rc == MYL_OK)
         rc = myl_frame_consumer_open(&consumer, name, NULL);
     if (rc == MYL_OK)
-        rc = myl_frame_producer_claim(producer, 1000, &text, MYL_FOREVER); /* the longest it may become */
+        rc = myl_frame_producer_claim(producer, 1000, &text, MYL_FOREVER); /* maximum length */
     if (rc == MYL_OK)
-        rc = myl_frame_producer_commit(producer, (size_t)snprintf(text, 1000, "hello, %s", name), 1); /* what it is */
+        /* actual length */
+        rc = myl_frame_producer_commit(producer, (size_t)snprintf(text, 1000, "hello, %s", name), 1);
     if (rc == MYL_OK)
         rc = myl_frame_consumer_next(consumer, &message, MYL_FOREVER);
     if (rc == MYL_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Looks on without holding anybody up, and says exactly how much it missed. Usage: observer [RING] */
+ * Reads without gating the producer, and prints exactly how many events it lost. Usage: observer [RING] */
 #include <myelon/myelon.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,8 +20,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", myl_error_detail());
         return 1;
     }
-    myl_sequence before = myl_observer_position(observer);
-    printf("looking on behind event %" PRId64 "\n", before);
+    myl_sequence before = myl_observer_last_read(observer);
+    printf("observing after event %" PRId64 "\n", before);
     fflush(stdout);
 
     struct tick tick;
@@ -30,10 +30,9 @@ int main(int argc, char **argv)
     while ((rc = myl_observer_get(observer, &tick, sizeof tick, &lost, MYL_SEC(20))) == MYL_OK) {
         seen++;
         missed += lost;
-        wrong |=
-            tick.number != (uint64_t)myl_observer_position(observer); /* a torn or misplaced copy would show here */
+        wrong |= tick.number != (uint64_t)myl_observer_last_read(observer); /* detects a torn or misplaced copy */
     }
-    myl_sequence last = myl_observer_position(observer);
+    myl_sequence last = myl_observer_last_read(observer);
     printf("up to event %" PRId64 ": saw %" PRIu64 ", missed %" PRIu64 "; %s\n", last, seen, missed,
            myl_error_detail());
     wrong |= seen + missed != (uint64_t)(last - before);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Small events, many at a time: 15 events of 16 bytes share a cell of 256, and are claimed, published, leased and
+ * Small events in batches: 15 events of 16 bytes share a cell of 256 bytes. They are claimed, published, leased and
  * released in batches. Usage: packed produce|consume RING */
 #include <myelon/myelon.h>
 #include <inttypes.h>
@@ -14,13 +14,13 @@ struct sample {
     uint64_t value;
 };
 
-/* A batch may be handed out in several runs, at the end of a cell and of the ring. It becomes visible in order, at the
- * publish. */
+/* A batch may consist of several spans, at the end of a cell and of the ring. The publish makes it visible as a
+ * whole. */
 static int put_batch(myl_producer *producer, uint64_t first)
 {
     for (uint64_t done = 0; done < BATCH;) {
-        myl_run run;
-        int rc = myl_producer_claim_run(producer, BATCH - done, &run, MYL_SEC(20));
+        myl_span run;
+        int rc = myl_producer_claim_span(producer, BATCH - done, &run, MYL_SEC(20));
         if (rc != MYL_OK)
             return rc;
         for (uint64_t i = 0; i < run.count; i++, done++) {
@@ -55,16 +55,16 @@ static int consume(const char *ring)
                                     .event_size = sizeof(struct sample),
                                     .attach_timeout_ns = MYL_SEC(10)};
     uint64_t count = 0, runs = 0, wrong = 0;
-    myl_run run;
+    myl_span run;
     int rc = myl_consumer_open(&consumer, ring, &options);
-    while (rc == MYL_OK && (rc = myl_consumer_next_run(consumer, BATCH, &run, MYL_SEC(20))) == MYL_OK) {
+    while (rc == MYL_OK && (rc = myl_consumer_next_span(consumer, BATCH, &run, MYL_SEC(20))) == MYL_OK) {
         for (uint64_t i = 0; i < run.count; i++, count++) {
             const struct sample *sample = (const void *)((const char *)run.event + i * run.stride);
             wrong += sample->number != count || sample->value != 3 * count;
         }
         runs++;
         if (myl_consumer_end_of_batch(consumer) || runs % 64 == 0)
-            rc = myl_consumer_release(consumer); /* once for all that was leased */
+            rc = myl_consumer_release(consumer); /* one release for all leases */
     }
     printf("%" PRIu64 " samples in %" PRIu64 " runs, %" PRIu64 " wrong; %s\n", count, runs, wrong, myl_error_detail());
     myl_consumer_close(consumer);

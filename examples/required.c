@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * A required consumer: waited for at the start, an alert when it stands still, a failure when it stays so, patience
- * when it asks for it, and the verdict in words. Producer and worker are one process here, to be seen together. */
+ * A required consumer: the producer waits for it at the start, alerts when it stalls, and fails when it stays stalled.
+ * An activity notice extends the time-out. Prints the diagnosis. Producer and worker are in one process here, to keep
+ * the output together. */
 #include <myelon/myelon.h>
 #include <stdio.h>
 #include <unistd.h>
 
-static void tell(const myl_alert *alert, void *user)
+static void print_alert(const myl_alert *alert, void *user)
 {
     (void)user;
-    printf("alert: %s %s, %llu events behind\n", alert->id,
-           alert->kind == MYL_ALERT_STALLED ? "stands still"
+    printf("alert: %s %s, lag %llu events\n", alert->id,
+           alert->kind == MYL_ALERT_STALLED ? "is stalled"
            : alert->kind == MYL_ALERT_DIED  ? "is dead"
-                                            : "is back",
-           (unsigned long long)alert->behind);
+                                            : "has recovered",
+           (unsigned long long)alert->lag);
 }
 
-/* Publishes until a call does not succeed. */
+/* Publishes until a call fails. */
 static int publish_all(myl_producer *producer)
 {
     int rc = MYL_OK;
@@ -36,27 +37,29 @@ static int run(const char *name)
                                .startup_wait_ns = MYL_MSEC(50),
                                .progress_timeout_ns = MYL_MSEC(100),
                                .shutdown_grace_ns = MYL_MSEC(200),
-                               .alert = tell};
+                               .alert = print_alert};
     myl_producer *producer = NULL;
     myl_consumer *worker = NULL;
-    myl_verdict *verdict = NULL;
-    int good = myl_producer_open(&producer, name, &po) == MYL_OK && myl_producer_manage(producer, &lo) == MYL_OK &&
-               publish_all(producer) == MYL_ESTARTUP && /* nobody is there yet */
+    myl_diagnosis *diagnosis = NULL;
+    int good = myl_producer_open(&producer, name, &po) == MYL_OK &&
+               myl_producer_set_liveness(producer, &lo) == MYL_OK &&
+               publish_all(producer) == MYL_ESTARTUP && /* the worker has not joined yet */
                myl_consumer_open(&worker, name, &co) == MYL_OK &&
                publish_all(producer) == MYL_ESTALLED; /* the worker reads nothing */
     if (good) {
-        myl_producer_clear(producer);
-        myl_consumer_busy(worker, "compiling a model", MYL_SEC(60));
+        myl_producer_clear_failure(producer);
+        myl_consumer_set_activity(worker, "compiling a model", MYL_SEC(60));
         uint64_t n = 0;
-        good = myl_producer_put(producer, &n, sizeof n, MYL_MSEC(500)) == MYL_ETIMEDOUT && /* not ESTALLED */
-               myl_producer_why(producer, 0, &verdict) == MYL_OK;
+        /* a time-out, not MYL_ESTALLED */
+        good = myl_producer_put(producer, &n, sizeof n, MYL_MSEC(500)) == MYL_ETIMEDOUT &&
+               myl_producer_diagnose(producer, 0, &diagnosis) == MYL_OK;
     }
-    for (uint32_t i = 0; good && i < verdict->parties; i++)
-        printf("%s is %s; %s\n", i == 0 ? "the producer" : verdict->party[i].id,
-               myl_condition_name(verdict->party[i].condition), verdict->party[i].doing);
+    for (uint32_t i = 0; good && i < diagnosis->participants; i++)
+        printf("%s is %s; %s\n", i == 0 ? "the producer" : diagnosis->participant[i].id,
+               myl_condition_name(diagnosis->participant[i].condition), diagnosis->participant[i].activity);
     if (!good)
         fprintf(stderr, "unexpected: %s\n", myl_error_detail());
-    myl_verdict_free(verdict);
+    myl_diagnosis_free(diagnosis);
     myl_consumer_close(worker);
     myl_producer_close(producer);
     return good ? 0 : 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Consumes in a background thread: a callback for every tick, released batch by batch. Usage: runner [RING [ID]] */
+ * Consumes in a background thread: a callback for every tick, with one release per batch. Usage: runner [RING [ID]] */
 #include <myelon/myelon.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ int main(int argc, char **argv)
         return 1;
     }
 
-    /* The thread works; this one may do something else. Here it gives up after 30 seconds. */
+    /* The runner's thread works; this thread is free. Here it waits at most 30 seconds for the end. */
     myl_runner_result result;
     if (myl_runner_join(runner, &result, MYL_SEC(30)) == MYL_ETIMEDOUT) {
         myl_runner_stop(runner);

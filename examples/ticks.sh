@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Producer, consumer and observer, each a process; then producer and background runner. Whoever gates has to have
-# read every tick; the observer has to account for every one.
+# Producer, consumer and observer, each a process; then producer and runner. The consumers must get every tick; the
+# observer must count every one that it lost.
 set -eu
 ring=example-ticks-$$
 out=$(mktemp -d)
@@ -12,9 +12,9 @@ failed=0
 observer=$!
 "$MYELON_EXAMPLES/producer" "$ring" &
 producer=$!
-# The producer waits for a consumer, so the observer finds the ring before its stream can be over.
+# The producer waits for a consumer, so the observer finds the ring before the stream can end.
 tries=0
-until grep -q looking "$out/observer"; do
+until grep -q observing "$out/observer"; do
     tries=$((tries + 1))
     [ "$tries" -lt 500 ] || { echo "the observer does not find the ring" && exit 1; }
     sleep 0.02

@@ -1,50 +1,53 @@
 /* SPDX-License-Identifier: MIT
- * close.pml: the end of a stream, the producer's death, and who comes after.
+ * close.pml: end of stream, death of the producer, and takeover.
  *
- * What is claimed:
- *   - "closed" is said to a consumer that has read everything ever published,
- *     and nothing is published after it;
- *   - "died" is said only if a producer was killed, "left" only if none runs,
- *     and both only behind the last event that was published by then;
- *   - nobody sleeps on when the stream ends (SLICE=0: spin's "invalid end state").
+ * Claims:
+ *   - "closed" is reported after the last event, and no event follows it.
+ *   - "died" is reported only if a producer was killed, "left" only if no
+ *     producer runs. Both are reported after the last event published by then.
+ *   - No consumer sleeps on after the end of the stream (with SLICE=0 spin
+ *     reports "invalid end state").
  *
- * The producer's stores go through a buffer, in order; its locked instructions,
- * and the kernel when it dies, drain it before anything else happens.
+ * The producer's stores pass through a FIFO store buffer. Its locked
+ * instructions wait until the buffer is empty, and so does its death.
  *
  * Step names are those of the C code:
- *   S1, S1n  stamps, next                   D1  epoch; the producer's seat is free
- *   E1       closed = position + 1, then    D2  stamp and closed looked at again
- *            state = LEFT                   D3  state: LEFT or not
- *   E2       wake all (W + 8), then the     D4  still the same epoch
- *            seat is dropped                L1, L5, L6  the parker
- *   T1..T4   takeover; T3 the epoch, then state = RUNNING
+ *   S1, S1n  store the stamp, store next
+ *   E1       closed = position + 1; then state = LEFT
+ *   E2       wake all (W + 8); then release the producer lock
+ *   D1       load epoch; the producer lock is free
+ *   D2       check stamp and closed again
+ *   D3       load state: LEFT or not
+ *   D4       epoch is unchanged
+ *   L1, L5, L6  the parker
+ *   T1..T4   takeover; T3: epoch + 1, then state = RUNNING
  * Steps: S1 S1n S2..S6 E1 E2 D1..D4 T1..T4 L1 L2 L5 L6 C5
- * Steps not modelled: E1s
+ * Steps not modelled: E1s E1d
  *
- *  V   planted bug                                         what breaks
+ *  V   planted bug                                         what it causes
  *  0   none: the protocol
- *  1   E1 before the last stamp                            end and events do not agree
- *  2   a consumer asks whether `closed` is set, not where  events behind the end
+ *  1   E1 before the last stamp                            wrong position of the end
+ *  2   a consumer does not compare the position in closed  events after the end
  *  3   E2 wakes without counting                           sleeps for ever
  *  4   E2 before E1                                        sleeps for ever
  *  5   no D2                                               "died" before the last event
- *  6   the successor does not look at `closed`             events behind the end
- *  7   no D4                                               "died", but nobody did
- *  8   the parker does not look at `closed` again (L5)     sleeps for ever
- *  9   the seat is dropped before E1                       "died", but nobody did
- * 10   E2 left out, and the sleep is not bounded           sleeps for ever
+ *  6   the successor does not check `closed`               events after the end
+ *  7   no D4                                               "died" without a death
+ *  8   the parker does not check `closed` again (L5)       sleeps for ever
+ *  9   the lock is released before E1                      "died" without a death
+ * 10   no E2, and the sleep is not bounded                 sleeps for ever
  * 11   the sleep is not bounded, and the producer is       sleeps for ever (needs DIE)
  *      killed between E1 and E2
- * 12   a lane begins anew, and `closed` is taken back      an old end behind newer events (LANES)
- *      behind its first stamp
+ * 12   a lane begins again, and `closed` is cleared        old end after new events
+ *      after its first stamp                               (needs LANES)
  *
- * LANES    one lane of several: an end is not for good. The successor takes
- *          `closed` back before its first stamp, and a consumer that was told
- *          the end waits on until the word is another
- * SLICE    1: a sleep is bounded, and D1..D4 are asked when it ends
- * NC       consumers
- * NOREREAD no second look at the stamp behind `closed`: passes, as the position
- *          is compared; the code looks all the same
+ * LANES    one lane of several: an end is not final. The successor clears
+ *          `closed` before its first stamp. A consumer that has reported the end
+ *          waits until `closed` has another value.
+ * SLICE    1: a sleep is bounded, and D1..D4 follow it
+ * NC       number of consumers
+ * NOREREAD the stamp is not loaded again after `closed`. Passes, because the
+ *          position is compared; the code loads it nevertheless.
  */
 #ifndef V
 #define V 0
@@ -56,7 +59,7 @@
 #define SLICE 1
 #endif
 #ifndef N
-#define N 2                  /* events each producer publishes at most */
+#define N 2                  /* maximum number of events per producer */
 #endif
 #ifndef NC
 #define NC 1
@@ -72,20 +75,20 @@
 #define LEFT    2
 
 /* shared memory */
-byte pub;                    /* stamps 1..pub stand */
+byte pub;                    /* stamps 1..pub are visible */
 byte next, closed, state, epoch;
 #define SLEEP 4
 byte W;
 bool asleep[NC];
-byte seat;                   /* the lock: 0 free, else the holder */
+byte lock;                   /* producer lock: 0 free, else the holder */
 
 chan buf = [4] of { byte, byte };          /* the producer's store buffer */
 
-/* ghosts */
-bool kill, killed;           /* the first producer is to be, was killed */
-byte total;                  /* events published, seen or not */
-bool first_gone;
-bool all_gone;               /* the successor too */
+/* Auxiliary variables of the checks. */
+bool kill, killed;           /* the first producer shall be killed; was killed */
+byte total;                  /* published events, visible or not */
+bool first_ended;            /* the first producer has ended */
+bool all_ended;              /* the successor has ended, too */
 
 proctype drain() {
   byte k, v;
@@ -118,13 +121,13 @@ inline publish() {
   :: true
   fi;
   buf ! NEXT, n;                                           /* S1n */
-  /* S2..S6: with a fence, as park.pml says why it may be missing */
+  /* S2..S6, always with a fence; park.pml covers publishes without it */
   atomic { empty(buf) -> if :: W & SLEEP -> W = W + SLEEP; wake_sleepers() :: else fi }
 }
 
 inline close_ring() {
 #if V==9
-  atomic { empty(buf) -> seat = 0 };
+  atomic { empty(buf) -> lock = 0 };
 #endif
 #if V==4
   wake_all();
@@ -152,7 +155,7 @@ inline leave_ring() {
 
 proctype producer() {
   byte n, most = N;
-  seat = 1; state = RUNNING;
+  lock = 1; state = RUNNING;
   {
     do
     :: n < most -> publish()
@@ -160,16 +163,16 @@ proctype producer() {
     :: leave_ring(); break
     od
   } unless { atomic { kill -> killed = true } };
-  atomic { empty(buf) -> seat = (seat == 1 -> 0 : seat); first_gone = true }   /* dropped by itself, or by the kernel */
+  atomic { empty(buf) -> lock = (lock == 1 -> 0 : lock); first_ended = true }  /* by itself, or by the kernel */
 }
 
 proctype killer() { if :: kill = true :: true fi }
 
 proctype successor() {
   byte n, most;
-end1: atomic { first_gone && seat == 0 -> seat = 2 };
+end1: atomic { first_ended && lock == 0 -> lock = 2 };
 #if V!=6 && !defined(LANES)
-  if :: closed != 0 -> seat = 0; goto end :: else fi;      /* C5: a closed session is not taken over */
+  if :: closed != 0 -> lock = 0; goto end :: else fi;      /* C5: a closed session is not taken over */
 #endif
   n = next;                                                /* T1 */
   do :: pub >= n + 1 -> n++ :: else -> break od;
@@ -189,29 +192,29 @@ end1: atomic { first_gone && seat == 0 -> seat = 2 };
   :: n < most && n < MOST -> publish()
   :: close_ring(); break
   od;
-  atomic { empty(buf) -> seat = (seat == 2 -> 0 : seat); all_gone = true };
+  atomic { empty(buf) -> lock = (lock == 2 -> 0 : lock); all_ended = true };
 end: skip
 }
 
-/* there: MORE, END or NOTHING */
+/* Sets `result` to MORE, END or NOTHING. */
 #define NOTHING 0
 #define MORE    1
 #define END     2
-inline ready(there) {
-  there = NOTHING;
+inline ready(result) {
+  result = NOTHING;
   if
-  :: pub > c -> there = MORE
+  :: pub > c -> result = MORE
   :: else ->
      x = closed;
 #if V==2
-     if :: x != 0 -> there = END; end = x :: else fi;
+     if :: x != 0 -> result = END; end = x :: else fi;
 #else
      if
      :: x != 0 && x - 1 <= c ->
 #ifndef NOREREAD
-        if :: pub > c -> there = MORE :: else -> there = END; end = x fi
+        if :: pub > c -> result = MORE :: else -> result = END; end = x fi
 #else
-        there = END; end = x
+        result = END; end = x
 #endif
      :: else
      fi;
@@ -221,7 +224,7 @@ inline ready(there) {
 }
 
 proctype consumer(byte id) {
-  byte c, x, w, r, asked, e, end; bool over;
+  byte c, x, w, r, total_before, e, end; bool was_closed;
 more:
   end = 0;
   do
@@ -243,9 +246,9 @@ more:
            if
            :: !asleep[id]
 #if SLICE
-           :: atomic { asleep[id] -> asleep[id] = false; e = epoch };        /* the slice is over: D1 */
+           :: atomic { asleep[id] -> asleep[id] = false; e = epoch };        /* the bounded sleep ends: D1 */
               atomic {
-                if :: seat == 0 && first_gone -> asked = total; over = (closed != 0)
+                if :: lock == 0 && first_ended -> total_before = total; was_closed = (closed != 0)
                    :: else -> e = 0; goto again
                 fi };
 #if V!=5
@@ -259,13 +262,13 @@ more:
                  if :: epoch != e -> x = 0 :: else fi;     /* D4 */
 #endif
                  if
-                 :: x == RUNNING -> assert(killed); assert(c >= asked && !over)      /* "died" */
-                 :: x == LEFT -> assert(c >= asked && !over)                         /* "left" */
+                 :: x == RUNNING -> assert(killed); assert(c >= total_before && !was_closed)   /* "died" */
+                 :: x == LEFT -> assert(c >= total_before && !was_closed)            /* "left" */
                  :: else
                  fi;
                  x = 0
               fi;
-              asked = 0; over = false; e = 0
+              total_before = 0; was_closed = false; e = 0
 #endif
            fi
         fi
@@ -277,15 +280,15 @@ again:
   od;
 ended:
 #ifdef LANES
-  assert(end == c + 1);                                    /* all in front of that end, and nothing behind it */
-  atomic { closed != end || all_gone -> skip };            /* told; asked again when the word is another, or at the end */
+  assert(end == c + 1);                                    /* all events before that end were read, and no other */
+  atomic { closed != end || all_ended -> skip };           /* reported; waits for another `closed`, or for the end */
   if
   :: closed != end -> goto more
   :: else -> assert(c == total)
   fi
 #else
   assert(c == total && closed == c + 1);                   /* "closed" */
-  (first_gone);
+  (first_ended);
   assert(c == total)
 #endif
 }

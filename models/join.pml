@@ -1,47 +1,47 @@
 /* SPDX-License-Identifier: MIT
- * join.pml: joining consumers against the producer's gate, takeover, free run.
+ * join.pml: joins, takeovers and the overwrite policy against the gate check.
  *
- * What is claimed: a consumer that was told "you start at p" sees every
- * sequence from p on; no producer, old or new, ever overwrites a cell that a
+ * Claim: a consumer whose join returned start position p reads every sequence
+ * from p on. No producer, predecessor or successor, overwrites a cell that a
  * gating consumer has not released.
  *
  * Step names are those of the C code:
- *   G1..G7   the gate look: the producer's cold path before it raises its limit
- *   J1..J8   the join; J2r the resume of an entry that never stopped gating
- *   V1..V3   the leave
- *   T1, T2   the takeover
+ *   G1..G7   gate check: the producer's cold path before it raises its limit
+ *   J1..J8   join; J2r resume of an entry that never stopped gating
+ *   V1..V3   leave
+ *   T1, T2   takeover
  * Steps: G1..G7 J1..J8 J2r V1..V3 T1 T2
  * Steps not modelled: G3r J9
  *
- * Steps are interleaved one by one, in program order. The two full fences (G5,
- * J6) are not statements here: they are what makes program order true. V=7 and
- * V=8 take them away by swapping the two accesses around them.
+ * Steps are interleaved in program order. The two full fences (G5, J6) are not
+ * statements here: they enforce that order. V=7 and V=8 remove a fence by
+ * swapping the two accesses around it.
  *
- *  V   planted bug                                      what breaks
+ *  V   planted bug                                      what it causes
  *  0   none: the protocol
- *  1   gate := minimum, may go back; limit := gate      overwrite (assert in put)
- *  2   gate monotone, but limit := gate                 overwrite
- *  3   a takeover starts from limit := gate             overwrite (needs TAKEOVER)
- *  4   the version is not looked at again (no G6)        overwrite
- *  5   dead JOINING entries are never reaped            never done (needs LIVE)
+ *  1   gate = minimum, may decrease; limit = gate       overwrite (assert in put)
+ *  2   gate never decreases, but limit = gate           overwrite
+ *  3   a takeover starts with limit = gate              overwrite (needs TAKEOVER)
+ *  4   the version is not checked again (no G6)         overwrite
+ *  5   dead JOINING entries are never reaped            no progress (needs LIVE)
  *  6   the scan loads a cursor twice                    overwrite
  *  7   no full fence at G5                              overwrite
  *  8   no full fence at J6                              overwrite
- *  9   J7 left out: the joiner trusts its first p       overwrite
- * 10   free run raises its limit without announcing it  overwrite (needs FREERUN)
+ *  9   no J7: the joiner starts at the position of J3   overwrite
+ * 10   overwriting raises the limit, but not the gate   overwrite (needs OVERWRITE)
  * 11   JOINING entries do not gate                      overwrite
  * 12   J5 before J4: version raised, then JOINING       overwrite
- * 13   resume goes on at its cursor, though it was      overwrite (needs RESUME)
- *      reaped meanwhile (state not checked again)
+ * 13   resume does not check the state again: the       overwrite (needs RESUME)
+ *      entry may have been reaped
  *
- * FREERUN   no founding consumer: the producer grants itself room
- * BLOCK     with FREERUN: nobody there means waiting, not running free
+ * OVERWRITE no consumer at the start, and policy overwrite
+ * BLOCK     with OVERWRITE: policy block instead of overwrite
  * TAKEOVER  the first producer may be killed between any two steps; a second
- *           one takes the seat
- * RESUME    a consumer that died while gating comes back under its id, where it
- *           stopped (J2r) or at another start (J3..J8 on an entry that gates)
+ *           producer takes over
+ * RESUME    a consumer that died while gating comes back under its id, at its
+ *           cursor (J2r) or at another start (J3..J8 on an entry that gates)
  * TWO       two joiners
- * LIVE      check "the producers get done" instead, under weak fairness
+ * LIVE      check that the producers finish, under weak fairness
  */
 #ifndef V
 #define V 0
@@ -53,9 +53,9 @@
 #define N 4                  /* sequences to publish */
 #endif
 #ifndef CHUNK
-#define CHUNK 1              /* what free run grants beyond what it needs */
+#define CHUNK 1              /* room granted in advance by overwriting */
 #endif
-#define NC 3                 /* table entries: 0 founder, 1 and 2 joiners */
+#define NC 3                 /* entries: 0 registered at the start, 1 and 2 joiners */
 
 #define FREE    0
 #define JOINING 1
@@ -65,32 +65,32 @@
 
 /* shared memory */
 byte cell[CAP];              /* the stamp: s + 1 */
-byte cur[NC], st[NC];        /* the registration table */
+byte cur[NC], st[NC];        /* the registry: cursor and state of each entry */
 byte version, gate, next;
 
-/* locks: the kernel drops them when their owner dies */
-byte seat;                   /* producer seat: 1 = held */
-byte reg;                    /* registrar: 0 free, else owner + 1 */
-bool dead[NC];               /* the entry's lock is free, its owner is gone */
+/* Locks. The kernel releases them when their owner dies. */
+byte producer_lock;          /* producer lock: 1 = held */
+byte registry_lock;          /* registry lock: 0 free, else owner + 1 */
+bool dead[NC];               /* the entry's lock is free: its owner has died */
 
-/* ghosts */
-bool told[NC];               /* was told its position, has not left */
+/* Auxiliary variables of the checks, not in shared memory. */
+bool joined[NC];             /* join has returned a position; not left, not evicted */
 bool done, killed;
 
-/* Publish n. The claim of the whole model is the assert: nobody who was told
- * a position still needs the cell that is overwritten now. */
+/* Publishes n. The assertions are the claim of the model: no joined consumer
+ * still needs the cell that is overwritten now. */
 inline put() {
   atomic {
-    assert(!told[0] || n < cur[0] + CAP);
-    assert(!told[1] || n < cur[1] + CAP);
-    assert(!told[2] || n < cur[2] + CAP);
+    assert(!joined[0] || n < cur[0] + CAP);
+    assert(!joined[1] || n < cur[1] + CAP);
+    assert(!joined[2] || n < cur[2] + CAP);
     cell[n % CAP] = n + 1
   };
   next = n + 1;              /* stored after the stamp */
   n++
 }
 
-/* G2: minimum over JOINING and ACTIVE, entry by entry */
+/* G2: minimum cursor of the JOINING and ACTIVE entries, entry by entry. */
 inline scan() {
   m = 255; i = 0;
   do
@@ -126,15 +126,15 @@ inline produce() {
 again:
      v = version;                                  /* G1 */
      scan();                                       /* G2 */
-     if :: m == 255 ->                             /* section 4: grant itself */
+     if :: m == 255 ->                             /* no gating consumer: Protocol 4 */
            m = (n + 1 + CHUNK > CAP -> n + 1 + CHUNK - CAP : 0);
            m = (m > n -> n : m);
 #ifdef BLOCK
-           m = 0;                                  /* no more than joiners were promised */
+           m = 0;                                  /* block: only what is announced */
 #endif
-           m = (gate > m -> gate : m);             /* announced already; checked by G6 like any other */
+           m = (gate > m -> gate : m);             /* not below the announced gate */
 #if V==10
-           lim = (m > lim -> m : lim); goto looked
+           lim = (m > lim -> m : lim); goto checked
 #endif
         :: else
      fi;
@@ -155,7 +155,7 @@ again:
      lim = (m > lim -> m : lim);
 #else
      if :: m > lim ->                              /* G3: else no room */
-           if :: m > gate -> gate = m :: else fi;  /* G4: tentative, monotone */
+           if :: m > gate -> gate = m :: else fi;  /* G4: never decreases */
            /* G5: full fence, pairs with J6 */
            if :: version != v -> goto again :: else fi;   /* G6 */
            lim = m                                 /* G7: private */
@@ -163,37 +163,37 @@ again:
      fi;
 #endif
 #if V!=5
-     /* No room: reap dead JOINING entries. The registrar lock and the entry's
-      * lock are both free, or this is not done. */
+     /* No room: reap dead JOINING entries, if both the registry lock and the
+      * entry's lock are free. */
      do
      :: i < NC ->
-        if :: atomic { st[i] == JOINING && dead[i] && reg == 0 -> st[i] = FREE }
+        if :: atomic { st[i] == JOINING && dead[i] && registry_lock == 0 -> st[i] = FREE }
            :: else
         fi;
         i++
      :: else -> i = 0; break
      od;
 #endif
-     /* A policy or an operator reaps dead ACTIVE entries, told or not. */
+     /* A policy or an operator evicts dead ACTIVE entries. */
      do
      :: i < NC ->
-        if :: atomic { st[i] == ACTIVE && dead[i] && reg == 0 -> st[i] = FREE; told[i] = false }
+        if :: atomic { st[i] == ACTIVE && dead[i] && registry_lock == 0 -> st[i] = FREE; joined[i] = false }
            :: else
         fi;
         i++
      :: else -> i = 0; break
      od;
-looked: skip
+checked: skip
   :: n == N -> done = true; break
   od;
-  seat = 0
+  producer_lock = 0
 }
 
 proctype producer() {
   byte lim, m, v, i, n, c;
-  atomic { seat == 0 -> seat = 1 };
+  atomic { producer_lock == 0 -> producer_lock = 1 };
 #ifdef TAKEOVER
-  { produce() } unless { atomic { killed -> seat = 0 } }
+  { produce() } unless { atomic { killed -> producer_lock = 0 } }
 #else
   produce()
 #endif
@@ -201,20 +201,20 @@ proctype producer() {
 #ifdef TAKEOVER
 proctype successor() {
   byte lim, m, v, i, n, c;
-endwait: atomic { killed && seat == 0 -> seat = 1 };
+endwait: atomic { killed && producer_lock == 0 -> producer_lock = 1 };
   produce()
 }
-proctype killer() { end: if :: seat == 1 -> killed = true fi }
+proctype killer() { end: if :: producer_lock == 1 -> killed = true fi }
 #endif
 
-/* A joiner may be killed after any step; the kernel frees its locks then. */
-#define MAYDIE if :: true :: dead[id] = true; reg = 0; goto end fi
+/* A joiner may be killed after any step. The kernel then releases its locks. */
+#define MAYDIE if :: true :: dead[id] = true; registry_lock = 0; goto end fi
 
-proctype consumer(byte id; bool founder) {
+proctype consumer(byte id; bool registered) {
   byte p, g; bool stopped, over;
-  if :: founder -> goto serve :: else fi;
+  if :: registered -> goto serve :: else fi;
 join:
-  atomic { reg == 0 -> reg = id + 1 };             /* J1 registrar lock */
+  atomic { registry_lock == 0 -> registry_lock = id + 1 };   /* J1 registry lock */
 enter:
   dead[id] = false;                                /* J2 entry lock */
   if
@@ -228,7 +228,7 @@ enter:
   st[id] = JOINING;
 #elif V==8
   st[id] = JOINING;                                /* J4 */
-  g = gate;                                        /* J7 passes J5 */
+  g = gate;                                        /* J7 before J5 */
   version++;
 #else
   st[id] = JOINING;                                /* J4 */
@@ -245,32 +245,32 @@ enter:
   g = 0;
   MAYDIE;
 #endif
-  atomic { st[id] = ACTIVE; told[id] = true; reg = 0 };    /* J8 */
+  atomic { st[id] = ACTIVE; joined[id] = true; registry_lock = 0 };   /* J8 */
 serve:
   do
   :: cell[p % CAP] >= p + 1 ->
-     assert(cell[p % CAP] == p + 1);               /* lapped = lost */
+     assert(cell[p % CAP] == p + 1);               /* else overwritten: events lost */
      p++;
      cur[id] = p
   :: cell[p % CAP] < p + 1 && done && p >= N -> break
   :: !stopped && p > 0 ->                          /* leave: V1..V3 */
      stopped = true;
-     atomic { told[id] = false; st[id] = LEFT };
+     atomic { joined[id] = false; st[id] = LEFT };
      goto end
-  :: !stopped ->                                   /* die while gating: keeps gating */
+  :: !stopped ->                                   /* die: the entry still gates */
      atomic { stopped = true; dead[id] = true };
 #ifdef RESUME
      if
-     :: atomic { reg == 0 -> reg = id + 1 };       /* same id again: J1 */
+     :: atomic { registry_lock == 0 -> registry_lock = id + 1 };   /* same id again: J1 */
 #if V!=13
         if
         :: st[id] != ACTIVE -> goto enter          /* reaped: an ordinary join */
         :: st[id] == ACTIVE && id == 1 ->          /* another start, on an entry that gates */
-           told[id] = false; goto enter
+           joined[id] = false; goto enter
         :: st[id] == ACTIVE
         fi;
 #endif
-        atomic { dead[id] = false; p = cur[id]; told[id] = true; st[id] = ACTIVE; reg = 0 };   /* J2r */
+        atomic { dead[id] = false; p = cur[id]; joined[id] = true; st[id] = ACTIVE; registry_lock = 0 };   /* J2r */
         goto serve
      :: goto end
      fi
@@ -283,8 +283,8 @@ end: skip
 
 init {
   atomic {
-#ifndef FREERUN
-    st[0] = ACTIVE; told[0] = true;
+#ifndef OVERWRITE
+    st[0] = ACTIVE; joined[0] = true;
     run consumer(0, true);
 #endif
     run consumer(1, false);

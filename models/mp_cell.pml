@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT
- * mp_cell.pml: several producers, one ring. The claim lives in the cell.
+ * mp_cell.pml: several producers on one ring. The claim is stored in the cell.
  *
- * What is claimed: everything that was published (M5) is consumed, once, whole,
- * in the order of its producer; nothing else is; and the ring stands still for
- * one reason only: a live owner halted between M3 and M5.
+ * Claim: every event published by M5 is consumed exactly once, complete, and in
+ * the order of its producer. No other event is consumed. The ring stops making
+ * progress only if a live owner has stopped between M3 and M5.
  *
- * One producer may be killed after any step and one may stop there for ever
- * (alive, its lock held). The filler is eager: it skips whatever it may.
+ * One producer may be killed after any step, and one may stop there for ever
+ * (alive, its lock held). The consumer fills every cell that it may fill.
  *
- * Step names are those of the C code: M1..M6, "fill", "reuse" (a new producer
- * under a dead one's owner index), "close" (a bit in tail).
+ * Steps of Protocol 8: M1..M6. "fill": replace a claim by SKIP. "reuse": a new
+ * producer takes the owner index of a dead one. "close": sets a bit in tail.
  * Steps: M1..M6
  *
- *  V   planted bug                                        what breaks
+ *  V   planted bug                                        what it causes
  *  0   none: the protocol
- *  1   no M3: a ticket is taken for ownership              event on a skipped cell lost
- *  2   M3 takes the cell whatever is in it                 event on a skipped cell lost
- *  3   fill skips a live owner's claim                     owner's cell taken from it
- *  4   fill stores SKIP instead of comparing               published event destroyed
- *  5   M1 has no limit                                     unread event overwritten
- *  6   reuse without first skipping the dead one's claims  ring stands still (needs REUSE)
- *  7   closed_at beside tail, not a bit in it              event after the end (needs CLOSE)
- *  8   M2 is a load and a store: tail goes back            ring stands still
+ *  1   no M3: a ticket is used as ownership               event in a skipped cell lost
+ *  2   M3 claims the cell without comparing               event in a skipped cell lost
+ *  3   fill skips the claim of a live owner               owner loses its cell
+ *  4   fill stores SKIP without comparing                 published event destroyed
+ *  5   M1 does not wait for room                          unread event overwritten
+ *  6   reuse does not skip the predecessor's claims       no progress (needs REUSE)
+ *  7   closed_at is a word of its own, not a bit of tail  event after the end (needs CLOSE)
+ *  8   M2 is a load and a store: tail may decrease        no progress
  */
 #ifndef V
 #define V 0
@@ -29,40 +29,40 @@
 #define CAP 2
 #define NP 2
 #ifndef CNT
-#define CNT 2                /* events of each producer */
+#define CNT 2                /* events per producer */
 #endif
 #ifndef MAXT
-#define MAXT 5               /* tickets in all */
+#define MAXT 5               /* number of tickets */
 #endif
 
-#define NEVER   0            /* the stamp word's state */
+#define NEVER   0            /* states of the stamp word */
 #define CLAIMED 1
 #define PUB     2
 #define SKIP    3
-byte state[CAP], lap[CAP], owner[CAP];   /* the stamp word: always changed as one */
+byte state[CAP], lap[CAP], owner[CAP];   /* the stamp word: one atomic word */
 byte val[CAP];               /* the event */
 byte tail, cur;
-bool closed;                 /* the bit in tail */
+bool closed;                 /* a bit of tail */
 byte closed_at = 255;        /* V=7 */
 
 bool dead[NP], paused[NP], fin[NP];      /* dead: its lock is free */
-byte published[NP], got[NP]; /* ghosts */
-bool reborn;
-bool halted;                /* ghost: the consumer has reached an end */
+byte published[NP], got[NP]; /* auxiliary counters of the checks */
+bool reused;                 /* the dead producer's index is in use again */
+bool halted;                 /* auxiliary: the consumer has ended */
 
 #define CELL(t) ((t) % CAP)
 #define LAP(t)  ((t) / CAP + 1)
 #define OWNED(t) (state[CELL(t)] == CLAIMED && lap[CELL(t)] == LAP(t) && owner[CELL(t)] == id)
 
 #define STOP if :: true \
-                :: !dead[1 - id] && !reborn -> dead[id] = true; goto end \
+                :: !dead[1 - id] && !reused -> dead[id] = true; goto end \
                 :: !paused[1 - id] -> paused[id] = true; goto end fi
 
 proctype producer(byte id; bool second) {
   byte t, i; bool ok;
   if
-  :: second ->                                           /* reuse: the dead one's lock is free */
-endwait: atomic { dead[id] -> dead[id] = false; reborn = true };
+  :: second ->                                           /* reuse: the predecessor's lock is free */
+endwait: atomic { dead[id] -> dead[id] = false; reused = true };
 #if V!=6
      do
      :: i < CAP ->
@@ -77,7 +77,7 @@ endwait: atomic { dead[id] -> dead[id] = false; reborn = true };
      t = tail;                                           /* M1 */
      if :: t >= MAXT -> break :: else fi;
 #if V!=5
-     (t < cur + CAP || tail != t || closed || halted);  /* its own limit, or full */
+     (t < cur + CAP || tail != t || closed || halted);  /* waits for room, or until t is outdated */
      if :: tail == t && halted -> break :: else fi;
 #endif
 #if V==8
@@ -99,10 +99,10 @@ endwait: atomic { dead[id] -> dead[id] = false; reborn = true };
           :: else
        fi
      };
-     if :: !ok -> goto again :: else fi;                 /* filled: nothing written, a new ticket */
+     if :: !ok -> goto again :: else fi;                 /* the cell was filled: take a new ticket */
      STOP;
 #endif
-     val[CELL(t)] = 0;                                   /* M4, in two halves */
+     val[CELL(t)] = 0;                                   /* M4, in two stores */
      assert(V == 1 || OWNED(t));
      val[CELL(t)] = 10 * (id + 1) + published[id] + 1;
      STOP;
@@ -120,7 +120,7 @@ end: skip
 
 #define HERE(c) (lap[CELL(c)] == LAP(c))
 #ifdef REUSE
-#define OVER(p) (fin[p] || paused[p] || (dead[p] && (p == 1 || reborn)))
+#define OVER(p) (fin[p] || paused[p] || (dead[p] && (p == 1 || reused)))
 #else
 #define OVER(p) (fin[p] || paused[p] || dead[p])
 #endif
@@ -136,8 +136,8 @@ proctype consumer() {
      };
      cur = c
   :: HERE(c) && state[CELL(c)] == SKIP -> c++; cur = c
-  :: lap[CELL(c)] > LAP(c) -> assert(false)              /* lapped: an unread cell was reused */
-  :: lap[CELL(c)] < LAP(c) && tail > c ->                /* fill: a ticket nobody claimed the cell for */
+  :: lap[CELL(c)] > LAP(c) -> assert(false)              /* an unread cell was overwritten */
+  :: lap[CELL(c)] < LAP(c) && tail > c ->                /* fill: a ticket without a claim */
 #if V==4
      state[CELL(c)] = SKIP; lap[CELL(c)] = LAP(c)
 #else
@@ -150,11 +150,11 @@ proctype consumer() {
 #endif
      atomic { if :: HERE(c) && state[CELL(c)] == CLAIMED -> state[CELL(c)] = SKIP :: else fi }
   :: HERE(c) && state[CELL(c)] == CLAIMED && paused[owner[CELL(c)]] ->
-     halted = true; break                               /* the one legal stop */
+     halted = true; break                               /* the only permitted lack of progress */
 #if V==7
   :: c >= closed_at ->
 #else
-  :: closed && c == tail ->                              /* drained and filled up to closed_at */
+  :: closed && c == tail ->                              /* all cells before the end are consumed */
 #endif
      halted = true;
      (OVER(0) && OVER(1));

@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: MIT
- * observer.pml: reading without being waited for, in a ring that runs free.
+ * observer.pml: an observer, which does not gate, in a ring that overwrites.
  *
- * What is claimed: what an observer takes (O6 passed) is a record as it was
- * published, whole; it never reads outside of the record area whatever it finds;
- * read + lost is every position passed, none twice.
+ * Claim: a record that an observer returns (O6 passed) is complete, and as it
+ * was published. The observer never reads outside the data area, whatever it
+ * finds there. read + lost counts every position exactly once.
  *
- * Records are 1 or 2 cells long and payload is hostile: a payload cell looks
- * like the stamp that the observer expects just now, with a senseless length.
+ * Records have 1 or 2 cells. The payload is hostile: a payload cell equals the
+ * stamp that the observer expects, followed by an invalid length.
  *
- * Step names are those of the C code: O1..O6; G2..G7 for the free-running
- * producer, which grants itself room, F1..F3 for its publish.
+ * Step names are those of the C code: O1..O6 of the observer; G2..G7 of a
+ * producer without gating consumers (policy overwrite); F1..F3 of its publish.
  * Steps: O1..O6 G2 G4 G5 G7 F1..F3
  *
- *  V   planted bug                                        what breaks
+ *  V   planted bug                                        what it causes
  *  0   none: the protocol
- *  1   the gate is announced after the overwrite          torn record taken
- *  2   no O6                                              torn record taken
- *  3   no O5: the copy (O4) sinks below O6                torn record taken
- *  4   no O3: the length is not clamped                   read outside
- *  5   free run grants to no record boundary              payload taken for a header
- *  6   O6 looks at the stamp again, not at the gate       torn record taken
- *  7   the length is loaded twice, and the second one     read outside
- *      used unclamped
+ *  1   the gate is announced after the overwrite          torn record returned
+ *  2   no O6                                              torn record returned
+ *  3   no O5: the copy (O4) is reordered after O6         torn record returned
+ *  4   no O3: the length is not limited                   read outside
+ *  5   the gate may lie inside a record                   payload read as a header
+ *  6   O6 checks the stamp again instead of the gate      torn record returned
+ *  7   the length is loaded a second time after O3        read outside
  *
- * ONE   events instead of records: one cell each, and no next header to clear
+ * ONE   events instead of records: one cell each, no next header to clear
  */
 #ifndef V
 #define V 0
@@ -46,11 +45,11 @@
 
 byte word[CAP];              /* stamp, or payload */
 byte size[CAP];               /* header: the length; payload: anything */
-byte body[CAP];              /* whose payload this is: the record's position + 1 */
+byte body[CAP];              /* auxiliary: position + 1 of the record that wrote the cell */
 byte gate, next;
 bool done;
 
-/* ghost: where records begin */
+/* auxiliary: positions at which records begin */
 bool starts[N + MAXLEN];
 
 active proctype producer() {
@@ -65,7 +64,7 @@ active proctype producer() {
 #endif
      if
      :: s + NEED > lim + CAP ->
-        /* G2, nobody gates: the first record boundary from here on */
+        /* G2 without gating consumers: the first record boundary at or after m */
         m = (s + NEED + CHUNK > CAP -> s + NEED + CHUNK - CAP : 0);
         m = (m > s -> s : m);
 #if V!=5
@@ -73,12 +72,12 @@ active proctype producer() {
 #endif
 #if V!=1
         gate = m;                                          /* G4 */
-        /* G5 full fence: before anything below m is overwritten */
+        /* G5 full fence, before a cell below m is overwritten */
 #endif
         lim = m                                            /* G7 */
      :: else
      fi;
-     /* F1..F3: build in place, clear the next header's word, stamp */
+     /* F1..F3: write the payload, clear the next stamp word, store the stamp */
      i = 1;
      do
      :: i < n -> word[(s + i) % CAP] = G; size[(s + i) % CAP] = 99; body[(s + i) % CAP] = s + 1; i++
@@ -98,7 +97,7 @@ active proctype producer() {
   od
 }
 
-/* O4: copy cell by cell */
+/* O4: copies cell by cell. */
 inline copy() {
   i = 0; ok = true;
   do
@@ -121,7 +120,7 @@ active proctype observer() {
      x = word[s % CAP];                                    /* O2 */
      if
      :: x == s + 1 || x == G ->
-        l = size[s % CAP];                                  /* O3, loaded once */
+        l = size[s % CAP];                                  /* O3: load the length once */
 #if V!=4
         if :: l < 1 || l > MAXLEN -> l = MAXLEN :: else fi;
 #endif
@@ -143,15 +142,15 @@ active proctype observer() {
         g = 0;
 #endif
         if
-        :: g > s -> skip                                   /* lapped meanwhile: discard */
+        :: g > s -> skip                                   /* overrun: discard the copy */
         :: else ->
-           assert(ok);                                     /* whole, and this record's */
+           assert(ok);                                     /* complete, and of this record */
            assert(starts[s]);
            read = read + l; s = s + l;
            assert(read + lost == s)
         fi;
         l = 0; g = 0; ok = false
-     :: else ->                                            /* empty, or lapped: O1 finds out */
+     :: else ->                                            /* empty or overrun: O1 decides */
         if :: done && s >= gate && s == next -> break :: else fi
      fi;
      x = 0

@@ -1,61 +1,60 @@
 /* SPDX-License-Identifier: MIT
- * park.pml: parking on the data word W, and being woken.
+ * park.pml: park and wake on the data word W.
  *
- * What is claimed: no wake-up is lost. Whatever the order of steps, a consumer
- * never sleeps for ever while there is something for it (spin reports such an
- * end as "invalid end state": a deadlock).
+ * Claim: no wake-up is lost. In no order of steps does a consumer sleep for ever
+ * while there is an event for it. Spin reports such a deadlock as "invalid end
+ * state".
  *
- * Each publisher has a store buffer of one stamp: its loads pass it, and it is
- * drained at any later moment. A full fence or a locked instruction waits for
- * its own buffer to be empty; membarrier waits for an instant, publisher by
- * publisher, at which theirs is. The pauses of L3 do nothing here: a store may
- * stay in the buffer for any time.
+ * Each publisher has a store buffer for one stamp. Its later loads may execute
+ * first, and the stamp becomes visible at any later moment. A full fence or a
+ * locked instruction waits until the own buffer is empty. membarrier waits until
+ * each publisher's buffer was empty once. The pause of L3 has no effect here: a
+ * store may stay in the buffer for any time.
  *
- * W: bit 0 FENCE   publishers must fence between stamp and W
+ * W: bit 0 FENCE   publishers must fence between the stamp and the load of W
  *    bit 1 EFF     every publisher is known to see FENCE
- *    bit 2 SLEEP   somebody may sleep
- *    rest          a counter, so that a CAS notices that W was cleared between
+ *    bit 2 SLEEP   a consumer may be asleep
+ *    rest          counter: a CAS fails if W was cleared in between
  *
  * Step names are those of the C code:
  *   S1..S7   publish       L1..L7   lazy parker       P1..P8   biased parker
  * Steps: S1..S7 S5b L1..L7 P1 P4..P8
  * Steps not built: P2 P3
  *
- * MODE 0  lazy (the data side of single-producer rings)
- * MODE 1  biased (what lazy was measured against; not built)
- * MODE 2  fence (room side, several producers): SLEEP only; steps P1, P4..P8
+ * MODE 0  lazy (data word of rings with one producer)
+ * MODE 1  biased (an alternative to lazy, measured and not built)
+ * MODE 2  fence (room word; several producers): SLEEP only; steps P1, P4..P8
  *
- *  V   planted bug                                        what breaks
+ *  V   planted bug; each of them loses a wake-up
  *  0   none: the protocol
- *  1   the first sleep of lazy is not bounded though       wake-up lost
- *      EFF is not set; biased: FENCE is trusted without EFF
- *  2   EFF set without calling membarrier                  wake-up lost (lazy: NOCONF)
- *  3   S5: W is not loaded again after the fence           wake-up lost
- *  4   S5: FENCE seen, but no fence                        wake-up lost
- *  5   S2 missing: the compiler loads W before S1          wake-up lost
- *  6   S7 un-biases by load and store                      wake-up lost
- *  7   S7 un-biases by a swap to 0                         wake-up lost
- *  8   S7 un-biases without EFF and without counting       wake-up lost
- *  9   a sleeper whose time is up clears SLEEP             wake-up lost (needs TOUT)
- * 10   the futex compares a W read after the re-check      wake-up lost
- * 11   EFF set by OR, not by CAS from the value read       wake-up lost
- *      before membarrier
- * 12   EFF set before membarrier is complete               wake-up lost
- * 13   S5b although there are two publishers               wake-up lost (needs NP=2)
- * 14   the successor of a dead publisher does not wake     wake-up lost (needs DIE)
- * 15   add and wake are two steps, and the successor does  wake-up lost (needs DIE)
- *      not wake
- * 16   the publisher neither is registered nor fences      wake-up lost (MODE 1)
- * 17   S7 clears FENCE but leaves EFF                      wake-up lost
- * 18   the parker does not re-check after setting SLEEP    wake-up lost
+ *  1   lazy: the first sleep is not bounded although EFF is not set; biased: the
+ *      parker relies on FENCE without EFF
+ *  2   EFF is set without a call of membarrier
+ *  3   S5: W is not loaded again after the fence
+ *  4   S5: no fence although FENCE is set
+ *  5   no S2: the compiler loads W before S1
+ *  6   S7 clears the bits by a load and a store
+ *  7   S7 clears W by an exchange with 0
+ *  8   S7 clears the bits without EFF, and does not count
+ *  9   a sleeper clears SLEEP after its timeout (needs TOUT)
+ * 10   the futex compares with a W loaded after the last check
+ * 11   EFF is set by OR, not by CAS from the value loaded before membarrier
+ * 12   EFF is set before membarrier has completed
+ * 13   S5b although there are two publishers (needs NP=2)
+ * 14   the successor of a dead publisher does not wake (needs DIE)
+ * 15   add and wake are two steps, and the successor does not wake (needs DIE)
+ * 16   the publisher is not registered and does not fence (MODE 1)
+ * 17   S7 clears FENCE but leaves EFF
+ * 18   the parker does not check again after it has set SLEEP
  *
- * NS sleepers, NP publishers, N publishes each; S7 is a process of its own that
- * may un-bias at any moment, NU times: that is every K at once, and more.
+ * NS sleepers; NP publishers with N publishes each. S7 is a process of its own:
+ * it may clear the bits NU times, at any moment. That includes every interval
+ * that the code could use.
  * DIE     publisher 0 may be killed between any two steps; a successor follows
- * TOUT=n  each sleeper may also wake up n times for no reason
- * NOCONF  no S5b: EFF comes from membarrier alone
- * NOMB    membarrier is missing: lazy without L4
- * UNREG   the publisher could not register: it fences at every publish
+ * TOUT=n  each sleeper may wake up n times without a wake
+ * NOCONF  no S5b: only membarrier leads to EFF
+ * NOMB    no membarrier in the parker: lazy without L4
+ * UNREG   the publisher is not registered: it fences at every publish
  */
 #ifndef V
 #define V 0
@@ -87,7 +86,7 @@
 #define SLEEP 4
 #define ONE   8
 
-byte stamp[NP];              /* what everybody sees */
+byte stamp[NP];              /* the stamps as visible to other processes */
 byte sb[NP]; bool buf[NP];  /* the store buffers */
 byte W;
 bool asleep[NS];             /* inside futex_wait */
@@ -101,7 +100,7 @@ inline wake_all() { for (i : 0 .. NS - 1) { asleep[i] = false }; i = 0 }
 inline own_fence() { atomic { !buf[p] } }
 inline membarrier() { atomic { !buf[0] }; atomic { !buf[NP - 1] } }
 
-/* ok = CAS(W, w -> to); w = the new value either way, as in C */
+/* ok = CAS of W from w to `to`; then w is the value of W, as in C. */
 inline cas(to) { atomic { ok = (W == w); if :: ok -> W = to :: else fi; w = W } }
 
 inline publish() {
@@ -116,7 +115,7 @@ inline publish() {
   w = W;                                                        /* S2 (order), S3 */
 #endif
   if
-  :: (w & 7) == 0 -> skip                                       /* S4: the busy case */
+  :: (w & 7) == 0 -> skip                                       /* S4: no bit set, done */
   :: else ->
 #if MODE!=2
      if :: w & FENCE ->                                         /* S5 */
@@ -157,7 +156,7 @@ proctype publisher(byte p) {
 #ifdef DIE
 proctype killer() { if :: killed = true :: killed = true fi }
 
-proctype successor() {                  /* takeover: roll forward, wake, go on */
+proctype successor() {                  /* takeover: roll forward, wake, publish */
   byte n, w, i; bool ok; byte p = 0;
 ends: atomic { gone && !buf[0] -> n = stamp[0] };
 #if V!=14 && V!=15
@@ -167,7 +166,7 @@ ends: atomic { gone && !buf[0] -> n = stamp[0] };
 }
 #endif
 
-/* S7: FENCE and EFF are taken back together, by CAS from the value loaded */
+/* S7: clears FENCE and EFF with one CAS from the loaded value. */
 #if V==8
 #define UNBIAS_OK ((W & FENCE) && !(W & SLEEP))
 #elif V==7
@@ -197,7 +196,7 @@ endu: do
 #define EMPTY (stamp[0] == c0 && (NP == 1 || stamp[NP - 1] == c1))
 #define DONE  (c0 == N && (NP == 1 || c1 == N))
 
-/* A sleep without EFF is bounded in lazy mode: it may end at any moment. */
+/* Lazy mode bounds a sleep without EFF: it may end at any moment. */
 #if MODE==0 && V!=1
 #define BOUNDED (!(w & EFF))
 #else
@@ -265,7 +264,7 @@ again:
      fi;
      /* P5 full fence */
 #else
-     if :: !(w & SLEEP) -> cas(w | SLEEP);                      /* P4: SLEEP is all */
+     if :: !(w & SLEEP) -> cas(w | SLEEP);                      /* P4: the only bit of this mode */
                            if :: !ok -> goto again :: else fi
         :: else
      fi;
@@ -274,7 +273,7 @@ again:
 #if V==18
      if :: false -> skip
 #else
-     if :: !EMPTY -> skip                                       /* L5, P6: leave W alone */
+     if :: !EMPTY -> skip                                       /* L5, P6: does not change W */
 #endif
         :: else ->
 #if V==10
@@ -288,7 +287,7 @@ again:
 #if V==9
               if :: W & SLEEP -> W = W & ~SLEEP :: else fi
 #else
-              skip                                              /* L7, P8: look again, never clear a bit */
+              skip                                              /* L7, P8: check again, clear no bit */
 #endif
            fi
      fi;

@@ -1,57 +1,61 @@
 /* SPDX-License-Identifier: MIT
- * room.pml: the producer waits for room, consumers wake it.
+ * room.pml: the producer waits for room, and consumers wake it.
  *
- * What is claimed: while there is room for what the producer asked for, it does
- * not sleep for ever. With SLICE=0 a lost wake-up is a deadlock, which spin
- * reports as "invalid end state". With SLICE=1 (the protocol) the sleep can end
- * at any moment, so nothing is lost for ever: the model checks that the producer
- * finishes (LIVE, weak fairness).
+ * Claim: the producer does not sleep for ever while there is room for its
+ * request. With SLICE=0 the sleep is unbounded and a lost wake-up is a deadlock,
+ * which spin reports as "invalid end state". With SLICE=1, the protocol, the
+ * sleep may end at any moment, so a lost wake-up causes only a delay. That the
+ * producer finishes is then checked with LIVE, under weak fairness.
  *
- * Consumers do not fence when they release: cursor [rel], then a plain load of
- * the room word. Each consumer has a store buffer for its cursor: `cur` is what
- * it stored, `mem` what others see; `mem` follows at any later moment, value by
- * value. A full fence or a locked instruction brings it up to date.
+ * Consumers do not fence at a release: they store the cursor [rel], then load
+ * the room word. Each consumer has a store buffer for its cursor: `cur` is the
+ * stored value, `mem` the visible one. `mem` follows at any later moment, value
+ * by value. A full fence or a locked instruction sets it to `cur`.
  *
  * Step names are those of the C code:
- *   G    the gate look (join.pml has its steps)
+ *   G    gate check (join.pml has its steps)
  *   need the cursor that the producer waits for, at most `next`
- *   P4   the parker sets SLEEP by CAS      R1  cursor [rel]; compiler fence; load of
- *   P5   full fence                            the word: SLEEP seen is a hint
- *   P6   gate look again                   R2  on a hint, every FQ events, and always
- *   P7   sleep, at most a slice                before it waits: full fence, load again
- *   P8   gate look; again from P4          R3  SLEEP, and need was crossed since the
- *                                              last R2: wake op
+ *   P4   the parker sets SLEEP by CAS
+ *   P5   full fence
+ *   P6   gate check again
+ *   P7   sleep; bounded with SLICE=1
+ *   P8   gate check; no room: P4
+ *   R1   store the cursor [rel]; compiler fence; load the room word. SLEEP set
+ *        is a hint
+ *   R2   after a hint, every FQ events, and before every wait: full fence, load
+ *        the room word again
+ *   R3   SLEEP set, and the cursor passed `need` since the last R2: wake
  * Steps: P4..P8 R1..R3 V3
  * Steps not modelled: R1n
- * Leave (V3) and resume wake without asking (W + 8).
+ * Leave (V3) and resume wake unconditionally (W + 8).
  *
- *  V   planted bug (1 to 10 with SLICE=0)                 what breaks
+ *  V   planted bug; in each case the producer sleeps for ever
+ *      (1 to 10 with SLICE=0)
  *  0   none: the protocol
- *  1   no R2 before the consumer waits                    sleeps for ever
- *  2   R3 asks only whether the last release crossed need sleeps for ever
- *  3   leave does not wake                                sleeps for ever
- *  4   P6 before P4 (as without the fence P5)             sleeps for ever
- *  5   need is stored behind P6                           sleeps for ever
- *  6   P7 compares a word loaded behind P6                sleeps for ever
- *  7   need may lie beyond next (slack makes it larger)   sleeps for ever
- *  8   a restarted consumer does not wake                 sleeps for ever (needs DIE)
- *  9   a hint is trusted without R2's fence, and counts   sleeps for ever
- *      as R2
- * 10   no P6                                              sleeps for ever
- * 11   the sleep is not bounded, and a consumer is        sleeps for ever (needs FORGET)
- *      killed between R1 and R2
+ *  1   no R2 before the consumer waits
+ *  2   R3 compares `need` with the last release only, not with the last R2
+ *  3   leave does not wake
+ *  4   P6 before P4 (as without the fence P5)
+ *  5   need is stored after P6
+ *  6   P7 compares with a word loaded after P6
+ *  7   need may be larger than next (with SLACK)
+ *  8   a resumed consumer does not wake (needs DIE)
+ *  9   R3 acts on a hint without the fence of R2, and counts that as an R2
+ * 10   no P6
+ * 11   the sleep is not bounded, and a consumer is killed between R1 and R2
+ *      (needs FORGET)
  *
- * need and P4 may change places; what counts is that both come before P5, P6.
+ * The store of need and P4 may be swapped: both precede P5 and P6.
  *
- * SLICE   1: P7 is bounded (5 ms in the code), 0: it is not. Unbounded passes
- *         too, as every consumer comes to R2 before it waits, unless one is
- *         killed before that and stays away (V=11). And with SLICE=1 V=1 passes:
- *         the slice alone loses nothing, R2 is what makes it prompt.
- * SLACK   asked for beyond what is needed, so as to be woken less often
- * DIE     consumer 1 may be killed after any step; it comes back at its cursor
- * FORGET  consumer 1 may be killed once the producer could finish without it,
- *         and does not come back
- * LIVE    check "the producer finishes" under weak fairness
+ * SLICE   1: P7 is bounded (5 ms in the code); 0: it is not. The unbounded sleep
+ *         passes, too: every consumer performs R2 before it waits, unless it is
+ *         killed first and does not come back (V=11). V=1 passes with SLICE=1:
+ *         the bound is enough for correctness, R2 avoids the delay.
+ * SLACK   room requested in addition to the room needed, for fewer wake-ups
+ * DIE     consumer 1 may be killed after any step; it resumes at its cursor
+ * FORGET  consumer 1 may be killed as soon as the producer could finish without
+ *         it, and does not come back
+ * LIVE    check that the producer finishes, under weak fairness
  */
 #ifndef V
 #define V 0
@@ -79,7 +83,7 @@
 #define SLEEP 4
 byte W, need, next;
 bool asleep;                 /* the producer is inside futex_wait */
-byte cur[NC], mem[NC];       /* cursors: as stored, as seen */
+byte cur[NC], mem[NC];       /* cursors: as stored, as visible to others */
 bool left[NC], finished;
 
 /* the store buffers */
@@ -91,8 +95,8 @@ end: do
 }
 #define FENCE(k) mem[k] = cur[k]
 
-/* Gate look: entry by entry, each cursor loaded once. */
-inline look() {
+/* Gate check: entry by entry; loads each cursor once. */
+inline scan() {
   m = 255;
   if :: !left[0] -> m = mem[0] :: else fi;
   atomic { x = mem[1]; if :: !left[1] && x < m -> m = x :: else fi; x = 0;
@@ -113,22 +117,22 @@ proctype prod() {
   :: next == N -> finished = true; break
   :: next < N ->
      if :: n = 1 :: next + CAP <= N -> n = CAP fi;         /* one event, or a full ring */
-     look();                                               /* G */
-     if :: next + n <= m + CAP -> goto there :: else fi;
+     scan();                                               /* G */
+     if :: next + n <= m + CAP -> goto room :: else fi;
 #if V!=5
      set_need();
 #endif
      do
      ::
 #if V==4
-        look();
-        if :: next + n <= m + CAP -> goto there :: else fi;
+        scan();
+        if :: next + n <= m + CAP -> goto room :: else fi;
 #endif
         atomic { W = W | SLEEP; w = W };                   /* P4 */
         /* P5 full fence: pairs with R2 */
 #if V!=4 && V!=10
-        look();                                            /* P6: leave W alone */
-        if :: next + n <= m + CAP -> goto there :: else fi;
+        scan();                                            /* P6: does not change W */
+        if :: next + n <= m + CAP -> goto room :: else fi;
 #endif
 #if V==5
         set_need();
@@ -140,13 +144,13 @@ proctype prod() {
         if
         :: !asleep
 #if SLICE
-        :: atomic { asleep -> asleep = false }             /* the slice is over */
+        :: atomic { asleep -> asleep = false }             /* the bounded sleep ends */
 #endif
         fi;
-        look();                                            /* P8 */
-        if :: next + n <= m + CAP -> goto there :: else fi
+        scan();                                            /* P8 */
+        if :: next + n <= m + CAP -> goto room :: else fi
      od;
-there:
+room:
      atomic { next = next + n; m = 0; n = 0; w = 0 }
   od
 }
@@ -154,24 +158,24 @@ there:
 inline wake_op(k) { atomic { FENCE(k); W = W + SLEEP; asleep = false } }
 inline wake_all(k) { atomic { FENCE(k); W = W + 8; asleep = false } }
 
-/* R2, R3: `told` is the cursor at the last R2 */
-inline tell(k) {
+/* R2, R3: `checked` is the cursor at the last R2. */
+inline check_room(k) {
   atomic { FENCE(k); since = 0 };
   w = W;                                                   /* R2 */
   if
 #if V==2
   :: (w & SLEEP) && old < need && need <= cur[k] -> wake_op(k)
 #else
-  :: (w & SLEEP) && told < need && need <= cur[k] -> wake_op(k)    /* R3 */
+  :: (w & SLEEP) && checked < need && need <= cur[k] -> wake_op(k)   /* R3 */
 #endif
   :: else
   fi;
-  atomic { told = cur[k]; w = 0 }
+  atomic { checked = cur[k]; w = 0 }
 }
 #if V==1
 #define BEFORE_WAIT(k) skip
 #else
-#define BEFORE_WAIT(k) tell(k)
+#define BEFORE_WAIT(k) check_room(k)
 #endif
 
 inline consume(k) {
@@ -188,16 +192,16 @@ inline consume(k) {
      w = W;
 #if V==9
      if
-     :: (w & SLEEP) && told < need && need <= cur[k] -> wake_op(k)
+     :: (w & SLEEP) && checked < need && need <= cur[k] -> wake_op(k)
      :: else
      fi;
-     told = cur[k];
-     if :: since >= FQ -> tell(k) :: else fi;
+     checked = cur[k];
+     if :: since >= FQ -> check_room(k) :: else fi;
 #else
-     if :: (w & SLEEP) || since >= FQ -> tell(k) :: else fi;
+     if :: (w & SLEEP) || since >= FQ -> check_room(k) :: else fi;
 #endif
      w = 0
-  :: cur[k] < N && next == cur[k] -> BEFORE_WAIT(k);       /* finds nothing, waits */
+  :: cur[k] < N && next == cur[k] -> BEFORE_WAIT(k);       /* finds no event, waits */
      (next > cur[k])
 #ifndef DIE
   :: k == 1 && cur[k] == 1 ->                              /* leaves */
@@ -212,12 +216,12 @@ inline consume(k) {
 
 bool killed;
 proctype cons(byte k) {
-  byte w, old, told, since;
+  byte w, old, checked, since;
 #ifdef DIE
-  { consume(k) } unless { atomic { k == 1 && killed -> FENCE(k); w = 0; since = 0; old = 0; told = 0 } };
+  { consume(k) } unless { atomic { k == 1 && killed -> FENCE(k); w = 0; since = 0; old = 0; checked = 0 } };
   if :: k == 1 && killed ->
-        /* resume: goes on at its cursor; knows nothing of what was told */
-        atomic { told = cur[k]; old = cur[k] };
+        /* Resume at the cursor. The position of the last R2 is lost. */
+        atomic { checked = cur[k]; old = cur[k] };
 #if V!=8
         wake_all(k);
 #endif
@@ -225,7 +229,7 @@ proctype cons(byte k) {
      :: else
   fi
 #elif defined(FORGET)
-  { consume(k) } unless { atomic { k == 1 && killed -> FENCE(k); w = 0; since = 0; old = 0; told = 0 } }
+  { consume(k) } unless { atomic { k == 1 && killed -> FENCE(k); w = 0; since = 0; old = 0; checked = 0 } }
 #else
   consume(k)
 #endif
@@ -234,7 +238,7 @@ proctype cons(byte k) {
 proctype killer() { if :: killed = true :: true fi }
 #endif
 #ifdef FORGET
-/* from here on it does not gate what is still to come: the producer could finish */
+/* Kills consumer 1 only when its cursor gates no event that is still to come. */
 proctype killer() { end: if :: atomic { cur[1] + CAP >= N -> killed = true } fi }
 #endif
 

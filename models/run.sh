@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Checks the protocol models with spin, exhaustively. variants.tsv lists what is run and what has to come out; each
-# planted bug has to be found. Then the step names of models and code are compared. Exit code 0: all as expected; 1: not;
-# 77: spin or a C compiler is missing.
+# Checks the protocol models exhaustively with spin. variants.tsv lists the variants and the expected results; each
+# planted bug must be found. Then compares the step names of models and code. Exit status: 0 all as expected; 1 not;
+# 77 spin or a C compiler is missing.
 set -u
 
 usage() {
     cat <<'END'
 usage: models/run.sh [--long] [--jobs N] [MODEL...]
-  Runs the quick variants (a minute on two cores), with --long the others too (up to an hour).
-  MODEL: join, park, room, close, name, observer, framed, mp_cell; none: all of them.
+  Runs the quick variants (a minute on two cores); with --long also the others (up to an hour).
+  MODEL: join, park, room, close, name, observer, framed, mp_cell. Default: all models.
 END
 }
 
@@ -26,8 +26,8 @@ done
 
 # --- one variant -----------------------------------------------------------------------------------------------------
 
-# check MODEL SPIN-DEFINES CC-DEFINES PAN-FLAGS SECONDS, in directory $work: sets got, states and seconds. "none": no
-# verdict.
+# check MODEL SPIN-DEFINES CC-DEFINES PAN-FLAGS SECONDS: runs one variant in directory $work. Sets got, states and
+# seconds. got=none: the search did not complete.
 check() {
     got=none
     cp "$here/$1.pml" "$work/"
@@ -52,24 +52,25 @@ check() {
 }
 
 explain() {
-    echo "  $1 $2: expected $3, got $got. The end of its output:"
+    echo "  $1 $2: expected $3, got $got. From its output:"
     grep -v '^$' "$work/out" | grep -E '^pan:|rror|limit|depth' | head -n 5 | sed 's/^/    /'
-    echo "  To see the steps: copy $1.pml somewhere, then"
+    echo "  To print the steps: copy $1.pml to an empty directory, then"
     echo "    spin -a $4 $1.pml && gcc -w -DCOLLAPSE $5 -o pan pan.c && ./pan -m400000 $6; spin -t -p -g -l $4 $1.pml"
 }
 
-# run_line N: checks line N of variants.tsv, and says all of it in one write, since several run at once.
+# run_line N: checks line N of variants.tsv. Prints the result in one write, because several variants run at once.
 run_line() {
     sed -n "$1p" "$list" >"$work/line"
     IFS=$tab read -r model name spin cc pan expected lane plants <"$work/line"
     [ "$spin" != - ] || spin=
     [ "$cc" != - ] || cc=
     [ "$pan" != - ] || pan=
-    limit_seconds=100
+    # The limit ends a search that hangs. It is long, because the machine may be busy and the search runs at nice 19.
+    limit_seconds=1000
     [ "$lane" = quick ] || limit_seconds=3000
     check "$model" "$spin" "$cc" "$pan" "$limit_seconds"
-    row=$(printf '%-9s %-20s %-8s %-5s %10s %8s  %s' "$model" "$name" "$expected" "$got" "${states:--}" "${seconds:--}" \
-        "$plants")
+    row=$(printf '%-9s %-22s %-8s %-5s %10s %8s  %s' "$model" "$name" "$expected" "$got" "${states:--}" \
+        "${seconds:--}" "$plants")
     [ "$got" = "$expected" ] || row=$(printf '%s\n' "$row" && explain "$model" "$name" "$expected" "$spin" "$cc" "$pan")
     printf '%s\n' "$row"
     [ "$got" != "$expected" ] || echo ok >>"$MYL_MODELS_GOOD"
@@ -83,7 +84,7 @@ if [ "${1:-}" = --line ]; then
     exit 0
 fi
 
-# --- all of them -----------------------------------------------------------------------------------------------------
+# --- all variants ----------------------------------------------------------------------------------------------------
 
 long=no
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
@@ -108,7 +109,7 @@ while [ $# -gt 0 ]; do
             model=${1##*/}
             model=${model%.pml}
             if [ ! -f "$here/$model.pml" ]; then
-                echo "There is no model \"$1\"." >&2
+                echo "run.sh: there is no model \"$1\"" >&2
                 usage >&2
                 exit 2
             fi
@@ -119,11 +120,11 @@ while [ $# -gt 0 ]; do
 done
 
 if ! command -v spin >/dev/null 2>&1; then
-    echo "spin is not installed: the models were not checked. Debian, Ubuntu: apt-get install spin. macOS: brew install spin."
+    echo "models not checked: spin is not installed. Debian, Ubuntu: apt-get install spin. macOS: brew install spin."
     exit 77
 fi
 if [ -z "$compiler" ]; then
-    echo "No C compiler: the models were not checked. Debian, Ubuntu: apt-get install gcc libc6-dev."
+    echo "models not checked: there is no C compiler. Debian, Ubuntu: apt-get install gcc libc6-dev."
     exit 77
 fi
 
@@ -138,7 +139,7 @@ awk -F '\t' -v long="$long" -v wanted="$wanted " '
     wanted == " " || index(wanted, " " $1 " ") { print NR }' "$list" >"$lines"
 total=$(wc -l <"$lines")
 started=$(date +%s)
-printf '%-9s %-20s %-8s %-5s %10s %8s  %s\n' model variant expected got states seconds "what it is, or what it plants"
+printf '%-9s %-22s %-8s %-5s %10s %8s  %s\n' model variant expected got states seconds "variant, or planted bug"
 xargs -P "$jobs" -n 1 sh "$here/run.sh" --line <"$lines"
 good=$(wc -l <"$MYL_MODELS_GOOD")
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 library=${1:?usage: check-abi.sh LIBRARY [--renew]}
 interface=abi/libmyelon-$(uname -m).xml
 layout=abi/segment-layout.txt
-shared=myl_header,myl_park_word,myl_doing,myl_record,myl_fragment,myl_count,myl_control,myl_entry,myl_log_record
+shared=myl_header,myl_park_word,myl_activity,myl_record,myl_fragment,myl_count,myl_control,myl_participant,myl_log_record
 for tool in abidw abidiff pahole; do
     if ! command -v "$tool" >/dev/null 2>&1; then
         echo "abi: no $tool here (Debian: abigail-tools dwarves): not checked"

@@ -9,13 +9,13 @@ cd "$(dirname "$0")/.."
 # shellcheck disable=SC2016 # the program is awk's
 rows=$(awk '
     /^## / { inside = $0 ~ /^## What happens if X dies or stalls/ }
-    inside && /^\|/ && !/^\| Who / && !/^\|---/ {
+    inside && /^\|/ && !/^\| Participant / && !/^\|---/ {
         cells = split($0, cell, "|")
         gsub(/`/, "", cell[cells - 1])
         print FNR, cell[cells - 1]
     }' docs/liveness.md)
 [ -n "$rows" ] || {
-    echo "docs/liveness.md: the table is not there"
+    echo "docs/liveness.md: the table of deaths and stalls is missing"
     exit 1
 }
 

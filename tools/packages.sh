@@ -5,19 +5,22 @@
 # what each is for.
 
 packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libcjson-dev libssl-dev libncurses-dev"
-packages_lint="shellcheck clang clang-format clang-tidy cppcheck abigail-tools dwarves"
+packages_lint="shellcheck clang clang-format clang-tidy cppcheck abigail-tools dwarves mandoc"
 packages_coverage="gcovr"
 packages_models="spin gcc libc6-dev"
 packages_cross="gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross qemu-user-static"
 packages_fuzz="cmake ninja-build clang libclang-rt-14-dev"
 packages_bench="g++ libboost-dev libzmq3-dev libnng-dev libck-dev libdpdk-dev"
-packages_ci="$packages_build $packages_lint $packages_models $packages_fuzz $packages_cross musl-tools"
+packages_mutants="$packages_build python3 python3-venv util-linux"
+mutator_wanted=universalmutator==1.14.1 # from the Python registry, into build/mutants/venv
+packages_ci="$packages_mutants $packages_lint $packages_models $packages_fuzz $packages_cross musl-tools"
 
 # Commands that show, on a system without dpkg, that the job can be done.
 tools_build="cc cmake pkg-config"
 tools_lint="shellcheck clang-format clang-tidy cppcheck"
 tools_coverage="cc gcovr"
 tools_models="spin cc"
+tools_mutants="$tools_build python3 unshare"
 tools_fuzz="cmake ninja clang"
 tools_bench="cc" # what bench/frame is measured against is left out where it is not found
 tools_ci="$tools_build $tools_lint $tools_models clang musl-gcc aarch64-linux-gnu-gcc riscv64-linux-gnu-gcc qemu-aarch64-static"

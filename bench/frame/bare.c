@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The loop by hand, bare_loop: slots of bare shared memory, each with a stamp in a cache line of its own in front of
- * the payload, and one cursor of the consumer, which is stored when nothing is there or an eighth was read. No handle,
- * no registration, no lengths: what the library may cost is the difference. */
+ * Baseline bare_loop: a hand-written loop over slots in shared memory. Each slot is a stamp in a cache line of its own,
+ * then the payload. The consumer stores its cursor when the ring is empty or when it has read an eighth of the ring.
+ * There are no handles, no registration and no lengths: the difference to the library is the library's overhead. */
 #include "loops.h"
 
 struct bare {
@@ -13,7 +13,8 @@ struct bare_end {
     const struct frame_job *job;
     struct bare *ring;
     size_t slot;
-    uint64_t mask, next, limit; /* limit: the cursor as last seen by the producer, as last stored by the consumer */
+    uint64_t mask, next;
+    uint64_t limit; /* the cursor's value: as last loaded by the producer, as last stored by the consumer */
     uint64_t drain;
 };
 
@@ -93,11 +94,11 @@ FRAME_INLINE void bare_release(void *receiver)
         frame_store(&end->ring->cursor, end->limit = end->next);
 }
 
-static const struct frame_way bare_way = {.open = bare_open,
+static const struct frame_ops bare_ops = {.open = bare_open,
                                           .claim = bare_claim,
                                           .commit = bare_commit,
                                           .next = bare_next,
                                           .release = bare_release};
-FRAME_PARTIES(bare)
+FRAME_PARTICIPANTS(bare)
 
 const struct frame_peer frame_bare = {.name = "bare_loop", .make = bare_make, .drop = frame_unshare, FRAME_OF(bare)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Boost.Interprocess' message_queue as C functions. */
+ * C functions for message_queue of Boost.Interprocess. */
 #include "boost_queue.h"
 
 #include <boost/interprocess/ipc/message_queue.hpp>
@@ -9,7 +9,7 @@ using boost::interprocess::message_queue;
 
 static char error[160];
 
-/* `what` answers like the functions of the header. */
+/* Calls `what` and returns its result; after an exception stores the error text and returns -1. */
 template <typename What> static int guarded(What what)
 {
     try {

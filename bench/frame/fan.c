@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Ours in bench.fan8: one ring of events (Layer 0) for all consumers, which may park, as in ring.fan8. */
+ * The library's side of bench.fan8: one ring of events (Layer 0) with consumers that may park, as in ring.fan8. */
 #include "loops.h"
 
 #include <stdio.h>
@@ -51,7 +51,7 @@ static void *fan_open(void *channel, const struct frame_job *job, struct bench_s
         options.size = sizeof options;
         options.event_size = (uint32_t)job->shape->bytes;
         options.capacity = job->shape->depth;
-        options.memory.prefault = MYL_TRY_IT;
+        options.memory.prefault = MYL_REQUEST_PREFER;
         options.wait.strategy = MYL_WAIT_BLOCK;
         check(stage, self, myl_producer_open(&end->out, channel, &options), "myl_producer_open");
     } else {
@@ -59,7 +59,7 @@ static void *fan_open(void *channel, const struct frame_job *job, struct bench_s
         memset(&options, 0, sizeof options);
         options.size = sizeof options;
         options.attach_timeout_ns = MYL_SEC(20);
-        options.memory.prefault = MYL_TRY_IT;
+        options.memory.prefault = MYL_REQUEST_PREFER;
         options.wait.strategy = MYL_WAIT_BLOCK;
         check(stage, self, myl_consumer_open(&end->in, channel, &options), "myl_consumer_open");
     }
@@ -122,13 +122,13 @@ static void fan_close(void *any)
     myl_consumer_close(end->in);
 }
 
-static const struct frame_way fan_way = {.open = fan_open,
+static const struct frame_ops fan_ops = {.open = fan_open,
                                          .claim = fan_claim,
                                          .commit = fan_commit,
                                          .next = fan_next,
                                          .release = fan_release,
                                          .close = fan_close};
-FRAME_PARTIES(fan)
+FRAME_PARTICIPANTS(fan)
 
 const struct frame_peer frame_fan_library = {.name = "ring",
                                              .make = fan_make,

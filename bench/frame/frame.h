@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * What the files of the program share: the shape of a measurement, and what a peer is. */
+ * Shared by the files of program frame: the parameters of a measurement, and the interface of a peer. */
 #ifndef BENCH_FRAME_FRAME_H
 #define BENCH_FRAME_FRAME_H
 
 #include "clock.h"
 #include "driver.h"
-#include "party.h"
+#include "participant.h"
 #include "payload.h"
 
 #include <myelon/frame.h>
@@ -15,49 +15,49 @@
 enum { FRAME_CONSUMERS = 8, FRAME_TRIPS = 60000 };
 
 struct frame_shape {
-    size_t bytes; /* of a message: a multiple of 8 */
-    uint64_t depth; /* messages under way, for peers that count messages: a power of two */
-    uint64_t ring_bytes; /* ours */
+    size_t bytes; /* size of a message, a multiple of 8 */
+    uint64_t depth; /* capacity in messages, for peers that count messages; a power of two */
+    uint64_t ring_bytes; /* capacity in bytes, for the library */
     int consumers; /* 1, or FRAME_CONSUMERS for the fan */
-    int held_back; /* peers may hold messages back, to hand over several at once; ours does not */
-    double run_ms, quick_ms; /* measured time of one side; half as much before it, not counted */
+    int held_back; /* peers may delay messages to pass several at once; the library does not */
+    double run_ms, quick_ms; /* measured time of one side; the warm-up takes half of it in addition */
 };
 
-/* What a party is given. The parties are forked from the driver after the channels were made. */
+/* The argument of a participant. The driver makes the channels, then forks the participants. */
 struct frame_job {
     const struct frame_shape *shape;
     const struct bench_machine *machine;
     uint64_t warm_ticks, run_ticks;
-    int trip; /* a round trip: channel[0] there, channel[1] back; else channel[i] goes to consumer i */
-    int yield; /* more parties than CPUs: who waits for long lets others run */
+    int trip; /* 1: round trip, requests in channel[0], replies in channel[1]. 0: channel[i] leads to consumer i */
+    int yield; /* there are more participants than CPUs: yield in long waits */
     void *channel[FRAME_CONSUMERS];
-    const char *way; /* ours: how messages get in and out */
 };
 
-/* Words of a stage that end a run: at mark[0] messages measuring begins, at mark[1] the stream ends. */
+/* Indices of marks: the measurement begins after mark[FRAME_START] messages, the stream ends after mark[FRAME_END]. */
 enum { FRAME_START, FRAME_END };
 
-typedef void frame_party(struct bench_stage *stage, int self, const void *job);
+typedef void frame_participant(struct bench_stage *stage, int self, const void *job);
 
-/* Something that carries messages from one process to another. */
+/* An implementation that carries messages between processes: the library, a baseline or another product. */
 struct frame_peer {
     const char *name;
-    /* In the driver: memory, descriptors, names. NULL: not for this shape (bench_explain says why). */
+    /* Creates a channel (memory, descriptors, names) in the driver. Returns NULL, after bench_explain, if the peer does
+     * not support the shape. */
     void *(*make)(const struct frame_job *job, struct bench_stage *stage, int channel);
     void (*drop)(void *channel);
-    frame_party *produce, *consume, *ask, *answer;
-    frame_party *fan; /* producer for several consumers, lossless; NULL: not able to */
+    frame_participant *produce, *consume, *ask, *answer;
+    frame_participant *fan; /* lossless producer for several consumers; NULL: not supported */
 };
 
-/* Those that were built, NULL at the end. */
+/* The peers that were built, then NULL. */
 extern const struct frame_peer *const frame_peers[];
-/* Ours, in four ways, and the loop by hand. */
+/* The library with four sets of calls, and the hand-written loop. */
 extern const struct frame_peer frame_library, frame_library_publish, frame_library_gather, frame_library_copy;
 extern const struct frame_peer frame_bare;
-/* Notes who was not built, and what to install for it. */
+/* Adds a note that lists the peers that were not built and the packages they need. */
 void frame_note_missing(void);
 
-/* Waiting in user space, the same for all. */
+/* One step of waiting in user space, the same for all peers. */
 FRAME_INLINE void frame_idle(const struct frame_job *job, unsigned *polls)
 {
     enum { POLLS = 200 };
@@ -76,14 +76,15 @@ FRAME_INLINE void frame_store(uint64_t *word, uint64_t value)
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-/* Shared memory for a channel, each page in place; frame_touch maps them in a party, so that no lap is a slow one. */
+/* Maps shared memory for a channel and allocates each page. frame_touch maps the pages in a participant, so that no
+ * page fault is measured. */
 void *frame_share(size_t bytes);
 void frame_touch(void *memory);
 void frame_unshare(void *memory);
-/* A local buffer for peers that copy; ends the party if there is no memory. */
+/* Allocates a private buffer for peers that copy; calls bench_die if there is no memory. */
 void *frame_buffer(struct bench_stage *stage, int self, size_t bytes);
 
-/* Measuring functions for the table of cases (main.c); `shape` of the case is a struct frame_shape. */
+/* Measuring functions for the table of cases (main.c). The case's `shape` is a struct frame_shape. */
 #define FRAME_CASE(name) \
     enum bench_outcome name(const struct bench_case *self, const struct bench_context *context, enum bench_side side, \
                             double *value)
@@ -101,7 +102,7 @@ FRAME_CHOOSE(choose_trip);
 FRAME_CHOOSE(choose_oneway);
 FRAME_CHOOSE(choose_fan);
 
-/* fan.c: ours, events of Layer 0. */
+/* fan.c: the library, with events of Layer 0. */
 extern const struct frame_peer frame_fan_library;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Ours, as a user would write it. In place: claim, fill, commit; next, read, release. Publish: out of the caller's
- * memory, read in place. Gather: the same with publishv of a head of 16 bytes and the rest. Copy: publish from the
- * caller's memory, get into the reader's. */
+ * The library's side, as a user would write it, with four sets of calls. In place: claim, fill, commit; next, read,
+ * release. Publish: publish from the caller's memory, read in place. Gather: publishv of a head of 16 bytes and the
+ * rest, read in place. Copy: publish from the caller's memory, get into the reader's memory. */
 #include "loops.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ struct library_end {
     int self;
     myl_frame_producer *out;
     myl_frame_consumer *in;
-    uint64_t leased, drain; /* bytes leased; released when nothing more is there, or at `drain` */
-    void *buffer; /* the caller's memory of the ways that copy */
+    uint64_t leased, drain; /* leased bytes; released when they reach `drain`, or when no message is left */
+    void *buffer; /* the caller's memory, for the calls that copy */
 };
 
 static void check(struct library_end *end, int code, const char *call)
@@ -38,7 +38,7 @@ static void *library_make(const struct frame_job *job, struct bench_stage *stage
 
 static void library_drop(void *name)
 {
-    (void)!myl_remove(name, MYL_BACKEND_SHM, 1); /* gone already, unless something failed */
+    (void)!myl_remove(name, MYL_BACKEND_SHM, 1); /* has no effect unless the measurement failed */
     free(name);
 }
 
@@ -58,7 +58,7 @@ static void open_producer(struct library_end *end, const char *name, const struc
     options.ring_bytes = shape->ring_bytes;
     options.max_frame = (uint32_t)(shape->bytes < 64 ? 64 : shape->bytes);
     options.max_message = options.max_frame;
-    options.ring.memory.prefault = MYL_TRY_IT;
+    options.ring.memory.prefault = MYL_REQUEST_PREFER;
     options.ring.wait = spinning();
     check(end, myl_frame_producer_open(&end->out, name, &options), "myl_frame_producer_open");
 }
@@ -69,7 +69,7 @@ static void open_consumer(struct library_end *end, const char *name)
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
     options.ring.attach_timeout_ns = MYL_SEC(20);
-    options.ring.memory.prefault = MYL_TRY_IT;
+    options.ring.memory.prefault = MYL_REQUEST_PREFER;
     options.ring.wait = spinning();
     check(end, myl_frame_consumer_open(&end->in, name, &options), "myl_frame_consumer_open");
 }
@@ -132,7 +132,8 @@ FRAME_INLINE const void *library_next(void *receiver, size_t bytes)
     else if (__builtin_expect(code != MYL_OK, 0))
         check(end, code, "myl_frame_consumer_next");
     if (__builtin_expect(message.length != bytes, 0))
-        bench_die(end->stage, end->self, "a message of %llu bytes", (unsigned long long)message.length);
+        bench_die(end->stage, end->self, "a message of %llu bytes, expected %zu", (unsigned long long)message.length,
+                  bytes);
     end->leased += bytes;
     return message.data;
 }
@@ -184,37 +185,37 @@ FRAME_INLINE const void *copy_next(void *receiver, size_t bytes)
 
 FRAME_INLINE void copy_release(void *receiver)
 {
-    (void)receiver; /* get has acknowledged it */
+    (void)receiver; /* myl_frame_consumer_get has acknowledged the message */
 }
 
-static const struct frame_way library_way = {.open = library_open,
+static const struct frame_ops library_ops = {.open = library_open,
                                              .claim = library_claim,
                                              .commit = library_commit,
                                              .next = library_next,
                                              .release = library_release,
                                              .close = library_close};
-static const struct frame_way publish_way = {.open = library_open,
+static const struct frame_ops publish_ops = {.open = library_open,
                                              .claim = buffer_claim,
                                              .commit = copy_commit,
                                              .next = library_next,
                                              .release = library_release,
                                              .close = library_close};
-static const struct frame_way gather_way = {.open = library_open,
+static const struct frame_ops gather_ops = {.open = library_open,
                                             .claim = buffer_claim,
                                             .commit = gather_commit,
                                             .next = library_next,
                                             .release = library_release,
                                             .close = library_close};
-static const struct frame_way copy_way = {.open = library_open,
+static const struct frame_ops copy_ops = {.open = library_open,
                                           .claim = buffer_claim,
                                           .commit = copy_commit,
                                           .next = copy_next,
                                           .release = copy_release,
                                           .close = library_close};
-FRAME_PARTIES(library)
-FRAME_PARTIES(publish)
-FRAME_PARTIES(gather)
-FRAME_PARTIES(copy)
+FRAME_PARTICIPANTS(library)
+FRAME_PARTICIPANTS(publish)
+FRAME_PARTICIPANTS(gather)
+FRAME_PARTICIPANTS(copy)
 
 const struct frame_peer frame_library = {.name = "in_place",
                                          .make = library_make,

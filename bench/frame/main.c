@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * bench-frame: the figures of Layer 1 beside other ways to carry a message from process to process. The table of its
- * cases. */
+ * Program frame: the table of cases for Layer 1, compared with other transports between processes. */
 #include "frame.h"
 
 #define KIB 1024u
 #define MIB (1024u * KIB)
 
-/* Memory in proportion, and the same for all: 1 MiB of payload under way, at least 8 messages (4 of 16 MiB); for round
- * trips 64 KiB, at least 2 messages. A record of ours takes 64 bytes besides its payload rounded up to 64. */
+/* Capacity, the same for all peers. Streams: 1 MiB of payload, at least 8 messages (4 of 16 MiB). Round trips: 64 KiB,
+ * at least 2 messages. RECORD is the size of a record: 64 bytes, and the payload rounded up to a multiple of 64. */
 #define RECORD(bytes_) (64u + ((bytes_) + 63u) / 64u * 64u)
 #define STREAM(bytes_, depth_, run_, quick_) \
     { \
@@ -41,25 +40,25 @@ static const struct frame_shape pending = {.bytes = 64, .ring_bytes = 4096 * REC
 
 #define TRIP_CASE(id_, shape_, text) \
     { \
-        .about = text, .metric = {{id_, "ns", "lower", "best peer"}}, .wait = "spin", .cpus = 2, .measure = case_trip, \
-        .choose = choose_trip, .shape = &(shape_) \
+        .summary = text, .metric = {{id_, "ns", "lower", "best peer"}}, .wait = "spin", .cpus = 2, \
+        .measure = case_trip, .choose = choose_trip, .shape = &(shape_) \
     }
 #define STREAM_CASE(id_, shape_, limit_, text) \
     { \
-        .about = text, .metric = {{id_, "bytes/s", "higher", "best peer"}}, .wait = "spin", .cpus = 2, \
+        .summary = text, .metric = {{id_, "bytes/s", "higher", "best peer"}}, .wait = "spin", .cpus = 2, \
         .measure = case_oneway, .choose = choose_oneway, .shape = &(shape_), .limit = limit_ \
     }
 #define WAY_CASE(id_, how, shape_, text) \
     { \
-        .about = text, .metric = {{id_, "bytes/s", "higher", "in_place"}}, .wait = "spin", .cpus = 2, .measure = how, \
-        .shape = &(shape_) \
+        .summary = text, .metric = {{id_, "bytes/s", "higher", "in_place"}}, .wait = "spin", .cpus = 2, \
+        .measure = how, .shape = &(shape_) \
     }
 #define GATHER "publishv of 16 bytes and the rest, read in place"
-#define COPY "publish from, get into memory of the callers"
+#define COPY "publish from the sender's memory, get into the receiver's"
 
 static const struct bench_case cases[] = {
     TRIP_CASE("frame.rtt_48", trip_48, "round trip of a 48-byte message"),
-    {.about = "the same, against what the machine charges for any answer",
+    {.summary = "the same, against the round trip of two cache lines",
      .metric = {{"frame.rtt_48_limit", "ns", "lower", "two_lines"}},
      .wait = "spin",
      .cpus = 2,
@@ -69,11 +68,11 @@ static const struct bench_case cases[] = {
     TRIP_CASE("frame.rtt_32k", trip_32k, "round trip of 32 KiB"),
     TRIP_CASE("frame.rtt_128k", trip_128k, "round trip of 128 KiB"),
     TRIP_CASE("frame.rtt_1m", trip_1m, "round trip of 1 MiB"),
-    STREAM_CASE("frame.oneway_48", stream_48, "bare_loop", "48 B one way, each published by itself, 1 MiB"),
-    STREAM_CASE("frame.oneway_64", stream_64, "bare_loop", "64 B one way, each published by itself, 1 MiB"),
-    STREAM_CASE("frame.oneway_1k", stream_1k, "bare_loop", "1 KiB one way, each published by itself, 1 MiB"),
-    STREAM_CASE("frame.burst_64", burst_64, NULL, "64 B one way, peers may hold back 31 to hand over 32 at once"),
-    STREAM_CASE("frame.burst_1k", burst_1k, NULL, "1 KiB one way, peers may hold back 31 to hand over 32 at once"),
+    STREAM_CASE("frame.oneway_48", stream_48, "bare_loop", "48 B one way, published one at a time, 1 MiB"),
+    STREAM_CASE("frame.oneway_64", stream_64, "bare_loop", "64 B one way, published one at a time, 1 MiB"),
+    STREAM_CASE("frame.oneway_1k", stream_1k, "bare_loop", "1 KiB one way, published one at a time, 1 MiB"),
+    STREAM_CASE("frame.burst_64", burst_64, NULL, "64 B one way, peers may delay messages to pass 32 at once"),
+    STREAM_CASE("frame.burst_1k", burst_1k, NULL, "1 KiB one way, peers may delay messages to pass 32 at once"),
     STREAM_CASE("frame.oneway_64k", stream_64k, "bare_loop", "64 KiB one way, 16 messages"),
     STREAM_CASE("frame.oneway_1m", stream_1m, "bare_loop", "1 MiB one way, 8 messages"),
     STREAM_CASE("frame.oneway_16m", stream_16m, "bare_loop", "16 MiB one way, 4 messages"),
@@ -83,7 +82,7 @@ static const struct bench_case cases[] = {
     WAY_CASE("frame.copy_64", case_copy, stream_64, "64 B: " COPY),
     WAY_CASE("frame.copy_1k", case_copy, stream_1k, "1 KiB: " COPY),
     WAY_CASE("frame.copy_64k", case_copy, stream_64k, "64 KiB: " COPY),
-    {.about = "the segment for 4096 pending messages of 64 bytes",
+    {.summary = "size of a segment that holds 4096 unread messages of 64 bytes",
      .metric = {{"frame.memory", "bytes", "lower", NULL}},
      .wait = "none",
      .cpus = 1,
@@ -91,7 +90,7 @@ static const struct bench_case cases[] = {
      .repeats_quick = 1,
      .measure = case_memory,
      .shape = &pending},
-    {.about = "1 producer, 8 consumers that may park, 56 B events, all deliveries; peers that lose nothing",
+    {.summary = "1 producer, 8 consumers that may park, 56 B events, sum of deliveries; lossless peers",
      .metric = {{"bench.fan8", "events/s", "higher", "best peer"}},
      .wait = "block",
      .cpus = 2,

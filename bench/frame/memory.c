@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * How large the segment is that holds 4096 pending messages of 64 bytes: they are put there. */
+ * The size of a segment that holds 4096 unread messages of 64 bytes. The case publishes and reads them. */
 #include "frame.h"
 
 #include <stdio.h>
@@ -42,7 +42,7 @@ static void fill(struct bench_stage *stage, int self, const void *argument)
         sum += frame_sum(got.data, (size_t)got.length);
     }
     if (sum != frame_expected(PENDING, sizeof message))
-        bench_die(stage, self, "a wrong sum over the pending messages");
+        bench_die(stage, self, "wrong sum over %d messages: messages were lost, repeated or torn", (int)PENDING);
     stage->result[self].value = (double)info.segment_bytes;
     myl_frame_consumer_close(consumer);
     myl_frame_producer_close(producer);
@@ -54,8 +54,8 @@ FRAME_CASE(case_memory)
     struct bench_stage *stage = bench_stage_open(0);
     if (stage == NULL)
         return BENCH_FAILED;
-    struct bench_party party = {fill, self->shape, -1};
-    int rc = bench_run(stage, &party, 1);
+    struct bench_participant participant = {fill, self->shape, -1};
+    int rc = bench_run(stage, &participant, 1);
     *value = stage->result[0].value;
     (void)!myl_remove(stage->name, MYL_BACKEND_SHM, 1);
     bench_stage_close(stage);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What the messages carry, the same code for ours and for every peer. Producers write every byte, from a pattern that
- * changes with every message; consumers add up every word they get: a message that is lost, repeated or torn makes a
- * wrong sum, and nothing can be optimised away. */
+ * The payload of the messages; all peers use this code. Producers write every byte, in a pattern that changes with
+ * every message. Consumers add up every word. A message that is lost, repeated or torn changes the sum, and the
+ * compiler cannot remove the accesses. */
 #ifndef BENCH_FRAME_PAYLOAD_H
 #define BENCH_FRAME_PAYLOAD_H
 
@@ -10,11 +10,11 @@
 
 #define FRAME_INLINE static inline __attribute__((always_inline))
 
-/* Two words at any address: peers promise no alignment. */
+/* Words that may be unaligned: not every peer aligns its messages. */
 typedef uint64_t frame_pair __attribute__((vector_size(16), aligned(1), may_alias));
 typedef uint64_t frame_word __attribute__((aligned(1), may_alias));
 
-/* Word i of message `number` is number + i. `bytes` is a multiple of 8. */
+/* Writes message `number`: its word i is number + i. `bytes` is a multiple of 8. */
 FRAME_INLINE void frame_write(void *to, uint64_t number, size_t bytes)
 {
     unsigned char *at = to, *end = at + bytes;
@@ -53,7 +53,7 @@ FRAME_INLINE uint64_t frame_sum(const void *from, size_t bytes)
     return sum;
 }
 
-/* The sum over messages 0 .. messages - 1, modulo 2^64. */
+/* Returns the sum over messages 0 .. messages - 1, modulo 2^64. */
 static inline uint64_t frame_expected(uint64_t messages, size_t bytes)
 {
     uint64_t words = bytes / 8;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Peer boost_mq: Boost.Interprocess' message_queue. It copies in and out. Streams block, round trips poll: each as it
- * is faster. */
+ * Peer boost_mq: message_queue of Boost.Interprocess, which copies messages in and out. Streams block and round trips
+ * poll: in each case the faster of the two. */
 #include "boost_queue.h"
 #include "loops.h"
 
@@ -58,7 +58,8 @@ static void *boost_claim(void *sender, size_t bytes)
     return ((struct boost_end *)sender)->buffer;
 }
 
-static void tried(struct boost_end *end, int code)
+/* After a call that could not be completed: dies if it failed, else waits before the next try. */
+static void wait_to_retry(struct boost_end *end, int code)
 {
     unsigned polls = 0;
     if (code < 0)
@@ -71,7 +72,7 @@ static void boost_commit(void *sender, size_t bytes)
     struct boost_end *end = sender;
     int code;
     while ((code = boost_queue_send(end->queue, end->buffer, bytes, end->block)) != 0)
-        tried(end, code);
+        wait_to_retry(end, code);
 }
 
 static const void *boost_next(void *receiver, size_t bytes)
@@ -80,9 +81,9 @@ static const void *boost_next(void *receiver, size_t bytes)
     size_t got = 0;
     int code;
     while ((code = boost_queue_receive(end->queue, end->buffer, bytes, &got, end->block)) != 0)
-        tried(end, code);
+        wait_to_retry(end, code);
     if (got != bytes)
-        bench_die(end->stage, end->self, "a message of %zu bytes", got);
+        bench_die(end->stage, end->self, "a message of %zu bytes, expected %zu", got, bytes);
     return end->buffer;
 }
 
@@ -96,12 +97,12 @@ static void boost_leave(void *any)
     boost_queue_close(((struct boost_end *)any)->queue);
 }
 
-static const struct frame_way boost_way = {.open = boost_open,
+static const struct frame_ops boost_ops = {.open = boost_open,
                                            .claim = boost_claim,
                                            .commit = boost_commit,
                                            .next = boost_next,
                                            .release = boost_release,
                                            .close = boost_leave};
-FRAME_PARTIES(boost)
+FRAME_PARTICIPANTS(boost)
 
 const struct frame_peer frame_boost = {.name = "boost_mq", .make = boost_make, .drop = boost_drop, FRAME_OF(boost)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Peer ck_ring (Concurrency Kit): pointers through a ring for one producer and one consumer, payload in a pool. */
+ * Peer ck_ring (Concurrency Kit): a ring of pointers for one producer and one consumer; the payload is in a pool. */
 #include "pool.h"
 
 #include <ck_ring.h>
@@ -81,14 +81,14 @@ FRAME_INLINE void ck_release(void *receiver)
     (void)receiver;
 }
 
-static const struct frame_way ck_way = {.open = ck_open,
+static const struct frame_ops ck_ops = {.open = ck_open,
                                         .claim = ck_claim,
                                         .commit = ck_commit,
                                         .next = ck_next,
                                         .release = ck_release};
-FRAME_PARTIES(ck)
+FRAME_PARTICIPANTS(ck)
 
-/* A ring for each consumer, one pool for all: the first channel's. */
+/* One ring per consumer, and one pool for all: the pool of the first channel. */
 static void ck_fan(struct bench_stage *stage, int self, const void *argument)
 {
     const struct frame_job *job = argument;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Peer nng: its ipc transport at an abstract address, pair sockets. Messages are written and read in nng's own memory.
- * Blocking: its threads share the CPUs. */
+ * Peer nng: pair sockets over its ipc transport, at an abstract address. Messages are written and read in memory of
+ * nng. The calls block, because nng's threads share the CPUs with the participants. */
 #include "loops.h"
 
 #include <nng/nng.h>
@@ -70,7 +70,7 @@ static const void *nng_next(void *receiver, size_t bytes)
     struct nng_end *end = receiver;
     check(end, nng_recvmsg(end->socket, &end->message, 0), "nng_recvmsg");
     if (nng_msg_len(end->message) != bytes)
-        bench_die(end->stage, end->self, "a message of %zu bytes", nng_msg_len(end->message));
+        bench_die(end->stage, end->self, "a message of %zu bytes, expected %zu", nng_msg_len(end->message), bytes);
     return nng_msg_body(end->message);
 }
 
@@ -85,12 +85,12 @@ static void nng_leave(void *any)
     check(end, nng_close(end->socket), "nng_close");
 }
 
-static const struct frame_way nng_way = {.open = nng_open,
+static const struct frame_ops nng_ops = {.open = nng_open,
                                          .claim = nng_claim,
                                          .commit = nng_commit,
                                          .next = nng_next,
                                          .release = nng_release,
                                          .close = nng_leave};
-FRAME_PARTIES(nng)
+FRAME_PARTICIPANTS(nng)
 
 const struct frame_peer frame_nng = {.name = "nng", .make = nng_make, .drop = free, FRAME_OF(nng)};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Peer pipe: one write for a message, reads of as much as is there. Streams block, with the longest buffer the kernel
- * gives; round trips poll, which spares them the way through the scheduler. Messages are all of one length, so that no
- * lengths need be sent. */
+ * Peer pipe: one write per message; each read takes all available bytes. Streams block, with the largest buffer that
+ * the kernel allows. Round trips poll, which avoids the scheduler. All messages have the same length, so that no length
+ * is sent. */
 #include "stream.h"
 
 #include <fcntl.h>
@@ -14,16 +14,16 @@ static void *pipe_make(const struct frame_job *job, struct bench_stage *stage, i
     (void)job, (void)stage, (void)channel;
     int fd[2];
     if (pipe2(fd, O_CLOEXEC) != 0) {
-        bench_explain("no pipe");
+        bench_explain("cannot make a pipe");
         return NULL;
     }
-    (void)fcntl(fd[1], F_SETPIPE_SZ, BUFFER); /* less, if that is too much */
+    (void)fcntl(fd[1], F_SETPIPE_SZ, BUFFER); /* if it fails, the pipe has its default size */
     return stream_pair(fd[0], fd[1]);
 }
 
-static const struct frame_way pipe_way = STREAM_WAY;
-FRAME_PARTIES(pipe)
-FRAME_PARTY(pipe, fan)
+static const struct frame_ops pipe_ops = STREAM_OPS;
+FRAME_PARTICIPANTS(pipe)
+FRAME_PARTICIPANT(pipe, fan)
 
 const struct frame_peer frame_pipe = {.name = "pipe",
                                       .make = pipe_make,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Peers over DPDK's rte_ring, in shared memory of ours: it needs no environment of its own for that. rte_ring passes
- * pointers to a pool; rte_ring_zc has the messages in the ring's elements, written and read there. Receivers take what
- * is there, up to 32 at once; senders hand over 32 at once where the case allows them to hold messages back. */
+ * Peers with DPDK's rte_ring, in shared memory of the benchmark, without DPDK's environment layer. rte_ring passes
+ * pointers to a pool; rte_ring_zc has the messages in the ring's elements and accesses them in place. Receivers take up
+ * to 32 available messages at once. Senders pass 32 messages at once if the case allows delayed messages. */
 #include <rte_config.h>
 
 #include "pool.h"
@@ -42,7 +42,7 @@ struct pointer_end {
     struct rte_ring *ring;
     unsigned burst, count, at;
     struct pool pool;
-    void *message[POOL_BURST]; /* the sender's count messages that are not yet put in; the receiver's, from `at` on */
+    void *message[POOL_BURST]; /* sender: `count` messages not yet enqueued; receiver: messages `at` to `count` - 1 */
 };
 
 static void *pointer_make(const struct frame_job *job, struct bench_stage *stage, int channel)
@@ -116,15 +116,15 @@ FRAME_INLINE void pointer_release(void *receiver)
     (void)receiver;
 }
 
-static const struct frame_way pointer_way = {.open = pointer_open,
+static const struct frame_ops pointer_ops = {.open = pointer_open,
                                              .claim = pointer_claim,
                                              .commit = pointer_commit,
                                              .flush = pointer_flush,
                                              .next = pointer_next,
                                              .release = pointer_release};
-FRAME_PARTIES(pointer)
+FRAME_PARTICIPANTS(pointer)
 
-/* A ring for each consumer, one pool for all: the first channel's. */
+/* One ring per consumer, and one pool for all: the pool of the first channel. */
 static void pointer_fan(struct bench_stage *stage, int self, const void *argument)
 {
     const struct frame_job *job = argument;
@@ -162,7 +162,7 @@ const struct frame_peer frame_rte = {.name = "rte_ring",
 struct element_end {
     const struct frame_job *job;
     struct rte_ring *ring;
-    unsigned element, burst, count, at; /* `at` of the count elements that were granted are done */
+    unsigned element, burst, count, at; /* `count` elements are reserved, `at` of them are finished */
     struct rte_ring_zc_data got;
 };
 
@@ -243,13 +243,13 @@ FRAME_INLINE void element_release(void *receiver)
     end->at = end->count = 0;
 }
 
-static const struct frame_way element_way = {.open = element_open,
+static const struct frame_ops element_ops = {.open = element_open,
                                              .claim = element_claim,
                                              .commit = element_commit,
                                              .flush = element_flush,
                                              .next = element_next,
                                              .release = element_release};
-FRAME_PARTIES(element)
+FRAME_PARTICIPANTS(element)
 
 const struct frame_peer frame_rte_zc = {.name = "rte_ring_zc",
                                         .make = element_make,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Peer zmq: ZeroMQ over ipc (an abstract address: no file stays behind), PAIR sockets; for several consumers XPUB that
- * does not drop (ZMQ_XPUB_NODROP) and SUB. Messages are written and read in ZeroMQ's own memory. Blocking: its I/O
- * threads share the CPUs. */
+ * Peer zmq: ZeroMQ over ipc, at an abstract address, which leaves no file. One consumer: PAIR sockets. Several: XPUB
+ * with ZMQ_XPUB_NODROP, and SUB. Messages are written and read in memory of ZeroMQ. The calls block, because ZeroMQ's
+ * I/O threads share the CPUs with the participants. */
 #include "loops.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ enum { ADDRESS = 96 };
 
 struct zmq_end {
     struct bench_stage *stage;
-    int self, expected; /* subscriptions the sender still has to see */
+    int self, expected; /* subscriptions that the sender has not received yet */
     void *context, *socket;
     zmq_msg_t message;
 };
@@ -56,7 +56,7 @@ static void *zmq_open(void *channel, const struct frame_job *job, struct bench_s
         check(end, zmq_setsockopt(end->socket, ZMQ_SUBSCRIBE, "", 0) != 0, "ZMQ_SUBSCRIBE");
     const char *address = fan ? job->channel[0] : channel;
     check(end, (sends ? zmq_bind(end->socket, address) : zmq_connect(end->socket, address)) != 0,
-          "zmq_bind or _connect");
+          "zmq_bind or zmq_connect");
     return end;
 }
 
@@ -91,7 +91,7 @@ static const void *zmq_next(void *receiver, size_t bytes)
     struct zmq_end *end = receiver;
     receive(end);
     if (zmq_msg_size(&end->message) != bytes)
-        bench_die(end->stage, end->self, "a message of %zu bytes", zmq_msg_size(&end->message));
+        bench_die(end->stage, end->self, "a message of %zu bytes, expected %zu", zmq_msg_size(&end->message), bytes);
     return zmq_msg_data(&end->message);
 }
 
@@ -107,12 +107,12 @@ static void zmq_leave(void *any)
     zmq_ctx_term(end->context);
 }
 
-static const struct frame_way zmq_way = {.open = zmq_open,
+static const struct frame_ops zmq_ops = {.open = zmq_open,
                                          .claim = zmq_claim,
                                          .commit = zmq_commit,
                                          .next = zmq_next,
                                          .release = zmq_release,
                                          .close = zmq_leave};
-FRAME_PARTIES(zmq)
+FRAME_PARTICIPANTS(zmq)
 
 const struct frame_peer frame_zmq = {.name = "zmq", .make = zmq_make, .drop = free, FRAME_OF(zmq), .fan = zmq_produce};

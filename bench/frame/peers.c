@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The peers that were built. bench/CMakeLists.txt says which (FRAME_HAVE_*), and which packages the others need. */
+ * The table of peers. bench/CMakeLists.txt defines FRAME_HAVE_* for each peer that is built, and FRAME_MISSING: the
+ * other peers and the packages they need. */
 #include "frame.h"
 
 extern const struct frame_peer frame_pipe, frame_unix_stream, frame_unix_seqpacket;

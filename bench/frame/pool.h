@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: MIT
- * Memory for peers that pass pointers: as many buffers as can be in use, taken in turn. A ring of pointers is first in,
- * first out, so a buffer is free again when its pointer was taken out and as many more as a receiver holds at a time;
- * that spares the peer a way back for empty buffers. Channels are mapped before the parties are forked: a pointer
- * means the same to all. */
+ * A pool of buffers for peers that pass pointers. The sender uses the buffers in turn. The ring of pointers is FIFO,
+ * and a receiver holds a limited number of pointers. So the oldest buffer of the pool is always free, and no free list
+ * is needed. Channels are mapped before the participants are forked, so that a pointer is valid in all of them. */
 #ifndef BENCH_FRAME_POOL_H
 #define BENCH_FRAME_POOL_H
 
 #include "loops.h"
 
-enum { POOL_BURST = 32 }; /* the most pointers that are put in, or taken out, at once */
+enum { POOL_BURST = 32 }; /* at most this number of pointers is enqueued or dequeued at once */
 
 FRAME_INLINE size_t pool_slot(const struct frame_shape *shape)
 {
     return (shape->bytes + 63) / 64 * 64;
 }
 
-/* Long messages are taken out one by one. */
+/* Returns how many messages a receiver dequeues at once. Long messages are dequeued one at a time. */
 FRAME_INLINE unsigned pool_most(const struct frame_shape *shape)
 {
     return shape->bytes > 4096 ? 1 : POOL_BURST;
 }
 
-/* In the ring, held by the receiver, and written but not yet put in. No more: the more memory goes round, the less of
- * it is still in the receiver's cache when it is written again, which is quicker. */
+/* Returns the number of buffers: those in the ring, those held by the receiver, those written but not yet enqueued. A
+ * larger pool would be slower, because fewer of its lines would be in a cache when they are written again. */
 FRAME_INLINE uint64_t pool_slots(const struct frame_shape *shape)
 {
     return shape->depth + 2 * pool_most(shape);
 }
 
-/* A sender holds messages back only where the case says so; a receiver may always take all that is there. */
+/* Returns how many messages are passed at once. A sender delays messages only if the case allows it; a receiver always
+ * takes all that are available. */
 FRAME_INLINE unsigned pool_burst(const struct frame_job *job, int sends)
 {
     if (sends)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Measuring: one run of one side, the first look at all peers, the cases. */
+ * Measures one run of one side, runs the short trial of all peers, and defines the cases. */
 #include "frame.h"
 
 #include "trip.h"
@@ -11,7 +11,7 @@
 
 /* --- memory of channels --------------------------------------------------------------------------------------- */
 
-enum { HEAD = 4096 }; /* a page in front, which says how long the mapping is */
+enum { HEAD = 4096 }; /* a page before the memory; it holds the length of the mapping */
 
 void frame_touch(void *memory)
 {
@@ -19,7 +19,7 @@ void frame_touch(void *memory)
     size_t bytes = *(const size_t *)(const void *)base;
     if (madvise(base, bytes, MADV_POPULATE_WRITE) == 0)
         return;
-    for (size_t at = 0; at < bytes; at += HEAD) /* an old kernel */
+    for (size_t at = 0; at < bytes; at += HEAD) /* kernels before 5.14 lack MADV_POPULATE_WRITE */
         (void)*(volatile unsigned char *)(base + at);
 }
 
@@ -45,7 +45,7 @@ void *frame_buffer(struct bench_stage *stage, int self, size_t bytes)
     bytes = (bytes + HEAD - 1) / HEAD * HEAD;
     void *memory = aligned_alloc(HEAD, bytes);
     if (memory == NULL)
-        bench_die(stage, self, "no %zu bytes of memory", bytes);
+        bench_die(stage, self, "cannot allocate %zu bytes", bytes);
     return memset(memory, 0, bytes);
 }
 
@@ -68,7 +68,7 @@ static struct frame_job job_of(const struct frame_shape *shape, const struct ben
 
 static double rate_of(const struct bench_stage *stage, const struct frame_job *job, enum run_kind kind)
 {
-    /* From the moment the first had its warm-up to the end of the last. */
+    /* From the first end of a warm-up to the end of the last consumer. */
     uint64_t start = UINT64_MAX, end = 0, messages = 0;
     for (int i = 1; i <= job->shape->consumers; i++) {
         const struct bench_result *result = &stage->result[i];
@@ -80,20 +80,20 @@ static double rate_of(const struct bench_stage *stage, const struct frame_job *j
     return end == start ? 0 : (double)messages * units * 1e9 / (double)(end - start);
 }
 
-static enum bench_outcome run_parties(const struct frame_peer *peer, const struct frame_job *job, enum run_kind kind,
-                                      struct bench_stage *stage, double *value)
+static enum bench_outcome run_participants(const struct frame_peer *peer, const struct frame_job *job,
+                                           enum run_kind kind, struct bench_stage *stage, double *value)
 {
-    struct bench_party party[FRAME_CONSUMERS + 1];
+    struct bench_participant participant[FRAME_CONSUMERS + 1];
     int consumers = job->shape->consumers;
     for (int i = 0; i <= consumers; i++) {
-        party[i].run = kind == RUN_TRIP ? (i == 0 ? peer->ask : peer->answer)
-                                        : (i != 0            ? peer->consume
-                                           : kind == RUN_FAN ? peer->fan
-                                                             : peer->produce);
-        party[i].arg = job;
-        party[i].cpu = kind == RUN_FAN ? -1 : job->machine->cpu[i];
+        participant[i].run = kind == RUN_TRIP ? (i == 0 ? peer->ask : peer->answer)
+                                              : (i != 0            ? peer->consume
+                                                 : kind == RUN_FAN ? peer->fan
+                                                                   : peer->produce);
+        participant[i].arg = job;
+        participant[i].cpu = kind == RUN_FAN ? -1 : job->machine->cpu[i];
     }
-    if (bench_run(stage, party, consumers + 1) != 0)
+    if (bench_run(stage, participant, consumers + 1) != 0)
         return BENCH_FAILED;
     if (kind != RUN_TRIP) {
         *value = rate_of(stage, job, kind);
@@ -101,14 +101,15 @@ static enum bench_outcome run_parties(const struct frame_peer *peer, const struc
     }
     uint64_t rounds = stage->result[0].events, warm = stage->mark[FRAME_START];
     double percentile;
-    if (warm > rounds / 2) /* a party lost its CPU for most of the time */
+    if (warm > rounds / 2) /* a participant did not run for most of the time */
         warm = rounds / 2;
     unsigned group = rounds - warm < 2048 ? 1 : 16;
     bench_trip_evaluate(stage, rounds, warm, group, value, &percentile);
     return BENCH_DONE;
 }
 
-/* Not BENCH_DONE: bench_explain said why; BENCH_SKIPPED if this peer cannot do it. */
+/* Measures one peer once. If the result is not BENCH_DONE, bench_explain was called. BENCH_SKIPPED: the peer does not
+ * support this shape. */
 static enum bench_outcome run_peer(const struct frame_peer *peer, struct frame_job job, enum run_kind kind,
                                    double *value)
 {
@@ -118,7 +119,7 @@ static enum bench_outcome run_peer(const struct frame_peer *peer, struct frame_j
     int channels = kind == RUN_TRIP ? 2 : job.shape->consumers, made = 0;
     while (made < channels && (job.channel[made] = peer->make(&job, stage, made)) != NULL)
         made++;
-    enum bench_outcome outcome = made < channels ? BENCH_SKIPPED : run_parties(peer, &job, kind, stage, value);
+    enum bench_outcome outcome = made < channels ? BENCH_SKIPPED : run_participants(peer, &job, kind, stage, value);
     if (outcome == BENCH_FAILED) {
         char why[200];
         snprintf(why, sizeof why, "%s", bench_explanation());
@@ -130,20 +131,20 @@ static enum bench_outcome run_peer(const struct frame_peer *peer, struct frame_j
     return outcome;
 }
 
-/* --- whom ours is held against ------------------------------------------------------------------------------- */
+/* --- choice of the baselines ----------------------------------------------------------------------------------- */
 
 static int better(enum run_kind kind, double a, double b)
 {
     return kind == RUN_TRIP ? a < b : a > b;
 }
 
-/* Best of some short runs, so that a disturbance does not hide the best peer. */
-static enum bench_outcome look_at(const struct frame_peer *peer, const struct bench_case *one,
-                                  const struct bench_context *context, enum run_kind kind, double *value)
+/* Returns the best of some short runs, so that a disturbance does not hide the best peer. */
+static enum bench_outcome try_peer(const struct frame_peer *peer, const struct bench_case *one,
+                                   const struct bench_context *context, enum run_kind kind, double *value)
 {
     const struct frame_job job = job_of(one->shape, context, kind, 0.5);
-    int looks = context->quick ? 1 : 3;
-    for (int i = 0; i < looks; i++) {
+    int trials = context->quick ? 1 : 3;
+    for (int i = 0; i < trials; i++) {
         double once = 0;
         enum bench_outcome outcome = run_peer(peer, job, kind, &once);
         if (outcome != BENCH_DONE)
@@ -154,13 +155,13 @@ static enum bench_outcome look_at(const struct frame_peer *peer, const struct be
     return BENCH_DONE;
 }
 
-/* In place, or out of the caller's memory: as with the peers, the better one. */
+/* Selects the faster calls of the library: in place, or publish from the caller's memory. */
 static enum bench_outcome choose_way(const struct bench_case *one, const struct bench_context *context,
                                      struct bench_rivals *rivals, enum run_kind kind)
 {
     double in_place, publish;
-    if (look_at(&frame_library, one, context, kind, &in_place) != BENCH_DONE ||
-        look_at(&frame_library_publish, one, context, kind, &publish) != BENCH_DONE)
+    if (try_peer(&frame_library, one, context, kind, &in_place) != BENCH_DONE ||
+        try_peer(&frame_library_publish, one, context, kind, &publish) != BENCH_DONE)
         return BENCH_FAILED;
     rivals->way = better(kind, publish, in_place) ? frame_library_publish.name : frame_library.name;
     return BENCH_DONE;
@@ -169,24 +170,24 @@ static enum bench_outcome choose_way(const struct bench_case *one, const struct 
 static enum bench_outcome choose(const struct bench_case *one, const struct bench_context *context,
                                  struct bench_rivals *rivals, enum run_kind kind)
 {
-    for (int i = 0; frame_peers[i] != NULL && rivals->looks < BENCH_LOOKS; i++) {
-        struct bench_look look = {frame_peers[i]->name, 0};
+    for (int i = 0; frame_peers[i] != NULL && rivals->trials < BENCH_TRIALS; i++) {
+        struct bench_trial trial = {frame_peers[i]->name, 0};
         if (kind == RUN_FAN && frame_peers[i]->fan == NULL)
             continue;
-        enum bench_outcome outcome = look_at(frame_peers[i], one, context, kind, &look.value);
+        enum bench_outcome outcome = try_peer(frame_peers[i], one, context, kind, &trial.value);
         if (outcome == BENCH_FAILED)
             return outcome;
         if (outcome == BENCH_SKIPPED)
             continue;
-        int at = rivals->looks++;
-        for (; at > 0 && better(kind, look.value, rivals->look[at - 1].value); at--)
-            rivals->look[at] = rivals->look[at - 1];
-        rivals->look[at] = look;
+        int at = rivals->trials++;
+        for (; at > 0 && better(kind, trial.value, rivals->trial[at - 1].value); at--)
+            rivals->trial[at] = rivals->trial[at - 1];
+        rivals->trial[at] = trial;
     }
     if (kind != RUN_FAN && choose_way(one, context, rivals, kind) != BENCH_DONE)
         return BENCH_FAILED;
-    rivals->name[BENCH_AGAINST] = rivals->look[0].name;
-    rivals->name[BENCH_RUNNER_UP] = rivals->looks > 1 ? rivals->look[1].name : NULL;
+    rivals->name[BENCH_AGAINST] = rivals->trial[0].name;
+    rivals->name[BENCH_RUNNER_UP] = rivals->trials > 1 ? rivals->trial[1].name : NULL;
     return BENCH_DONE;
 }
 
@@ -246,7 +247,7 @@ FRAME_CASE(case_fan)
     return measure(self, context, side, RUN_FAN, value);
 }
 
-/* The ways to get a message in and out, against the one in place. */
+/* Gather and copy, compared with in place. */
 FRAME_CASE(case_gather)
 {
     const struct frame_peer *peer = side == BENCH_OURS ? &frame_library_gather : &frame_library;
@@ -259,7 +260,7 @@ FRAME_CASE(case_copy)
     return run_peer(peer, job_of(self->shape, context, RUN_ONEWAY, 1), RUN_ONEWAY, value);
 }
 
-/* Ours against two bare cache lines. */
+/* The library compared with baseline two_lines. */
 FRAME_CASE(case_trip_limit)
 {
     enum { ROUNDS = 40000, ROUNDS_QUICK = 15000, WARM = 2000, GROUP = 16 };
@@ -271,10 +272,10 @@ FRAME_CASE(case_trip_limit)
     enum bench_outcome outcome = BENCH_FAILED;
     if (stage != NULL && lines != NULL) {
         lines->rounds = rounds;
-        struct bench_party party[2] = {{bench_lines_ask, lines, context->machine->cpu[0]},
-                                       {bench_lines_answer, lines, context->machine->cpu[1]}};
+        struct bench_participant participant[2] = {{bench_lines_ask, lines, context->machine->cpu[0]},
+                                                   {bench_lines_answer, lines, context->machine->cpu[1]}};
         double percentile;
-        if (bench_run(stage, party, 2) == 0) {
+        if (bench_run(stage, participant, 2) == 0) {
             bench_trip_evaluate(stage, rounds, WARM, GROUP, value, &percentile);
             outcome = BENCH_DONE;
         }

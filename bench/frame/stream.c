@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What peers over file descriptors share. */
+ * Shared by the peers over file descriptors. */
 #include "stream.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ struct stream_end {
     int self, fd;
     const struct frame_job *job;
     unsigned char *buffer;
-    size_t room, first, last; /* receiver: bytes first .. last of the buffer are there */
+    size_t room, first, last; /* receiver: bytes first to last - 1 of the buffer are unread */
 };
 
 void *stream_pair(int in, int out)
@@ -52,16 +52,17 @@ void *stream_open(void *channel, const struct frame_job *job, struct bench_stage
     end->room = sends || bytes > READ_AHEAD ? bytes : READ_AHEAD / bytes * bytes;
     end->buffer = frame_buffer(stage, self, end->room);
     if (job->trip && fcntl(end->fd, F_SETFL, fcntl(end->fd, F_GETFL) | O_NONBLOCK) != 0)
-        bench_die(stage, self, "cannot poll a descriptor");
+        bench_die(stage, self, "cannot set O_NONBLOCK");
     return end;
 }
 
-/* After a read or write that moved nothing: again, if that is because it would have had to wait. */
-static void again(struct stream_end *end, ssize_t moved)
+/* After a read or write without a result: dies at the end of the stream or after an error, else waits before the next
+ * try. */
+static void wait_to_retry(struct stream_end *end, ssize_t moved)
 {
     unsigned polls = 0;
     if (moved == 0 || (errno != EAGAIN && errno != EINTR))
-        bench_die(end->stage, end->self, "a stream broke: %s", moved == 0 ? "its end" : strerror(errno));
+        bench_die(end->stage, end->self, "read or write failed: %s", moved == 0 ? "end of file" : strerror(errno));
     frame_idle(end->job, &polls);
 }
 
@@ -79,7 +80,7 @@ void stream_commit(void *sender, size_t bytes)
         if (moved > 0)
             done += (size_t)moved;
         else
-            again(end, moved);
+            wait_to_retry(end, moved);
     }
 }
 
@@ -93,7 +94,7 @@ const void *stream_next(void *receiver, size_t bytes)
         if (moved > 0)
             end->last += (size_t)moved;
         else
-            again(end, moved);
+            wait_to_retry(end, moved);
     }
     const void *message = end->buffer + end->first;
     end->first += bytes;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * What peers over file descriptors share: a message is written from, and read into, a buffer of the party's. */
+ * Shared by the peers over file descriptors: messages are written from, and read into, a buffer of the participant. */
 #ifndef BENCH_FRAME_STREAM_H
 #define BENCH_FRAME_STREAM_H
 
 #include "loops.h"
 
-/* A channel: where one reads, where one writes. Takes the descriptors, also when it fails. */
+/* Makes a channel of a descriptor for reading and one for writing. Takes ownership of both, even if it fails. */
 void *stream_pair(int in, int out);
 void stream_drop(void *channel);
 
@@ -15,7 +15,7 @@ void stream_commit(void *sender, size_t bytes);
 const void *stream_next(void *receiver, size_t bytes);
 void stream_release(void *receiver);
 
-#define STREAM_WAY \
+#define STREAM_OPS \
     { \
         .open = stream_open, .claim = stream_claim, .commit = stream_commit, .next = stream_next, \
         .release = stream_release \

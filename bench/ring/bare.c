@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Baseline bare_loop: the library's cells of 64 bytes, stamp and 56 bytes, in a loop written by hand over bare shared
- * memory. No handle, no registration, nobody else to think of: what the library may cost is the difference. */
+ * Baseline bare_loop: the library's 64-byte cells (stamp and 56 bytes of payload) in a hand-written loop over shared
+ * memory, without handles, registration or other consumers. The difference to the library is the library's overhead. */
 #include "ring.h"
 
 #include "clock.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The calls beside the stream: joining, joining again after a death, taking over, and how soon a death is known. */
+ * Calls outside the hot path: join, join again after a death, takeover, and the time until a death is reported. */
 #include "ring.h"
 
 #include "clock.h"
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ATTACHES = 100, RIG_PARTIES = 2 };
+enum { ATTACHES = 100, RIG_PARTICIPANTS = 2 };
 
-/* Stage: mark[0] = a party is ready (count), mark[1] = when somebody was killed. */
+/* Stage: mark[0] = number of participants that are ready, mark[1] = time of the kill in ns. */
 
-static void say_ready(struct bench_stage *stage)
+static void report_ready(struct bench_stage *stage)
 {
     (void)__atomic_fetch_add(&stage->mark[0], 1, __ATOMIC_ACQ_REL);
 }
@@ -24,18 +24,18 @@ static int wait_ready(const struct bench_stage *stage, uint64_t count)
             return 0;
         bench_sleep_ns(500000);
     }
-    bench_explain("a party did not get ready: %s%s", stage->result[0].error, stage->result[1].error);
+    bench_explain("a participant was not ready within 10 s: %s%s", stage->result[0].error, stage->result[1].error);
     return -1;
 }
 
-static void sit(void)
+static _Noreturn void wait_for_kill(void)
 {
     for (;;)
         pause();
 }
 
-/* A producer that has published `capacity` / 2 events and stays. */
-static void seated_producer(struct bench_stage *stage, int self, const void *argument)
+/* A producer that publishes `capacity` / 2 events, then waits until it is killed. */
+static void attached_producer(struct bench_stage *stage, int self, const void *argument)
 {
     const struct ring_shape *shape = argument;
     myl_producer *producer = rig_producer(stage, self, shape, "", 0);
@@ -45,15 +45,15 @@ static void seated_producer(struct bench_stage *stage, int self, const void *arg
         payload_write(event, i, shape->words);
         myl_producer_publish(producer);
     }
-    say_ready(stage);
-    sit();
+    report_ready(stage);
+    wait_for_kill();
 }
 
-static void seated_consumer(struct bench_stage *stage, int self, const void *argument)
+static void attached_consumer(struct bench_stage *stage, int self, const void *argument)
 {
     (void)rig_consumer(stage, self, argument, "", "victim");
-    say_ready(stage);
-    sit();
+    report_ready(stage);
+    wait_for_kill();
 }
 
 static double open_consumer_us(struct bench_stage *stage, int self, const char *id)
@@ -99,14 +99,14 @@ static void successor(struct bench_stage *stage, int self, const void *argument)
     int code = myl_producer_open(&producer, stage->name, &options);
     uint64_t end = bench_now_ns();
     rig_check(stage, self, code, "myl_producer_open");
-    if (myl_producer_last(producer) != (myl_sequence)(shape->capacity / 2) - 1)
-        bench_die(stage, self, "took over at %lld of %llu events", (long long)myl_producer_last(producer),
-                  (unsigned long long)(shape->capacity / 2));
+    if (myl_producer_last_published(producer) != (myl_sequence)(shape->capacity / 2) - 1)
+        bench_die(stage, self, "the takeover found %lld as last event, expected %llu - 1",
+                  (long long)myl_producer_last_published(producer), (unsigned long long)(shape->capacity / 2));
     stage->result[self].value = (double)(end - start) / 1e3;
     myl_producer_close(producer);
 }
 
-/* Fills the ring, then waits for room until it hears of a death. */
+/* Fills the ring, then waits for room until the consumer's death is reported. */
 static void blocked_producer(struct bench_stage *stage, int self, const void *argument)
 {
     const struct ring_shape *shape = argument;
@@ -117,61 +117,62 @@ static void blocked_producer(struct bench_stage *stage, int self, const void *ar
         payload_write(event, i, shape->words);
         myl_producer_publish(producer);
     }
-    say_ready(stage);
+    report_ready(stage);
     int code = myl_producer_claim(producer, &event, MYL_SEC(20));
     uint64_t known = bench_now_ns(), killed = ring_load(&stage->mark[1]);
     if (code != MYL_ECONSUMERDEAD || killed == 0 || known < killed)
-        bench_die(stage, self, "blocked beside a dead consumer: %s", myl_errname(code));
+        bench_die(stage, self, "myl_producer_claim with a dead consumer: %s, expected MYL_ECONSUMERDEAD",
+                  myl_errname(code));
     stage->result[self].value = (double)(known - killed) / 1e6;
     myl_producer_close(producer);
 }
 
-/* Parties 0 and 1 get ready; then `victim` of them is killed and `next`, if any, is run in its place. *value = what
- * party `speaker` measured; `next` speaks as party 2. */
-struct story {
-    struct bench_party party[2];
-    int parties, victim;
-    struct bench_party next;
-    int speaker;
+/* Starts one or two participants. When they are ready, kills number `victim` (-1: none) and starts `next`, if it is
+ * set, as participant 2. The result is the value of participant `measuring`. */
+struct scenario {
+    struct bench_participant participant[2];
+    int participants, victim;
+    struct bench_participant next;
+    int measuring;
 };
 
-static enum bench_outcome tell(struct bench_stage *stage, const struct story *story, pid_t *pid)
+static enum bench_outcome run_steps(struct bench_stage *stage, const struct scenario *scenario, pid_t *pid)
 {
-    for (int i = 0; i < story->parties; i++) {
-        pid[i] = bench_spawn(stage, &story->party[i], i);
+    for (int i = 0; i < scenario->participants; i++) {
+        pid[i] = bench_spawn(stage, &scenario->participant[i], i);
         if (pid[i] < 0)
             return BENCH_FAILED;
     }
-    if (wait_ready(stage, (uint64_t)story->parties) != 0)
+    if (wait_ready(stage, (uint64_t)scenario->participants) != 0)
         return BENCH_FAILED;
-    if (story->victim >= 0) {
-        /* Not in step with any interval of the blocked one. */
+    if (scenario->victim >= 0) {
+        /* A random delay, so that the kill is not synchronous with the intervals of the waiting producer. */
         bench_sleep_ns(7000000 + bench_now_ns() % 6000000);
         ring_store(&stage->mark[1], bench_now_ns());
-        bench_kill(pid[story->victim]);
-        pid[story->victim] = 0;
+        bench_kill(pid[scenario->victim]);
+        pid[scenario->victim] = 0;
     }
-    if (story->next.run == NULL) {
-        int code = bench_join(stage, pid[story->speaker], story->speaker);
-        pid[story->speaker] = 0;
+    if (scenario->next.run == NULL) {
+        int code = bench_join(stage, pid[scenario->measuring], scenario->measuring);
+        pid[scenario->measuring] = 0;
         return code == 0 ? BENCH_DONE : BENCH_FAILED;
     }
-    pid_t next = bench_spawn(stage, &story->next, story->speaker);
-    return next > 0 && bench_join(stage, next, story->speaker) == 0 ? BENCH_DONE : BENCH_FAILED;
+    pid_t next = bench_spawn(stage, &scenario->next, scenario->measuring);
+    return next > 0 && bench_join(stage, next, scenario->measuring) == 0 ? BENCH_DONE : BENCH_FAILED;
 }
 
-static enum bench_outcome play(const struct story *story, double *value)
+static enum bench_outcome run_scenario(const struct scenario *scenario, double *value)
 {
-    pid_t pid[RIG_PARTIES] = {0};
+    pid_t pid[RIG_PARTICIPANTS] = {0};
     struct bench_stage *stage = bench_stage_open(0);
     if (stage == NULL)
         return BENCH_FAILED;
-    enum bench_outcome outcome = tell(stage, story, pid);
-    for (int i = 0; i < RIG_PARTIES; i++) {
+    enum bench_outcome outcome = run_steps(stage, scenario, pid);
+    for (int i = 0; i < RIG_PARTICIPANTS; i++) {
         if (pid[i] > 0)
             bench_kill(pid[i]);
     }
-    *value = stage->result[story->speaker].value;
+    *value = stage->result[scenario->measuring].value;
     rig_clean(stage, "");
     bench_stage_close(stage);
     return outcome;
@@ -180,35 +181,35 @@ static enum bench_outcome play(const struct story *story, double *value)
 RING_CASE(case_attach)
 {
     (void)context, (void)side;
-    struct story story = {{{seated_producer, self->shape, -1}}, 1, -1, {attacher, self->shape, -1}, 2};
-    return play(&story, value);
+    struct scenario scenario = {{{attached_producer, self->shape, -1}}, 1, -1, {attacher, self->shape, -1}, 2};
+    return run_scenario(&scenario, value);
 }
 
 RING_CASE(case_rejoin)
 {
     (void)context, (void)side;
-    struct story story = {{{seated_producer, self->shape, -1}, {seated_consumer, self->shape, -1}},
-                          2,
-                          1,
-                          {rejoiner, self->shape, -1},
-                          2};
-    return play(&story, value);
+    struct scenario scenario = {{{attached_producer, self->shape, -1}, {attached_consumer, self->shape, -1}},
+                                2,
+                                1,
+                                {rejoiner, self->shape, -1},
+                                2};
+    return run_scenario(&scenario, value);
 }
 
 RING_CASE(case_takeover)
 {
     (void)context, (void)side;
-    struct story story = {{{seated_producer, self->shape, -1}}, 1, 0, {successor, self->shape, -1}, 2};
-    return play(&story, value);
+    struct scenario scenario = {{{attached_producer, self->shape, -1}}, 1, 0, {successor, self->shape, -1}, 2};
+    return run_scenario(&scenario, value);
 }
 
 RING_CASE(case_dead)
 {
     (void)context, (void)side;
-    struct story story = {{{blocked_producer, self->shape, -1}, {seated_consumer, self->shape, -1}},
-                          2,
-                          1,
-                          {NULL, NULL, -1},
-                          0};
-    return play(&story, value);
+    struct scenario scenario = {{{blocked_producer, self->shape, -1}, {attached_consumer, self->shape, -1}},
+                                2,
+                                1,
+                                {NULL, NULL, -1},
+                                0};
+    return run_scenario(&scenario, value);
 }

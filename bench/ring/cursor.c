@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Baseline lmax_cursor: a ring in the manner of the LMAX disruptor, one producer, one consumer. One cursor says up to
- * where events are published, one up to where they are consumed, each in a line of its own; the producer
- * keeps a copy of the second and looks again only when that is used up; the consumer takes everything there
- * is, then stores its cursor once. Slots have no stamp: 64-byte slots for 56 bytes, packed ones for 16. */
+ * Baseline lmax_cursor: a ring like the LMAX Disruptor, with one producer and one consumer. Two cursors, each in a
+ * cache line of its own, hold the first sequence that is not published and the first that is not consumed. The producer
+ * has a copy of the consumer's cursor and loads it again only when the copy leaves no room. The consumer reads all
+ * published events, then stores its cursor once. Slots have no stamp. 56-byte events take 64 bytes; 16-byte events are
+ * packed. */
 #include "ring.h"
 
 #include "clock.h"

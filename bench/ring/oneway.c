@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Cases of one producer and its consumers: streams one way, against a cursor ring, a bare loop, a spinning-only ring,
- * and one consumer against eight. */
+ * One-way streams from one producer. The baselines: a cursor ring, a bare loop, a ring that only spins, a ring without
+ * a liveness policy, a ring with one consumer. */
 #include "ring.h"
 
 #include <string.h>
 
-typedef void party_function(struct bench_stage *stage, int self, const void *job);
+typedef void participant_function(struct bench_stage *stage, int self, const void *job);
 
 enum { WARM_LAPS = 3 };
 
@@ -18,26 +18,26 @@ static struct ring_job job_of(const struct ring_shape *shape, const struct bench
     return job;
 }
 
-/* Runs party 0 as producer and the others as consumers; *rate = events a second delivered in all. */
+/* Runs participant 0 as producer and the others as consumers. *rate = events per second, summed over all consumers. */
 static enum bench_outcome run_stream(const struct ring_job *job, const struct bench_context *context,
-                                     party_function *produce, party_function *consume, double *rate)
+                                     participant_function *produce, participant_function *consume, double *rate)
 {
     int consumers = job->shape->consumers;
-    struct bench_party party[BENCH_PARTIES];
+    struct bench_participant participant[BENCH_PARTICIPANTS];
     for (int i = 0; i <= consumers; i++) {
-        party[i].run = i == 0 ? produce : consume;
-        party[i].arg = job;
-        party[i].cpu = job->shape->unpinned ? -1 : context->machine->cpu[i == 0 ? 0 : 1];
+        participant[i].run = i == 0 ? produce : consume;
+        participant[i].arg = job;
+        participant[i].cpu = job->shape->unpinned ? -1 : context->machine->cpu[i == 0 ? 0 : 1];
     }
     struct bench_stage *stage = bench_stage_open(0);
     if (stage == NULL)
         return BENCH_FAILED;
-    if (bench_run(stage, party, consumers + 1) != 0) {
+    if (bench_run(stage, participant, consumers + 1) != 0) {
         rig_clean(stage, "");
         bench_stage_close(stage);
         return BENCH_FAILED;
     }
-    /* From the moment the first had its warm-up to the end of the last. */
+    /* From the first end of a warm-up to the end of the last consumer. */
     uint64_t start = UINT64_MAX, end = 0, events = 0;
     for (int i = 1; i <= consumers; i++) {
         const struct bench_result *result = &stage->result[i];
@@ -51,7 +51,7 @@ static enum bench_outcome run_stream(const struct ring_job *job, const struct be
 }
 
 static enum bench_outcome run_bare(const struct ring_shape *shape, const struct bench_context *context, size_t bytes,
-                                   party_function *produce, party_function *consume, double *rate)
+                                   participant_function *produce, participant_function *consume, double *rate)
 {
     void *memory = bench_share(bytes);
     if (memory == NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the events carry. Producers write every word, consumers add up every word they count: an event that is lost,
- * delivered twice or torn makes a wrong sum, and nothing can be optimised away. */
+ * The payload of the events. Producers write every word and consumers add up every word. An event that is lost,
+ * repeated or torn changes the sum, and the compiler cannot remove the accesses. */
 #ifndef BENCH_RING_PAYLOAD_H
 #define BENCH_RING_PAYLOAD_H
 
@@ -8,7 +8,7 @@
 
 #define RING_INLINE static inline __attribute__((always_inline))
 
-/* `words` is a constant wherever these are inlined: straight code, as for the members of a structure. */
+/* `words` is a constant in all callers, so that the loop is unrolled, as for the members of a structure. */
 RING_INLINE void payload_write(void *event, uint64_t sequence, unsigned words)
 {
     uint64_t *word = event;
@@ -27,7 +27,7 @@ RING_INLINE uint64_t payload_sum(const void *event, unsigned words)
     return sum;
 }
 
-/* The sum over events 0 .. events - 1, modulo 2^64. */
+/* Returns the sum over events 0 .. events - 1, modulo 2^64. */
 static inline uint64_t payload_expected(uint64_t events, unsigned words)
 {
     uint64_t pairs = events % 2 == 0 ? events / 2 * (events - 1) : (events - 1) / 2 * events;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The library's handles as the cases want them. */
+ * Opens the library's handles with the options of a case. */
 #include "ring.h"
 
 #include "clock.h"
@@ -39,7 +39,7 @@ myl_producer *rig_producer(struct bench_stage *stage, int self, const struct rin
     options.capacity = shape->capacity;
     options.packed_cell = shape->packed_cell;
     options.spin_only = !shape->parkable;
-    options.memory.prefault = MYL_TRY_IT;
+    options.memory.prefault = MYL_REQUEST_PREFER;
     options.wait_consumers = (uint32_t)consumers;
     options.wait_timeout_ns = MYL_SEC(20);
     options.wait = waiting(shape);
@@ -59,17 +59,17 @@ myl_consumer *rig_consumer(struct bench_stage *stage, int self, const struct rin
     options.id = id;
     options.prefix = id == NULL && shape->managed ? "required" : NULL;
     options.attach_timeout_ns = MYL_SEC(20);
-    options.memory.prefault = MYL_TRY_IT;
+    options.memory.prefault = MYL_REQUEST_PREFER;
     options.wait = waiting(shape);
     myl_consumer *consumer = NULL;
     rig_check(stage, self, myl_consumer_open(&consumer, name, &options), "myl_consumer_open");
     return consumer;
 }
 
-void rig_manage(struct bench_stage *stage, int self, myl_producer *producer, int consumers)
+void rig_set_liveness(struct bench_stage *stage, int self, myl_producer *producer, int consumers)
 {
-    char ids[BENCH_PARTIES][MYL_ID_MAX + 1];
-    const char *required[BENCH_PARTIES];
+    char ids[BENCH_PARTICIPANTS][MYL_ID_MAX + 1];
+    const char *required[BENCH_PARTICIPANTS];
     for (int i = 0; i < consumers; i++) {
         snprintf(ids[i], sizeof ids[i], "required_%d", i);
         required[i] = ids[i];
@@ -79,7 +79,7 @@ void rig_manage(struct bench_stage *stage, int self, myl_producer *producer, int
     options.size = sizeof options;
     options.required = required;
     options.required_count = (uint32_t)consumers;
-    rig_check(stage, self, myl_producer_manage(producer, &options), "myl_producer_manage");
+    rig_check(stage, self, myl_producer_set_liveness(producer, &options), "myl_producer_set_liveness");
 }
 
 void rig_clean(const struct bench_stage *stage, const char *suffix)
@@ -102,6 +102,6 @@ void ring_meter_finish(const struct ring_meter *meter, const struct ring_job *jo
     result->start_ns = meter->start_ns;
     result->events = meter->seen - meter->start_seen;
     if (meter->seen != job->total || meter->sum != payload_expected(job->total, job->shape->words))
-        bench_die(stage, self, "%llu events of %llu with a wrong sum: lost, repeated or torn",
+        bench_die(stage, self, "wrong count or sum after %llu of %llu events: events were lost, repeated or torn",
                   (unsigned long long)meter->seen, (unsigned long long)job->total);
 }

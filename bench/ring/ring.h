@@ -1,53 +1,54 @@
 /* SPDX-License-Identifier: MIT
- * What the files of bench-ring share: the shape of a measurement, the meter of a consumer, the baselines. */
+ * Shared by the files of program ring: the parameters of a measurement, the meter of a consumer, the baselines. */
 #ifndef BENCH_RING_RING_H
 #define BENCH_RING_RING_H
 
 #include "driver.h"
-#include "party.h"
+#include "participant.h"
 #include "payload.h"
 
 #include <myelon/myelon.h>
 
 enum ring_with {
-    RING_SINGLE, /* claim and next, one event a call */
-    RING_RUNS, /* claim_run and next_run */
+    RING_SINGLE, /* claim and next, one event per call */
+    RING_RUNS, /* claim_span and next_span */
 };
 
 struct ring_shape {
-    unsigned words; /* of payload in an event, 8 bytes each: 2, 7 or 127 */
+    unsigned words; /* payload of an event in words of 8 bytes: 2, 7 or 127 */
     uint64_t capacity; /* events */
-    uint64_t slots; /* the baseline's capacity where it differs: as many bytes; 0: the same */
+    uint64_t slots; /* capacity of the baseline, for the same number of bytes; 0: as `capacity` */
     uint64_t batch; /* events per publish */
-    uint64_t events; /* to be measured; --quick takes a quarter */
-    uint32_t packed_cell; /* ours: bytes of a cell that events share; 0: a cell each */
-    enum ring_with with; /* ours */
-    int parkable; /* ours: consumers may park */
-    enum myl_wait_strategy wait; /* ours */
-    int64_t spin_ns; /* ours: before yielding; 0 = the library's default */
+    uint64_t events; /* measured events; a quarter of them with --quick */
+    /* The fields from here to `spin_ns` apply to the library only. */
+    uint32_t packed_cell; /* size in bytes of a cell shared by several events; 0: one cell per event */
+    enum ring_with with;
+    int parkable; /* consumers may park */
+    enum myl_wait_strategy wait;
+    int64_t spin_ns; /* time of spinning before yielding; 0: the library's default */
     int unpinned;
-    int managed; /* ours: the consumers are required, under the liveness policy */
+    int managed; /* the library's producer has a liveness policy, and its consumers are required */
     int consumers;
 };
 
-/* What a party is given. */
+/* The argument of a participant. */
 struct ring_job {
     const struct ring_shape *shape;
-    uint64_t warm, total; /* events not measured at the start (two laps and more), and all of them */
-    void *memory; /* baselines: the bare shared memory */
+    uint64_t warm, total; /* number of warm-up events, which are not measured; number of all events */
+    void *memory; /* baselines: the shared memory */
 };
 
-/* A consumer's account: when it had seen the warm-up, when all, and the sum of every word. */
+/* A consumer's counters: events and sum of all words; time and count at the end of the warm-up. */
 struct ring_meter {
     uint64_t warm, seen, sum;
     uint64_t start_ns, start_seen;
 };
 
 void ring_meter_start(struct ring_meter *meter);
-/* Leaves the result on the stage; a wrong sum ends the party as failed. */
+/* Writes the result to the stage. Calls bench_die if the sum is wrong. */
 void ring_meter_finish(const struct ring_meter *meter, const struct ring_job *job, struct bench_stage *stage, int self);
 
-/* After a drain. */
+/* Counts `events` drained events. */
 RING_INLINE void ring_meter_note(struct ring_meter *meter, uint64_t events)
 {
     meter->seen += events;
@@ -55,8 +56,8 @@ RING_INLINE void ring_meter_note(struct ring_meter *meter, uint64_t events)
         ring_meter_start(meter);
 }
 
-/* Drained so far before the cursor is stored: often enough that the producer never waits for long, seldom enough
- * that its line stays where it is. */
+/* Returns how many events a consumer drains before it stores its cursor. A larger number would let the producer wait; a
+ * smaller one would move the cursor's cache line between the CPUs more often. */
 static inline uint64_t ring_drain(const struct ring_shape *shape)
 {
     return shape->capacity < 8 ? 1 : shape->capacity / 8;
@@ -72,23 +73,23 @@ RING_INLINE void ring_store(uint64_t *word, uint64_t value)
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-/* rig.c: the library's handles as the cases want them, on the stage's ring; `suffix` tells rings of one stage apart (""
- * if there is one). A failure ends the party. */
+/* rig.c: opens a handle of the stage's ring with the options of `shape`. `suffix` distinguishes the rings of one stage;
+ * "" if there is only one. A failure ends the participant with bench_die. */
 myl_producer *rig_producer(struct bench_stage *stage, int self, const struct ring_shape *shape, const char *suffix,
-                           int consumers); /* that many are waited for */
+                           int consumers); /* waits for this number of consumers */
 myl_consumer *rig_consumer(struct bench_stage *stage, int self, const struct ring_shape *shape, const char *suffix,
                            const char *id);
-/* Puts the producer under the liveness policy, all its consumers required: their ids are "required_0" and so on. */
-void rig_manage(struct bench_stage *stage, int self, myl_producer *producer, int consumers);
-/* Ends the party with the library's words when `code` is a failure. */
+/* Sets a liveness policy that requires all consumers. Their ids are "required_0", "required_1" and so on. */
+void rig_set_liveness(struct bench_stage *stage, int self, myl_producer *producer, int consumers);
+/* Calls bench_die with the library's error text if `code` is an error. */
 void rig_check(struct bench_stage *stage, int self, int code, const char *call);
-/* After a measurement that failed or killed: no name stays behind. */
+/* Removes the ring, which a failed measurement or a killed producer leaves. */
 void rig_clean(const struct bench_stage *stage, const char *suffix);
-/* A name of at most RIG_NAME bytes with its NUL. */
+/* Writes a ring name of at most RIG_NAME bytes, including the NUL. */
 enum { RIG_NAME = 80 };
 void rig_name(char *name, const struct bench_stage *stage, const char *suffix);
 
-/* The parties of the ways to carry events one way, producer and consumer. */
+/* Producers and consumers of one-way streams: the library and its baselines. */
 void library_produce(struct bench_stage *stage, int self, const void *job);
 void library_consume(struct bench_stage *stage, int self, const void *job);
 void cursor_produce(struct bench_stage *stage, int self, const void *job);
@@ -98,7 +99,7 @@ void bare_produce(struct bench_stage *stage, int self, const void *job);
 void bare_consume(struct bench_stage *stage, int self, const void *job);
 size_t bare_bytes(const struct ring_shape *shape);
 
-/* Measuring functions for the table of cases (main.c); `shape` of the case is a struct ring_shape unless said. */
+/* Measuring functions for the table of cases (main.c). The case's `shape` is a struct ring_shape. */
 #define RING_CASE(name) \
     enum bench_outcome name(const struct bench_case *self, const struct bench_context *context, enum bench_side side, \
                             double *value)

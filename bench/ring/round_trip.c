@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Round trips: an event there and one back through two rings, against baseline two_lines, which is in
- * support/trip.h, and against baseline bare_rings: cells of a stamp and 48 bytes, by hand over bare shared memory. */
+ * Round trips: a request through one ring and a reply through another. Baseline two_lines is in support/trip.h.
+ * Baseline bare_rings is a hand-written loop over shared memory, with cells of a stamp and 48 bytes. */
 #include "ring.h"
 
 #include "clock.h"
@@ -8,13 +8,13 @@
 
 enum { WARM = 2000, ROUNDS = 40000, ROUNDS_QUICK = 15000, WORDS = 6, GROUP = 16 };
 
-/* The two rings, by suffix of the stage's name. */
+/* Name suffixes of the two rings: requests and replies. */
 #define THERE "-there"
 #define BACK "-back"
 
 struct trip {
     const struct ring_shape *shape;
-    uint64_t rounds; /* the warm-up included */
+    uint64_t rounds; /* including the warm-up */
 };
 
 RING_INLINE void send(struct bench_stage *stage, int self, myl_producer *out, uint64_t number, unsigned words)
@@ -46,7 +46,8 @@ RING_INLINE void release(struct bench_stage *stage, int self, myl_consumer *in)
 static void check_sum(struct bench_stage *stage, int self, uint64_t sum, uint64_t rounds)
 {
     if (sum != payload_expected(rounds, WORDS))
-        bench_die(stage, self, "%llu events with a wrong sum: lost, repeated or torn", (unsigned long long)rounds);
+        bench_die(stage, self, "wrong sum over %llu events: events were lost, repeated or torn",
+                  (unsigned long long)rounds);
 }
 
 static void ring_ask(struct bench_stage *stage, int self, const void *argument)
@@ -77,7 +78,7 @@ static void ring_answer(struct bench_stage *stage, int self, const void *argumen
     uint64_t sum = 0;
     bench_meet(stage, 2);
     for (uint64_t i = 0; i < trip->rounds; i++) {
-        /* The question is leased until it is answered, as a server would. */
+        /* Release the request only after the reply, as a server would. */
         sum += lease(stage, self, in, WORDS);
         send(stage, self, out, i, WORDS);
         release(stage, self, in);
@@ -153,9 +154,9 @@ static void bare_answer(struct bench_stage *stage, int self, const void *argumen
 
 static int run_ours(struct bench_stage *stage, const struct bench_context *context, const struct trip *trip)
 {
-    struct bench_party party[2] = {{ring_ask, trip, context->machine->cpu[0]},
-                                   {ring_answer, trip, context->machine->cpu[1]}};
-    int rc = bench_run(stage, party, 2);
+    struct bench_participant participant[2] = {{ring_ask, trip, context->machine->cpu[0]},
+                                               {ring_answer, trip, context->machine->cpu[1]}};
+    int rc = bench_run(stage, participant, 2);
     rig_clean(stage, THERE);
     rig_clean(stage, BACK);
     return rc;
@@ -167,9 +168,9 @@ static int run_lines(struct bench_stage *stage, const struct bench_context *cont
     if (lines == NULL)
         return -1;
     lines->rounds = trip->rounds;
-    struct bench_party party[2] = {{bench_lines_ask, lines, context->machine->cpu[0]},
-                                   {bench_lines_answer, lines, context->machine->cpu[1]}};
-    int rc = bench_run(stage, party, 2);
+    struct bench_participant participant[2] = {{bench_lines_ask, lines, context->machine->cpu[0]},
+                                               {bench_lines_answer, lines, context->machine->cpu[1]}};
+    int rc = bench_run(stage, participant, 2);
     bench_unshare(lines, sizeof *lines);
     return rc;
 }
@@ -180,14 +181,14 @@ static int run_bare(struct bench_stage *stage, const struct bench_context *conte
     if (bare == NULL)
         return -1;
     bare->rounds = trip->rounds;
-    struct bench_party party[2] = {{bare_ask, &bare, context->machine->cpu[0]},
-                                   {bare_answer, &bare, context->machine->cpu[1]}};
-    int rc = bench_run(stage, party, 2);
+    struct bench_participant participant[2] = {{bare_ask, &bare, context->machine->cpu[0]},
+                                               {bare_answer, &bare, context->machine->cpu[1]}};
+    int rc = bench_run(stage, participant, 2);
     bench_unshare(bare, sizeof *bare);
     return rc;
 }
 
-/* value[0] = median, value[1] = 99th percentile of a round trip, ns. */
+/* Sets value[0] to the median and value[1] to the 99th percentile of a round trip, in ns. */
 static enum bench_outcome measure(const struct bench_case *self, const struct bench_context *context, double *value,
                                   int (*run)(struct bench_stage *stage, const struct bench_context *context,
                                              const struct trip *trip))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Waking up: from publish to the first instruction of a consumer that was asleep in the kernel, against baseline
- * bare_futex: a number stored, FUTEX_WAKE, and the sleeper's first look. And what an idle consumer costs. */
+ * Wake-up: the time from publish to the first instruction of a consumer that was parked. Baseline bare_futex: a store
+ * and FUTEX_WAKE, until the sleeper's first load. Also measures the CPU time of an idle consumer. */
 #include "ring.h"
 
 #include "clock.h"
@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* GAP: how long the publisher lets the sleeper be, far beyond every spin before a park. */
+/* GAP_NS: pause of the publisher before each event, much longer than a consumer spins before it parks. */
 enum { WARM = 20, WAKES = 1000, WAKES_QUICK = 300, GAP_NS = 200000 };
 
 struct waking {
     const struct ring_shape *shape;
-    uint64_t wakes; /* the warm-up included */
+    uint64_t wakes; /* including the warm-up */
 };
 
 static void note(struct bench_stage *stage, uint64_t i, uint64_t sent_ns)
@@ -26,7 +26,7 @@ static void note(struct bench_stage *stage, uint64_t i, uint64_t sent_ns)
     stage->samples[i] = bench_now_ns() - sent_ns;
 }
 
-/* mark[0]: when it was sent. The futex word has a line of its own. */
+/* mark[0] is the time of sending. The futex word is in another cache line. */
 static uint32_t *futex_word(struct bench_stage *stage)
 {
     return (uint32_t *)(void *)&stage->mark[8];
@@ -100,7 +100,7 @@ static void ring_sleeper(struct bench_stage *stage, int self, const void *argume
     myl_consumer_close(consumer);
 }
 
-/* value[0] = median, value[1] = 99th percentile, ns. */
+/* Sets value[0] to the median and value[1] to the 99th percentile, in ns. */
 RING_CASE(case_wake)
 {
     struct waking waking = {.shape = self->shape};
@@ -109,14 +109,15 @@ RING_CASE(case_wake)
     if (stage == NULL)
         return BENCH_FAILED;
     int ours = side == BENCH_OURS;
-    struct bench_party party[2] = {{ours ? ring_sender : futex_sender, &waking, context->machine->cpu[0]},
-                                   {ours ? ring_sleeper : futex_sleeper, &waking, context->machine->cpu[1]}};
+    struct bench_participant participant[2] = {{ours ? ring_sender : futex_sender, &waking, context->machine->cpu[0]},
+                                               {ours ? ring_sleeper : futex_sleeper, &waking,
+                                                context->machine->cpu[1]}};
     enum bench_outcome outcome = BENCH_FAILED;
-    if (bench_run(stage, party, 2) == 0) {
+    if (bench_run(stage, participant, 2) == 0) {
         outcome = BENCH_DONE;
-        /* A sleeper that was awake measures something else. */
+        /* A consumer that did not park measures no wake-up: skip the case if that was frequent. */
         if (stage->result[1].value < 0.9 * (double)waking.wakes) {
-            bench_explain("the consumer slept only %.0f times of %llu", stage->result[1].value,
+            bench_explain("the consumer parked only %.0f of %llu times", stage->result[1].value,
                           (unsigned long long)waking.wakes);
             outcome = BENCH_SKIPPED;
         }
@@ -151,12 +152,12 @@ static void idle_consumer(struct bench_stage *stage, int self, const void *argum
     cpu = cpu_ns() - cpu;
     wall = bench_now_ns() - wall;
     if (code != MYL_ETIMEDOUT)
-        bench_die(stage, self, "waiting for nothing: %s instead of a time-out", myl_errname(code));
+        bench_die(stage, self, "myl_consumer_next without an event: %s, expected MYL_ETIMEDOUT", myl_errname(code));
     stage->result[self].value = 100.0 * (double)cpu / (double)wall;
     myl_consumer_close(consumer);
 }
 
-/* value[0] = percent of a core. */
+/* Sets value[0] to the CPU time in percent of one core. */
 RING_CASE(case_idle)
 {
     (void)side;
@@ -164,8 +165,8 @@ RING_CASE(case_idle)
     struct bench_stage *stage = bench_stage_open(0);
     if (stage == NULL)
         return BENCH_FAILED;
-    struct bench_party party[2] = {{idle_producer, self->shape, -1}, {idle_consumer, self->shape, -1}};
-    enum bench_outcome outcome = bench_run(stage, party, 2) == 0 ? BENCH_DONE : BENCH_FAILED;
+    struct bench_participant participant[2] = {{idle_producer, self->shape, -1}, {idle_consumer, self->shape, -1}};
+    enum bench_outcome outcome = bench_run(stage, participant, 2) == 0 ? BENCH_DONE : BENCH_FAILED;
     value[0] = stage->result[1].value;
     rig_clean(stage, "");
     bench_stage_close(stage);

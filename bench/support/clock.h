@@ -11,7 +11,7 @@ uint64_t bench_now_ns(void);
 /* Calibrates once, in about 20 ms; children inherit the result. */
 double bench_ns_per_tick(void);
 
-/* Cheapest counter there is, the same on all CPUs of a sane machine; bench_ns_per_tick gives its unit. */
+/* The cheapest counter of the processor, assumed to be synchronous across CPUs. bench_ns_per_tick gives its unit. */
 static inline uint64_t bench_ticks(void)
 {
 #if defined(__x86_64__)
@@ -36,10 +36,10 @@ static inline void bench_pause(void)
 #endif
 }
 
-/* Burns CPU until the clock says `until`. */
+/* Spins until bench_now_ns() >= until_ns. */
 void bench_spin_until(uint64_t until_ns);
 
-/* Sleeps; for set-up and pacing, never inside what is measured. */
+/* Sleeps. For set-up and pacing only, never inside a measurement. */
 void bench_sleep_ns(uint64_t ns);
 
 #endif

@@ -3,7 +3,7 @@
 #include "driver.h"
 
 #include "clock.h"
-#include "party.h"
+#include "participant.h"
 #include "repeat.h"
 #include "report.h"
 
@@ -11,8 +11,8 @@
 #include <string.h>
 
 struct command {
-    int quick, json, list, about;
-    const char *only; /* ids with commas between; NULL: all */
+    int quick, json, list, summary;
+    const char *only; /* ids separated by commas; NULL: all */
     const char *raw;
 };
 
@@ -21,11 +21,11 @@ static int usage(const char *program)
     fprintf(stderr,
             "usage: %s [--quick] [--json] [--only ID[,ID...]] [--raw FILE] [--list] [--about]\n"
             "  --quick  fewer and shorter repeats, under 45 s in all\n"
-            "  --json   one JSON object a line on stdout; the table goes to stderr\n"
-            "  --only   measure just these; an id that ends with * stands for all that begin so\n"
-            "  --raw    every sample, a JSON object a line, into FILE\n"
-            "  --list   the ids, one a line\n"
-            "  --about  the ids, their units, what they are held against, what they say\n",
+            "  --json   one JSON object per line on stdout; the table goes to stderr\n"
+            "  --only   measure these ids only; ID* selects all ids that begin with ID\n"
+            "  --raw    write every sample to FILE, one JSON object per line\n"
+            "  --list   list the ids, one per line\n"
+            "  --about  list the ids with unit, baseline and description\n",
             program);
     return 2;
 }
@@ -42,7 +42,7 @@ static int parse(int argc, char **argv, struct command *command)
         else if (strcmp(word, "--list") == 0)
             command->list = 1;
         else if (strcmp(word, "--about") == 0)
-            command->about = 1;
+            command->summary = 1;
         else if (strcmp(word, "--only") == 0 && i + 1 < argc)
             command->only = argv[++i];
         else if (strcmp(word, "--raw") == 0 && i + 1 < argc)
@@ -76,7 +76,7 @@ static int wanted(const struct command *command, const char *id)
     }
 }
 
-/* Every word of --only must name something, or a slip of the hand would pass for a success. */
+/* Refuses --only if one of its ids matches no case: otherwise a misspelt id would measure nothing and succeed. */
 static int check_only(const struct command *command, const struct bench_case *cases, int count)
 {
     for (const char *word = command->only; word != NULL;) {
@@ -87,7 +87,7 @@ static int check_only(const struct command *command, const struct bench_case *ca
             known |= id != NULL && matches(word, length, id);
         }
         if (!known) {
-            fprintf(stderr, "no benchmark is called \"%.*s\"; --about tells which there are\n", (int)length, word);
+            fprintf(stderr, "there is no benchmark \"%.*s\"; --about lists all benchmarks\n", (int)length, word);
             return -1;
         }
         word = word[length] == 0 ? NULL : word + length + 1;
@@ -95,14 +95,14 @@ static int check_only(const struct command *command, const struct bench_case *ca
     return 0;
 }
 
-static void list(const struct bench_case *cases, int count, int about)
+static void list(const struct bench_case *cases, int count, int summary)
 {
     for (int i = 0; i < count; i++) {
         for (int m = 0; m < BENCH_METRICS; m++) {
             const struct bench_metric *metric = &cases[i].metric[m];
-            if (metric->id != NULL && about)
+            if (metric->id != NULL && summary)
                 printf("%-26s %-9s %-12s %s\n", metric->id, metric->unit, metric->against ? metric->against : "-",
-                       cases[i].about);
+                       cases[i].summary);
             else if (metric->id != NULL)
                 puts(metric->id);
         }
@@ -115,7 +115,7 @@ static int run_case(const struct bench_case *one, const struct command *command,
     static struct bench_pairs pairs;
     enum bench_outcome outcome = BENCH_SKIPPED;
     if (context->machine->cpus < one->cpus)
-        bench_explain("needs %d CPUs, this process may use %d", one->cpus, context->machine->cpus);
+        bench_explain("this case needs %d CPUs, but this process may use only %d", one->cpus, context->machine->cpus);
     else
         outcome = bench_repeat(one, context, &pairs);
     for (int m = 0; m < BENCH_METRICS; m++) {
@@ -135,8 +135,8 @@ int bench_main(int argc, char **argv, const struct bench_case *cases, int count)
     struct command command;
     if (parse(argc, argv, &command) != 0)
         return usage(argv[0]);
-    if (command.list || command.about) {
-        list(cases, count, command.about);
+    if (command.list || command.summary) {
+        list(cases, count, command.summary);
         return 0;
     }
     if (check_only(&command, cases, count) != 0)
@@ -148,8 +148,8 @@ int bench_main(int argc, char **argv, const struct bench_case *cases, int count)
     }
 
     struct bench_machine machine;
-    bench_machine_look(&machine);
-    (void)bench_ns_per_tick(); /* calibrated before the first fork */
+    bench_machine_read(&machine);
+    (void)bench_ns_per_tick(); /* calibrate before the first fork, so that all participants use the same value */
     struct bench_context context = {&machine, command.quick, NULL};
     struct bench_report report = {command.json ? stderr : stdout, command.json ? stdout : NULL, raw, &machine};
     bench_report_begin(&report);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Where the two CPUs sit: what a cache line costs between them. */
+ * Placement of the two CPUs: measures the round trip of a cache line between them. */
 #define _GNU_SOURCE
 #include "clock.h"
 #include "machine.h"
-#include "party.h"
+#include "participant.h"
 #include "stats.h"
 
 #include <stdint.h>
@@ -51,8 +51,8 @@ double bench_machine_line(const struct bench_machine *machine)
     struct lines *lines = bench_share(sizeof *lines);
     double line = 0;
     if (stage != NULL && lines != NULL) {
-        struct bench_party party[2] = {{ask, &lines, machine->cpu[0]}, {answer, &lines, machine->cpu[1]}};
-        if (bench_run(stage, party, 2) == 0)
+        struct bench_participant participant[2] = {{ask, &lines, machine->cpu[0]}, {answer, &lines, machine->cpu[1]}};
+        if (bench_run(stage, participant, 2) == 0)
             line = stage->result[0].value;
     }
     bench_unshare(lines, sizeof *lines);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The machine a figure comes from, and how quiet it was. */
+ * Describes the machine that a figure was measured on, and how much other load disturbed it. */
 #define _GNU_SOURCE
 #include "machine.h"
 
@@ -48,8 +48,8 @@ static void cpu_model(char *text, size_t bytes)
         fclose(file);
 }
 
-/* A thread that only reads the clock sees every moment it did not run as a gap. */
-static void listen_on(int cpu, uint64_t *lost_ns, uint64_t *longest_ns)
+/* Measures how long the thread does not run: a thread that only reads the clock sees these times as gaps. */
+static void measure_gaps(int cpu, uint64_t *lost_ns, uint64_t *longest_ns)
 {
     if (bench_pin(cpu) != 0)
         return;
@@ -77,7 +77,7 @@ static void probe_line(struct bench_machine *machine)
     }
 }
 
-void bench_machine_look(struct bench_machine *machine)
+void bench_machine_read(struct bench_machine *machine)
 {
     memset(machine, 0, sizeof *machine);
     machine->cpu[0] = machine->cpu[1] = -1;
@@ -95,7 +95,7 @@ void bench_machine_look(struct bench_machine *machine)
     uint64_t lost = 0, longest = 0;
     int probed = machine->cpus < 2 ? machine->cpus : 2;
     for (int i = 0; i < probed; i++)
-        listen_on(machine->cpu[i], &lost, &longest);
+        measure_gaps(machine->cpu[i], &lost, &longest);
     (void)sched_setaffinity(0, sizeof allowed, &allowed);
     machine->stolen = probed == 0 ? 0 : 100.0 * (double)lost / ((double)PROBE_NS * probed);
     machine->longest_us = (double)longest / 1000.0;

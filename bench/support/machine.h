@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT
- * The machine a figure comes from, and how quiet it was. */
+ * Describes the machine that a figure was measured on, and how much other load disturbed it. */
 #ifndef BENCH_MACHINE_H
 #define BENCH_MACHINE_H
 
 struct bench_machine {
     int cpus; /* CPUs this process may use */
-    int cpu[2]; /* the first two of them: where pairs are pinned; -1 if there is none */
-    double stolen; /* percent of time that a spinning thread did not get, mean over cpu[] */
-    double longest_us; /* the longest such gap */
-    double line_least, line_most; /* bench_machine_line over half a second */
-    char text[1280]; /* one line with all of that, the CPU's model, kernel and compiler */
+    int cpu[2]; /* the first two of them, to which pairs are pinned; -1: no such CPU */
+    double stolen; /* percent of the time that a spinning thread did not run, mean over cpu[] */
+    double longest_us; /* the longest gap of that kind */
+    double line_least, line_most; /* minimum and maximum of bench_machine_line within half a second */
+    char text[1280]; /* all of this as one line, with CPU model, kernel and compiler */
 };
 
-/* Looks at the machine, listens to its noise for 50 ms on each CPU of cpu[], and to what a line costs between them. */
-void bench_machine_look(struct bench_machine *machine);
+/* Fills `machine`. Measures gaps for 50 ms on each CPU of cpu[], then the round trip of a cache line between them. */
+void bench_machine_read(struct bench_machine *machine);
 
-/* Median round trip of a bare cache line pair between cpu[0] and cpu[1] now, in ns; takes about a millisecond. 0 if
- * there is only one CPU. The virtual CPUs of a guest may sit on one core now and on two a second later, which changes
- * everything between two parties by a factor of three: this tells which. */
+/* Measures the median round trip of a pair of cache lines between cpu[0] and cpu[1], in ns. Takes about a millisecond.
+ * Returns 0 if there is only one CPU. It shows the current placement: the host may move a guest's virtual CPUs between
+ * one core and two cores. That changes all figures of two participants by a factor of about three. */
 double bench_machine_line(const struct bench_machine *machine);
 
-/* Pins the calling thread; -1 is no CPU: left alone. 0, or an errno value. */
+/* Pins the calling thread to `cpu`; -1: does nothing. Returns 0 or an errno value. */
 int bench_pin(int cpu);
 
 #endif

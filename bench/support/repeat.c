@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Repeating a case. */
+ * Repeats a case. */
 #include "repeat.h"
 
 #include "clock.h"
-#include "party.h"
+#include "participant.h"
 #include "stats.h"
 
 #include <string.h>
 
-static const uint64_t patience_ns = 40000000000u, patience_quick_ns = 500000000u;
+static const uint64_t budget_ns = 40000000000u, budget_quick_ns = 500000000u;
 
 const char *bench_place_name(enum bench_place place)
 {
@@ -24,7 +24,8 @@ static void choose_rivals(struct bench_rivals *rivals, const struct bench_case *
     rivals->name[BENCH_LIMIT] = one->limit;
 }
 
-/* The sides take turns, and who begins changes with every pair: a drift of the machine falls on all alike. */
+/* Measures each side once. The first side changes with every pair, so that a drift of the machine affects all sides
+ * equally. */
 static enum bench_outcome measure_pair(const struct bench_case *one, const struct bench_context *context, int number,
                                        struct bench_pair *pair)
 {
@@ -36,9 +37,9 @@ static enum bench_outcome measure_pair(const struct bench_case *one, const struc
     }
     for (int turn = 0; turn < count; turn++) {
         enum bench_side side = sides[(number + turn) % count];
-        long before = bench_pushed();
+        long before = bench_preemptions();
         enum bench_outcome outcome = one->measure(one, context, side, pair->value[side]);
-        pair->pushed += bench_pushed() - before;
+        pair->preemptions += bench_preemptions() - before;
         if (outcome != BENCH_DONE)
             return outcome;
         if (one->cpus < 2)
@@ -50,10 +51,11 @@ static enum bench_outcome measure_pair(const struct bench_case *one, const struc
     return BENCH_DONE;
 }
 
-/* Two places differ by a factor of three or so where they differ at all; `farthest` is the longest line ever seen. */
-static enum bench_place place_of(const struct bench_pair *pair, double farthest)
+/* Classifies a pair by its line times. If the machine has both placements, their line times differ by a factor of about
+ * three. `longest` is the longest line time measured so far. */
+static enum bench_place place_of(const struct bench_pair *pair, double longest)
 {
-    double border = 0.6 * farthest;
+    double border = 0.6 * longest;
     if (pair->line_most == 0)
         return BENCH_ANYWHERE;
     if (pair->line_least >= border)
@@ -61,24 +63,25 @@ static enum bench_place place_of(const struct bench_pair *pair, double farthest)
     return pair->line_most < border ? BENCH_TOGETHER : BENCH_MOVED;
 }
 
-static int count_place(struct bench_pairs *pairs, enum bench_place place, double farthest)
+static int count_place(struct bench_pairs *pairs, enum bench_place place, double longest)
 {
     int count = 0;
     for (int i = 0; i < pairs->count; i++) {
-        pairs->pair[i].place = place_of(&pairs->pair[i], farthest);
+        pairs->pair[i].place = place_of(&pairs->pair[i], longest);
         count += pairs->pair[i].place == place;
     }
     return count;
 }
 
-/* Never a mixture if it can be helped: a pair that moved compares nothing. */
-static void choose(struct bench_pairs *pairs, double farthest, int wanted)
+/* Marks the used pairs: those of the first placement that has enough pairs. Only if no placement has enough are pairs
+ * of all placements used: a pair whose placement changed compares two different machines. */
+static void choose(struct bench_pairs *pairs, double longest, int wanted)
 {
     static const enum bench_place order[] = {BENCH_ANYWHERE, BENCH_APART, BENCH_TOGETHER};
     int enough = wanted < 3 ? wanted : 3;
     pairs->place = BENCH_MOVED;
     for (int i = 0; i < 3 && pairs->place == BENCH_MOVED; i++) {
-        if (count_place(pairs, order[i], farthest) >= enough)
+        if (count_place(pairs, order[i], longest) >= enough)
             pairs->place = order[i];
     }
     double line[BENCH_PAIRS];
@@ -94,13 +97,13 @@ static void choose(struct bench_pairs *pairs, double farthest, int wanted)
 enum bench_outcome bench_repeat(const struct bench_case *one, const struct bench_context *context,
                                 struct bench_pairs *pairs)
 {
-    static double farthest;
-    if (farthest == 0)
-        farthest = context->machine->line_most;
+    static double longest;
+    if (longest == 0)
+        longest = context->machine->line_most;
     int wanted = one->repeats ? one->repeats : 9;
     if (context->quick)
         wanted = one->repeats_quick ? one->repeats_quick : 3;
-    uint64_t end = bench_now_ns() + (context->quick ? patience_quick_ns : patience_ns);
+    uint64_t end = bench_now_ns() + (context->quick ? budget_quick_ns : budget_ns);
     memset(pairs, 0, sizeof *pairs);
     choose_rivals(&pairs->rivals, one);
     if (one->choose != NULL) {
@@ -118,14 +121,14 @@ enum bench_outcome bench_repeat(const struct bench_case *one, const struct bench
         if (outcome != BENCH_DONE)
             return outcome;
         pairs->count++;
-        farthest = pair->line_most > farthest ? pair->line_most : farthest;
+        longest = pair->line_most > longest ? pair->line_most : longest;
         enum bench_place best = one->cpus < 2 ? BENCH_ANYWHERE : BENCH_APART;
-        int enough = count_place(pairs, best, farthest) >= wanted;
-        int tired = pairs->count == BENCH_PAIRS || bench_now_ns() > end;
-        if (enough || (tired && pairs->count >= wanted))
+        int enough = count_place(pairs, best, longest) >= wanted;
+        int exhausted = pairs->count == BENCH_PAIRS || bench_now_ns() > end;
+        if (enough || (exhausted && pairs->count >= wanted))
             break;
         line = one->cpus < 2 ? 0 : bench_machine_line(context->machine);
     }
-    choose(pairs, farthest, wanted);
+    choose(pairs, longest, wanted);
     return BENCH_DONE;
 }

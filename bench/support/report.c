@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What benchmarks print. */
+ * Output of a benchmark program. */
 #include "report.h"
 
 #include "stats.h"
@@ -41,7 +41,7 @@ static void json_number(FILE *out, const char *key, double value)
     fprintf(out, fabs(value) >= 100 ? ",\"%s\":%.1f" : ",\"%s\":%.4g", key, value);
 }
 
-/* "812.3 M" reads better than 812345678.9. */
+/* Formats a value with the prefix k or M. */
 static void readable(char *text, size_t bytes, double value, const char *unit)
 {
     if (fabs(value) >= 1e6)
@@ -78,7 +78,7 @@ static void write_raw(FILE *out, const struct bench_metric *metric, int m, const
                 fprintf(out, ",\"%s\":%.9g", pairs->rivals.name[side], pair->value[side][m]);
         }
         fprintf(out, ",\"line_least_ns\":%.1f,\"line_most_ns\":%.1f,\"pushed\":%ld,", pair->line_least, pair->line_most,
-                pair->pushed);
+                pair->preemptions);
         json_string(out, "place", bench_place_name(pair->place));
         fputs("}\n", out);
     }
@@ -87,16 +87,16 @@ static void write_raw(FILE *out, const struct bench_metric *metric, int m, const
 
 struct versus {
     double value; /* median */
-    double ratio, least, most; /* ours / value, of pairs: what disturbs both halves cancels out */
+    double ratio, least, most; /* ours / value, computed pair by pair, so that common disturbances cancel out */
 };
 
 struct summary {
     double ours, least, most;
-    const char *against; /* the better of the rivals; NULL: there is none */
+    const char *against; /* the better baseline; NULL: none */
     struct versus rival, limit;
 };
 
-/* Median of a side over the pairs that count, which `values` holds, sorted, afterwards. */
+/* Returns the median of a side over the used pairs, and leaves their values in `values`, sorted. */
 static double side_median(const struct bench_pairs *pairs, enum bench_side side, int m, double *values)
 {
     size_t count = 0;
@@ -119,7 +119,7 @@ static struct versus compare(const struct bench_pairs *pairs, enum bench_side si
             values[count++] = pair->value[side][m] == 0 ? 0 : pair->value[BENCH_OURS][m] / pair->value[side][m];
     }
     versus.ratio = bench_median(values, count);
-    versus.least = values[0]; /* sorted by now */
+    versus.least = values[0]; /* bench_median has sorted them */
     versus.most = values[count - 1];
     return versus;
 }
@@ -137,7 +137,7 @@ static void summarize(struct summary *summary, int m, const struct bench_metric 
     summary->most = values[pairs->used - 1];
     if (metric->against != NULL) {
         summary->rival = compare(pairs, BENCH_AGAINST, m);
-        summary->against = rivals->looks > 0 ? rivals->name[BENCH_AGAINST] : metric->against;
+        summary->against = rivals->trials > 0 ? rivals->name[BENCH_AGAINST] : metric->against;
     }
     if (rivals->name[BENCH_RUNNER_UP] != NULL) {
         struct versus other = compare(pairs, BENCH_RUNNER_UP, m);
@@ -172,12 +172,12 @@ static void write_table(FILE *out, const struct bench_metric *metric, const stru
         fprintf(out, " %s", bench_place_name(pairs->place));
     fputc('\n', out);
     if (rivals->way != NULL)
-        fprintf(out, "    ours: %s\n", rivals->way);
-    for (int i = 0; i < rivals->looks; i++) {
-        readable(text, sizeof text, rivals->look[i].value, "");
-        fprintf(out, "%s%s %s", i == 0 ? "    first look: " : ", ", rivals->look[i].name, text);
+        fprintf(out, "    library: %s\n", rivals->way);
+    for (int i = 0; i < rivals->trials; i++) {
+        readable(text, sizeof text, rivals->trial[i].value, "");
+        fprintf(out, "%s%s %s", i == 0 ? "    short trial: " : ", ", rivals->trial[i].name, text);
     }
-    if (rivals->looks > 0)
+    if (rivals->trials > 0)
         fputc('\n', out);
     fflush(out);
 }
@@ -202,11 +202,11 @@ static void write_versus(FILE *out, const struct summary *summary, const struct 
         fputc(',', out);
         json_string(out, "way", rivals->way);
     }
-    if (rivals->looks == 0)
+    if (rivals->trials == 0)
         return;
     fputs(",\"first_look\":{", out);
-    for (int i = 0; i < rivals->looks; i++)
-        fprintf(out, "%s\"%s\":%.1f", i == 0 ? "" : ",", rivals->look[i].name, rivals->look[i].value);
+    for (int i = 0; i < rivals->trials; i++)
+        fprintf(out, "%s\"%s\":%.1f", i == 0 ? "" : ",", rivals->trial[i].name, rivals->trial[i].value);
     fputc('}', out);
 }
 

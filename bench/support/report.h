@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What benchmarks print: a table for people, one JSON object a line for programs, every sample for the archive. */
+ * Output of a benchmark program: a table, one JSON object per line, and optionally a file of all samples. */
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H
 
@@ -16,10 +16,10 @@ struct bench_report {
 };
 
 void bench_report_begin(const struct bench_report *report);
-/* metric[m] of case `one` over its pairs. */
+/* Reports metric[m] of case `one` over its pairs. */
 void bench_report_metric(const struct bench_report *report, const struct bench_case *one, int m,
                          const struct bench_pairs *pairs);
-/* A metric without figures: `what` is "skipped" or "failed". */
+/* Reports a metric without a value: `what` is "skipped" or "failed". */
 void bench_report_none(const struct bench_report *report, const struct bench_metric *metric, const char *what,
                        const char *why);
 

@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Both sort `values`. The mean of the two middle ones if `count` is even; 0 of nothing. */
+/* Both functions sort `values` and return 0 if `count` is 0. The median of an even count is the mean of the two middle
+ * values. */
 double bench_median(double *values, size_t count);
-/* `percent` of the samples are not larger than the result. 0 of nothing. */
+/* Returns the value at rank count * percent / 100. */
 uint64_t bench_percentile(uint64_t *values, size_t count, double percent);
 
 #endif

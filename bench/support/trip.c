@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What round trips share. */
+ * Shared by the round-trip cases. */
 #include "trip.h"
 
 #include "clock.h"

@@ -7,6 +7,8 @@
 
 #include <myelon/base.h>
 
+MYL_I_BEGIN_INLINE
+
 /* One accessor a line, to be read as a table. */
 /* clang-format off */
 typedef struct { uint64_t v; } myl_au64;
@@ -78,8 +80,8 @@ MYL_INLINE int myl_cas32_sc(myl_au32 *a, uint32_t *expected, uint32_t desired)
 {
     return __atomic_compare_exchange_n(&a->v, expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
-/* The protocols need a store-to-load order in four cold places (gate look, join, park, fenced publish); there
- * is no operation to hang that on. ThreadSanitizer cannot follow them, so no data relies on them alone. */
+/* The protocols need a store-to-load order in four cold places (gate check, join, park, fenced publish), where no
+ * operation carries it. ThreadSanitizer cannot follow them, so no data relies on them alone. */
 MYL_INLINE void myl_fence_sc(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 MYL_INLINE void myl_fence_acq(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
 MYL_INLINE void myl_fence_compiler(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
@@ -101,8 +103,8 @@ MYL_INLINE void myl_prefetch_write(const void *at)
 #endif
 }
 
-/* Copies out of memory that somebody may be overwriting: every load is atomic, the whole is not. The caller finds out
- * afterwards whether it was torn. */
+/* Copies from memory that may be overwritten meanwhile: every load is atomic, the whole is not. The caller checks
+ * afterwards whether the copy is torn. */
 MYL_INLINE void myl_copy_rlx(void *to, const void *from, size_t bytes)
 {
     unsigned char *t = (unsigned char *)to;
@@ -128,5 +130,7 @@ MYL_END_DECLS
 #else
 #define MYL_STEP(name) ((void)0)
 #endif
+
+MYL_I_END_INLINE
 
 #endif

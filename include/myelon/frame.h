@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Layer 1: messages of any size. One producer, or up to 16 in lanes, up to 1024 consumers, strict broadcast, on the
- * same segments, seats, gates and waits as ring.h. A message up to max_frame bytes is one record: it lies in one
- * piece, is built in place and read in place. A longer one travels in fragments and is put together by its reader, even
- * when it is larger than the ring. docs/frames.md has the format and the steps.
+ * same segments, locks, gates and waits as ring.h. A message up to max_frame bytes is one record: it lies in one piece,
+ * is built in place and read in place. A longer one is sent in fragments and reassembled by its reader, even if it is
+ * larger than the ring. docs/frames.md has the format and the steps.
  *
  * Sizes are bytes; positions in the ring count cells of 64 bytes. A message's data begins at a multiple of 64 unless it
  * fits behind its record's header, in the same cache line (up to 48 bytes; 32 in a numbered ring); then at a multiple
@@ -10,8 +10,8 @@
  *
  * A handle belongs to one thread at a time; different handles are independent. After fork the child's copies answer
  * MYL_EFORKED. The hot calls (claim, commit, next, release) are inline, make no system call, allocate nothing and take
- * no lock as long as there is room, there are messages, and nobody sleeps. Fragments take the longer way, which
- * allocates nothing either. */
+ * no lock as long as there is room, there are messages, and no participant sleeps. Fragments take the
+ * slow path, which allocates nothing either. */
 #ifndef MYELON_FRAME_H
 #define MYELON_FRAME_H
 
@@ -25,11 +25,11 @@ typedef struct myl_frame_producer myl_frame_producer;
 typedef struct myl_frame_consumer myl_frame_consumer;
 typedef struct myl_frame_observer myl_frame_observer;
 
-/* What a record says besides its length and kind. */
+/* What a record has besides its length and kind. */
 enum myl_frame_numbers {
     MYL_FRAMES_BARE = 0, /* nothing: a header of 16 bytes */
     MYL_FRAMES_NUMBERED, /* the message's number: a header of 32 bytes; an observer knows how many messages it lost */
-    MYL_FRAMES_TIMED,    /* number, and the time of the commit: one look at the clock for each message */
+    MYL_FRAMES_TIMED,    /* number, and the time of the commit: reads the clock for each message */
 };
 
 typedef struct myl_frame_producer_options {
@@ -43,14 +43,16 @@ typedef struct myl_frame_producer_options {
                               * ring, or max_message if that is less */
     uint64_t
         max_message; /* longest message at all, 64 and max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is more */
-    enum myl_frame_numbers numbers;
+    enum myl_frame_numbers numbers; /* MYL_FRAMES_BARE (0) = or as it is */
 
     /* Several producers, each in a lane of its own: docs/frames.md, "Lanes". */
     uint32_t lanes;          /* how many the ring has room for, 1 .. 16; each lane has ring_bytes. 0 = 1, or as it is */
     const char *lane;        /* id of this producer's lane, as a consumer's id; NULL = any lane that is free */
 
+    uint64_t reserved[4];    /* 0 */
+
     /* Where it lives, consumers, waiting, liveness: as for Layer 0. event_size, event_align, capacity and packed_cell
-     * must be 0; `buffer` (MYL_ALONE_BUFFER) is in bytes; ring.size may be 0. */
+     * must be 0; `buffer` (MYL_NO_CONSUMERS_BUFFER) is in bytes; ring.size may be 0. */
     myl_producer_options ring;
 } myl_frame_producer_options;
 
@@ -58,7 +60,8 @@ typedef struct myl_frame_consumer_options {
     size_t size;             /* sizeof(myl_frame_consumer_options) */
     uint64_t max_message;    /* this reader's limit for fragmented messages; 0 = the ring's. That much memory is set
                               * aside at open (used only as far as messages reach); a longer message is MYL_ETOOBIG */
-    uint32_t observe_lane;   /* observers: the lane to look at, 0 unless set. Consumers read all lanes: leave it 0 */
+    uint32_t observe_lane;   /* observers: the lane to read, 0 unless set. Consumers read all lanes: leave it 0 */
+    uint64_t reserved[4];    /* 0 */
     myl_consumer_options ring; /* as for Layer 0; event_size and event_align must be 0; ring.size may be 0 */
 } myl_frame_consumer_options;
 
@@ -70,8 +73,15 @@ typedef struct myl_message {
     int64_t sent_ns;         /* timed rings: CLOCK_MONOTONIC at the commit, comparable on this machine; else 0 */
     uint32_t kind;           /* the sender's, 0 .. 255 */
     uint32_t fragments;      /* 1: in one piece */
-    uint32_t lane;           /* whose it is; set too with MYL_EABORTED, MYL_ETOOBIG, MYL_EPRODUCERDEAD, MYL_EUNSEATED */
+    uint32_t lane;           /* whose it is; set too with MYL_EABORTED, MYL_ETOOBIG, MYL_EPRODUCERDEAD,
+                              * MYL_EPRODUCERLEFT */
+    /* Leased messages only, else 0: for myl_frame_consumer_release_message. */
+    uint32_t cells;          /* of 64 bytes, of the lane: the room that its release gives back */
+    uint64_t position;       /* of the first of them */
 } myl_message;
+
+/* Among so many messages that a consumer holds in one lane, any order of releases is possible. */
+#define MYL_HELD_MAX 64
 
 /* What an observer missed. */
 typedef struct myl_frame_lost {
@@ -79,8 +89,11 @@ typedef struct myl_frame_lost {
     uint64_t messages;       /* numbered rings: exact; else 0. Aborted messages count. */
 } myl_frame_lost;
 
-/* Called for a message; 0 goes on, anything else stops, and this message is not acknowledged. */
+/* Called for a message; 0 continues, any other value stops, and this message is not acknowledged. */
 typedef int (*myl_message_handler)(const myl_message *message, void *user);
+
+/* Called by a poll for a message, which is valid until the handler returns. */
+typedef enum myl_action (*myl_message_poll_handler)(const myl_message *message, void *user);
 
 MYL_BEGIN_DECLS
 
@@ -94,28 +107,28 @@ MYL_API MYL_NODISCARD int myl_frame_producer_open(myl_frame_producer **producer,
 
 /* As myl_producer_close: ends the stream, or the lane. An open claim is forgotten. NULL is fine. */
 MYL_API void myl_frame_producer_close(myl_frame_producer *producer);
-/* As myl_producer_leave: the seat is free, the stream goes on with the next producer. */
+/* As myl_producer_leave: the lock is free, the stream continues with a successor. */
 MYL_API void myl_frame_producer_leave(myl_frame_producer *producer);
 
 /* Claims a record for a message of up to `most` bytes: *data points into shared memory, `most` bytes in one piece, to
  * be filled and then committed. Its old content is undefined. One claim at a time.
  * MYL_OK, MYL_EAGAIN (no room), MYL_ETIMEDOUT, MYL_ETOOBIG (more than max_frame), MYL_ELEASED (a claim is open),
- * MYL_ECONSUMERDEAD, MYL_ESEATLOST, MYL_ESUPERSEDED, MYL_EINTERRUPTED, MYL_EFORKED. */
-MYL_INLINE MYL_NODISCARD int myl_frame_producer_claim(myl_frame_producer *producer, size_t most, void **data,
-                                                      int64_t timeout_ns);
+ * MYL_ECONSUMERDEAD, MYL_ELOCKLOST, MYL_ESUPERSEDED, MYL_EINTERRUPTED, MYL_EFORKED. */
+MYL_API_INLINE MYL_NODISCARD int myl_frame_producer_claim(myl_frame_producer *producer, size_t most, void **data,
+                                                          int64_t timeout_ns);
 
 /* Publishes the first `used` bytes of the claim as a message; the rest of the claim costs no room. The pointer is no
- * longer the caller's. Never waits; at most one system call, and only if somebody sleeps.
+ * longer the caller's. Never waits; at most one system call, and only if a consumer sleeps.
  * MYL_OK, MYL_ENOTCLAIMED, MYL_ETOOBIG (more than was claimed; the claim stays open), MYL_EFORKED. */
-MYL_INLINE MYL_NODISCARD int myl_frame_producer_commit(myl_frame_producer *producer, size_t used, uint8_t kind);
+MYL_API_INLINE MYL_NODISCARD int myl_frame_producer_commit(myl_frame_producer *producer, size_t used, uint8_t kind);
 
-/* Forgets the claim; nobody ever sees it. */
+/* Aborts the claim; consumers never see it. */
 MYL_API void myl_frame_producer_abort(myl_frame_producer *producer);
 
 /* Copies a message into the ring, in fragments if it is longer than max_frame. Messages that fit in the ring are
- * published all or not at all. One that does not fit is published piece by piece as consumers make room; if that ends
- * early (a time-out, a dead consumer) the error is returned and consumers get MYL_EABORTED for the message. With
- * MYL_TRY such a message is MYL_ETOOBIG. data may be NULL if length is 0.
+ * published all or not at all, also when this process is killed. One that does not fit is published piece by piece as
+ * consumers make room; if that ends early (a time-out, a dead consumer) the error is returned and consumers get
+ * MYL_EABORTED for the message. With MYL_TRY such a message is MYL_ETOOBIG. data may be NULL if length is 0.
  * As claim; MYL_ETOOBIG also above max_message. */
 MYL_API MYL_NODISCARD int myl_frame_producer_publish(myl_frame_producer *producer, const void *data, size_t length,
                                                      uint8_t kind, int64_t timeout_ns);
@@ -135,13 +148,15 @@ MYL_API MYL_NODISCARD int myl_frame_producer_wait_consumers(myl_frame_producer *
 /* Makes a waiting call of this handle, now or the next one, return MYL_EINTERRUPTED. Any thread; signal handlers. */
 MYL_API void myl_frame_producer_interrupt(myl_frame_producer *producer);
 
-/* As myl_producer_manage, _clear and _busy. What came of it: myl_producer_trouble and _missing of the ring below. */
-MYL_API MYL_NODISCARD int myl_frame_producer_manage(myl_frame_producer *producer, const myl_liveness_options *options);
-MYL_API void myl_frame_producer_clear(myl_frame_producer *producer);
-MYL_API void myl_frame_producer_busy(myl_frame_producer *producer, const char *doing, int64_t patience_ns);
+/* As myl_producer_set_liveness, _clear_failure and _set_activity. For the failure: myl_producer_liveness_failure and
+ * myl_producer_missing_consumer of the ring below. */
+MYL_API MYL_NODISCARD int myl_frame_producer_set_liveness(myl_frame_producer *producer,
+                                                          const myl_liveness_options *options);
+MYL_API void myl_frame_producer_clear_failure(myl_frame_producer *producer);
+MYL_API void myl_frame_producer_set_activity(myl_frame_producer *producer, const char *text, int64_t duration_ns);
 
-/* The Layer 0 producer below, for what only looks: info, fd, last, gating, is_consumed, trouble, missing, why. Its
- * sequences count cells. */
+/* The Layer 0 producer below, for calls that only read: info, fd, last_published, last_consumed, is_consumed,
+ * liveness_failure, missing_consumer, diagnose. Its sequences count cells. */
 MYL_API const myl_producer *myl_frame_producer_ring(const myl_frame_producer *producer);
 
 /* --- consumer ------------------------------------------------------------------------------------------- */
@@ -156,61 +171,97 @@ MYL_API void myl_frame_consumer_close(myl_frame_consumer *consumer);
  * among them: its data stays valid until the next fragmented one is begun.
  * A message that does not fit in the ring is acknowledged up to its last fragment while it is read: a crash before its
  * release loses it for this id, which then counts it as skipped. All others come again.
- * MYL_OK, MYL_EAGAIN (none yet), MYL_ETIMEDOUT, MYL_EABORTED (a message was given up or its producer died between
- * fragments; it is passed over: call again), MYL_ETOOBIG (a message longer than this reader's max_message; it is passed
- * over), MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EUNSEATED, MYL_ESEATLOST, MYL_ESUPERSEDED, MYL_EEVICTED,
- * MYL_EINTERRUPTED, MYL_ELEASED (so much is leased that the producer may never have room for the next one, or one that
- * does not fit in the ring, and the next one comes in fragments, too: release first), MYL_ECORRUPT, MYL_EFORKED. */
-MYL_INLINE MYL_NODISCARD int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message,
-                                                     int64_t timeout_ns);
+ * MYL_OK, MYL_EAGAIN (none yet), MYL_ETIMEDOUT, MYL_EABORTED (a message longer than the ring was given up, or its
+ * producer died between fragments; it is passed over: call again), MYL_ETOOBIG (a message longer than this reader's
+ * max_message; it is passed over), MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EPRODUCERLEFT, MYL_ELOCKLOST, MYL_ESUPERSEDED,
+ * MYL_EEVICTED, MYL_EINTERRUPTED, MYL_ELEASED (what is leased keeps the producer from publishing: it waits for its
+ * release, or has no room even for an empty message; or a message that does not fit in the ring is leased, and the next
+ * one comes in fragments, too: release first), MYL_ECORRUPT, MYL_EFORKED. */
+MYL_API_INLINE MYL_NODISCARD int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message,
+                                                         int64_t timeout_ns);
 
 /* Releases and acknowledges everything leased, in all lanes. MYL_OK or MYL_EEVICTED (then nothing was acknowledged, or
  * nothing in the lane it is about). */
-MYL_INLINE MYL_NODISCARD int myl_frame_consumer_release(myl_frame_consumer *consumer);
+MYL_API_INLINE MYL_NODISCARD int myl_frame_consumer_release(myl_frame_consumer *consumer);
+
+/* Releases one leased message and no other, in any order. `message` is as next returned it; its data is no longer the
+ * caller's. Acknowledges what precedes the oldest message that is still held in its lane. A message released out of
+ * order is delivered again after a crash, a close or a rewind, unless all older ones of its lane were released, too.
+ * Among up to MYL_HELD_MAX (64) messages held in a lane any order is possible. Allocates nothing and never waits; at
+ * most one system call, and only if the producer sleeps.
+ * MYL_OK; MYL_ENOTCLAIMED (it is not leased, or was released before); MYL_ELIMIT (messages released after the oldest
+ * held one would lie in more than MYL_HELD_MAX separate places; release an older one first; nothing changed);
+ * MYL_EINVAL (no such lane); MYL_EEVICTED; MYL_EFORKED. */
+MYL_API MYL_NODISCARD int myl_frame_consumer_release_message(myl_frame_consumer *consumer, const myl_message *message);
 
 /* Gives back what is leased without acknowledging: the next call leases the same messages again. */
 MYL_API void myl_frame_consumer_rewind(myl_frame_consumer *consumer);
 
-/* 1 if nothing behind the last leased message is published yet: the end of a batch. */
-MYL_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer);
+/* 1 if no message after the last leased one is published yet: the end of a batch. */
+MYL_API_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer);
 
-/* Copies the next message to `buffer` and acknowledges it. `message` tells about it and points to the buffer.
+/* Waits for the next message and describes it, without leasing it: length, kind, fragments, number, sent_ns and lane,
+ * as far as its first record tells; message->data is NULL. The next call of next or get gives the same message, so a
+ * caller can choose its memory first. A message longer than the ring may still be given up: then that call returns
+ * MYL_EABORTED. Results other than MYL_OK as next, and with the same effect. */
+MYL_API MYL_NODISCARD int myl_frame_consumer_peek(myl_frame_consumer *consumer, myl_message *message,
+                                                  int64_t timeout_ns);
+
+/* Copies the next message to `buffer` and acknowledges it. Fragments are copied once, straight to the buffer; with
+ * lanes those of a message longer than the ring are put together elsewhere first. `message` describes it and points to
+ * the buffer, whose content is undefined on any other result than MYL_OK.
  * MYL_EBUFFER: it has more than `bytes` bytes (message->length says how many) and stays the next one.
- * MYL_ENOTCLAIMED: leases are open; release them first. Else as next. */
+ * MYL_ENOTCLAIMED: leases are open; release them first. Else as next: a call that ends early (MYL_ETIMEDOUT,
+ * MYL_EINTERRUPTED) loses nothing of a message that has come in part. */
 MYL_API MYL_NODISCARD int myl_frame_consumer_get(myl_frame_consumer *consumer, void *buffer, size_t bytes,
                                                  myl_message *message, int64_t timeout_ns);
 
-/* Waits for a message, then hands over what is there, at most `most` messages (0: no limit), and acknowledges them
- * together. *handled (NULL is fine) counts those acknowledged, whatever the result. MYL_EHANDLER: the handler stopped;
- * its message comes again. Other failures as next, after what was there is handled. */
+/* As myl_consumer_poll, for messages: `limit` and *handled count messages. MYL_ACTION_ABORT of a message that its
+ * handler has released is MYL_ACTION_BREAK if it is acknowledged by that. MYL_EABORTED and MYL_ETOOBIG end the poll
+ * after the messages before them are handled. */
+MYL_API MYL_NODISCARD int myl_frame_consumer_poll(myl_frame_consumer *consumer, uint64_t limit,
+                                                  myl_message_poll_handler handler, void *user, uint64_t *handled,
+                                                  int64_t timeout_ns);
+
+/* As myl_frame_consumer_poll, for a handler that goes on (0) or stops (any other value). Leases may be open; they are
+ * acknowledged, too. MYL_EHANDLER: the handler stopped; its message is given back. */
 MYL_API MYL_NODISCARD int myl_frame_consumer_drain(myl_frame_consumer *consumer, uint64_t most,
                                                    myl_message_handler handler, void *user, uint64_t *handled,
                                                    int64_t timeout_ns);
 
+/* As myl_runner_start, for messages: starts a thread that passes each message to `handler`. The consumer belongs to the
+ * runner until it is joined. 0 goes on and acknowledges; any other value stops the runner, and its message is not
+ * acknowledged. `options->batch` and the result count messages. MYL_EABORTED and MYL_ETOOBIG stop the runner, too: join
+ * it, and start it again for what follows. MYL_OK; MYL_EINVAL: the consumer or the handler is NULL, or the name of the
+ * thread is too long; MYL_EOPTIONS; MYL_ENOMEM, MYL_ELIMIT: no thread can be started. */
+MYL_API MYL_NODISCARD int myl_frame_runner_start(myl_runner **runner, myl_frame_consumer *consumer,
+                                                 myl_message_handler handler, void *user,
+                                                 const myl_runner_options *options);
+
 /* The id of lane `lane` of this consumer's ring, copied out: its producer's of now, or of last; "" if it has none.
- * MYL_EINVAL: there are not so many lanes. */
+ * MYL_EINVAL: there is no such lane. */
 MYL_API MYL_NODISCARD int myl_frame_consumer_lane(const myl_frame_consumer *consumer, uint32_t lane,
                                                   char id[MYL_ID_MAX + 1]);
 
-/* Messages of which this handle came across fragments but not the first one. */
+/* Messages of which this handle read fragments but not the first one. */
 MYL_API uint64_t myl_frame_consumer_skipped(const myl_frame_consumer *consumer);
 MYL_API void myl_frame_consumer_interrupt(myl_frame_consumer *consumer); /* as myl_frame_producer_interrupt */
 
-/* As myl_consumer_busy and myl_consumer_peer. With lanes: to all of them; a producer that lives, if there is one, and
- * the unread of all. */
-MYL_API void myl_frame_consumer_busy(myl_frame_consumer *consumer, const char *doing, int64_t patience_ns);
+/* As myl_consumer_set_activity and myl_consumer_peer. With lanes: all of them get the notice; the peer
+ * is a live producer, if there is one, with the available messages of all lanes. */
+MYL_API void myl_frame_consumer_set_activity(myl_frame_consumer *consumer, const char *text, int64_t duration_ns);
 MYL_API MYL_NODISCARD int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer);
 
-/* The Layer 0 consumer below (of lane 0), for what only looks: info, fd, joined, position, acknowledged, available. Its
- * sequences count cells. */
+/* The Layer 0 consumer below (of lane 0), for calls that only read: info, fd, joined, last_leased, last_acknowledged,
+ * available. Its sequences count cells. */
 MYL_API const myl_consumer *myl_frame_consumer_ring(const myl_frame_consumer *consumer);
 
-/* How long the message was under way, ns: one look at the clock. -1 if the ring is not timed. */
+/* Time since the message's commit, ns; reads the clock. -1 if the ring is not timed. */
 MYL_API int64_t myl_message_latency(const myl_message *message);
 
 /* --- observer ------------------------------------------------------------------------------------------- */
 
-/* Looks on without gating anybody; as myl_observer_open. */
+/* Reads without gating; as myl_observer_open. */
 MYL_API MYL_NODISCARD int myl_frame_observer_open(myl_frame_observer **observer, const char *name,
                                                   const myl_frame_consumer_options *options);
 MYL_API void myl_frame_observer_close(myl_frame_observer *observer);
@@ -221,7 +272,7 @@ MYL_API void myl_frame_observer_close(myl_frame_observer *observer);
 MYL_API MYL_NODISCARD int myl_frame_observer_get(myl_frame_observer *observer, void *buffer, size_t bytes,
                                                  myl_message *message, myl_frame_lost *lost, int64_t timeout_ns);
 MYL_API void myl_frame_observer_interrupt(myl_frame_observer *observer);
-/* The Layer 0 observer below: info and position (in cells). */
+/* The Layer 0 observer below: info and last_read (in cells). */
 MYL_API const myl_observer *myl_frame_observer_ring(const myl_frame_observer *observer);
 
 MYL_END_DECLS

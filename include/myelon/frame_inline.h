@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The hot paths of frame.h. Internal to the library but for being inlined: use the functions, never the fields. Step
- * names F1 to F5 are those of docs/frames.md and models/framed.pml. */
+ * The hot paths of frame.h. Internal to the library, and here only to be inlined: use the functions, never the fields.
+ * Step names F1 to F5 are those of docs/frames.md and models/framed.pml. */
 #ifndef MYELON_FRAME_INLINE_H
 #define MYELON_FRAME_INLINE_H
 
 #include <myelon/ring_inline.h>
+
+MYL_I_BEGIN_INLINE
 
 #define MYL_I_FRAME_CELL    64U
 #define MYL_I_FRAME_BARE    16U /* bytes of a header without a number */
@@ -38,7 +40,7 @@ MYL_INLINE uint64_t myl_i_frame_cells(uint64_t length)
     return 1 + (length + (MYL_I_FRAME_CELL - 1)) / MYL_I_FRAME_CELL;
 }
 
-/* The data area is mapped twice in a row: up to a whole ring behind `cell` can be reached without wrapping. */
+/* The data area is mapped twice in a row: up to a whole ring after `cell` can be reached without wrapping. */
 MYL_INLINE unsigned char *myl_i_frame_wrap(unsigned char *cell, const struct myl_i_geometry *ring)
 {
     return MYL_UNLIKELY(cell >= ring->cells_end) ? cell - (ring->cells_end - ring->cells) : cell;
@@ -50,16 +52,18 @@ MYL_INLINE unsigned char *myl_i_frame_at(const struct myl_i_frame_producer_hot *
     return f->ring->ring.cells + (f->ring->next - f->lap) * MYL_I_FRAME_CELL;
 }
 
-MYL_INLINE int myl_frame_producer_claim(myl_frame_producer *producer, size_t most, void **data, int64_t timeout_ns)
+MYL_API_INLINE int myl_frame_producer_claim(myl_frame_producer *producer, size_t most, void **data, int64_t timeout_ns)
 {
+    MYL_I_NOT_NULL(producer);
+    MYL_I_NOT_NULL(data);
     struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
     struct myl_i_producer_hot *h = f->ring;
     uint32_t header = h->ring.event_offset;
     int far = most > MYL_I_FRAME_CELL - header;
     uint64_t cells = far ? myl_i_frame_cells(most) : 1;
-    /* F1: the next header's word is reserved too, or nobody could say that nothing is published there. */
+    /* F1: the next header's word is reserved too: it has to show that nothing is published there. */
     if (MYL_UNLIKELY(f->claim != 0 || most > h->ring.event_size || h->next + cells + 1 > h->end)) {
-        void *claimed = NULL; /* so that `data` itself need not lie in memory */
+        void *claimed = NULL; /* so that `data` itself can stay in a register */
         int rc = myl_i_frame_claim_slow(producer, most, &claimed, timeout_ns);
         *data = claimed;
         return rc;
@@ -69,31 +73,32 @@ MYL_INLINE int myl_frame_producer_claim(myl_frame_producer *producer, size_t mos
     return MYL_OK;
 }
 
-/* F3, for the record at `cell`, position `at`. The next header is at `behind`; `dirty`: its word may be anything. */
-MYL_INLINE void myl_i_frame_stamp(unsigned char *cell, uint64_t at, uint64_t about, unsigned char *behind, int dirty)
+/* F3, for the record at `cell`, position `at`. The next header is at `following`; `dirty`: its word may be anything. */
+MYL_INLINE void myl_i_frame_stamp(unsigned char *cell, uint64_t at, uint64_t head_word, unsigned char *following,
+                                  int dirty)
 {
-    myl_store_rlx((myl_au64 *)(void *)(cell + 8), about); /* A82, before the stamp. Pairs: A81 */
+    myl_store_rlx((myl_au64 *)(void *)(cell + 8), head_word); /* A82, before the stamp. Pairs: A81 */
     MYL_STEP("F3");
     /* A83 next header's word [rlx], before the stamp: a reader that comes there finds it. Pairs: A2 */
     if (dirty)
-        myl_store_rlx((myl_au64 *)(void *)behind, 0);
+        myl_store_rlx((myl_au64 *)(void *)following, 0);
     MYL_STEP("F3a");
     myl_store_rel((myl_au64 *)(void *)cell, at + 1); /* A1. Pairs: A2, A20 */
 }
 
 /* F3 and F4. `cells` of the open claim become a record; its header is written but for `about` and the stamp. */
-MYL_INLINE void myl_i_frame_publish(myl_frame_producer *producer, uint64_t about, uint64_t cells)
+MYL_INLINE void myl_i_frame_publish(myl_frame_producer *producer, uint64_t head_word, uint64_t cells)
 {
     struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
     struct myl_i_producer_hot *h = f->ring;
-    unsigned char *cell = myl_i_frame_at(f), *behind = cell + cells * MYL_I_FRAME_CELL;
+    unsigned char *cell = myl_i_frame_at(f), *following = cell + cells * MYL_I_FRAME_CELL;
     uint64_t next = h->next + cells;
     /* The claim reached, or reaches, beyond the header's line: words there may have been written over. */
     int far = cells > 1 || f->claim > MYL_I_FRAME_CELL - h->ring.event_offset + 1;
-    myl_i_frame_stamp(cell, h->next, about, behind, far || f->cleared == 0);
+    myl_i_frame_stamp(cell, h->next, head_word, following, far || f->cleared == 0);
     h->next = next;
     f->claim = 0;
-    if (MYL_UNLIKELY(behind >= h->ring.cells_end))
+    if (MYL_UNLIKELY(following >= h->ring.cells_end))
         f->lap += (uint64_t)(h->ring.cells_end - h->ring.cells) / MYL_I_FRAME_CELL;
     MYL_STEP("F3b");
     myl_store_rel(h->shared_next, next); /* A3 */
@@ -105,17 +110,20 @@ MYL_INLINE void myl_i_frame_publish(myl_frame_producer *producer, uint64_t about
             f->cleared = 0;
         return;
     }
-    /* F4: off the path of this message, inside what the gate allows, and for the next one. */
-    uint64_t cleared = f->cleared - (f->cleared != 0), room = h->end - next - 1;
-    for (uint64_t to = f->ahead < room ? f->ahead : room; cleared < to; cleared++) {
+    /* F4: after this message, for the next one. Invariant: only words below `end` are cleared. `end` is 0 while claims
+     * are diverted to the slow path (manage.c, liveness.c, a fork), even if one is open: then nothing is cleared. So
+     * positions are compared, which cannot wrap; the difference end - next would. */
+    uint64_t cleared = f->cleared - (f->cleared != 0);
+    for (; cleared < f->ahead && next + 1 + cleared < h->end; cleared++) {
         myl_store_rlx((myl_au64 *)(void *)(myl_i_frame_at(f) + (cleared + 1) * MYL_I_FRAME_CELL), 0); /* A83 */
         MYL_STEP("F4");
     }
     f->cleared = cleared;
 }
 
-MYL_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t used, uint8_t kind)
+MYL_API_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t used, uint8_t kind)
 {
+    MYL_I_NOT_NULL(producer);
     struct myl_i_frame_producer_hot *f = (struct myl_i_frame_producer_hot *)(void *)producer;
     struct myl_i_producer_hot *h = f->ring;
     if (MYL_UNLIKELY(used >= f->claim || h->ring.event_offset != MYL_I_FRAME_BARE || h->end == 0))
@@ -133,21 +141,23 @@ MYL_INLINE int myl_frame_producer_commit(myl_frame_producer *producer, size_t us
     return MYL_OK;
 }
 
-MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
+MYL_API_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns)
 {
+    MYL_I_NOT_NULL(consumer);
+    MYL_I_NOT_NULL(message);
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer;
-    /* In a stream records are looked at only up to where they are known to be published. */
+    /* In a stream records are read only up to where they are known to be published. */
     if (h->front != NULL && h->next >= h->known)
         return myl_i_frame_next_slow(consumer, message, timeout_ns);
     /* In a fork child, in a ring with lanes, and while a message is half read that is longer than the ring, this is a
      * stamp of 0. */
     unsigned char *cell = h->lease.cell;
-    /* A2 stamp [acq]: the record is read behind it. Pairs: A1. */
+    /* A2 stamp [acq]: the record is read after it. Pairs: A1. */
     if (MYL_UNLIKELY(myl_load_acq((const myl_au64 *)(const void *)cell) != h->next + 1))
         return myl_i_frame_next_slow(consumer, message, timeout_ns);
     /* A81 about [rlx]: copied once, checked, then used. Pairs: A82. */
-    uint64_t about = myl_load_rlx((const myl_au64 *)(const void *)(cell + 8));
-    uint64_t length = about & UINT32_MAX, flags = about >> MYL_I_FRAME_FLAGS;
+    uint64_t head_word = myl_load_rlx((const myl_au64 *)(const void *)(cell + 8));
+    uint64_t length = head_word & UINT32_MAX, flags = head_word >> MYL_I_FRAME_FLAGS;
     uint32_t header = h->ring.event_offset;
     int far = (flags & MYL_I_FRAME_FAR) != 0;
     if (MYL_UNLIKELY((flags & ~(uint64_t)MYL_I_FRAME_FAR) != MYL_I_FRAME_WHOLE ||
@@ -157,7 +167,7 @@ MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message
     message->length = length;
     message->number = 0;
     message->sent_ns = 0;
-    message->kind = (uint32_t)(about >> MYL_I_FRAME_KIND) & 255U;
+    message->kind = (uint32_t)(head_word >> MYL_I_FRAME_KIND) & 255U;
     message->fragments = 1;
     message->lane = 0;
     if (header != MYL_I_FRAME_BARE) {
@@ -165,23 +175,29 @@ MYL_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_message
         __builtin_memcpy(&message->sent_ns, cell + MYL_I_FRAME_BARE + 8, sizeof message->sent_ns);
     }
     uint64_t cells = far ? myl_i_frame_cells(length) : 1;
+    message->cells = (uint32_t)cells;
+    message->position = h->next;
     h->next += cells;
     h->lease.cell = myl_i_frame_wrap(cell + cells * MYL_I_FRAME_CELL, &h->ring);
     return MYL_OK;
 }
 
-MYL_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer)
+MYL_API_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer)
 {
+    MYL_I_NOT_NULL(consumer);
     const struct myl_i_consumer_hot *h = (const struct myl_i_consumer_hot *)(const void *)consumer;
     if (MYL_LIKELY(myl_load_acq((const myl_au64 *)(const void *)h->lease.cell) == h->next + 1)) /* A2 */
         return 0;
     return myl_i_frame_end_slow(consumer);
 }
 
-MYL_INLINE int myl_frame_consumer_release(myl_frame_consumer *consumer)
+MYL_API_INLINE int myl_frame_consumer_release(myl_frame_consumer *consumer)
 {
+    MYL_I_NOT_NULL(consumer);
     struct myl_i_consumer_hot *h = (struct myl_i_consumer_hot *)(void *)consumer; /* the first member's first */
-    return MYL_LIKELY(myl_i_release(h)) ? MYL_OK : myl_i_frame_release_slow(consumer);
+    return MYL_LIKELY(myl_i_release(h, h->next)) ? MYL_OK : myl_i_frame_release_slow(consumer);
 }
+
+MYL_I_END_INLINE
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * How a call waits. docs/waiting.md tells which strategy suits what. */
+ * How a call waits. docs/waiting.md describes which strategy suits which use. */
 #ifndef MYELON_WAIT_H
 #define MYELON_WAIT_H
 
@@ -7,12 +7,19 @@
 
 enum myl_wait_strategy {
     MYL_WAIT_DEFAULT = 0, /* what MYELON_WAIT names, else adaptive */
-    MYL_WAIT_ADAPTIVE,    /* spins as long as spinning has paid lately (3 to 50 us), yields twice, then parks */
-    MYL_WAIT_BUSY_SPIN,   /* reads without pause: shortest latency, a core of its own */
-    MYL_WAIT_SPIN_HINT,   /* spins with the CPU's pause instruction: a core of its own, kinder to its sibling */
-    MYL_WAIT_SPIN_YIELD,  /* spins, then gives the core away after each look; never parks */
-    MYL_WAIT_SLEEP,       /* spins, then sleeps sleep_ns between looks: no wake-up call for the other side */
+    MYL_WAIT_ADAPTIVE,    /* spins as long as spinning has succeeded lately (3 to 50 us), yields twice, then parks */
+    MYL_WAIT_BUSY_SPIN,   /* reads without pause: shortest latency, occupies a core */
+    MYL_WAIT_SPIN_HINT,   /* spins with the CPU's pause instruction: occupies a core, but spares its hyperthread
+                           * sibling */
+    MYL_WAIT_SPIN_YIELD,  /* spins, then yields the processor after each check; never parks */
+    MYL_WAIT_SLEEP,       /* spins, then sleeps sleep_ns between checks: no participant has to wake it */
     MYL_WAIT_BLOCK,       /* spins 3 us, yields twice, then parks in the kernel until woken: 0 % CPU when idle */
+};
+
+/* What a blocking call does when a signal handler ran in its thread while it slept. */
+enum myl_on_signal {
+    MYL_SIGNAL_CONTINUE = 0, /* continues to wait */
+    MYL_SIGNAL_INTERRUPT,    /* returns MYL_EINTERRUPTED, unless it has a result by then */
 };
 
 /* All zero means: the defaults, which the environment may override (MYELON_WAIT, MYELON_SPIN_NS, MYELON_YIELDS,
@@ -22,6 +29,12 @@ typedef struct myl_wait_options {
     uint32_t yields;      /* sched_yield calls before parking or sleeping; 0 = default 2 */
     int64_t spin_ns;      /* longest spin before yielding, 1 .. 1 s; 0 = default (3 us; adaptive: up to 50 us) */
     int64_t sleep_ns;     /* MYL_WAIT_SLEEP only, 1 us .. 1 s; 0 = default 100 us */
+    /* MYL_SIGNAL_INTERRUPT notices a handler only while the thread sleeps in the kernel: parked, between two checks of
+     * MYL_WAIT_SLEEP, or while an open waits for its ring to appear. A strategy that spins never notices one, and a
+     * handler that runs just before the sleep is not noticed either. A program that must not miss a signal interrupts
+     * the handle from its signal handler (myl_consumer_interrupt and the like), or waits with a short timeout. */
+    enum myl_on_signal on_signal;
+    uint32_t reserved[3]; /* 0 */
 } myl_wait_options;
 
 MYL_BEGIN_DECLS

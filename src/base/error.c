@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Error codes, their texts, and the thread's detail sentence. */
-/* The XSI strerror_r, not GNU's of the same name. */
+ * Error codes, their texts, and the error detail of each thread. */
+/* Select the XSI strerror_r, not GNU's function of the same name. */
 #undef _GNU_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "base/error.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char detail[MYL_DETAIL_MAX];
+/* The last failure of this thread. */
+static _Thread_local struct myl_error_saved last;
 
 static const struct {
     int code;
@@ -53,23 +55,125 @@ enum myl_error_class myl_errclass(int code)
 
 const char *myl_error_detail(void)
 {
-    return detail;
+    return last.text;
 }
 
-const char *myl_version(void)
+int myl_fail_participant(int code, const char *id, uint32_t pid, uint32_t lane)
 {
-#define MYL_TEXT2(x) #x
-#define MYL_TEXT(x) MYL_TEXT2(x)
-    return MYL_TEXT(MYL_VERSION_MAJOR) "." MYL_TEXT(MYL_VERSION_MINOR) "." MYL_TEXT(MYL_VERSION_PATCH);
+    memset(&last.failed_participant, 0, sizeof last.failed_participant);
+    last.failed_participant.size = sizeof last.failed_participant;
+    last.failed_participant.pid = (int32_t)pid;
+    last.failed_participant.lane = lane;
+    (void)snprintf(last.failed_participant.id, sizeof last.failed_participant.id, "%s", id == NULL ? "" : id);
+    return code;
+}
+
+/* Returns the length of the facts: of what `format` makes before its last "; ". */
+static size_t facts_length(const char *format, va_list args)
+{
+    const char *advice = NULL;
+    char head[MYL_DETAIL_MAX];
+    size_t length = strlen(last.text);
+    for (const char *at = strstr(format, "; "); at != NULL; at = strstr(at + 1, "; "))
+        advice = at;
+    if (advice == NULL || (size_t)(advice - format) >= sizeof head)
+        return length;
+    memcpy(head, format, (size_t)(advice - format));
+    head[advice - format] = '\0';
+    int facts = vsnprintf(NULL, 0, head, args);
+    return facts >= 0 && (size_t)facts < length ? (size_t)facts : length;
+}
+
+MYL_PRINTF(1, 0)
+static void make_sentence(const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    last.failed_participant.size = 0;
+    (void)vsnprintf(last.text, sizeof last.text, format, args);
+    last.format = format;
+    last.facts = facts_length(format, again);
+    va_end(again);
+}
+
+/* Inserts text at byte `at` of the sentence. What does not fit is cut at the end. */
+static void insert(size_t at, const char *text)
+{
+    char rest[MYL_DETAIL_MAX];
+    (void)snprintf(rest, sizeof rest, "%s", last.text + at);
+    (void)snprintf(last.text + at, sizeof last.text - at, "%s%s", text, rest);
+    size_t length = strlen(last.text), facts = last.facts + strlen(text);
+    last.facts = facts < length ? facts : length;
 }
 
 int myl_fail(int code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(detail, sizeof detail, format, args);
+    make_sentence(format, args);
     va_end(args);
     return code;
+}
+
+void myl_error_prefix(const char *format, ...)
+{
+    char text[MYL_DETAIL_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    insert(0, text);
+}
+
+void myl_error_add(const char *format, ...)
+{
+    char text[MYL_DETAIL_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    insert(last.facts, text);
+}
+
+const char *myl_error_format(size_t *facts)
+{
+    *facts = last.facts;
+    return last.format != NULL ? last.format : "";
+}
+
+void myl_error_clear(void)
+{
+    memset(&last, 0, sizeof last);
+}
+
+void myl_error_save(struct myl_error_saved *saved)
+{
+    *saved = last;
+}
+
+void myl_error_restore(const struct myl_error_saved *saved)
+{
+    last = *saved;
+}
+
+const char *myl_time_text(int64_t ns, char text[MYL_TIME_TEXT])
+{
+    if (ns > 0 && ns < MYL_USEC(1))
+        (void)snprintf(text, MYL_TIME_TEXT, "%" PRId64 " ns", ns);
+    else if (ns > 0 && ns < MYL_MSEC(1))
+        (void)snprintf(text, MYL_TIME_TEXT, "%" PRId64 " us", ns / MYL_USEC(1));
+    else if (ns < MYL_SEC(1))
+        (void)snprintf(text, MYL_TIME_TEXT, "%" PRId64 " ms", ns > 0 ? ns / MYL_MSEC(1) : 0);
+    else
+        (void)snprintf(text, MYL_TIME_TEXT, "%" PRId64 ".%" PRId64 " s", ns / MYL_SEC(1),
+                       ns % MYL_SEC(1) / MYL_MSEC(100));
+    return text;
+}
+
+const char *myl_count_text(uint64_t count, const char *noun, char text[MYL_COUNT_TEXT])
+{
+    (void)snprintf(text, MYL_COUNT_TEXT, "%" PRIu64 " %.24s%s", count, noun, count == 1 ? "" : "s");
+    return text;
 }
 
 static int code_of_errno(int err)
@@ -95,6 +199,8 @@ static int code_of_errno(int err)
     case EAGAIN:
     case ENOLCK:
         return MYL_ELIMIT;
+    case EBUSY:
+        return MYL_EBUSY;
     case ENOSYS:
     case EOPNOTSUPP:
         return MYL_EUNSUPPORTED;
@@ -109,15 +215,13 @@ static int code_of_errno(int err)
 int myl_fail_errno(int err, const char *format, ...)
 {
     va_list args;
+    /* strerror may use a buffer shared by all threads, and not every libc knows %m. */
+    char text[128];
     va_start(args, format);
-    int used = vsnprintf(detail, sizeof detail, format, args);
+    make_sentence(format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof detail) {
-        /* strerror may be shared by all threads, %m is not in every libc. */
-        char text[128];
-        text[0] = '\0';
-        (void)strerror_r(err, text, sizeof text);
-        (void)snprintf(detail + used, sizeof detail - (size_t)used, ": %s", text);
-    }
+    text[0] = '\0';
+    (void)strerror_r(err, text, sizeof text);
+    myl_error_add(": %s", text);
     return code_of_errno(err);
 }

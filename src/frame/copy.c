@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Copying a message into the ring, in the way that is cheaper here and now.
+ * Copies a message into the ring, by the way that is cheaper at the moment.
  *
- * Through the caches: the lines come to this core, are written, and are fetched by the reader out of this core's
- * cache. That is the best there is for short messages, and where two cores share a cache. Where they do not, a line
- * that goes to and fro between two private caches can cost several times what it costs through memory; then stores
- * that go past the caches (non-temporal) are faster for both sides. Which of the two it is depends on the machine, and
- * in a guest on the moment, so it is tried: now and then some messages are copied the one way and some the other, with
- * a look at the clock, and the cheaper way is taken for those that follow. */
+ * Through the caches: this core fetches the lines and writes them, and the reader fetches them from this core's cache.
+ * That is best for short messages, and where two cores share a cache. Where they do not, a line that moves between two
+ * private caches can cost several times as much as through memory; then stores past the caches (non-temporal) are
+ * faster for both sides. Which way is cheaper depends on the machine, and in a guest on the moment. So both are timed
+ * from time to time, with some messages each, and the cheaper way is used for those that follow. */
 #include "frame/copy.h"
 
 #include "os/os.h"
@@ -21,10 +20,10 @@
 #endif
 
 #define LINE  64U
-#define LEAST 1024U /* bytes: below, two looks at the clock would be seen */
-/* Copies in a row of each kind; the later half of them is timed, when the first has changed the state of the lines. */
+#define LEAST 1024U /* bytes: below this, reading the clock twice would cost a visible share */
+/* Consecutive copies of each kind. Only the second half is timed: the first half changes the state of the lines. */
 #define TRIAL 8U
-/* Copies from trial to trial; twice as many each time, because a ring is not in its stride at first. */
+/* Copies between two trials, doubled each time: the first trials of a ring are the least typical. */
 #define ROUND      32U
 #define ROUND_MOST 1024U
 #define COST_SIZE  ((int64_t)1 << 22)
@@ -67,7 +66,7 @@ static void try_copy(struct myl_copier *copier, uint32_t turn, void *to, const v
     int64_t cost = (int64_t)((uint64_t)(myl_os_now() - before) * (uint64_t)COST_SIZE / bytes) + 1;
     if (turn == 0)
         copier->cost[0] = copier->cost[1] = 0;
-    /* The least: a copy that was interrupted says nothing. */
+    /* Use the minimum: an interrupted copy is no measure. */
     if (turn % TRIAL >= TRIAL / 2 && (copier->cost[streams] == 0 || cost < copier->cost[streams]))
         copier->cost[streams] = cost;
     if (turn == 2 * TRIAL - 1) /* past the caches only if that is clearly better */

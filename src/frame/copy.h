@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a producer has found out about the ways to copy; zero at first. */
+/* A producer's measurements of the two ways to copy; zeroed at first. */
 struct myl_copier {
-    uint32_t turn;             /* of the copies worth a thought, in this round */
+    uint32_t turn;             /* copies of at least LEAST bytes in this round */
     uint32_t round;            /* copies from trial to trial */
-    int streams;               /* what they do now: past the caches */
+    int streams;               /* the way in use: past the caches */
     int64_t cost[2];           /* [streams]: the cheapest copy tried in this round, ns for 4 MiB; 0: none yet */
 };
 

@@ -3,23 +3,24 @@
 #ifndef MYL_FRAME_PRODUCER_H
 #define MYL_FRAME_PRODUCER_H
 
+#include <myelon/frame.h>
+
 #include "frame/copy.h"
-#include "frame/frame.h"
-#include "ring/producer.h"
+#include "ring/state.h"
 
 struct myl_frame_producer {
     struct myl_i_frame_producer_hot hot; /* first: the inline paths cast to it */
     struct myl_producer ring;
     uint64_t messages;         /* begun so far in a numbered ring: the number of the next one */
     uint64_t fragmented;       /* messages that this producer sent in fragments */
-    unsigned count;            /* which of control->count says what stands */
+    unsigned count;            /* which of control->count is valid for hot.next */
     int timed;
     struct myl_copier copier;
 };
 
-/* Makes sure that a record of `cells` may be written behind what is published. */
-int myl_frame_room(struct myl_frame_producer *producer, uint64_t cells, int64_t timeout_ns);
-/* Writes a record without payload that says: the message before it will not be whole. Only if there is room. */
+/* Waits for the room of a record of `cells` after the last published one. */
+int myl_frame_room(struct myl_frame_producer *producer, uint64_t cells, struct myl_timeout *timeout);
+/* Publishes an abort record: the message before it stays incomplete. Only if there is room. */
 void myl_frame_give_up(struct myl_frame_producer *producer);
 
 #endif

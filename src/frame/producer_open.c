@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: MIT
  * A producer of frames: shape, opening, takeover, and the calls that Layer 0 answers. */
+#include "base/error.h"
+#include "frame/cells.h"
+#include "frame/options.h"
 #include "frame/producer.h"
+#include "frame/record.h"
+#include "ring/cells.h"
+#include "ring/handle.h"
+#include "ring/producer_open.h"
+#include "ring/shape.h"
+#include "ring/state.h"
+#include "segment/name.h"
+#include "segment/place.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define RING_LEAST     MYL_SECTION_ALIGN
 #define RING_MOST      ((uint64_t)1 << 38)
 #define RING_DEFAULT   ((uint64_t)1 << 20)
 #define FRAME_SHARE    4U
-/* What a record takes beside its payload: its first cell, and that of the next header's word. */
+/* Cells of a record besides its payload: its first one, and the one of the next header's word. */
 #define FRAME_ROOM     ((uint64_t)2 * MYL_CELL_ALIGN)
 #define FRAME_DEFAULT_MOST ((uint64_t)1 << 30)
 #define MESSAGE_DEFAULT ((uint64_t)16 << 20)
@@ -19,7 +29,7 @@
 
 static int set_ring_bytes(struct myl_header *head, const myl_frame_producer_options *o)
 {
-    int huge = o->ring.backend == MYL_BACKEND_MEMFD && o->ring.memory.huge != MYL_NO;
+    int huge = o->ring.backend == MYL_BACKEND_MEMFD && o->ring.memory.huge != MYL_REQUEST_OFF;
     uint64_t unit = huge ? MYL_HUGE_ALIGN : MYL_SECTION_ALIGN;
     uint64_t bytes = o->ring_bytes;
     if (bytes == 0) {
@@ -56,21 +66,35 @@ static int set_limits(struct myl_header *head, const myl_frame_producer_options 
     return MYL_OK;
 }
 
+static int buffer_is_wrong(uint64_t asked, const struct myl_header *head)
+{
+    return myl_fail(MYL_EINVAL, "a buffer of %" PRIu64 " bytes is not %u to the ring's size, %" PRIu64, asked,
+                    (unsigned)FRAME_ROOM, head->cells * MYL_CELL_ALIGN);
+}
+
 static int set_buffer(struct myl_header *head, const myl_frame_producer_options *o)
 {
-    if (o->ring.alone != MYL_ALONE_BUFFER)
+    if (o->ring.no_consumers != MYL_NO_CONSUMERS_BUFFER)
         return MYL_OK;
     if (o->ring.buffer < FRAME_ROOM || o->ring.buffer > head->cells * MYL_CELL_ALIGN)
-        return myl_fail(MYL_EINVAL, "a buffer of %" PRIu64 " bytes is not %u to the ring's size, %" PRIu64,
-                        o->ring.buffer, (unsigned)FRAME_ROOM, head->cells * MYL_CELL_ALIGN);
+        return buffer_is_wrong(o->ring.buffer, head);
     head->buffer = o->ring.buffer / MYL_CELL_ALIGN;
     return MYL_OK;
 }
 
-/* What the caller names must be what is there. */
+/* Compared by address: each has its own. */
+static const char *numbers_of(const struct myl_header *head)
+{
+    static const char *const name[] = {"MYL_FRAMES_BARE", "MYL_FRAMES_NUMBERED", "MYL_FRAMES_TIMED"};
+    if (head->event_offset == MYL_RECORD_BARE)
+        return name[0];
+    return name[(head->flags & MYL_FLAG_TIMED) != 0 ? 2 : 1];
+}
+
+/* Options that are set must agree with the ring that exists. */
 static int check_shape(const struct myl_segment *segment, const struct myl_shape *shape)
 {
-    const struct myl_header *is = &segment->head, *asked = &shape->head;
+    const struct myl_header *is = segment->head, *asked = &shape->head;
     const myl_frame_producer_options *o = shape->options;
     int rc = myl_check_kind(segment, MYL_KIND_FRAMES);
     if (rc == MYL_OK)
@@ -78,19 +102,24 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
     if (rc != MYL_OK)
         return rc;
     if (o->ring_bytes != 0 && asked->cells != is->cells)
-        return myl_shape_differs(segment, MYL_ESHAPE, "ring_bytes", is->cells * MYL_CELL_ALIGN,
+        return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "ring_bytes", is->cells * MYL_CELL_ALIGN,
                                  asked->cells * MYL_CELL_ALIGN);
     if (o->max_frame != 0 && asked->event_bytes != is->event_bytes)
-        return myl_shape_differs(segment, MYL_ESHAPE, "max_frame", is->event_bytes, asked->event_bytes);
+        return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "max_frame", is->event_bytes, asked->event_bytes);
     if (o->max_message != 0 && asked->message_max != is->message_max)
-        return myl_shape_differs(segment, MYL_ESHAPE, "max_message", is->message_max, asked->message_max);
+        return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "max_message", is->message_max, asked->message_max);
     if (o->lanes != 0 && asked->lanes != is->lanes)
-        return myl_shape_differs(segment, MYL_ESHAPE, "lanes", is->lanes, asked->lanes);
+        return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "lanes", is->lanes, asked->lanes);
     if (o->lane != NULL && is->lanes == 1)
         return myl_fail(MYL_ESHAPE, "ring \"%s\" is for one producer, lane \"%s\" was asked for; leave `lane` NULL",
                         segment->name, o->lane);
-    if (o->numbers != MYL_FRAMES_BARE && asked->event_offset != is->event_offset)
-        return myl_shape_differs(segment, MYL_ESHAPE, "record headers of", is->event_offset, asked->event_offset);
+    if (o->numbers != MYL_FRAMES_BARE && numbers_of(asked) != numbers_of(is))
+        return myl_fail(MYL_ESHAPE,
+                        "ring \"%s\" exists with numbers %s, %s was asked for; ask for the same (or MYL_FRAMES_BARE), "
+                        "or remove it",
+                        segment->name, numbers_of(is), numbers_of(asked));
+    if (asked->buffer > is->cells)
+        return buffer_is_wrong(o->ring.buffer, is);
     return MYL_OK;
 }
 
@@ -105,7 +134,7 @@ static int set_lanes(struct myl_header *head, const myl_frame_producer_options *
 static int make_shape(struct myl_shape *made, const myl_frame_producer_options *o)
 {
     struct myl_header *head = &made->head;
-    *made = (struct myl_shape){.check = check_shape, .options = o, .lane = o->lane};
+    *made = (struct myl_shape){.check = check_shape, .options = o, .lane = o->lane, .cells = &myl_record_cell_ops};
     if (o->ring.event_size != 0 || o->ring.event_align != 0 || o->ring.capacity != 0 || o->ring.packed_cell != 0)
         return myl_fail(MYL_EINVAL, "a ring of frames has no event_size, event_align, capacity or packed_cell; leave "
                                     "them 0, and set ring_bytes");
@@ -130,13 +159,13 @@ static int make_shape(struct myl_shape *made, const myl_frame_producer_options *
 
 /* --- takeover ------------------------------------------------------------------------------------------------- */
 
-/* How many messages were begun up to `next`. */
+/* Reads the number of messages begun up to `next`. */
 static int find_count(struct myl_frame_producer *producer)
 {
     const struct myl_segment *segment = &producer->ring.handle.segment;
     uint64_t next = producer->hot.ring->next;
-    producer->timed = (segment->head.flags & MYL_FLAG_TIMED) != 0;
-    if (segment->head.event_offset != MYL_RECORD_NUMBERED || next == 0)
+    producer->timed = (segment->head->flags & MYL_FLAG_TIMED) != 0;
+    if (segment->head->event_offset != MYL_RECORD_NUMBERED || next == 0)
         return MYL_OK;
     for (unsigned i = 0; i < 2; i++) {
         const struct myl_count *count = &segment->control->count[i];
@@ -152,22 +181,22 @@ static int find_count(struct myl_frame_producer *producer)
                     segment->name, next);
 }
 
-/* If the predecessor died between fragments, say so: consumers that have the beginning need not wait for the next
- * message to learn it. */
+/* Publishes an abort record if the predecessor died between fragments: consumers that hold the first ones learn it
+ * before the next message. */
 static int end_unfinished(struct myl_frame_producer *producer)
 {
     const struct myl_segment *segment = &producer->ring.handle.segment;
     uint64_t at = myl_load_acq(&segment->control->gate), next = producer->hot.ring->next; /* A29 */
     unsigned flags = MYL_RECORD_LAST;
-    if (next - at > segment->head.capacity)
+    if (next - at > segment->head->capacity)
         return myl_fail(MYL_ECORRUPT,
                         "ring \"%s\": published up to position %" PRIu64 " and overwritten up to %" PRIu64
                         " cannot both be; remove the ring",
                         segment->name, next, at);
-    while (at < next) { /* below the gate records may be gone; from it on they stand */
-        struct myl_i_walk walk = myl_walk_from(segment, at);
+    while (at < next) { /* records below the gate may be overwritten; those from it on are valid */
+        struct myl_i_cell_iterator iterator = myl_iterator_at(segment, at);
         struct myl_frame_head record;
-        if (!myl_frame_read_head(&segment->head, walk.cell, &record))
+        if (!myl_frame_read_head(segment->head, iterator.cell, &record))
             return myl_frame_corrupt(segment->name, at, &record);
         flags = record.flags;
         at += record.cells;
@@ -185,8 +214,8 @@ static int start(struct myl_frame_producer *producer, const char *name, const my
         return rc;
     struct myl_i_frame_producer_hot *f = &producer->hot;
     f->ring = &producer->ring.hot;
-    f->lap = f->ring->next - f->ring->next % producer->ring.handle.segment.head.capacity;
-    f->cleared = 0; /* F6: not more; a dead one's claim may lie behind it */
+    f->lap = f->ring->next - f->ring->next % producer->ring.handle.segment.head->capacity;
+    f->cleared = 0; /* F6: not more, a claim of the predecessor may follow */
     rc = find_count(producer);
     if (rc == MYL_OK)
         rc = end_unfinished(producer);
@@ -197,26 +226,26 @@ static int start(struct myl_frame_producer *producer, const char *name, const my
 
 int myl_frame_producer_open(myl_frame_producer **producer, const char *name, const myl_frame_producer_options *options)
 {
-    static const myl_frame_producer_options defaults = {.size = sizeof defaults};
-    const myl_frame_producer_options *o = options == NULL ? &defaults : options;
+    MYL_I_NOT_NULL(producer);
+    myl_frame_producer_options o;
     struct myl_shape shape;
     *producer = NULL;
-    int rc = myl_check_options(o, o->size, sizeof *o, "myl_frame_producer_options");
-    if (rc == MYL_OK && o->ring.size != 0)
-        rc = myl_check_options(&o->ring, o->ring.size, sizeof o->ring, "myl_producer_options");
+    int rc = myl_frame_producer_options_copy(&o, options);
     if (rc == MYL_OK)
-        rc = make_shape(&shape, o);
+        rc = make_shape(&shape, &o);
     if (rc != MYL_OK)
         return rc;
     myl_frame_producer *made = calloc(1, sizeof *made);
     if (made == NULL)
-        return myl_fail(MYL_ENOMEM, "no memory for a producer's handle");
-    rc = start(made, name, &o->ring, &shape);
+        return myl_fail(MYL_ENOMEM, "no memory for a producer");
+    rc = start(made, name, &o.ring, &shape);
     if (rc != MYL_OK) {
         free(made);
         return rc;
     }
+    myl_segment_keep_pin(&made->ring.handle.segment);
     *producer = made;
+    myl_error_clear();
     return MYL_OK;
 }
 
@@ -234,30 +263,35 @@ void myl_frame_producer_leave(myl_frame_producer *producer)
     free(producer);
 }
 
-/* --- what Layer 0 answers ---------------------------------------------------------------------------------------- */
+/* --- calls of the ring below ------------------------------------------------------------------------------------- */
 
 int myl_frame_producer_wait_consumed(myl_frame_producer *producer, int64_t timeout_ns)
 {
-    return myl_producer_wait_consumed(&producer->ring, myl_producer_last(&producer->ring), timeout_ns);
+    MYL_I_NOT_NULL(producer);
+    return myl_producer_wait_consumed(&producer->ring, myl_producer_last_published(&producer->ring), timeout_ns);
 }
 
 int myl_frame_producer_wait_consumers(myl_frame_producer *producer, const char *prefix, uint32_t count,
                                       int64_t timeout_ns)
 {
+    MYL_I_NOT_NULL(producer);
     return myl_producer_wait_consumers(&producer->ring, prefix, count, timeout_ns);
 }
 
 uint64_t myl_frame_producer_messages(const myl_frame_producer *producer)
 {
+    MYL_I_NOT_NULL(producer);
     return producer->messages;
 }
 
 void myl_frame_producer_interrupt(myl_frame_producer *producer)
 {
+    MYL_I_NOT_NULL(producer);
     myl_producer_interrupt(&producer->ring);
 }
 
 const myl_producer *myl_frame_producer_ring(const myl_frame_producer *producer)
 {
+    MYL_I_NOT_NULL(producer);
     return &producer->ring;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Time, the same on every POSIX system. */
+ * Clocks and sleeping, for every POSIX system. */
 #define _POSIX_C_SOURCE 200809L
 #include "os/os.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <time.h>
 
@@ -25,12 +26,12 @@ uint64_t myl_os_realtime(void)
     return (uint64_t)clock_ns(CLOCK_REALTIME);
 }
 
-void myl_os_sleep(int64_t ns)
+int myl_os_sleep(int64_t ns)
 {
     struct timespec t;
     t.tv_sec = (time_t)(ns / NS_PER_S);
     t.tv_nsec = (long)(ns % NS_PER_S);
-    (void)nanosleep(&t, NULL);
+    return nanosleep(&t, NULL) != 0 && errno == EINTR ? EINTR : 0;
 }
 
 void myl_os_yield(void)

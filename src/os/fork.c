@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Handles in fork children: a list of them, and one handler for all. */
+ * Disabling handles in fork children: a list of handles and one atfork handler. */
 #include "os/os.h"
 
 #include <pthread.h>
@@ -19,8 +19,8 @@ static void after_fork_parent(void)
     (void)pthread_mutex_unlock(&watch_lock);
 }
 
-/* The child's handles are its parent's: descriptors are closed (never unlocked: the lock is the parent's), the
- * handles answer MYL_EFORKED. */
+/* Handles belong to the parent. In the child, descriptors are closed and never unlocked (the parent owns the locks),
+ * and each call on such a handle fails with MYL_EFORKED. */
 static void after_fork_child(void)
 {
     for (struct myl_os_fork_node *node = watched; node != NULL;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Which process somebody is, for people to find it again, and whether it stands still. Known where there is a /proc as
- * Linux has it; elsewhere the answer is that it cannot be told. */
+ * Identifies processes, for information only, and finds out whether one is stopped. Needs /proc as on Linux; elsewhere
+ * the answer is "unknown". */
 #define _GNU_SOURCE
 #include "os/os.h"
 
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define NS_PER_S UINT64_C(1000000000)
-/* In /proc/PID/stat: fields behind the name, which ends at the last parenthesis. */
+/* Index of a field in /proc/PID/stat, counted after the process name, which ends at the last parenthesis. */
 #define FIELD_START_TIME 19
 
 void myl_os_identify(struct myl_os_identity *self)
@@ -26,11 +26,11 @@ void myl_os_identify(struct myl_os_identity *self)
     struct stat st;
     (void)clock_gettime(CLOCK_BOOTTIME, &t);
     self->pid = myl_os_pid();
-    self->space = stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
-    self->born = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+    self->pid_namespace = stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+    self->started_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-/* The state letter and the start time, in clock ticks since the machine was started. */
+/* Reads the state letter, and the start time in clock ticks since boot. */
 static int read_stat(uint32_t pid, char *state, unsigned long long *start)
 {
     char path[32], text[1024];
@@ -58,7 +58,7 @@ static int read_stat(uint32_t pid, char *state, unsigned long long *start)
     return 0;
 }
 
-/* /proc may show another pid namespace than ours: then its numbers are not ours either. */
+/* Returns 1 if /proc shows our own pid namespace. Otherwise its pids mean other processes. */
 static int is_own_proc(uint32_t pid)
 {
     char link[16] = {0};
@@ -72,14 +72,14 @@ int myl_os_is_stopped(const struct myl_os_identity *who)
     char state = 0;
     unsigned long long start = 0;
     myl_os_identify(&self);
-    if (who->space == 0 || who->space != self.space || !is_own_proc(self.pid))
+    if (who->pid_namespace == 0 || who->pid_namespace != self.pid_namespace || !is_own_proc(self.pid))
         return -ESRCH;
     int err = read_stat(who->pid, &state, &start);
     if (err != 0)
         return -err;
     uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
-    /* A process that was started after `born` has got the pid of one that is gone. */
-    if (start > who->born / NS_PER_S * ticks + who->born % NS_PER_S * ticks / NS_PER_S)
+    /* A process that started later than that has reused the pid of one that ended. */
+    if (start > who->started_ns / NS_PER_S * ticks + who->started_ns % NS_PER_S * ticks / NS_PER_S)
         return -ESRCH;
     return state == 'T' || state == 't';
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * A list of temporary names, by descriptor. */
+ * The list of temporary names, by descriptor. */
 #define _GNU_SOURCE
 #define _DARWIN_C_SOURCE
 #include "os/temporary.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +13,21 @@
 
 struct temporary {
     struct temporary *next;
-    int fd;
+    int fd, directory;
     char name[];
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct temporary *temporaries;
 
-int myl_temporary_add(int fd, const char *name)
+int myl_temporary_add(int fd, int directory, const char *name)
 {
     size_t bytes = strlen(name) + 1;
     struct temporary *made = malloc(sizeof *made + bytes);
     if (made == NULL)
         return ENOMEM;
     made->fd = fd;
+    made->directory = directory;
     memcpy(made->name, name, bytes);
     (void)pthread_mutex_lock(&lock);
     made->next = temporaries;
@@ -48,7 +50,7 @@ int myl_temporary_name(int fd, char *name, unsigned long bytes)
     return found;
 }
 
-/* Off the list, or NULL. */
+/* Removes the entry of `fd` from the list and returns it, or NULL. */
 static struct temporary *take(int fd)
 {
     struct temporary **at = &temporaries;
@@ -66,11 +68,11 @@ void myl_temporary_drop(int fd)
     struct temporary *found = take(fd);
     (void)pthread_mutex_unlock(&lock);
     if (found != NULL)
-        (void)unlink(found->name);
+        (void)unlinkat(found->directory, found->name, 0);
     free(found);
 }
 
 void myl_temporary_forget(int fd)
 {
-    free(take(fd)); /* a child has one thread; the lock may have been held by another one of the parent's */
+    free(take(fd)); /* no lock: a fork child has one thread, and another thread of the parent may have held the lock */
 }

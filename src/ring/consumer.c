@@ -1,41 +1,49 @@
 /* SPDX-License-Identifier: MIT
- * The consumer: leasing, releasing, waiting for events, opening and leaving. */
+ * A consumer: lease, release, wait for events. Opening is in consumer_open.c. */
 #include "ring/consumer.h"
 
+#include "base/error.h"
+#include "registry/participant.h"
+#include "ring/cells.h"
+#include "ring/divert.h"
+#include "ring/handle.h"
+#include "ring/peer.h"
+#include "ring/stream.h"
+#include "segment/lock.h"
+#include "segment/table.h"
+#include "segment/ticket.h"
+
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define LIVENESS_LEAST MYL_USEC(100)
-#define APPEAR_NS      MYL_USEC(500)
-/* Which share of the ring may be released without a fenced look at the room word. */
-#define ROOM_SHARE     4
-#define FIRST_LOOKS    64
+#define FIRST_CHECKS    64
 
 /* --- waiting for events ------------------------------------------------------------------------------------- */
 
-/* The stamp where we stand: does it publish anything? That of a record says that, and not how long it is. */
-static int learn(struct myl_consumer *consumer, uint64_t stamp)
+/* Does `stamp`, of the cell at hot.next, publish an event? Then updates hot.known. The stamp of a record publishes one
+ * record and does not contain its length. */
+static bool learn(struct myl_consumer *consumer, uint64_t stamp)
 {
     struct myl_i_consumer_hot *h = &consumer->hot;
-    uint64_t most = consumer->handle.segment.head.kind == MYL_KIND_FRAMES ? 1 : h->window;
-    if (stamp - h->next - 1 >= most)
-        return 0;
+    if (stamp - h->next - 1 >= consumer->span)
+        return false;
     consumer->waited += stamp - h->next;
     h->known = consumer->first_end = stamp;
-    return 1;
+    return true;
 }
 
-/* Published further on, and not here: what was read last told a wrong length, or a stamp was damaged. */
+/* `next` is beyond hot.next, but no stamp is there: the last record's length is corrupt, or a stamp is damaged. */
 static int hole(const struct myl_consumer *consumer, uint64_t next)
 {
     return myl_fail(MYL_ECORRUPT,
-                    "ring \"%s\": %" PRIu64 " is published, and nothing at %" PRIu64 "; the segment is damaged",
+                    "ring \"%s\": %" PRIu64 " is the next position, but nothing is published at %" PRIu64
+                    ", so the segment is damaged; remove the ring",
                     consumer->handle.segment.name, next, consumer->hot.next);
 }
 
-/* Nothing at the stamp: why? */
-static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
+/* Called if the stamp at hot.next publishes nothing. Returns MYL_OK if the event has been published since, MYL_EAGAIN
+ * if it may still be, else the reason why it never will be. */
+static int check_end_of_stream(struct myl_consumer *consumer, uint64_t stamp)
 {
     const struct myl_segment *segment = &consumer->handle.segment;
     const struct myl_control *control = segment->control;
@@ -43,17 +51,16 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
     if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
         return myl_fail(MYL_EEVICTED, "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 "; open it again",
                         consumer->joined.id, segment->name, h->next);
-    if (myl_is_impossible(segment, stamp, h->next))
+    if (segment->cells->is_impossible(segment, stamp, h->next))
         return myl_fail(MYL_ECORRUPT,
-                        "ring \"%s\": the cell of event %" PRIu64 " is stamped %" PRIu64
-                        ", though this consumer gates; the "
-                        "segment is damaged",
+                        "ring \"%s\": the cell of event %" PRIu64 " has stamp %" PRIu64
+                        ", although this consumer gates, so the segment is damaged; remove the ring",
                         segment->name, h->next, stamp);
-    /* A15 superseded [acq]. Pairs: A14, stored by somebody who has seen the end of the stream, if it has one: what was
-     * published and closed before is told first, so it is looked at before them. */
+    /* A15 superseded [acq], loaded before `closed`. Pairs: A14, whose writer had observed the end of the stream, if
+     * there is one. So the events and the end that precede it are reported first. */
     uint32_t superseded = myl_load32_acq(&control->superseded);
-    /* A16 closed [acq], protocol 7. Pairs: A44. The stamps are stored before it, so a stamp that is still missing
-     * behind this load is missing for good. */
+    /* A16 closed [acq], protocol 7. Pairs: A44. The stamps are stored before it: a stamp that is missing after this
+     * load will never be stored. */
     uint64_t closed = myl_load_acq(&control->closed);
     int ended = closed != 0 && closed - 1 <= h->next;
     if (ended || superseded != 0) {
@@ -62,27 +69,47 @@ static int nothing_there(struct myl_consumer *consumer, uint64_t stamp)
             return MYL_OK;
     }
     if (ended)
-        return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed behind event %" PRId64 ", and all is read", segment->name,
-                        (myl_sequence)closed - 2);
+        return myl_fail(MYL_ECLOSED, "ring \"%s\" was closed after event %" PRId64 ", and all events are read",
+                        segment->name, (myl_sequence)closed - 2);
     if (superseded != 0)
         return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again",
                         segment->name);
     return MYL_EAGAIN;
 }
 
-int myl_consumer_look(struct myl_consumer *consumer)
+int myl_consumer_check(struct myl_consumer *consumer)
 {
     struct myl_i_consumer_hot *h = &consumer->hot;
     uint64_t stamp = myl_load_acq(myl_i_stamp(&h->lease)); /* A2 */
-    return learn(consumer, stamp) ? MYL_OK : nothing_there(consumer, stamp);
+    return learn(consumer, stamp) ? MYL_OK : check_end_of_stream(consumer, stamp);
 }
 
+static int check(void *context)
+{
+    return myl_consumer_check(context);
+}
+
+static int ask_for_producer(struct myl_consumer *consumer)
+{
+    uint32_t epoch;
+    int rc = myl_ask_for_producer(&consumer->handle.segment, consumer->hot.next, check, consumer, &epoch);
+    if (rc == MYL_EPRODUCERLEFT)
+        consumer->left_reported = epoch;
+    return rc;
+}
+
+/* Reports that the producer left without closing: at once, and once. The next wait then waits for a new producer. */
 static int ready(void *context)
 {
-    return myl_consumer_look(context);
+    struct myl_consumer *consumer = context;
+    int rc = myl_consumer_check(consumer);
+    if (rc != MYL_EAGAIN || consumer->on_death == MYL_DEATH_WAIT ||
+        !myl_producer_has_left(&consumer->handle.segment, consumer->left_reported))
+        return rc;
+    return ask_for_producer(consumer);
 }
 
-/* For tools: from when on this consumer waits. */
+/* Announces the start of this wait to tools. */
 static void announce(struct myl_consumer *consumer)
 {
     if (consumer->wait_began != 0)
@@ -92,29 +119,75 @@ static void announce(struct myl_consumer *consumer)
         consumer->silent_since = consumer->wait_began;
         consumer->silent_at = consumer->hot.next;
     }
-    myl_store_rlx(&consumer->entry->waiting, (uint64_t)consumer->silent_since); /* A66 */
+    myl_participant_begin_wait(consumer->member.entry, consumer->silent_since);
 }
 
 void myl_consumer_end_wait(struct myl_consumer *consumer, int rc)
 {
-    struct myl_entry *entry = consumer->entry;
     if (rc == MYL_OK)
         consumer->silent_since = 0;
     if (consumer->wait_began == 0)
         return;
-    uint64_t waited = (uint64_t)(myl_os_now() - consumer->wait_began);
+    int64_t began = consumer->wait_began;
     consumer->wait_began = 0;
-    myl_store_rlx(&entry->waited, myl_load_rlx(&entry->waited) + waited); /* A40, our own counter */
-    myl_store_rlx(&entry->waiting, 0); /* A66 */
+    myl_participant_end_wait(consumer->member.entry, myl_os_now() - began);
+}
+
+/* --- leases and waits ----------------------------------------------------------------------------------------- */
+
+/* Invariant: no two living participants wait for each other for ever.
+ *
+ * A consumer that has no event to read may wait while it holds leases, unless the producer needs their release. The
+ * producer announces the cursor that it needs whenever a call finds no room: a claim, a batch, a fragment,
+ * wait_consumed, with any timeout. It announces 0 when a call finds room. So a producer that polls counts as waiting.
+ * The announced cursor is at most what is published, so releasing all leases satisfies it. The consumer checks the word
+ * before it waits and at each liveness check, so it returns whichever of the two waits first. */
+static bool is_waited_for(const struct myl_consumer *consumer)
+{
+    const struct myl_segment *segment = &consumer->handle.segment;
+    const struct myl_i_consumer_hot *h = &consumer->hot;
+    if (h->next == h->acknowledged)
+        return false;
+    uint64_t needed = myl_load_rlx(&myl_segment_producer(segment)->waits_for); /* A66 */
+    /* Ignore the announcement of a dead producer: it remains until a successor takes over. */
+    return needed > h->acknowledged && myl_lock_held(segment, MYL_LOCK_PRODUCER) != 0;
+}
+
+/* Are fewer than `free` sequences of the ring unleased? */
+static bool leases_all_but(const struct myl_consumer *consumer, uint64_t free)
+{
+    const struct myl_header *head = consumer->handle.segment.head;
+    const struct myl_i_consumer_hot *h = &consumer->hot;
+    return h->next + free > h->acknowledged / head->events_per_cell * head->events_per_cell + head->capacity;
+}
+
+static int must_release(const struct myl_consumer *consumer)
+{
+    const struct myl_segment *segment = &consumer->handle.segment;
+    uint64_t leased = consumer->hot.next - consumer->hot.acknowledged;
+    char amount[MYL_COUNT_TEXT];
+    return myl_fail(MYL_ELEASED,
+                    "ring \"%s\": consumer \"%s\" cannot wait: the producer is blocked by its lease of %s; release "
+                    "them first",
+                    segment->name, consumer->joined.id,
+                    myl_count_text(leased * segment->cells->unit_bytes, segment->cells->unit, amount));
+}
+
+int myl_consumer_may_wait(const struct myl_consumer *consumer)
+{
+    /* With fewer than `need` unleased sequences the producer cannot publish anything before a release. */
+    return is_waited_for(consumer) || leases_all_but(consumer, consumer->handle.segment.cells->need)
+               ? must_release(consumer)
+               : MYL_OK;
 }
 
 int myl_consumer_overdue(struct myl_consumer *consumer)
 {
     announce(consumer);
     uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4: the stamps are stored before it */
-    if (next > consumer->hot.next && myl_consumer_look(consumer) == MYL_EAGAIN)
+    if (next > consumer->hot.next && myl_consumer_check(consumer) == MYL_EAGAIN)
         return hole(consumer, next);
-    return MYL_EAGAIN;
+    return is_waited_for(consumer) ? must_release(consumer) : MYL_EAGAIN;
 }
 
 static int overdue(void *context)
@@ -123,22 +196,21 @@ static int overdue(void *context)
     int rc = myl_consumer_overdue(consumer);
     if (rc != MYL_EAGAIN || consumer->on_death == MYL_DEATH_WAIT)
         return rc;
-    return myl_ask_for_producer(&consumer->handle.segment, consumer->hot.next, ready, consumer);
+    return ask_for_producer(consumer);
 }
 
-static void tell_room(struct myl_consumer *consumer)
+static void check_room_word(struct myl_consumer *consumer)
 {
     struct myl_i_consumer_hot *h = &consumer->hot;
-    uint64_t before = consumer->room_told;
-    consumer->room_told = h->acknowledged;
-    h->room_check = h->acknowledged + consumer->handle.segment.head.capacity / ROOM_SHARE;
+    uint64_t before = consumer->room_checked;
+    consumer->room_checked = h->acknowledged;
+    h->room_check = h->acknowledged + consumer->handle.segment.head->capacity / MYL_ROOM_SHARE;
     (void)myl_park_room_slow(&consumer->handle.segment.control->room, before, h->acknowledged);
 }
 
 void myl_consumer_before_park(struct myl_consumer *consumer)
 {
-    /* A40, our own counter. */
-    myl_store_rlx(&consumer->entry->parks, myl_load_rlx(&consumer->entry->parks) + 1);
+    myl_participant_count(consumer->member.entry, MYL_COUNTER_PARKS, 1);
     announce(consumer);
 }
 
@@ -147,39 +219,51 @@ static void before_park(void *context)
     myl_consumer_before_park(context);
 }
 
-/* The first microsecond of a wait: nothing but looks, so that little stands between the stamp's arrival and its being
- * seen. What else there is to ask can wait for so long. */
-static int arrives_soon(struct myl_consumer *consumer)
+static int timed_out(void *context, int64_t timeout_ns)
 {
-    for (unsigned i = 0; i < FIRST_LOOKS; i++) {
-        if (learn(consumer, myl_load_acq(myl_i_stamp(&consumer->hot.lease)))) /* A2 */
-            return 1;
-        myl_os_pause();
-    }
-    return 0;
+    const struct myl_consumer *consumer = context;
+    const struct myl_segment *segment = &consumer->handle.segment;
+    char time[MYL_TIME_TEXT], producer[MYL_PRODUCER_TEXT];
+    return myl_fail(MYL_ETIMEDOUT, "ring \"%s\": %s %" PRIu64 " was not published within %s; %s", segment->name,
+                    segment->cells->position, consumer->hot.next, myl_time_text(timeout_ns, time),
+                    myl_producer_text(segment, producer));
 }
 
-int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
+/* Polls only the stamp, for about a microsecond, for the lowest latency. All other checks follow later. */
+static bool arrives_soon(struct myl_consumer *consumer)
 {
-    const struct myl_header *head = &consumer->handle.segment.head;
-    struct myl_i_consumer_hot *h = &consumer->hot;
+    for (unsigned i = 0; i < FIRST_CHECKS; i++) {
+        if (learn(consumer, myl_load_acq(myl_i_stamp(&consumer->hot.lease)))) /* A2 */
+            return true;
+        myl_os_pause();
+    }
+    return false;
+}
+
+int myl_consumer_wait(struct myl_consumer *consumer, struct myl_timeout *timeout)
+{
+    const struct myl_header *head = consumer->handle.segment.head;
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
-    int may_wait = timeout_ns != MYL_TRY;
-    if (myl_stream_look(consumer, may_wait) || (may_wait && arrives_soon(consumer))) {
+    int may_wait = timeout->ns != MYL_TRY && !myl_timeout_is_over(timeout);
+    if (myl_stream_poll(consumer, may_wait) || (may_wait && arrives_soon(consumer))) {
         consumer->silent_since = 0;
         return MYL_OK;
     }
-    int rc = ready(consumer);
+    int rc = myl_consumer_check(consumer);
     if (rc != MYL_EAGAIN)
         return rc;
-    if (h->next >= h->acknowledged / head->events_per_cell * head->events_per_cell + head->capacity)
-        return myl_fail(MYL_ELEASED,
-                        "all %" PRIu64 " events of ring \"%s\" are leased; release them, the producer waits for that",
-                        h->next - h->acknowledged, consumer->handle.segment.name);
-    if (consumer->room_told != h->acknowledged)
-        tell_room(consumer); /* A11: always fenced before a wait */
-    if (timeout_ns == MYL_TRY)
+    /* MYL_TRY may be called with leases, so that a caller can read everything and then release. MYL_ELEASED only if the
+     * whole ring is leased, since nothing more can arrive then. */
+    if (may_wait)
+        rc = myl_consumer_may_wait(consumer);
+    else
+        rc = leases_all_but(consumer, 1) ? must_release(consumer) : MYL_OK;
+    if (rc != MYL_OK)
+        return rc;
+    if (consumer->room_checked != consumer->hot.acknowledged)
+        check_room_word(consumer); /* A11: always with a fence before a wait */
+    if (timeout->ns == MYL_TRY)
         return MYL_EAGAIN;
     int parks = (head->flags & MYL_FLAG_SPIN_ONLY) == 0;
     struct myl_wait_site site = {
@@ -187,12 +271,13 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
         .ready = ready,
         .overdue = overdue,
         .before_park = before_park,
+        .timed_out = timed_out,
         .liveness_ns = consumer->liveness_ns,
         .liveness_most_ns = consumer->liveness_most_ns,
         .park = parks ? consumer->handle.segment.data_park : NULL,
         .mode = MYL_PARK_LAZY,
     };
-    rc = myl_wait(&consumer->handle.waiter, &site, timeout_ns);
+    rc = myl_wait(&consumer->handle.waiter, &site, timeout);
     myl_consumer_end_wait(consumer, rc);
     return rc;
 }
@@ -200,22 +285,24 @@ int myl_consumer_wait(struct myl_consumer *consumer, int64_t timeout_ns)
 int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns)
 {
     MYL_STEP("N1");
-    int rc = myl_consumer_wait(consumer, timeout_ns);
+    struct myl_timeout timeout = {.ns = timeout_ns};
+    int rc = myl_consumer_wait(consumer, &timeout);
     if (rc != MYL_OK)
         return rc;
     struct myl_i_consumer_hot *h = &consumer->hot;
     *event = h->lease.event;
     h->next++;
-    myl_i_walk_step(&h->lease, &h->ring);
+    myl_i_iterator_step(&h->lease, &h->ring);
     return MYL_OK;
 }
 
-/* Follows the publishes from `known` on, for up to `most` events in a row. */
-static void look_ahead(struct myl_i_consumer_hot *h, uint64_t most)
+/* Reads stamps from hot.known on, until `most` contiguous events are known to be published. */
+static void scan_ahead(struct myl_consumer *consumer, uint64_t most)
 {
+    struct myl_i_consumer_hot *h = &consumer->hot;
     size_t step = h->ring.per_cell > 1 ? 0 : h->ring.cell_size;
-    if (h->front != NULL)
-        return; /* what `next` said is all that is looked at */
+    if ((consumer->diverted & MYL_DIVERT_STREAM) != 0)
+        return; /* `next` is the only source in a stream */
     while (h->known - h->next < most) {
         const void *cell = h->lease.cell + (h->known - h->next) * step;
         uint64_t stamp = myl_load_acq((const myl_au64 *)cell); /* A2 */
@@ -225,57 +312,83 @@ static void look_ahead(struct myl_i_consumer_hot *h, uint64_t most)
     }
 }
 
-int myl_i_next_run_slow(myl_consumer *consumer, uint64_t most, myl_run *run, int64_t timeout_ns)
+int myl_i_next_span_slow(myl_consumer *consumer, uint64_t most, myl_span *span, int64_t timeout_ns)
 {
     struct myl_i_consumer_hot *h = &consumer->hot;
     if (most == 0)
-        return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
+        return myl_fail(MYL_EINVAL, "the requested span has 0 events; request at least 1");
     if (h->next >= h->known) {
-        int rc = myl_consumer_wait(consumer, timeout_ns);
+        struct myl_timeout timeout = {.ns = timeout_ns};
+        int rc = myl_consumer_wait(consumer, &timeout);
         if (rc != MYL_OK)
             return rc;
     }
-    uint64_t row = myl_i_row(h);
-    most = most < row ? most : row;
-    look_ahead(h, most);
+    uint64_t contiguous = myl_i_contiguous(h);
+    most = most < contiguous ? most : contiguous;
+    scan_ahead(consumer, most);
     uint64_t known = h->known - h->next;
-    myl_i_lease_row(h, known < most ? known : most, run);
+    myl_i_lease_contiguous(h, known < most ? known : most, span);
     return MYL_OK;
 }
 
-int myl_i_release_slow(myl_consumer *consumer)
+/* Completes a release. The cursor is stored already, unless this consumer was evicted or is a fork child's copy. */
+static int end_release(struct myl_consumer *consumer, uint64_t cursor)
 {
     struct myl_i_consumer_hot *h = &consumer->hot;
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
     if (myl_load32_rlx(h->generation) != h->own_generation) /* A9 */
         return myl_fail(MYL_EEVICTED,
-                        "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 ", and its %" PRIu64
+                        "consumer \"%s\" of ring \"%s\" was evicted at event %" PRIu64 ", so its %" PRIu64
                         " leased events are not acknowledged; open it again",
                         consumer->joined.id, consumer->handle.segment.name, h->acknowledged, h->next - h->acknowledged);
-    h->acknowledged = h->next;
-    tell_room(consumer);
+    h->acknowledged = cursor;
+    check_room_word(consumer);
     myl_stream_check(consumer);
     return MYL_OK;
 }
 
-void myl_consumer_rewind(myl_consumer *consumer)
+int myl_i_release_slow(myl_consumer *consumer)
+{
+    return end_release(consumer, consumer->hot.next);
+}
+
+int myl_i_release_to_slow(myl_consumer *consumer, myl_sequence sequence)
+{
+    const struct myl_i_consumer_hot *h = &consumer->hot;
+    if (sequence >= (myl_sequence)h->next && !consumer->handle.forked)
+        return myl_fail(MYL_ENOTCLAIMED,
+                        "ring \"%s\": event %" PRId64 " is not leased; the last event that consumer \"%s\" has leased "
+                        "is %" PRId64,
+                        consumer->handle.segment.name, sequence, consumer->joined.id, (myl_sequence)h->next - 1);
+    uint64_t cursor = sequence < (myl_sequence)h->acknowledged ? h->acknowledged : (uint64_t)sequence + 1;
+    return end_release(consumer, cursor);
+}
+
+void myl_consumer_seek(struct myl_consumer *consumer, uint64_t next)
 {
     if (consumer->handle.forked)
         return;
-    consumer->hot.next = consumer->hot.acknowledged;
-    consumer->hot.lease = myl_walk_from(&consumer->handle.segment, consumer->hot.next);
+    consumer->hot.next = next;
+    consumer->hot.lease = myl_iterator_at(&consumer->handle.segment, next);
+}
+
+void myl_consumer_rewind(myl_consumer *consumer)
+{
+    MYL_I_NOT_NULL(consumer);
+    myl_consumer_seek(consumer, consumer->hot.acknowledged);
 }
 
 int myl_consumer_get(myl_consumer *consumer, void *event, size_t bytes, int64_t timeout_ns)
 {
+    MYL_I_NOT_NULL(consumer);
     const void *from;
-    uint32_t size = consumer->handle.segment.head.event_bytes;
+    uint32_t size = consumer->handle.segment.head->event_bytes;
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
     if (consumer->hot.next != consumer->hot.acknowledged)
         return myl_fail(MYL_ENOTCLAIMED,
-                        "ring \"%s\": %" PRIu64 " leased events are not released; release them before copying out",
+                        "ring \"%s\": %" PRIu64 " events are leased; release them before myl_consumer_get",
                         consumer->handle.segment.name, consumer->hot.next - consumer->hot.acknowledged);
     int rc = myl_consumer_next(consumer, &from, timeout_ns);
     if (rc != MYL_OK)
@@ -284,274 +397,54 @@ int myl_consumer_get(myl_consumer *consumer, void *event, size_t bytes, int64_t 
     return myl_consumer_release(consumer);
 }
 
-myl_sequence myl_consumer_position(const myl_consumer *consumer)
+myl_sequence myl_consumer_last_leased(const myl_consumer *consumer)
 {
+    MYL_I_NOT_NULL(consumer);
     return (myl_sequence)consumer->hot.next - 1;
 }
 
-myl_sequence myl_consumer_acknowledged(const myl_consumer *consumer)
+myl_sequence myl_consumer_last_acknowledged(const myl_consumer *consumer)
 {
+    MYL_I_NOT_NULL(consumer);
     return (myl_sequence)consumer->hot.acknowledged - 1;
-}
-
-uint64_t myl_consumer_available(const myl_consumer *consumer)
-{
-    if (consumer->handle.forked)
-        return 0;
-    uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4 */
-    return next > consumer->hot.next ? next - consumer->hot.next : 0;
 }
 
 int myl_consumer_joined(const myl_consumer *consumer, myl_joined *joined)
 {
+    MYL_I_NOT_NULL(consumer);
+    MYL_I_NOT_NULL(joined);
     *joined = consumer->joined;
     return MYL_OK;
 }
 
 void myl_consumer_interrupt(myl_consumer *consumer)
 {
+    MYL_I_NOT_NULL(consumer);
     if (!consumer->handle.forked)
         myl_waiter_interrupt(&consumer->handle.waiter, consumer->handle.segment.data_park);
 }
 
 int myl_consumer_info(const myl_consumer *consumer, myl_info *info)
 {
-    int rc = myl_check_options(info, info->size, sizeof *info, "myl_info");
-    if (rc == MYL_OK)
-        myl_segment_info(&consumer->handle.segment, info);
-    return rc;
+    MYL_I_NOT_NULL(consumer);
+    MYL_I_NOT_NULL(info);
+    return myl_handle_info(&consumer->handle, info);
+}
+
+int myl_consumer_ticket(const myl_consumer *consumer, char *ticket, size_t size)
+{
+    MYL_I_NOT_NULL(consumer);
+    MYL_I_NOT_NULL(ticket);
+    if (consumer->handle.forked)
+        return myl_handle_forked(&consumer->handle);
+    return myl_segment_ticket(&consumer->handle.segment, ticket, size);
 }
 
 int myl_consumer_fd(const myl_consumer *consumer, int *fd)
 {
+    MYL_I_NOT_NULL(consumer);
+    MYL_I_NOT_NULL(fd);
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
     return myl_segment_duplicate(&consumer->handle.segment, fd);
-}
-
-/* --- open and close --------------------------------------------------------------------------------------- */
-
-int myl_check_consumer_options(const myl_consumer_options *o)
-{
-    int rc = myl_check_options(o, o->size, sizeof *o, "myl_consumer_options");
-    if (rc == MYL_OK && o->id != NULL && o->prefix != NULL)
-        rc = myl_fail(MYL_EID, "both the id \"%s\" and the prefix \"%s\" are given; give one", o->id, o->prefix);
-    if (rc == MYL_OK && o->id != NULL)
-        rc = myl_check_id(o->id, MYL_ID_MAX);
-    if (rc == MYL_OK && o->prefix != NULL)
-        rc = myl_check_id(o->prefix, MYL_ID_MAX - 5);
-    if (rc == MYL_OK && ((unsigned)o->start > MYL_START_NOW || (unsigned)o->backend > MYL_BACKEND_MEMFD))
-        rc = myl_fail(MYL_EINVAL, "start %d or back end %d is none of the known ones", (int)o->start, (int)o->backend);
-    if (rc == MYL_OK && o->cpu < 0)
-        rc = myl_fail(MYL_EINVAL, "cpu %d is not a CPU's number + 1; 0 pins to none", o->cpu);
-    if (rc == MYL_OK)
-        rc = myl_memory_check(&o->memory);
-    if (rc == MYL_OK && o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)
-        rc = myl_fail(MYL_EINVAL, "liveness_ns %" PRId64 " is below 100 us", o->liveness_ns);
-    if (rc == MYL_OK && o->role != NULL)
-        rc = myl_role_check(o->role);
-    return rc;
-}
-
-static int check_expectations(const struct myl_segment *segment, const myl_consumer_options *o, uint32_t kind)
-{
-    const struct myl_header *head = &segment->head;
-    int rc = myl_check_kind(segment, kind);
-    if (rc != MYL_OK)
-        return rc;
-    if (o->event_size != 0 && o->event_size != head->event_bytes)
-        return myl_fail(MYL_EEVENTSIZE,
-                        "ring \"%s\" has events of %" PRIu32 " bytes, %" PRIu32 " were expected; build both sides from "
-                        "the same event structure",
-                        segment->name, head->event_bytes, o->event_size);
-    if (o->event_align != 0 && o->event_align != head->event_align)
-        return myl_fail(MYL_EALIGN, "ring \"%s\" aligns events to %" PRIu32 ", %" PRIu32 " was expected", segment->name,
-                        head->event_align, o->event_align);
-    if (o->type_id != 0 && o->type_id != head->type_id)
-        return myl_fail(MYL_ETYPE, "ring \"%s\" carries type %016" PRIx64 ", %016" PRIx64 " was expected",
-                        segment->name, head->type_id, o->type_id);
-    return MYL_OK;
-}
-
-int64_t myl_attach_deadline(const myl_consumer_options *o)
-{
-    int64_t now = myl_os_now();
-    return myl_deadline(now, o->attach_timeout_ns);
-}
-
-int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *o, uint32_t kind,
-               uint32_t lane, int64_t until)
-{
-    struct myl_segment_open how = {.backend = o->backend,
-                                   .name = name,
-                                   .fd = o->fd,
-                                   .any_owner = o->any_owner,
-                                   .lane = lane};
-    for (;;) {
-        int rc = myl_segment_find(segment, &how);
-        if (rc == MYL_OK) {
-            MYL_STEP("AT1");
-            rc = check_expectations(segment, o, kind);
-            if (rc == MYL_OK)
-                rc = myl_segment_map(segment, 1, 0);
-            if (rc == MYL_OK)
-                rc = myl_segment_place(segment, &o->memory, o->cpu);
-            MYL_STEP("AT2");
-            if (rc != MYL_OK)
-                myl_segment_close(segment);
-            return rc;
-        }
-        if (rc != MYL_ENOTFOUND || myl_os_now() >= until)
-            return rc;
-        myl_os_sleep(APPEAR_NS);
-    }
-}
-
-static void in_child(struct myl_os_fork_node *node)
-{
-    struct myl_consumer *consumer =
-        (struct myl_consumer *)(void *)((char *)node - offsetof(struct myl_consumer, handle.fork_node));
-    consumer->handle.forked = 1;
-    consumer->hot.known = 0;
-    consumer->hot.front = NULL;
-    consumer->hot.lease.cell = (unsigned char *)&consumer->no_stamp;
-    consumer->hot.generation = &consumer->no_generation;
-    consumer->no_generation.v = consumer->hot.own_generation + 1;
-    myl_segment_forked(&consumer->handle.segment);
-}
-
-/* Up to where it is published, for who begins at `from`: a place where a publish ended. */
-static uint64_t published_end(const struct myl_segment *segment, uint64_t from)
-{
-    uint64_t end = myl_load_acq(&segment->control->next); /* A4. Pairs: A3 */
-    uint64_t before;
-    do { /* a dead producer may have stored the stamp and not `next` */
-        before = end;
-    } while (end < from && myl_published_end(segment, before, &end) == MYL_OK && end != before);
-    return end - from <= segment->head.capacity ? end : from;
-}
-
-static void start_hot(struct myl_consumer *consumer, const myl_consumer_options *o)
-{
-    struct myl_segment *segment = &consumer->handle.segment;
-    struct myl_i_consumer_hot *h = &consumer->hot;
-    h->next = h->acknowledged = consumer->room_told = consumer->joined.start;
-    h->ring = myl_geometry(segment);
-    h->lease = myl_walk_from(segment, h->next);
-    h->window = segment->head.capacity;
-    h->known = consumer->first_end = published_end(segment, h->next);
-    consumer->checked_at = h->next;
-    h->room_check = h->next + segment->head.capacity / ROOM_SHARE;
-    h->cursor = &consumer->entry->cursor;
-    h->generation = &consumer->entry->generation;
-    h->room = &segment->control->room.word;
-    consumer->on_death = o->on_death;
-    consumer->peer_epoch = myl_load32_acq(&segment->control->epoch); /* A25 */
-    consumer->peer_next = myl_load_acq(&segment->control->next);     /* A4 */
-    consumer->peer_since = myl_os_now();
-    consumer->liveness_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_NS : o->liveness_ns;
-    consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
-}
-
-static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind,
-                  myl_prepare *prepare, const void *context)
-{
-    int64_t until = myl_attach_deadline(o);
-    /* Everything that can be refused comes before the join: who fails behind it would have to leave, and give up what
-     * its predecessor, which died, had still to read. */
-    int rc = myl_handle_arm(&consumer->handle, &o->wait, in_child);
-    if (rc != MYL_OK)
-        return rc;
-    do { /* again only if the name was given to another segment in between */
-        rc = myl_attach(&consumer->handle.segment, name, o, kind, 0, until);
-        if (rc == MYL_OK && prepare != NULL)
-            rc = prepare(consumer, context);
-        if (rc != MYL_OK)
-            return rc;
-        rc = myl_join(consumer, o);
-        if (rc == MYL_EAGAIN)
-            myl_segment_close(&consumer->handle.segment);
-    } while (rc == MYL_EAGAIN);
-    if (rc == MYL_OK)
-        start_hot(consumer, o);
-    return rc;
-}
-
-int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o, uint32_t kind,
-                       myl_prepare *prepare, const void *context)
-{
-    consumer->handle.segment.fd = -1;
-    int rc = set_up(consumer, name, o, kind, prepare, context);
-    if (rc == MYL_OK)
-        return MYL_OK;
-    if (consumer->entry != NULL && consumer->handle.segment.control != NULL)
-        myl_leave(consumer);
-    myl_handle_disarm(&consumer->handle);
-    return rc;
-}
-
-int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_consumer *first, uint32_t lane,
-                            const myl_consumer_options *options, myl_prepare *prepare, const void *context)
-{
-    myl_consumer_options o = *options;
-    struct myl_segment *segment = &consumer->handle.segment;
-    o.id = first->joined.id;
-    o.prefix = NULL;
-    int rc = myl_handle_arm(&consumer->handle, &o.wait, in_child);
-    if (rc == MYL_OK)
-        rc = myl_segment_share(segment, &first->handle.segment, lane, 0);
-    else
-        segment->fd = -1;
-    if (rc == MYL_OK)
-        rc = myl_segment_place(segment, &o.memory, 0);
-    if (rc == MYL_OK && prepare != NULL)
-        rc = prepare(consumer, context);
-    if (rc == MYL_OK)
-        rc = myl_join(consumer, &o);
-    if (rc == MYL_OK)
-        start_hot(consumer, &o);
-    else
-        myl_handle_disarm(&consumer->handle);
-    return rc;
-}
-
-void myl_consumer_abandon(struct myl_consumer *consumer)
-{
-    if (!consumer->inherited && !consumer->handle.forked)
-        myl_unjoin(consumer);
-    myl_handle_disarm(&consumer->handle);
-}
-
-void myl_consumer_stop(struct myl_consumer *consumer)
-{
-    if (!consumer->handle.forked)
-        myl_leave(consumer);
-    myl_handle_disarm(&consumer->handle);
-}
-
-int myl_consumer_open(myl_consumer **consumer, const char *name, const myl_consumer_options *options)
-{
-    static const myl_consumer_options defaults = {.size = sizeof defaults};
-    const myl_consumer_options *o = options == NULL ? &defaults : options;
-    *consumer = NULL;
-    int rc = myl_check_consumer_options(o);
-    if (rc != MYL_OK)
-        return rc;
-    myl_consumer *made = calloc(1, sizeof *made);
-    if (made == NULL)
-        return myl_fail(MYL_ENOMEM, "no memory for a consumer's handle");
-    rc = myl_consumer_start(made, name, o, MYL_KIND_EVENTS, NULL, NULL);
-    if (rc != MYL_OK) {
-        free(made);
-        return rc;
-    }
-    *consumer = made;
-    return MYL_OK;
-}
-
-void myl_consumer_close(myl_consumer *consumer)
-{
-    if (consumer != NULL)
-        myl_consumer_stop(consumer);
-    free(consumer);
 }

@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: MIT
- * The producer: claiming, publishing, asking who has read what. Opening is in producer_open.c. */
+ * A producer: claim, publish, query what consumers have acknowledged. Opening is in producer_open.c. */
 #include "ring/producer.h"
+
+#include "base/error.h"
+#include "registry/participant.h"
+#include "ring/cells.h"
+#include "ring/gate.h"
+#include "ring/handle.h"
+#include "ring/policy.h"
+#include "segment/table.h"
+#include "segment/ticket.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define LOOKS_MOST 64 /* while others join all the time */
+#define CHECKS_MOST 64 /* attempts; each join restarts the scan */
 
 static int ready_for_claim(void *context)
 {
-    struct myl_gate_wish *wish = context;
-    return myl_gate_look(wish->producer, wish->events);
+    struct myl_room_request *request = context;
+    return myl_gate_check(request->producer, request->events);
 }
 
-/* Can `events` more ever be claimed, however far the consumers get? */
-static int check_wish(const struct myl_producer *producer, uint64_t events)
+/* Can `events` more be claimed once the consumers have acknowledged everything? */
+static int check_request(const struct myl_producer *producer, uint64_t events)
 {
     const struct myl_segment *segment = &producer->handle.segment;
     uint64_t open = producer->hot.next - myl_published(producer);
-    if (events > segment->head.capacity)
+    if (events > segment->head->capacity)
         return myl_fail(MYL_ETOOBIG,
-                        "%" PRIu64 " events at once are more than ring \"%s\" can hold (%" PRIu64 "); claim fewer",
-                        events, segment->name, segment->head.capacity);
+                        "a claim of %" PRIu64 " events exceeds the capacity of ring \"%s\", %" PRIu64 "; claim fewer",
+                        events, segment->name, segment->head->capacity);
     if (myl_gate_cursor_for(producer, events) <= myl_published(producer))
         return MYL_OK;
     if (open > 0)
@@ -30,79 +39,91 @@ static int check_wish(const struct myl_producer *producer, uint64_t events)
                         "before claiming %" PRIu64 " more",
                         segment->name, open, events);
     return myl_fail(MYL_ETOOBIG,
-                    "%" PRIu64 " events do not fit behind the half-filled cell of ring \"%s\"; claim at most %" PRIu64,
-                    events, segment->name, segment->head.capacity - segment->head.events_per_cell);
+                    "%" PRIu64 " events do not fit after the partly filled cell of ring \"%s\"; claim at most %" PRIu64,
+                    events, segment->name, segment->head->capacity - segment->head->events_per_cell);
 }
 
-int myl_producer_make_room(struct myl_producer *producer, uint64_t events, int64_t timeout_ns)
+int myl_producer_make_room(struct myl_producer *producer, uint64_t events, struct myl_timeout *timeout)
 {
-    struct myl_gate_wish wish = {.producer = producer, .events = events};
-    int rc = myl_liveness_begin(producer, &timeout_ns);
+    struct myl_room_request request = {.producer = producer, .events = events};
+    int rc = myl_liveness_policy.begin(producer, timeout);
     if (rc == MYL_OK)
-        rc = myl_gate_look(producer, events);
+        rc = myl_gate_check(producer, events);
     else if (rc == MYL_EAGAIN)
         return rc;
-    if (rc == MYL_OK && producer->liveness.blocked)
-        myl_liveness_end(producer, rc);
+    if (rc == MYL_OK)
+        myl_room_found(producer);
     if (rc != MYL_EAGAIN)
         return rc;
-    wish.cursor = myl_gate_cursor_for(producer, events);
-    if (timeout_ns == MYL_TRY)
-        return myl_liveness_poll(&wish);
-    return myl_gate_wait(&wish, ready_for_claim, timeout_ns);
+    request.cursor = myl_gate_cursor_for(producer, events);
+    if (timeout->ns == MYL_TRY)
+        return myl_room_poll(&request);
+    return myl_room_wait(&request, ready_for_claim, timeout);
 }
 
-static int make_room(struct myl_producer *producer, uint64_t events, int64_t timeout_ns)
+static int make_room(struct myl_producer *producer, uint64_t events, struct myl_timeout *timeout)
 {
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
-    int rc = check_wish(producer, events);
-    return rc == MYL_OK ? myl_producer_make_room(producer, events, timeout_ns) : rc;
+    int rc = check_request(producer, events);
+    return rc == MYL_OK ? myl_producer_make_room(producer, events, timeout) : rc;
 }
 
 int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns)
 {
     MYL_STEP("K1");
-    int rc = make_room(producer, 1, timeout_ns);
+    struct myl_timeout timeout = {.ns = timeout_ns};
+    int rc = make_room(producer, 1, &timeout);
     if (rc != MYL_OK)
         return rc;
     return myl_producer_claim(producer, event, MYL_TRY); /* there is room now */
 }
 
-int myl_i_claim_run_slow(myl_producer *producer, uint64_t wanted, myl_run *run, int64_t timeout_ns)
+int myl_producer_claim_within(struct myl_producer *producer, uint64_t wanted, myl_span *span,
+                              struct myl_timeout *timeout)
 {
-    if (wanted == 0)
-        return myl_fail(MYL_EINVAL, "a run of 0 events was asked for; ask for at least 1");
-    int rc = make_room(producer, wanted, timeout_ns);
+    const struct myl_i_producer_hot *h = &producer->hot;
+    int there = h->next < h->end && wanted <= h->end - h->next;
+    int rc = there ? MYL_OK : make_room(producer, wanted, timeout);
     if (rc == MYL_OK)
-        myl_i_claim_row(&producer->hot, wanted, run);
+        myl_i_claim_contiguous(&producer->hot, wanted, span);
     return rc;
+}
+
+int myl_i_claim_span_slow(myl_producer *producer, uint64_t wanted, myl_span *span, int64_t timeout_ns)
+{
+    struct myl_timeout timeout = {.ns = timeout_ns};
+    if (wanted == 0)
+        return myl_fail(MYL_EINVAL, "the requested span has 0 events; request at least 1");
+    return myl_producer_claim_within(producer, wanted, span, &timeout);
 }
 
 void myl_i_wake_slow(myl_producer *producer)
 {
     const struct myl_segment *segment = &producer->handle.segment;
-    struct myl_control *control = segment->control;
-    const struct myl_publisher who = {.registered = producer->registered, .only = segment->head.lanes == 1};
+    const struct myl_publisher who = {.registered = producer->registered, .only = segment->head->lanes == 1};
     if (myl_park_publish_slow(segment->data_park, &who, &producer->quiet))
-        myl_store_rlx(&control->producer_wakes, myl_load_rlx(&control->producer_wakes) + 1); /* A40, our own counter */
+        myl_participant_count(myl_segment_producer(segment), MYL_COUNTER_WAKES, 1);
 }
 
 void myl_producer_abort(myl_producer *producer)
 {
+    MYL_I_NOT_NULL(producer);
     if (producer->handle.forked)
         return;
     producer->hot.next = producer->hot.published;
-    producer->hot.claim = myl_walk_from(&producer->handle.segment, myl_published(producer));
+    producer->hot.claim = myl_iterator_at(&producer->handle.segment, myl_published(producer));
 }
 
 int myl_producer_put(myl_producer *producer, const void *event, size_t bytes, int64_t timeout_ns)
 {
+    MYL_I_NOT_NULL(producer);
     void *to;
-    uint32_t size = producer->handle.segment.head.event_bytes;
+    uint32_t size = producer->handle.segment.head->event_bytes;
     if (bytes != size)
-        return myl_fail(MYL_EEVENTSIZE, "the event has %zu bytes, those of ring \"%s\" have %" PRIu32, bytes,
-                        producer->handle.segment.name, size);
+        return myl_fail(MYL_EEVENTSIZE,
+                        "the event has %zu bytes, but ring \"%s\" has events of %" PRIu32 " bytes; pass that size",
+                        bytes, producer->handle.segment.name, size);
     int rc = myl_producer_claim(producer, &to, timeout_ns);
     if (rc != MYL_OK)
         return rc;
@@ -111,13 +132,15 @@ int myl_producer_put(myl_producer *producer, const void *event, size_t bytes, in
     return MYL_OK;
 }
 
-myl_sequence myl_producer_last(const myl_producer *producer)
+myl_sequence myl_producer_last_published(const myl_producer *producer)
 {
+    MYL_I_NOT_NULL(producer);
     return (myl_sequence)myl_published(producer) - 1;
 }
 
-/* How far everybody has read whose reading matters. MYL_EAGAIN: somebody joined meanwhile. Who has come back behind the
- * scan, and was seen ACTIVE, shows in the version: its J5 is before its J8. */
+/* Stores the smallest cursor of all gating and all absent required consumers. MYL_EAGAIN: a consumer joined during the
+ * scan. A required consumer that rejoined after the scan and was found ACTIVE has changed the version: its J5 precedes
+ * its J8. */
 static int read_by_all(const struct myl_producer *producer, uint64_t *cursor, uint32_t *gating)
 {
     const struct myl_control *control = producer->handle.segment.control;
@@ -125,69 +148,91 @@ static int read_by_all(const struct myl_producer *producer, uint64_t *cursor, ui
     int rc = myl_gate_minimum(producer, cursor, gating);
     if (rc != MYL_OK)
         return rc;
-    *cursor = myl_liveness_read_by_all(producer, *gating == 0 ? myl_published(producer) : *cursor);
+    char id[MYL_ID_MAX + 1];
+    if (*gating == 0)
+        *cursor = myl_published(producer);
+    (void)myl_liveness_policy.absent(producer, cursor, id);
     return myl_load_acq(&control->version) == version ? MYL_OK : MYL_EAGAIN; /* A27 */
 }
 
-myl_sequence myl_producer_gating(const myl_producer *producer)
+myl_sequence myl_producer_last_consumed(const myl_producer *producer)
 {
+    MYL_I_NOT_NULL(producer);
     uint64_t cursor;
     uint32_t gating;
     int rc = MYL_EAGAIN;
     if (producer->handle.forked)
         return MYL_SEQUENCE_NONE;
-    for (int look = 0; look < LOOKS_MOST && rc == MYL_EAGAIN; look++)
+    for (int check = 0; check < CHECKS_MOST && rc == MYL_EAGAIN; check++)
         rc = read_by_all(producer, &cursor, &gating);
     return rc == MYL_OK ? (myl_sequence)cursor - 1 : MYL_SEQUENCE_NONE;
 }
 
 int myl_producer_is_consumed(const myl_producer *producer, myl_sequence sequence)
 {
-    return myl_producer_gating(producer) >= sequence;
+    MYL_I_NOT_NULL(producer);
+    return myl_producer_last_consumed(producer) >= sequence;
 }
 
 static int ready_when_consumed(void *context)
 {
-    struct myl_gate_wish *wish = context;
+    struct myl_room_request *request = context;
     uint64_t cursor;
     uint32_t gating;
-    int rc = read_by_all(wish->producer, &cursor, &gating);
-    return rc == MYL_OK && (gating == 0 || cursor < wish->cursor) ? MYL_EAGAIN : rc;
+    int rc = read_by_all(request->producer, &cursor, &gating);
+    return rc == MYL_OK && (gating == 0 || cursor < request->cursor) ? MYL_EAGAIN : rc;
 }
 
 int myl_producer_wait_consumed(myl_producer *producer, myl_sequence sequence, int64_t timeout_ns)
 {
+    MYL_I_NOT_NULL(producer);
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
     if (sequence >= (myl_sequence)myl_published(producer))
-        return myl_fail(MYL_EINVAL, "event %" PRId64 " of ring \"%s\" is not published yet; the last one is %" PRId64,
-                        sequence, producer->handle.segment.name, myl_producer_last(producer));
-    int rc = myl_liveness_begin(producer, &timeout_ns);
+        return myl_fail(MYL_EINVAL,
+                        "event %" PRId64 " of ring \"%s\" is not published yet, the last one is %" PRId64
+                        "; publish it first",
+                        sequence, producer->handle.segment.name, myl_producer_last_published(producer));
+    struct myl_timeout timeout = {.ns = timeout_ns};
+    int rc = myl_liveness_policy.begin(producer, &timeout);
     if (rc != MYL_OK)
         return rc;
-    struct myl_gate_wish wish = {.producer = producer, .cursor = sequence < 0 ? 0 : (uint64_t)sequence + 1};
-    rc = ready_when_consumed(&wish);
+    struct myl_room_request request = {.producer = producer, .cursor = sequence < 0 ? 0 : (uint64_t)sequence + 1};
+    rc = ready_when_consumed(&request);
+    if (rc == MYL_OK)
+        myl_room_found(producer);
     if (rc == MYL_EAGAIN && timeout_ns == MYL_TRY)
-        return myl_liveness_poll(&wish);
-    return rc == MYL_EAGAIN ? myl_gate_wait(&wish, ready_when_consumed, timeout_ns) : rc;
+        return myl_room_poll(&request);
+    return rc == MYL_EAGAIN ? myl_room_wait(&request, ready_when_consumed, &timeout) : rc;
 }
 
 void myl_producer_interrupt(myl_producer *producer)
 {
+    MYL_I_NOT_NULL(producer);
     if (!producer->handle.forked)
         myl_waiter_interrupt(&producer->handle.waiter, &producer->handle.segment.control->room);
 }
 
 int myl_producer_info(const myl_producer *producer, myl_info *info)
 {
-    int rc = myl_check_options(info, info->size, sizeof *info, "myl_info");
-    if (rc == MYL_OK)
-        myl_segment_info(&producer->handle.segment, info);
-    return rc;
+    MYL_I_NOT_NULL(producer);
+    MYL_I_NOT_NULL(info);
+    return myl_handle_info(&producer->handle, info);
+}
+
+int myl_producer_ticket(const myl_producer *producer, char *ticket, size_t size)
+{
+    MYL_I_NOT_NULL(producer);
+    MYL_I_NOT_NULL(ticket);
+    if (producer->handle.forked)
+        return myl_handle_forked(&producer->handle);
+    return myl_segment_ticket(&producer->handle.segment, ticket, size);
 }
 
 int myl_producer_fd(const myl_producer *producer, int *fd)
 {
+    MYL_I_NOT_NULL(producer);
+    MYL_I_NOT_NULL(fd);
     if (producer->handle.forked)
         return myl_handle_forked(&producer->handle);
     return myl_segment_duplicate(&producer->handle.segment, fd);

@@ -1,70 +1,50 @@
 /* SPDX-License-Identifier: MIT
- * A background consumer: one thread, one callback. */
+ * A runner: a thread that reads events and calls a handler. */
 #define _POSIX_C_SOURCE 200809L
-#include <myelon/runner.h>
+#include "ring/runner.h"
 
-#include "ring/consumer.h"
+#include "base/deadline.h"
+#include "base/error.h"
+#include "base/options.h"
+#include "ring/handle.h"
+#include "ring/poll.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define BATCH       256U
-#define BATCH_SHARE 4
+#define BATCH 256U
 
-struct myl_runner {
-    pthread_t thread;
-    pthread_mutex_t lock;      /* guards `ended`; never held while the handler runs */
-    pthread_cond_t changed;
-    int ended;
-    myl_au32 stop;
-    myl_consumer *consumer;
-    myl_handler handler;
-    void *user;
-    uint64_t batch;
-    int keep_on_death;
-    myl_runner_result result;
-};
+static void in_child(struct myl_os_fork_node *node)
+{
+    struct myl_runner *runner = (struct myl_runner *)(void *)((char *)node - offsetof(struct myl_runner, fork_node));
+    runner->forked = 1;
+}
 
 static int stopped(const struct myl_runner *runner)
 {
     return myl_load32_acq(&runner->stop) != 0; /* A51. Pairs: A52 */
 }
 
-/* Up to `batch` events, released together. MYL_OK: all went well. */
+enum myl_action myl_runner_action(struct myl_runner *runner, int code)
+{
+    runner->result.handler_code = code;
+    if (code != 0)
+        return MYL_ACTION_ABORT;
+    return stopped(runner) ? MYL_ACTION_BREAK : MYL_ACTION_CONTINUE;
+}
+
+/* Handles up to `batch` events or messages. MYL_OK: the handler accepted all of them. */
 static int run_batch(struct myl_runner *runner)
 {
-    myl_consumer *consumer = runner->consumer;
     uint64_t handled = 0;
-    const void *event;
-    int rc = myl_consumer_next(consumer, &event, MYL_FOREVER);
-    while (rc == MYL_OK) {
-        int code =
-            runner->handler(event, myl_consumer_position(consumer), myl_consumer_end_of_batch(consumer), runner->user);
-        if (code != 0) {
-            runner->result.handler_code = code;
-            rc = myl_fail(MYL_EHANDLER, "the handler returned %d for event %" PRId64 "; it is not acknowledged", code,
-                          myl_consumer_position(consumer));
-            break;
-        }
-        handled++;
-        if (handled == runner->batch || stopped(runner))
-            break;
-        rc = myl_consumer_next(consumer, &event, MYL_TRY);
-    }
-    if (rc == MYL_EHANDLER) { /* what came before it is done: lease that again, to acknowledge it and no more */
-        myl_consumer_rewind(consumer);
-        for (uint64_t i = 0; i < handled && myl_consumer_next(consumer, &event, MYL_TRY) == MYL_OK; i++)
-            ;
-    }
-    int released = handled > 0 ? myl_consumer_release(consumer) : MYL_OK;
-    if (released == MYL_OK)
-        runner->result.handled += handled;
-    return rc == MYL_OK || rc == MYL_EAGAIN ? released : rc;
+    int rc = runner->source.poll(runner, &handled);
+    runner->result.handled += handled;
+    return rc;
 }
 
 static int run_until_end(struct myl_runner *runner)
@@ -75,7 +55,7 @@ static int run_until_end(struct myl_runner *runner)
             return MYL_OK;
         if (rc == MYL_OK || rc == MYL_EINTERRUPTED)
             continue;
-        if (runner->keep_on_death && (rc == MYL_EPRODUCERDEAD || rc == MYL_EUNSEATED))
+        if (runner->keep_on_death && (rc == MYL_EPRODUCERDEAD || rc == MYL_EPRODUCERLEFT))
             continue;
         return rc;
     }
@@ -84,7 +64,10 @@ static int run_until_end(struct myl_runner *runner)
 static void *thread_main(void *argument)
 {
     struct myl_runner *runner = argument;
+    myl_os_thread_name(runner->name);
     runner->result.code = run_until_end(runner);
+    if (runner->forked) /* the handler forked, and this is the child's only thread: no thread joins it */
+        return NULL;
     (void)snprintf(runner->result.detail, sizeof runner->result.detail, "%.255s",
                    runner->result.code == MYL_OK ? "" : myl_error_detail());
     (void)pthread_mutex_lock(&runner->lock);
@@ -92,6 +75,27 @@ static void *thread_main(void *argument)
     (void)pthread_cond_broadcast(&runner->changed);
     (void)pthread_mutex_unlock(&runner->lock);
     return NULL;
+}
+
+/* Blocks all signals except those of faults: signals to the process go to the program's own threads. */
+static void block_signals(sigset_t *before)
+{
+    static const int of_a_fault[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    sigset_t set;
+    (void)sigfillset(&set);
+    for (size_t i = 0; i < sizeof of_a_fault / sizeof of_a_fault[0]; i++)
+        (void)sigdelset(&set, of_a_fault[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &set, before);
+}
+
+/* The new thread inherits the signal mask, so it is set before the thread exists. */
+static int create_thread(struct myl_runner *runner, const pthread_attr_t *attributes)
+{
+    sigset_t before;
+    block_signals(&before);
+    int err = pthread_create(&runner->thread, attributes, thread_main, runner);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
 }
 
 static int start_thread(struct myl_runner *runner, const myl_runner_options *o)
@@ -103,7 +107,7 @@ static int start_thread(struct myl_runner *runner, const myl_runner_options *o)
     if (o->stack != 0)
         err = pthread_attr_setstacksize(&attributes, o->stack);
     if (err == 0)
-        err = pthread_create(&runner->thread, &attributes, thread_main, runner);
+        err = create_thread(runner, &attributes);
     (void)pthread_attr_destroy(&attributes);
     return err;
 }
@@ -121,58 +125,107 @@ static int set_up_clock(struct myl_runner *runner)
     return err;
 }
 
-int myl_runner_start(myl_runner **runner, myl_consumer *consumer, myl_handler handler, void *user,
-                     const myl_runner_options *options)
+static struct myl_runner *new_runner(const struct myl_runner_source *source, const myl_runner_options *o,
+                                     const char *name)
 {
-    static const myl_runner_options defaults = {.size = sizeof defaults};
-    const myl_runner_options *o = options == NULL ? &defaults : options;
+    struct myl_runner *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    made->source = *source;
+    made->batch = o->batch == 0 ? BATCH : o->batch;
+    if (made->batch > source->most)
+        made->batch = source->most > 0 ? source->most : 1;
+    made->keep_on_death = o->keep_on_death;
+    made->fork_node.in_child = in_child;
+    (void)snprintf(made->name, sizeof made->name, "%s", name);
+    return made;
+}
+
+int myl_runner_begin(myl_runner **runner, const struct myl_runner_source *source, const myl_runner_options *options)
+{
+    myl_runner_options o;
     *runner = NULL;
-    int rc = myl_check_options(o, o->size, sizeof *o, "myl_runner_options");
+    int rc = myl_options_take(&o, options, MYL_OPTIONS_TYPE(myl_runner_options, keep_on_death));
     if (rc != MYL_OK)
         return rc;
-    if (consumer == NULL || handler == NULL)
-        return myl_fail(MYL_EINVAL, "a runner needs a consumer and a handler");
-    myl_runner *made = calloc(1, sizeof *made);
+    if (source->consumer == NULL || source->handler == NULL)
+        return myl_fail(MYL_EINVAL, "the consumer or the handler is NULL; a runner needs both");
+    const char *name = o.name == NULL ? "myelon" : o.name;
+    if (strnlen(name, MYL_RUNNER_NAME) == MYL_RUNNER_NAME)
+        return myl_fail(MYL_EINVAL, "the thread name \"%.40s\" is longer than %d bytes; shorten it", name,
+                        MYL_RUNNER_NAME - 1);
+    myl_runner *made = new_runner(source, &o, name);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a runner");
-    made->consumer = consumer;
-    made->handler = handler;
-    made->user = user;
-    /* Never the whole ring at once: the producer would stand still until the batch is through. */
-    uint64_t share = consumer->handle.segment.head.capacity / BATCH_SHARE;
-    made->batch = o->batch == 0 ? BATCH : o->batch;
-    if (made->batch > share)
-        made->batch = share > 0 ? share : 1;
-    made->keep_on_death = o->keep_on_death;
     int err = pthread_mutex_init(&made->lock, NULL);
     if (err == 0)
         err = set_up_clock(made);
-    *runner = made; /* before the thread: its handler may want to stop it */
+    *runner = made; /* before the thread starts: the handler may stop the runner */
     if (err == 0)
-        err = start_thread(made, o);
-    if (err == 0)
+        err = myl_os_fork_watch(&made->fork_node);
+    if (err == 0 && (err = start_thread(made, &o)) != 0)
+        myl_os_fork_forget(&made->fork_node);
+    if (err == 0) {
+        myl_error_clear();
         return MYL_OK;
+    }
     *runner = NULL;
     free(made);
-    return myl_fail_errno(err, "a runner's thread cannot be started");
+    return myl_fail_errno(err, "cannot start the thread of a runner");
 }
+
+/* --- a runner of events ------------------------------------------------------------------------------------------- */
+
+static enum myl_action run_one(const void *event, myl_sequence sequence, int end_of_batch, void *user)
+{
+    struct myl_runner *runner = user;
+    int code = ((myl_handler)runner->source.handler)(event, sequence, end_of_batch, runner->source.user);
+    return myl_runner_action(runner, code);
+}
+
+static int poll_events(struct myl_runner *runner, uint64_t *handled)
+{
+    myl_consumer *consumer = runner->source.consumer;
+    int rc = myl_poll_events(consumer, runner->batch, run_one, runner, handled, MYL_FOREVER);
+    int code = runner->result.handler_code;
+    if (rc != MYL_OK || code == 0)
+        return rc;
+    return myl_fail(MYL_EHANDLER, "the handler returned %d for event %" PRId64 "; it is not acknowledged", code,
+                    myl_consumer_last_leased(consumer) + 1);
+}
+
+int myl_runner_start(myl_runner **runner, myl_consumer *consumer, myl_handler handler, void *user,
+                     const myl_runner_options *options)
+{
+    MYL_I_NOT_NULL(runner);
+    const struct myl_runner_source source = {
+        .consumer = consumer,
+        .ring = consumer,
+        .handler = (void (*)(void))handler,
+        .user = user,
+        /* A batch is a share of the ring: with the whole ring leased, the producer would block for the whole batch. */
+        .most = consumer != NULL ? consumer->handle.segment.head->capacity / MYL_POLL_SHARE : 0,
+        .poll = poll_events,
+    };
+    return myl_runner_begin(runner, &source, options);
+}
+
+/* --- the end of a runner ------------------------------------------------------------------------------------------ */
 
 void myl_runner_stop(myl_runner *runner)
 {
+    MYL_I_NOT_NULL(runner);
+    if (runner->forked)
+        return;
     myl_store32_rel(&runner->stop, 1); /* A52. Pairs: A51 */
-    myl_consumer_interrupt(runner->consumer);
+    myl_consumer_interrupt(runner->source.ring);
 }
 
 static int wait_ended(struct myl_runner *runner, int64_t timeout_ns)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    int endless = timeout_ns == MYL_FOREVER;
-    timeout_ns = timeout_ns > 0 ? timeout_ns : 0; /* else it is over already */
-    int64_t seconds = timeout_ns / MYL_SEC(1);
-    until.tv_nsec += (long)(timeout_ns % MYL_SEC(1));
-    until.tv_sec += (time_t)(seconds > INT32_MAX ? INT32_MAX : seconds) + until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct myl_deadline deadline = myl_deadline_after(myl_os_now(), timeout_ns);
+    int endless = deadline.at == MYL_FOREVER;
+    struct timespec until = {.tv_sec = (time_t)(deadline.at / MYL_SEC(1)), .tv_nsec = (long)(deadline.at % MYL_SEC(1))};
     int err = 0;
     (void)pthread_mutex_lock(&runner->lock);
     while (!runner->ended && err == 0)
@@ -185,11 +238,17 @@ static int wait_ended(struct myl_runner *runner, int64_t timeout_ns)
 
 int myl_runner_join(myl_runner *runner, myl_runner_result *result, int64_t timeout_ns)
 {
+    MYL_I_NOT_NULL(runner);
+    char time[MYL_TIME_TEXT];
+    if (runner->forked)
+        return myl_fail(MYL_EFORKED, "this runner was started by the parent, before the fork; join it in the parent");
     if (!wait_ended(runner, timeout_ns))
-        return MYL_ETIMEDOUT;
+        return myl_fail(MYL_ETIMEDOUT, "the runner of consumer \"%s\" has not ended within %s; myl_runner_stop ends it",
+                        runner->source.ring->joined.id, myl_time_text(timeout_ns, time));
+    myl_os_fork_forget(&runner->fork_node);
     (void)pthread_join(runner->thread, NULL);
-    /* A22: the stop was for the runner, not for its owner. */
-    myl_store32_rlx(&runner->consumer->handle.waiter.interrupted, 0);
+    /* A22: the interruption was for the runner; later waits on this consumer must not see it. */
+    myl_store32_rlx(&runner->source.ring->handle.waiter.interrupted, 0);
     if (result != NULL)
         *result = runner->result;
     (void)pthread_cond_destroy(&runner->changed);

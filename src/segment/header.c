@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * The header: completing it when a segment is made, distrusting it when one is opened. */
+ * The header: completed when a segment is created, validated when one is opened. */
+#include "segment/header.h"
+
+#include "base/align.h"
 #include "base/error.h"
-#include "segment/segment.h"
+#include "base/hash.h"
+#include "os/os.h"
 
 #include <inttypes.h>
-#include <string.h>
+#include <stdbool.h>
 
-static uint64_t align_up(uint64_t value, uint64_t to)
-{
-    return (value + to - 1) / to * to;
-}
-
-/* Fowler, Noll, Vo: FNV-1a with the published 64-bit offset basis and prime. Finds damage, not forgery. */
 static uint64_t checksum(const struct myl_header *head)
 {
-    const unsigned char *bytes = (const unsigned char *)head;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < offsetof(struct myl_header, checksum); i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
+    return myl_fnv1a(head, offsetof(struct myl_header, checksum));
 }
 
 void myl_header_seal(struct myl_header *head)
@@ -26,7 +20,7 @@ void myl_header_seal(struct myl_header *head)
     head->checksum = checksum(head);
 }
 
-static int is_power_of_two(uint64_t value)
+static bool is_power_of_two(uint64_t value)
 {
     return value != 0 && (value & (value - 1)) == 0;
 }
@@ -40,29 +34,35 @@ int myl_header_complete(struct myl_header *head, int huge)
     head->byte_order = MYL_BYTE_ORDER;
     head->header_bytes = sizeof *head;
     head->capacity = head->cells * head->events_per_cell;
-    head->control_offset = align;
-    head->control_bytes = align_up(myl_control_bytes(head->max_consumers), align);
+    head->max_producers = 1;
+    head->control_offset =
+        myl_align_up(head->schema_bytes == 0 ? sizeof *head : MYL_SCHEMA_OFFSET + head->schema_bytes, align);
+    head->control_bytes = myl_control_bytes(head);
     head->lanes = head->lanes == 0 ? 1 : head->lanes;
-    head->data_offset = head->control_offset + head->lanes * head->control_bytes;
-    head->data_bytes = align_up(data, align);
+    head->data_offset = myl_align_up(head->control_offset + myl_log_end(head), align);
+    head->data_bytes = myl_align_up(data, align);
     head->segment_bytes = head->data_offset + head->lanes * head->data_bytes; /* at most 2^57 */
     if (head->segment_bytes > MYL_SEGMENT_MAX)
         return myl_fail(MYL_ECAPACITY,
-                        "a ring of %" PRIu64 " events would need %" PRIu64 " bytes; the most is %" PRIu64,
-                        head->capacity, head->segment_bytes, MYL_SEGMENT_MAX);
+                        "a ring of %" PRIu64 " %s would need %" PRIu64 " bytes, at most %" PRIu64
+                        "; lower its capacity",
+                        head->capacity, head->kind == MYL_KIND_FRAMES ? "cells" : "events", head->segment_bytes,
+                        MYL_SEGMENT_MAX);
     return MYL_OK;
 }
 
 static int corrupt(const char *name, const char *field, uint64_t value)
 {
-    return myl_fail(MYL_ECORRUPT, "ring \"%s\": the header's %s is %" PRIu64 ", which cannot be; remove the ring", name,
-                    field, value);
+    return myl_fail(MYL_ECORRUPT, "ring \"%s\": the header's %s is %" PRIu64 ", which is impossible; remove the ring",
+                    name, field, value);
 }
 
 static int check_identity(const struct myl_header *head, const char *name)
 {
     if (head->magic == __builtin_bswap64(MYL_MAGIC))
-        return myl_fail(MYL_EBYTEORDER, "ring \"%s\" was made on a machine of the other byte order", name);
+        return myl_fail(MYL_EBYTEORDER,
+                        "ring \"%s\" has the other byte order; use it on the machine that created it, or remove it",
+                        name);
     if (head->magic != MYL_MAGIC)
         return myl_fail(MYL_ENOTRING, "\"%s\" is not a ring: it starts with %016" PRIx64 "; choose another name", name,
                         head->magic);
@@ -79,10 +79,15 @@ static int check_identity(const struct myl_header *head, const char *name)
         return corrupt(name, "header size", head->header_bytes);
     if (head->checksum != checksum(head))
         return corrupt(name, "checksum", head->checksum);
+    if ((head->features_incompatible & ~MYL_FEATURES_INCOMPATIBLE) != 0)
+        return myl_fail(MYL_EVERSION,
+                        "ring \"%s\" uses features %016" PRIx64 ", of which this library %s knows %016" PRIx64
+                        "; use a newer library, or remove the ring",
+                        name, head->features_incompatible, myl_version(), MYL_FEATURES_INCOMPATIBLE);
     return MYL_OK;
 }
 
-/* A record of the longest kind and its follower's stamp fit in; the data area can be mapped twice in a row. */
+/* The longest record and the stamp of its successor fit, and the data area can be mapped twice in succession. */
 static int check_frames(const struct myl_header *head, const char *name)
 {
     if (head->cells * MYL_CELL_ALIGN % myl_os_page_size() != 0)
@@ -121,7 +126,7 @@ static int check_shape(const struct myl_header *head, const char *name)
     if (head->event_offset < sizeof(uint64_t) || head->event_offset % head->event_align != 0 ||
         head->event_offset >= head->cell_bytes)
         return corrupt(name, "event offset", head->event_offset);
-    /* Every event of every cell is aligned. */
+    /* Check that each event of each cell is aligned. */
     if (head->cell_bytes % head->event_align != 0 ||
         (head->events_per_cell > 1 && head->event_bytes % head->event_align != 0))
         return corrupt(name, "event alignment", head->event_align);
@@ -130,17 +135,21 @@ static int check_shape(const struct myl_header *head, const char *name)
         return corrupt(name, "number of events per cell", head->events_per_cell);
     if (head->capacity != head->cells * head->events_per_cell)
         return corrupt(name, "capacity", head->capacity);
-    if (head->alone == MYL_ALONE_BUFFER && (head->buffer == 0 || head->buffer > head->capacity))
+    if (head->no_consumers == MYL_NO_CONSUMERS_BUFFER && (head->buffer == 0 || head->buffer > head->capacity))
         return corrupt(name, "buffer", head->buffer);
     return MYL_OK;
 }
 
 static int check_options(const struct myl_header *head, const char *name)
 {
+    if (head->max_producers != 1)
+        return corrupt(name, "number of producer records", head->max_producers);
+    if (head->schema_bytes > MYL_SCHEMA_MAX)
+        return corrupt(name, "schema size", head->schema_bytes);
     if (head->max_consumers == 0 || head->max_consumers > MYL_CONSUMERS_MAX)
         return corrupt(name, "number of consumer entries", head->max_consumers);
-    if (head->alone > MYL_ALONE_BUFFER)
-        return corrupt(name, "coordination mode", head->alone);
+    if (head->no_consumers > MYL_NO_CONSUMERS_BUFFER)
+        return corrupt(name, "coordination mode", head->no_consumers);
     if (head->backend > MYL_BACKEND_MEMFD)
         return corrupt(name, "back end", head->backend);
     if (head->lanes == 0 || head->lanes > MYL_LANES_MAX || (head->lanes > 1 && head->kind != MYL_KIND_FRAMES))
@@ -160,13 +169,14 @@ int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const
     uint64_t page = myl_os_page_size();
     if (head->segment_bytes > MYL_SEGMENT_MAX)
         return corrupt(name, "segment size", head->segment_bytes);
-    if (head->control_offset < sizeof *head || head->control_offset % page != 0 ||
-        head->control_offset > head->segment_bytes)
+    if (head->control_offset < sizeof *head ||
+        (head->schema_bytes > 0 && head->control_offset < MYL_SCHEMA_OFFSET + head->schema_bytes) ||
+        head->control_offset % page != 0 || head->control_offset > head->segment_bytes)
         return corrupt(name, "control offset", head->control_offset);
-    if (head->control_bytes < myl_control_bytes(head->max_consumers) || head->control_bytes % page != 0 ||
+    if (head->control_bytes < myl_control_bytes(head) || head->control_bytes % MYL_CONTROL_ALIGN != 0 ||
         head->control_bytes > (head->segment_bytes - head->control_offset) / head->lanes)
         return corrupt(name, "control size", head->control_bytes);
-    if (head->data_offset < head->control_offset + head->lanes * head->control_bytes || head->data_offset % page != 0 ||
+    if (head->data_offset < head->control_offset + myl_log_end(head) || head->data_offset % page != 0 ||
         head->data_offset > head->segment_bytes)
         return corrupt(name, "data offset", head->data_offset);
     if (head->data_bytes < head->cells * head->cell_bytes || head->data_bytes % page != 0 ||
@@ -174,7 +184,8 @@ int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const
         return corrupt(name, "data size", head->data_bytes);
     if (object_bytes < head->segment_bytes)
         return myl_fail(MYL_ETRUNCATED,
-                        "ring \"%s\" has %" PRIu64 " bytes, its header says %" PRIu64 ": it was cut short; remove it",
+                        "ring \"%s\" has %" PRIu64 " bytes, but its header says %" PRIu64
+                        ": it was truncated; remove it",
                         name, object_bytes, head->segment_bytes);
     return MYL_OK;
 }

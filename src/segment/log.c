@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * The event log: what happened to a ring's parties, readable when all of them are dead. A record is written by ticket,
- * without a lock, on cold paths only. A writer that dies within it, or sleeps for a whole lap, leaves a record whose
- * number or checksum is wrong; readers copy, check, and pass it over. */
-#include "base/error.h"
-#include "segment/segment.h"
+ * The event log records what happened to the participants of a ring. It can be read after all of them have died. A
+ * writer takes a ticket for its record, without a lock and on cold paths only. If it dies while writing, or is delayed
+ * for a whole lap, the record has a wrong number or checksum. Readers copy, check, and skip such a record. */
+#include "segment/log.h"
 
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "segment/name.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,24 +25,13 @@ struct content {
 
 static struct myl_log_record *record_at(const struct myl_segment *segment, uint64_t number)
 {
-    struct myl_entry *entries = (struct myl_entry *)(void *)(segment->controls + 1);
-    struct myl_log_record *first = (struct myl_log_record *)(void *)(entries + segment->head.max_consumers);
-    return first + number % MYL_LOG_RECORDS;
-}
-
-/* FNV-1a, as of the header. */
-static uint64_t checksum(const struct content *content)
-{
-    const unsigned char *bytes = (const unsigned char *)content;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < sizeof *content; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
+    unsigned char *log = (unsigned char *)segment->controls + myl_log_begin(segment->head);
+    return (struct myl_log_record *)(void *)log + number % MYL_LOG_RECORDS;
 }
 
 static void fill(struct myl_log_record *record, const struct content *content)
 {
-    /* A57 log fields, stores rlx. Pairs: A58; ordered by the number, checked by the checksum. */
+    /* A57 log fields, stores rlx. Pairs: A58; ordered by the number, validated by the checksum. */
     myl_store_rlx(&record->time_ns, content->time_ns);
     myl_store_rlx(&record->sequence, content->sequence); /* A57 */
     myl_store_rlx(&record->value, content->value); /* A57 */
@@ -46,11 +41,61 @@ static void fill(struct myl_log_record *record, const struct content *content)
     myl_store32_rlx(&record->lane, content->lane); /* A57 */
     for (size_t i = 0; i < ID_WORDS; i++)
         myl_store_rlx(&record->id[i], content->id[i]); /* A57 */
-    myl_store_rlx(&record->checksum, checksum(content)); /* A57 */
+    myl_store_rlx(&record->checksum, myl_fnv1a(content, sizeof *content)); /* A57 */
+}
+
+/* Sentences for the log callback: "consumer "c" (process 7) died at 12, 3 not acknowledged". */
+static const struct {
+    enum myl_log_kind kind;
+    enum myl_log_level level;
+    const char *verb;
+    const char *value;       /* format of the value; NULL: left out */
+    uint64_t unit;           /* divisor of the printed value */
+} sentences[] = {
+    {MYL_LOG_CREATED, MYL_LOG_INFO, "created the ring", NULL, 1},
+    {MYL_LOG_TAKEN_OVER, MYL_LOG_INFO, "took over", NULL, 1},
+    {MYL_LOG_PRODUCER_LEFT, MYL_LOG_INFO, "left without ending the stream", NULL, 1},
+    {MYL_LOG_CLOSED, MYL_LOG_INFO, "ended the stream", NULL, 1},
+    {MYL_LOG_PRODUCER_DIED, MYL_LOG_ERROR, "died", NULL, 1},
+    {MYL_LOG_SUPERSEDED, MYL_LOG_ERROR, "ended the session by force", NULL, 1},
+    {MYL_LOG_JOINED, MYL_LOG_INFO, "joined", NULL, 1},
+    {MYL_LOG_RESUMED, MYL_LOG_INFO, "resumed", ", %" PRIu64 " lost", 1},
+    {MYL_LOG_LEFT, MYL_LOG_INFO, "left", NULL, 1},
+    {MYL_LOG_DIED, MYL_LOG_ERROR, "died", ", %" PRIu64 " not acknowledged", 1},
+    {MYL_LOG_STALLED, MYL_LOG_WARN, "has not moved", " for %" PRIu64 " ms", 1000000},
+    {MYL_LOG_RECOVERED, MYL_LOG_WARN, "moves again", " after %" PRIu64 " ms", 1000000},
+    {MYL_LOG_EVICTED, MYL_LOG_WARN, "was evicted", ", %" PRIu64 " given up", 1},
+    {MYL_LOG_REAPED, MYL_LOG_WARN, "was evicted by the producer", ", %" PRIu64 " given up", 1},
+    {MYL_LOG_ROLE, MYL_LOG_INFO, "has another role", NULL, 1},
+    {MYL_LOG_SHUTDOWN, MYL_LOG_ERROR, "makes the producer's calls fail", " after %" PRIu64 " ms", 1000000},
+    {MYL_LOG_CLEARED, MYL_LOG_INFO, "goes on after a failure", NULL, 1},
+    {MYL_LOG_ABSENT, MYL_LOG_WARN, "is required and absent", "; waited %" PRIu64 " ms", 1000000},
+};
+
+static void emit(const struct myl_segment *segment, const struct myl_log_note *note)
+{
+    size_t i = 0;
+    while (i < sizeof sentences / sizeof sentences[0] && sentences[i].kind != note->kind)
+        i++;
+    if (i == sizeof sentences / sizeof sentences[0] || !myl_log_wants(sentences[i].level))
+        return;
+    char id[MYL_ID_MAX + 1] = "", value[64] = "";
+    if (note->id != NULL)
+        memcpy(id, note->id, strnlen(note->id, MYL_ID_MAX));
+    myl_text_clean(id);
+    if (sentences[i].value != NULL)
+        (void)snprintf(value, sizeof value, sentences[i].value, note->value / sentences[i].unit);
+    if (note->id == NULL)
+        myl_log_emit(sentences[i].level, segment->name, "producer (process %" PRIu32 ") %s at %" PRIu64 "%s", note->pid,
+                     sentences[i].verb, note->sequence, value);
+    else
+        myl_log_emit(sentences[i].level, segment->name, "consumer \"%s\" (process %" PRIu32 ") %s at %" PRIu64 "%s", id,
+                     note->pid, sentences[i].verb, note->sequence, value);
 }
 
 void myl_log_write(const struct myl_segment *segment, const struct myl_log_note *note)
 {
+    emit(segment, note);
     if (!segment->control_writable)
         return;
     struct content content = {
@@ -65,12 +110,12 @@ void myl_log_write(const struct myl_segment *segment, const struct myl_log_note 
     if (note->id != NULL)
         memcpy(content.id, note->id, strnlen(note->id, MYL_ID_MAX));
     MYL_STEP("W1");
-    /* A54 log_next, add acq_rel: a ticket, nobody else has this number. */
+    /* A54 log_next, add acq_rel: the ticket, a number that no other writer has. */
     content.number = myl_add_acq_rel(&segment->controls->log_next, 1) + 1;
     struct myl_log_record *record = record_at(segment, content.number - 1);
     uint64_t before = myl_load_acq(&record->number); /* A56 */
     MYL_STEP("W2");
-    /* Not over a newer one: we have slept for a lap. A55 number, CAS acq_rel. Pairs: A56. */
+    /* Do not overwrite a newer record: this writer was delayed for a lap. A55 number, CAS acq_rel. Pairs: A56. */
     if ((before & ~MYL_LOG_WRITING) >= content.number ||
         !myl_cas_acq_rel(&record->number, &before, content.number | MYL_LOG_WRITING))
         return;
@@ -78,10 +123,10 @@ void myl_log_write(const struct myl_segment *segment, const struct myl_log_note 
     fill(record, &content);
     MYL_STEP("W4");
     uint64_t writing = content.number | MYL_LOG_WRITING;
-    (void)myl_cas_acq_rel(&record->number, &writing, content.number); /* A55: fails if somebody lapped us */
+    (void)myl_cas_acq_rel(&record->number, &writing, content.number); /* A55: fails if another writer is a lap ahead */
 }
 
-/* 0: torn, or being written. */
+/* Copies one record. Returns 0 if it is torn, or being written. */
 static int copy(const struct myl_segment *segment, uint64_t number, myl_log_entry *entry)
 {
     const struct myl_log_record *record = record_at(segment, number);
@@ -97,7 +142,7 @@ static int copy(const struct myl_segment *segment, uint64_t number, myl_log_entr
     content.lane = myl_load32_rlx(&record->lane); /* A58 */
     for (size_t i = 0; i < ID_WORDS; i++)
         content.id[i] = myl_load_rlx(&record->id[i]); /* A58 */
-    if (myl_load_rlx(&record->checksum) != checksum(&content)) /* A58 */
+    if (myl_load_rlx(&record->checksum) != myl_fnv1a(&content, sizeof content)) /* A58 */
         return 0;
     *entry = (myl_log_entry){
         .number = number,
@@ -109,9 +154,14 @@ static int copy(const struct myl_segment *segment, uint64_t number, myl_log_entr
         .by = (int32_t)content.by,
         .lane = content.lane,
     };
-    memcpy(entry->id, content.id, MYL_ID_MAX); /* the structure was zero: it ends in a NUL */
+    memcpy(entry->id, content.id, MYL_ID_MAX); /* the structure is zeroed, so the text ends in a NUL */
     myl_text_clean(entry->id);
     return 1;
+}
+
+uint64_t myl_log_written(const struct myl_segment *segment)
+{
+    return segment->controls == NULL ? 0 : myl_load_acq(&segment->controls->log_next); /* A59. Pairs: A54 */
 }
 
 int myl_log_read(const struct myl_segment *segment, myl_log **log)
@@ -124,7 +174,7 @@ int myl_log_read(const struct myl_segment *segment, myl_log **log)
         return myl_fail(MYL_ENOMEM, "no memory for a copy of the event log");
     }
     made->entry = entry;
-    made->written = myl_load_acq(&segment->controls->log_next); /* A59. Pairs: A54 */
+    made->written = myl_log_written(segment);
     uint64_t number = made->written > MYL_LOG_RECORDS ? made->written - MYL_LOG_RECORDS : 0;
     for (; number < made->written; number++) {
         if (copy(segment, number, &entry[made->count]))
@@ -134,37 +184,4 @@ int myl_log_read(const struct myl_segment *segment, myl_log **log)
     }
     *log = made;
     return MYL_OK;
-}
-
-int myl_log_take(const char *name, enum myl_backend backend, myl_log **log)
-{
-    struct myl_segment segment;
-    *log = NULL;
-    int rc = myl_segment_look_at(&segment, name, backend, 0);
-    if (rc != MYL_OK)
-        return rc;
-    rc = myl_log_read(&segment, log);
-    myl_segment_close(&segment);
-    return rc;
-}
-
-void myl_log_free(myl_log *log)
-{
-    if (log == NULL)
-        return;
-    free(log->entry);
-    free(log);
-}
-
-const char *myl_log_kind_name(enum myl_log_kind kind)
-{
-    switch ((int)kind) {
-#define MYL_X(name, value, text) \
-    case MYL_LOG_##name: \
-        return text;
-        MYL_LOG_LIST(MYL_X)
-#undef MYL_X
-    default:
-        return "?";
-    }
 }

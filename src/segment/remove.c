@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: MIT
- * Removing a ring's name: on request, or when the last party of an ended stream goes. Nobody unlinks a name without the
- * producer's and the registrar's seat of the very object it leads to (protocol 9). */
+ * Removing the name of a ring: on request, or when the last participant of a closed ring leaves. A name is unlinked
+ * only with the producer lock and the registry lock of the object that it leads to (protocol 9). */
+#include "segment/remove.h"
+
 #include "base/error.h"
-#include "segment/segment.h"
+#include "segment/choose.h"
+#include "segment/copy.h"
+#include "segment/kind.h"
+#include "segment/lane.h"
+#include "segment/lock.h"
+#include "segment/log.h"
+#include "segment/table.h"
+#include "segment/wake.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-/* For who cannot report a failure: then the name stays. */
-static int still_named(const struct myl_segment *segment)
+/* For callers that cannot report a failure: returns 0 then, and the name stays. */
+static bool still_named(const struct myl_segment *segment)
 {
     int same;
     return myl_segment_is_named(segment, &same) == MYL_OK && same;
 }
 
-/* The parties were told that it is over, unless it was `before`. If the name stays, it is not: whoever has not looked
- * yet goes on, and whoever has can come back. */
+/* The caller has stored `superseded`, unless it was set `before`. If the name cannot be removed, clears it again:
+ * participants that have not seen it continue, the others can rejoin. */
 int myl_segment_unlink(const struct myl_segment *segment, int before)
 {
-    int err = myl_os_object_unlink(segment->path);
+    int err = myl_os_object_unlink(&segment->shared->place);
     if (err == 0)
         return MYL_OK;
     if (!before && segment->control_writable)
@@ -26,7 +35,7 @@ int myl_segment_unlink(const struct myl_segment *segment, int before)
     return myl_fail_errno(err, "ring \"%s\" cannot be removed", segment->name);
 }
 
-/* With what can be had of the seats. */
+/* Removes a ring with the locks that could be acquired. */
 static int remove_held(const struct myl_segment *segment, int producer_alive, int force)
 {
     uint32_t live;
@@ -34,22 +43,20 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
     if (rc != MYL_OK)
         return rc;
     if (!force && (producer_alive || live > 0))
-        return myl_fail(MYL_EINUSE,
-                        "ring \"%s\" is in use by %s%" PRIu32 " living consumer%s; stop them first, or force it",
-                        segment->name,
-                        !producer_alive           ? ""
-                        : segment->head.lanes > 1 ? "a producer and "
-                                                  : "its producer and ",
-                        live, live == 1 ? "" : "s");
+        return myl_fail(MYL_EINUSE, "ring \"%s\" is in use by %s%s; stop them first, or force it", segment->name,
+                        !producer_alive            ? ""
+                        : segment->head->lanes > 1 ? "a producer and "
+                                                   : "its producer and ",
+                        myl_count_text(live, "living consumer", (char[MYL_COUNT_TEXT]){0}));
     int same = 0;
     rc = myl_segment_is_named(segment, &same);
     if (rc != MYL_OK)
         return rc;
     if (!same)
-        return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by somebody else meanwhile", segment->name);
+        return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by another process meanwhile", segment->name);
     MYL_STEP("RM1");
     int before = myl_load32_acq(&segment->control->superseded) != 0; /* A15 */
-    if (segment->control_writable) { /* even if nobody is alive: observers hold no seat */
+    if (segment->control_writable) { /* even if no participant is alive: observers hold no lock */
         myl_segment_supersede(segment, 1);
         myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
         myl_segment_wake_all(segment);
@@ -58,56 +65,63 @@ static int remove_held(const struct myl_segment *segment, int producer_alive, in
     return myl_segment_unlink(segment, before);
 }
 
-static int check_seat(const struct myl_segment *segment, int err)
+static int check_lock(const struct myl_segment *segment, int err, int force)
 {
-    if (err == 0 || err == EAGAIN) /* a living producer is for remove_held to judge */
+    /* remove_held decides about a live producer. With force, a lock that only a read lock blocks is not needed: no
+     * participant can acquire it. */
+    if (err == 0 || err == EAGAIN || (err == EBUSY && force))
         return MYL_OK;
-    return myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment->name);
+    return myl_fail_errno(err, "the producer lock of ring \"%s\" cannot be acquired", segment->name);
 }
 
 static int remove_sound(struct myl_segment *segment, int force)
 {
-    /* Producers of a ring with lanes choose one behind the registrar's seat, and must not find theirs held by us. */
-    int several = segment->head.lanes > 1;
-    int err = several ? 0 : myl_seat_take(segment, MYL_SEAT_PRODUCER);
-    int rc = check_seat(segment, err);
+    /* Producers of a ring with lanes choose a lane with the registry lock held, and must not find its lock held by
+     * us. */
+    int several = segment->head->lanes > 1;
+    int err = several ? 0 : myl_lock_acquire(segment, MYL_LOCK_PRODUCER);
+    int rc = check_lock(segment, err, force);
     if (rc == MYL_OK)
         rc = myl_segment_map_control(segment, 1);
+    if (rc == MYL_ENOSPACE) /* the object has holes, so no participant has opened it and none has to be woken */
+        rc = myl_segment_copy(segment);
     if (rc == MYL_OK)
-        rc = myl_registrar_take(segment);
+        rc = myl_registry_lock(segment);
+    if (rc == MYL_EBUSY && force && myl_lock_held(segment, MYL_LOCK_REGISTRY) == 0)
+        rc = MYL_OK;
     if (rc == MYL_OK && several)
-        rc = check_seat(segment, err = myl_lane_take_all(segment));
+        rc = check_lock(segment, err = myl_lane_take_all(segment), force);
     if (rc == MYL_OK)
         rc = remove_held(segment, err == EAGAIN, force);
     return rc;
 }
 
-/* What cannot be read, but is a ring, or was going to be one. Where the seats are does not depend on the header, so
- * who is alive can be asked all the same; nobody can be told anything, so nobody alive is ever forced. */
+/* Removes a ring that cannot be read, or is unfinished. The positions of the locks do not depend on the header, so live
+ * participants can be found. They cannot be notified, so the ring is never removed while one is alive. */
 static int remove_unreadable(const struct myl_segment *segment, int reason)
 {
     int same = 0;
     enum myl_object_kind kind = myl_segment_kind(segment, reason);
     if (kind == MYL_OBJECT_OTHER)
         return reason != MYL_OK ? reason : myl_fail(MYL_ENOTRING, "\"%s\" is not a ring any more", segment->name);
-    /* As everywhere: both seats. With them nobody takes the ring over, joins it, or goes on with making it. */
-    int err = myl_os_seat_take(segment->fd, MYL_SEAT_PRODUCER);
+    /* Both locks, as always. With them, no process takes the ring over, joins it, or finishes its creation. */
+    int err = myl_os_lock_acquire(segment->fd, MYL_LOCK_PRODUCER);
     if (err != 0 && err != EAGAIN)
-        return myl_fail_errno(err, "the producer's seat of ring \"%s\" cannot be taken", segment->name);
-    int rc = err == EAGAIN ? 1 : myl_registrar_take(segment);
+        return myl_fail_errno(err, "the producer lock of ring \"%s\" cannot be acquired", segment->name);
+    int rc = err == EAGAIN ? 1 : myl_registry_lock(segment);
     if (rc == MYL_OK)
         rc = myl_segment_is_used(segment);
     if (rc > 0)
-        return myl_fail(MYL_EINUSE, "ring \"%s\" %s who could not be told; stop its processes first", segment->name,
-                        kind == MYL_OBJECT_UNFINISHED ? "is being made by somebody alive,"
-                                                      : "cannot be read, but is used by somebody alive,");
+        return myl_fail(MYL_EINUSE, "ring \"%s\" %s and cannot be notified; stop its processes first", segment->name,
+                        kind == MYL_OBJECT_UNFINISHED ? "is being created by a live process, which holds its lock"
+                                                      : "cannot be read, but a live process holds its lock");
     if (rc == MYL_OK)
         rc = myl_segment_is_named(segment, &same);
     if (rc != MYL_OK)
         return rc;
     if (!same)
-        return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by somebody else meanwhile", segment->name);
-    err = myl_os_object_unlink(segment->path);
+        return myl_fail(MYL_ENOTFOUND, "ring \"%s\" was removed by another process meanwhile", segment->name);
+    err = myl_os_object_unlink(&segment->shared->place);
     return err == 0 ? MYL_OK : myl_fail_errno(err, "ring \"%s\" cannot be removed", segment->name);
 }
 
@@ -133,17 +147,17 @@ void myl_segment_withdraw(const struct myl_segment *segment)
 {
     if (segment->control == NULL || segment->path == NULL)
         return;
-    if (myl_registrar_take(segment) != MYL_OK) {
-        /* The ring stays, without a producer, and nobody has died: A43 producer_state [rel]. Pairs: A45. */
-        myl_store32_rel(&segment->control->producer_state, MYL_PRODUCER_LEFT);
+    if (myl_registry_lock(segment) != MYL_OK) {
+        /* The ring stays without a producer, and no death is reported: A43 state [rel]. Pairs: A45. */
+        myl_store32_rel(&myl_segment_producer(segment)->state, MYL_PARTICIPANT_LEFT);
         myl_segment_wake_all(segment);
         return;
     }
-    if (segment->head.lanes > 1 && myl_lane_take_all(segment) != 0) {
-        /* Others produce in it by now: only our lane ends, with nothing in it. */
+    if (segment->head->lanes > 1 && myl_lane_take_all(segment) != 0) {
+        /* Other lanes have producers now: only our lane is closed, empty. */
         myl_store_rel(&segment->control->closed, 1);                           /* A44. Pairs: A16 */
-        myl_store32_rel(&segment->control->producer_state, MYL_PRODUCER_LEFT); /* A43. Pairs: A45 */
-        myl_registrar_drop(segment);
+        myl_store32_rel(&myl_segment_producer(segment)->state, MYL_PARTICIPANT_LEFT); /* A43. Pairs: A45 */
+        myl_registry_unlock(segment);
         myl_segment_wake_all(segment);
         return;
     }
@@ -152,35 +166,38 @@ void myl_segment_withdraw(const struct myl_segment *segment)
     myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_SUPERSEDED, .pid = myl_os_pid()});
     myl_segment_wake_all(segment);
     MYL_STEP("WD2");
-    if (still_named(segment)) /* C5: it may have been removed by force, and the name be somebody else's */
-        (void)myl_os_object_unlink(segment->path);
-    myl_registrar_drop(segment);
+    if (still_named(segment)) /* C5: the ring may have been removed by force, and the name belong to another ring */
+        (void)myl_os_object_unlink(&segment->shared->place);
+    myl_registry_unlock(segment);
 }
 
-/* Has this lane ended, with nobody left who has something to read? `own_entry` is the caller's, or nobody's. */
-static int is_over(const struct myl_segment *view, uint32_t own_entry)
+/* Returns 1 if this lane is closed and no consumer has unread events. `own_entry` is the caller's entry, which does not
+ * count, or UINT32_MAX. */
+static bool is_over(const struct myl_segment *view, uint32_t own_entry)
 {
     uint64_t closed = myl_load_acq(&view->control->closed); /* A16 */
     uint32_t entries = myl_segment_entries(view);
     if (closed == 0)
-        return view->head.lanes > 1 && myl_load32_acq(&view->control->epoch) == 0; /* A25: a lane that nobody used */
-    /* Nobody has come yet, and the events were to wait for the first. */
-    if (entries == 0 && closed > 1 && view->head.alone != MYL_ALONE_RUN_FREE)
-        return 0;
-    /* A consumer that died before it had read everything can still come back for the rest. */
+        return view->head->lanes > 1 &&
+               myl_load32_acq(&view->control->epoch) == 0; /* A25: a lane that was never used */
+    /* No consumer has joined yet, and the events are kept for the first. */
+    if (entries == 0 && closed > 1 && view->head->no_consumers != MYL_NO_CONSUMERS_OVERWRITE)
+        return false;
+    /* A consumer that died with unread events can come back for them. */
     for (uint32_t i = 0; i < entries; i++) {
-        const struct myl_entry *entry = myl_segment_entry(view, i);
-        if (i != own_entry && myl_load32_acq(&entry->state) == MYL_PARTY_ACTIVE && /* A13 */
-            myl_load_acq(&entry->cursor) < closed - 1)                              /* A8 */
-            return 0;
+        const struct myl_participant *entry = myl_segment_entry(view, i);
+        if (i != own_entry && myl_load32_acq(&entry->state) == MYL_PARTICIPANT_ACTIVE && /* A13 */
+            myl_load_acq(&entry->cursor) < closed - 1 &&                            /* A8 */
+            !myl_entry_is_given_up(view, i, closed - 1))
+            return false;
     }
-    return 1;
+    return true;
 }
 
-static int all_over(const struct myl_segment *segment, uint32_t own_entry)
+static bool all_over(const struct myl_segment *segment, uint32_t own_entry)
 {
     int over = 1;
-    for (uint32_t lane = 0; over && lane < segment->head.lanes; lane++) {
+    for (uint32_t lane = 0; over && lane < segment->head->lanes; lane++) {
         struct myl_segment view = myl_segment_lane(segment, lane);
         over = is_over(&view, lane == segment->lane ? own_entry : UINT32_MAX);
     }
@@ -194,11 +211,11 @@ void myl_segment_sweep(const struct myl_segment *segment, uint32_t own_entry)
         return;
     if (myl_segment_live_consumers(segment, own_entry, &live) != MYL_OK || live > 0)
         return;
-    int producer = myl_lane_take_all(segment); /* ours already, or free, or somebody's */
-    /* Whoever has a lane's seat begins it without the registrar's, and may have left or died since: so again, with all
-     * seats. What we hold of them goes with our descriptor, in a moment. */
+    int producer = myl_lane_take_all(segment); /* ours already, or free, or held by another producer */
+    /* A producer begins its lane without the registry lock, and may have left or died since. So check again, now with
+     * all locks. Closing our descriptor releases them soon. */
     if (producer == 0 && all_over(segment, own_entry) && still_named(segment)) {
         MYL_STEP("C7s");
-        (void)myl_os_object_unlink(segment->path);
+        (void)myl_os_object_unlink(&segment->shared->place);
     }
 }

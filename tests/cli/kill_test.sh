@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# One cp and three cats, each restarted whenever it is killed, and killed again and again at random places in the file:
-# every copy must come out right, whoever died where. MYL_KILL_ROUNDS and MYL_KILL_SEED make it longer, or the same again.
+# One cp and three cats are killed at random places in the file and restarted each time. Every copy must be complete.
+# MYL_KILL_ROUNDS makes the test longer, MYL_KILL_SEED repeats a run.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/cli/lib.sh
@@ -17,7 +17,7 @@ next_random() {
     random=$(((random * 1103515245 + 12345) % 2147483648))
 }
 
-# keep NAME COMMAND...: runs it until it ends otherwise than by SIGKILL; its pid is in $dir/NAME.pid meanwhile, its last
+# keep NAME COMMAND...: restarts the command until it ends other than by SIGKILL. Its pid is in $dir/NAME.pid, its last
 # status in $dir/NAME.status.
 keep() {
     name=$1
@@ -42,13 +42,13 @@ over_or_reached() { # FILE BYTES
     all_ended || reached "$1" "$2"
 }
 
-# Kills, in ascending order, at places that are random in the file; the place is measured in a's copy.
+# Kills at random places in the file, in ascending order; the place is measured in a's copy.
 kill_at_random() {
     place=0
     for kill_number in $(seq $kills); do
         next_random
         place=$((place + random / 65536 % (2 * size / kills)))
-        # The last one of a round comes as near to the end as can be seen from outside.
+        # The last kill of a round is as near to the end as can be observed.
         [ "$kill_number" -lt $kills ] || place=$size
         wait_until "byte $place of $size" over_or_reached "$dir/a" "$((place < size ? place : size))" || return
         next_random
@@ -57,16 +57,16 @@ kill_at_random() {
     done
 }
 
-# A party that was killed behind its last step finds nobody when it is started again; whether its work was done, the copies
-# tell. Everything else is a failure.
+# A participant killed after its last step finds no peer when it is restarted. The copies then show whether its work was
+# complete. Any other exit status fails the test.
 check() {
-    for party in cp a b c; do
-        status=$(cat "$dir/$party.status")
-        case $party.$status in
+    for participant in cp a b c; do
+        status=$(cat "$dir/$participant.status")
+        case $participant.$status in
             *.0 | cp.6 | [abc].[467]) ;;
             *)
-                fail "round $round (seed $random): $party ended with status $status"
-                sed 's/^/    /' "$dir/$party.log" >&2
+                fail "round $round (seed $random): $participant ended with status $status"
+                sed 's/^/    /' "$dir/$participant.log" >&2
                 ;;
         esac
     done
@@ -93,9 +93,9 @@ for round in $(seq "$rounds"); do
     # shellcheck disable=SC2154 # a, b, c are set by eval
     wait "$cp" "$a" "$b" "$c"
     check
-    ! ring_exists "$ring" || fail "round $round: the ring is left behind"
+    ! ring_exists "$ring" || fail "round $round: the ring still exists"
     rm -f "$dir"/*
 done
 echo "$done_kills kills in $rounds rounds"
-[ "$done_kills" -ge $((rounds * 2)) ] || fail "only $done_kills kills hit anybody"
+[ "$done_kills" -ge $((rounds * 2)) ] || fail "only $done_kills kills hit a process"
 finish

@@ -1,22 +1,43 @@
 # SPDX-License-Identifier: MIT
-# What the tests of the command share; read by them with ".". Wants MYELON_CLI (the command), MYL_TEST_TAG and
-# MYL_TEST_DIR, as tests/support/leakcheck.c sets them; makes up its own when run by hand.
+# Shared by the tests of the command, which source it. Needs MYELON_CLI (the command), MYL_TEST_TAG and
+# MYL_TEST_DIR, which tests/support/leakcheck.c sets; sets its own if run by hand.
 # shellcheck shell=sh
 
 : "${MYELON_CLI:?the path of the myelon command}"
+by_hand=
 if [ -z "${MYL_TEST_DIR:-}" ]; then
+    by_hand=yes
     MYL_TEST_TAG=$$
     MYL_TEST_DIR=$(mktemp -d)
-    trap 'rm -rf "$MYL_TEST_DIR"' EXIT
 fi
-# shellcheck disable=SC2034 # for the tests
 prefix=myl-test-$MYL_TEST_TAG
 dir=$MYL_TEST_DIR
 failures=0
 LC_ALL=C
 export LC_ALL
 
-# Not for the background: there $! would be a shell's, not the command's.
+# A test that fails or is interrupted ends its background commands and removes its rings. One that passes has none left:
+# the leak checker finds those that it has.
+at_exit() {
+    status=$?
+    trap - EXIT
+    if [ "$status" -ne 0 ]; then
+        jobs -p >"$dir/jobs" # by a file: a subshell of dash has no jobs
+        # shellcheck disable=SC2046 # one word for each process
+        kill -KILL $(cat "$dir/jobs") 2>/dev/null
+        wait
+        rm -f /dev/shm/"$prefix"*
+        rm -rf "${dir:?}"/*
+    fi
+    [ -z "$by_hand" ] || rm -rf "$dir"
+    exit "$status"
+}
+trap at_exit EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Not for background commands: $! would be the pid of a shell.
 myelon() {
     "$MYELON_CLI" "$@"
 }
@@ -26,19 +47,19 @@ fail() {
     failures=$((failures + 1))
 }
 
-# Prints the size of a file, 0 when there is none.
+# Prints the size of a file, or 0 if it does not exist.
 size_of() {
     if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi
 }
 
-# wait_until WHAT COMMAND...: asks again and again, half a minute at most. Fails the test and returns 1 then.
+# wait_until WHAT COMMAND...: repeats the command until it succeeds. After five minutes fails the test and returns 1.
 wait_until() {
     wait_for=$1
     shift
-    wait_end=$(($(date +%s) + 30))
+    wait_end=$(($(date +%s) + 300))
     until "$@"; do
         if [ "$(date +%s)" -gt "$wait_end" ]; then
-            fail "waited 30 s for: $wait_for"
+            fail "waited 300 s for: $wait_for"
             return 1
         fi
         sleep 0.01
@@ -57,7 +78,7 @@ ring_exists() { # NAME
     myelon inspect "$1" >/dev/null 2>&1
 }
 
-# expect STATUS WHAT COMMAND...: runs it, output to $dir/out and $dir/err, and compares its exit status.
+# expect STATUS WHAT COMMAND...: runs it with output to $dir/out and $dir/err, and compares its exit status.
 expect() {
     want=$1 what=$2
     shift 2
@@ -90,12 +111,12 @@ expect_same() { # FILE FILE WHAT
     cmp -s "$1" "$2" || fail "$3: $1 and $2 differ"
 }
 
-# Makes file $1 of $2 bytes that do not repeat.
+# Creates file $1 of $2 bytes that do not repeat.
 make_file() {
     head -c "$2" /dev/urandom >"$1"
 }
 
-# The last word of a test: nothing in the directory, and the status.
+# Ends a test: cleans the directory and exits with the status.
 finish() {
     rm -rf "${dir:?}"/*
     [ "$failures" -eq 0 ] || echo "$failures failures" >&2

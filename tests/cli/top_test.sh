@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# One page of `top` as text: no ring, a ring at work, one that is held up, a narrow page, one that has gone; and the
-# display, where there is a terminal to be had.
+# One page of `top` as text: no ring, a running ring, a blocked one, a narrow page, a removed ring. And the display, if
+# a terminal is available.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/cli/lib.sh
@@ -17,19 +17,19 @@ page_shows() { # TEXT [ARGUMENT...]
     myelon top --once --interval 0.05 "$@" "$ring" >"$dir/page" 2>&1 && has_line "$dir/page" "$text"
 }
 
-# One page with all of it: parties come to stand still one by one, and each of them looks settled before the last has.
+# Checks all of it on one page, because the participants stop one after the other.
 # shellcheck disable=SC2317 # wait_until calls it
-page_shows_who_waits() {
+page_shows_the_waits() {
     page_shows "^$ring .* waits for slow" && has_line "$dir/page" "^  quick  *waiting" &&
-        has_line "$dir/page" "^  slow  *still .* \[####################\]  98% <"
+        has_line "$dir/page" "^  slow  *stopped .* \[################\]  98% <"
 }
 
-expect 0 "top of a ring that is not there" myelon top --once --interval 0.01 "$ring"
-expect_text "$dir/out" "^There is no ring" "top of a ring that is not there"
+expect 4 "top of a ring that is not there" myelon top --once --interval 0.01 "$ring"
+expect_text "$dir/err" "no ring" "top of a ring that is not there"
 expect 2 "too narrow" myelon top --once --width 5 "$ring"
-expect 2 "too often" myelon top --once --interval 0.001 "$ring"
+expect 2 "an interval too short" myelon top --once --interval 0.001 "$ring"
 # shellcheck disable=SC2016 # the inner shell's
-expect 1 "no terminal" sh -c '"$MYELON_CLI" top "$1" </dev/null' sh "$ring"
+expect 1 "no terminal" sh -c '"$MYELON_CLI" top </dev/null'
 
 "$MYELON_CLI" cp --quiet --rate 1 --wait 2 --chunk 1K --capacity 16 "$dir/sent" "$ring" 2>"$dir/cp.err" &
 sender=$!
@@ -39,19 +39,19 @@ quick=$!
 "$MYELON_CLI" cat --quiet --id slow --output "$dir/slow" "$ring" 2>"$dir/slow.err" &
 slow=$!
 wait_until "data" reached "$dir/slow" 1000
-wait_until "a rate" page_shows "alive  *[1-9][0-9.]* [kM]\?B/s .* 2/2"
+wait_until "a rate" page_shows "alive  *[1-9][0-9.]* [kM]\{0,1\} *cell/s .* 2/2"
 expect_text "$dir/page" "^  quick .*/s " "top: a consumer"
 expect_text "$dir/page" "^myelon top   1 ring$" "top: the head"
 kill -STOP "$slow"
-wait_until "slow stands still, the producer and the other one wait" page_shows_who_waits
-wait_until "a narrow page" page_shows "^ slow  *still .*\[########\]  98%<" --width 40
+wait_until "slow is stopped, the producer and the other consumer wait" page_shows_the_waits
+wait_until "a narrow page" page_shows "^ slow  *stopped .*\[########\]  98%<" --width 40
 [ "$(awk '{ if (length($0) > most) most = length($0) } END { print most }' "$dir/page")" -le 40 ] ||
     fail "a page of 40 columns is wider"
 kill -KILL "$slow"
 wait "$slow" 2>/dev/null
 wait_until "slow is dead" page_shows "^  slow  *dead"
 
-# The display: comes up, goes on when the ring has gone, and ends by `q`.
+# The display starts, continues after the ring was removed, and ends with `q`.
 if command -v tmux >/dev/null 2>&1 && tmux -L "$prefix" new-session -d -x 80 -y 10 \
     "\"$MYELON_CLI\" top --interval 0.05 $ring; echo ended with \$?; read -r line" 2>/dev/null; then
     # shellcheck disable=SC2317 # wait_until calls it
@@ -63,14 +63,23 @@ if command -v tmux >/dev/null 2>&1 && tmux -L "$prefix" new-session -d -x 80 -y 
             shown "^  slow" || fail "the display does not show slow"
             tmux -L "$prefix" resize-window -x 40 -y 6
             wait_until "the narrow display" shown "RATE / LAG"
+            tmux -L "$prefix" send-keys '?'
+            wait_until "the keys" shown "sorts by name"
+            tmux -L "$prefix" send-keys '?' s
+            wait_until "the order" shown "by rate"
             kill -KILL "$sender"
             wait "$sender" 2>/dev/null
             kill -KILL "$quick"
             wait "$quick" 2>/dev/null
             myelon rm "$ring"
-            wait_until "the ring has gone" shown "There is no ring"
+            wait_until "the ring removed" shown "No rings"
             tmux -L "$prefix" send-keys q
             wait_until "the end" shown "ended with 0"
+            echo x | myelon pub --leave --wait 0 "$ring"
+            tmux -L "$prefix" respawn-window -k "NO_COLOR=1 \"$MYELON_CLI\" top $ring; echo ended with \$?; read -r line"
+            wait_until "the display again" shown "^q quit"
+            tmux -L "$prefix" send-keys C-c
+            wait_until "the end by Ctrl-C" shown "ended with 130"
         fi
     fi
     tmux -L "$prefix" kill-server

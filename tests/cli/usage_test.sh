@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Wrong command lines: each gets one sentence on stderr, its exit code, and changes nothing.
+# Wrong command lines print one sentence on stderr, return their exit code, and change nothing.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/cli/lib.sh
@@ -10,7 +10,7 @@ ring=$prefix-usage
 file=$dir/file
 make_file "$file" 1000
 
-# refused STATUS PATTERN ARGUMENT...: one line, which says PATTERN.
+# refused STATUS PATTERN ARGUMENT...: prints one line that matches PATTERN.
 refused() {
     status=$1 pattern=$2
     shift 2
@@ -21,6 +21,22 @@ refused() {
 }
 
 refused 2 "no command"
+
+# Without descriptors no ring can be read: that is not a list without rings.
+# shellcheck disable=SC2317,SC3045 # expect calls it; -n is in every sh that has ulimit
+limited() {
+    limit=$1
+    shift
+    (exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- && ulimit -n "$limit" && ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 myelon "$@")
+}
+expect 0 "a ring" myelon pub --quiet --leave --wait 0 "$ring" </dev/null
+for command in "4 ls" "4 top -1 -i 0.01" "5 gc"; do
+    # shellcheck disable=SC2086 # words
+    expect 1 "$command without descriptors" limited $command
+    expect_text "$dir/err" "Too many open files" "$command without descriptors"
+done
+expect 0 "rm" myelon rm "$ring"
+
 refused 2 "'copy'" copy
 refused 2 "'--frob'" ls --frob
 refused 2 "'-Z'" inspect -Z
@@ -36,23 +52,23 @@ refused 2 "file to send is missing" cp
 refused 2 "is empty" cp "" "$ring"
 refused 2 "name is missing" cp "$file"
 refused 2 "too many" cp "$file" "$ring" extra
-refused 2 "has a slash" cp "$file" a/b
+refused 2 "contains a slash" cp "$file" a/b
 refused 2 "starts with a dot" cp "$file" .hidden
 refused 2 "path after --file is empty" cp "$file" --file=
 refused 2 "is a directory" cp "$dir" "$ring"
 refused 1 "No such file" cp "$dir/nothing" "$ring"
 refused 2 "out of range" cp --chunk 63 "$file" "$ring"
 refused 2 "out of range" cp --chunk 17M "$file" "$ring"
-refused 2 "wants a size" cp --chunk 1Q "$file" "$ring"
-refused 2 "wants a size" cp --chunk 99999999999999999G "$file" "$ring"
+refused 2 "needs a size" cp --chunk 1Q "$file" "$ring"
+refused 2 "needs a size" cp --chunk 99999999999999999G "$file" "$ring"
 refused 2 "needs a ring of" cp --chunk 16M --capacity 1000000 "$file" "$ring"
 refused 2 "out of range" cp --capacity 4294967297 "$file" "$ring"
 refused 2 "out of range" cp --capacity 1 "$file" "$ring"
 refused 2 "whole number" cp --capacity -4 "$file" "$ring"
 refused 2 "whole number" cp --wait all "$file" "$ring"
 refused 2 "out of range" cp --wait 1025 "$file" "$ring"
-refused 2 "wants seconds" cp --timeout soon "$file" "$ring"
-refused 2 "wants seconds" cp --timeout nan "$file" "$ring"
+refused 2 "needs seconds" cp --timeout soon "$file" "$ring"
+refused 2 "needs seconds" cp --timeout nan "$file" "$ring"
 refused 2 "other than 0" cp --type 0 "$file" "$ring"
 refused 2 "out of range" cp --rate 0 "$file" "$ring"
 refused 2 "leave --output" cat --verify-only -o "$dir/x" "$ring"
@@ -69,12 +85,12 @@ refused 4 "no ring" role "$ring" a alert
 refused 2 "id is missing" role "$ring"
 refused 2 "role is missing" role "$ring" a
 refused 2 "not a role" role "$ring" a king
-refused 2 "wants seconds" role "$ring" a alert --grace soon
-refused 2 "wants seconds" why --watch now "$ring"
+refused 2 "needs seconds" role "$ring" a alert --grace soon
+refused 2 "needs seconds" why --watch now "$ring"
 refused 1 "not a ring" inspect --file "$file"
-refused 6 "in vain" cp --quiet --timeout 0.05 "$file" "$ring"
+refused 6 "without success" cp --quiet --timeout 0.05 "$file" "$ring"
 
-# ls goes on with the others, which may be there.
+# ls continues with the remaining files.
 expect 4 "ls --file of nothing" myelon ls --file "$dir/nothing"
 expect_text "$dir/err" "no ring" "ls --file of nothing"
 

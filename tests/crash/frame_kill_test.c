@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * A producer of frames dies by SIGKILL at every step of its protocol, at several places of the stream, and comes back;
- * in a ring of its own, and in a lane beside others. Its reader gets every message once, in order and whole, but for
- * those that died between fragments: of these it is told. */
-/* ctest: timeout=120 */
+ * A producer of frames dies by SIGKILL at every step of its protocol, at several positions of the stream, and resumes:
+ * in a ring with one producer, and in a lane next to others. Its consumer gets every message once, in order and
+ * complete. Only a message that is longer than the ring can be cut off by a death. The consumer then gets
+ * MYL_EABORTED. */
 #include "crash/kit.h"
 
 #include <signal.h>
 
 #include "unit/frames.h"
 
-enum { MESSAGES = 60, MAX_FRAME = 5888, LANES = 3 };
+enum { MESSAGES = 60, MAX_FRAME = 5888, LANES = 3, RING_BYTES = 65536 };
 
-/* Messages of one record of all shapes; some in several fragments; now and then one that is longer than the ring. */
+/* Messages of one record, of all shapes. Some have several fragments, a few are longer than the ring. */
 static uint64_t length_of(uint64_t number)
 {
     return number % 11 == 10 ? 100000 : number % 5 == 4 ? 20000 + number : frame_length(number, MAX_FRAME);
@@ -19,7 +19,7 @@ static uint64_t length_of(uint64_t number)
 
 static myl_frame_producer *open_lane(const char *name, uint32_t lanes, const char *lane)
 {
-    myl_frame_producer_options o = frame_options(65536, MAX_FRAME);
+    myl_frame_producer_options o = frame_options(RING_BYTES, MAX_FRAME);
     o.numbers = MYL_FRAMES_NUMBERED;
     o.ring.on_death = MYL_DEATH_WAIT;
     o.lanes = lanes;
@@ -54,7 +54,7 @@ static int produce_in_lane(const struct crash_world *world)
     return produce_into(open_lane(world->name, LANES, "mortal"));
 }
 
-/* One ring, from the first life to the end of the stream. */
+/* One ring, from the producer's first start to the end of the stream. */
 struct stream {
     struct crash_world world;
     test_child producer;
@@ -78,6 +78,7 @@ static int read_one(struct stream *stream, myl_frame_consumer *consumer)
     myl_message message;
     int rc = myl_frame_consumer_next(consumer, &message, MYL_MSEC(1));
     if (rc == MYL_EABORTED) {
+        assert_true(length_of(stream->expected) > RING_BYTES);
         stream->aborted++;
         stream->expected++;
     } else if (rc == MYL_OK) {
@@ -89,7 +90,7 @@ static int read_one(struct stream *stream, myl_frame_consumer *consumer)
     return rc;
 }
 
-/* How often its producer died. */
+/* Returns how often its producer died. */
 static int run_stream(const struct crash_plan *plan, int in_lane)
 {
     struct stream stream = {.world = {.tool = in_lane ? produce_in_lane : produce}};
@@ -97,7 +98,7 @@ static int run_stream(const struct crash_plan *plan, int in_lane)
     stream.world.page = crash_new_page();
     stream.world.page->plan[CRASH_TOOL][0] = *plan;
     stream.world.page->plan[CRASH_TOOL][1] = (struct crash_plan){plan->step, 2, SIGKILL};
-    if (in_lane) /* another lane is there, and has ended: what the mortal one does decides about the ring */
+    if (in_lane) /* another lane exists and has ended, so the lane under test decides about the ring's end */
         myl_frame_producer_leave(open_lane(stream.world.name, LANES, "mortal"));
     myl_frame_producer *other = open_lane(stream.world.name, in_lane ? LANES : 0, in_lane ? "other" : NULL);
     if (in_lane)
@@ -111,7 +112,7 @@ static int run_stream(const struct crash_plan *plan, int in_lane)
         rc = read_one(&stream, consumer);
         revive_if_dead(&stream);
     } while (rc == MYL_OK || rc == MYL_ETIMEDOUT || rc == MYL_EABORTED || rc == MYL_EPRODUCERDEAD ||
-             rc == MYL_EUNSEATED);
+             rc == MYL_EPRODUCERLEFT);
     test_code(MYL_ECLOSED, rc);
     assert_int_equal(stream.expected, MESSAGES);
     assert_true(stream.aborted <= stream.deaths);
@@ -122,30 +123,31 @@ static int run_stream(const struct crash_plan *plan, int in_lane)
     return stream.deaths;
 }
 
-/* How often the producer died at this step, over streams in which it came to it at several places. */
+/* Returns how often the producer died at this step, over streams that reach it at several positions. */
 static int run_streams(uint32_t step, int in_lane)
 {
     int deaths = 0;
     for (uint32_t occurrence = 1; occurrence <= 12; occurrence += 1 + occurrence / 4)
         deaths += run_stream(&(struct crash_plan){step, occurrence, SIGKILL}, in_lane);
-    print_message("%s: died there %d times, and all was well\n", crash_step_name(step), deaths);
+    print_message("%s: died there %d times; all checks passed\n", crash_step_name(step), deaths);
     return deaths;
 }
 
-static void test_every_step(void **state)
+static void producer_dies_at_every_step(void **state)
 {
     uint32_t steps = 0;
     for (uint32_t step = 0; step < crash_find_steps(); step++) {
         if (crash_step_name(step)[0] != 'F')
             continue;
-        assert_true(run_streams(step, *state != NULL) >= 2); /* more, but how often F1 is come to is up to the reader */
+        /* at least two: how often F1 is reached depends on the consumer */
+        assert_true(run_streams(step, *state != NULL) >= 2);
         steps++;
     }
     assert_true(steps >= 7);
 }
 
-/* The way into a lane, which is gone once. */
-static void test_taking_a_lane(void **state)
+/* The steps of joining a lane, each reached once per producer. */
+static void producer_dies_while_it_joins_a_lane(void **state)
 {
     static const char *const steps[] = {"C4", "T1", "T2", "T3", "T4"};
     (void)state;
@@ -157,9 +159,9 @@ int main(void)
 {
     static int in_lane = 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_step),
-        {"test_every_step_in_a_lane", test_every_step, NULL, NULL, &in_lane},
-        cmocka_unit_test(test_taking_a_lane),
+        cmocka_unit_test(producer_dies_at_every_step),
+        {"test_every_step_in_a_lane", producer_dies_at_every_step, NULL, NULL, &in_lane},
+        cmocka_unit_test(producer_dies_while_it_joins_a_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

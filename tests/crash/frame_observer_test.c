@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The producer's last message comes, and its death, while an observer is asking whether it lives: the message is handed
- * over, once, and the death is told behind it. */
+ * While an observer checks whether the producer is alive, the producer commits its last message and dies. The observer
+ * gets the message once, and then the death is reported. */
 #define _POSIX_C_SOURCE 200809L
 #include "crash/kit.h"
 
@@ -14,15 +14,15 @@ static int produce(test_peer *parent, void *name)
 {
     myl_frame_producer_options o = frame_options(65536, 5888);
     myl_frame_producer *producer = open_frames(name, &o);
-    test_tell(parent, 1);
-    test_hear_value(parent, 1);
+    test_send(parent, 1);
+    test_expect_value(parent, 1);
     send_frame(producer, 0, LENGTH, MYL_TRY);
-    test_tell(parent, 2);
-    (void)test_hear(parent); /* killed here */
+    test_send(parent, 2);
+    (void)test_receive(parent); /* killed here */
     return 1;
 }
 
-static int observe(const struct crash_world *world)
+static int run_observer(const struct crash_world *world)
 {
     unsigned char buffer[2 * LENGTH];
     myl_message message;
@@ -40,20 +40,20 @@ static int observe(const struct crash_world *world)
     return 0;
 }
 
-static void test_last_words(void **state)
+static void observer_reads_what_a_killed_producer_published(void **state)
 {
     (void)state;
-    struct crash_world world = {.tool = observe, .page = crash_new_page()};
+    struct crash_world world = {.tool = run_observer, .page = crash_new_page()};
     test_child producer, observer;
     test_name(world.name, "words");
     (void)crash_find_steps();
     world.page->plan[CRASH_TOOL][0] = (struct crash_plan){crash_step("D1"), 1, SIGSTOP};
     test_spawn(&producer, produce, world.name);
-    test_hear_value(&producer.peer, 1);
+    test_expect_value(&producer.peer, 1);
     crash_start(&world, CRASH_TOOL, &observer);
-    test_until(crash_stands_still, &observer, "the observer is about to ask");
-    test_tell(&producer.peer, 1);
-    test_hear_value(&producer.peer, 2);
+    test_until(crash_is_stopped, &observer, "the observer is stopped before its check");
+    test_send(&producer.peer, 1);
+    test_expect_value(&producer.peer, 2);
     test_kill(&producer);
     test_continue(&observer);
     test_expect_exit(&observer, 0);
@@ -62,6 +62,6 @@ static void test_last_words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_last_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(observer_reads_what_a_killed_producer_published)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Steps: their names, counting them, dying or stopping at them; the shared page; starting a life. */
+ * Steps: their names, their counts, dying or stopping at them. The shared page. Starting a process of a role. */
 #define _XOPEN_SOURCE 700
 #include "crash/kit.h"
 
@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-/* The tests' own steps: half an event is written; an event is handled and not acknowledged. */
+/* Steps of the tests themselves: half of an event is written; an event is handled but not acknowledged. */
 static char names[CRASH_STEPS][CRASH_STEP_NAME] = {"app.write", "app.handle"};
-static uint32_t known = 2;
+static uint32_t step_count = 2;
 
 static struct crash_page *own_page;
 static int own_role = -1;
@@ -23,7 +23,7 @@ const char *crash_step_name(uint32_t step)
 
 static int find(const char *name)
 {
-    for (uint32_t i = 0; i < known; i++) {
+    for (uint32_t i = 0; i < step_count; i++) {
         if (strcmp(names[i], name) == 0)
             return (int)i;
     }
@@ -51,9 +51,9 @@ static void find_in_line(const char *line)
         name[length] = '\0';
         if (find(name) >= 0)
             continue;
-        if (known == CRASH_STEPS)
+        if (step_count == CRASH_STEPS)
             test_fail("more than %d steps", CRASH_STEPS);
-        memcpy(names[known++], name, sizeof name);
+        memcpy(names[step_count++], name, sizeof name);
     }
 }
 
@@ -91,17 +91,17 @@ uint32_t crash_find_steps(void)
 {
     static int found;
     if (found)
-        return known;
+        return step_count;
     found = 1;
     const char *source = getenv("MYL_TEST_SOURCE_DIR");
     char path[TEST_PATH_SIZE];
     if (source == NULL)
-        test_fail("%s", "MYL_TEST_SOURCE_DIR says where the sources are; ctest sets it");
+        test_fail("%s", "MYL_TEST_SOURCE_DIR is not set: it must be the source directory (ctest sets it)");
     snprintf(path, sizeof path, "%s/include", source);
     find_in(path);
     snprintf(path, sizeof path, "%s/src", source);
     find_in(path);
-    return known;
+    return step_count;
 }
 
 struct crash_page *crash_new_page(void)
@@ -116,9 +116,9 @@ struct crash_page *crash_new_page(void)
     return own_page;
 }
 
-static void end_here(int signal)
+static void raise_here(int signal)
 {
-    kill(getpid(), signal); /* returns when a stopped process is continued */
+    kill(getpid(), signal); /* returns when the stopped process is continued */
     while (signal == SIGKILL)
         pause();
 }
@@ -129,7 +129,7 @@ static unsigned life_index(enum crash_role role)
     return (unsigned)(lives < CRASH_LIVES ? lives : CRASH_LIVES) - 1;
 }
 
-/* Called by the library at every step. */
+/* The library calls this at every step. */
 void myl_test_step(const char *name)
 {
     if (own_role < 0)
@@ -142,11 +142,11 @@ void myl_test_step(const char *name)
     crash_add(&own_page->steps[own_role][step], 1);
     crash_add(count, 1);
     if (plan->step == step && plan->occurrence == *count && own_page->lives[own_role] <= CRASH_LIVES)
-        end_here(plan->signal);
+        raise_here(plan->signal);
     if (crash_load(fuse) != 0) {
         crash_store(fuse, *fuse - 1);
         if (*fuse == 0)
-            end_here(SIGKILL);
+            raise_here(SIGKILL);
     }
 }
 
@@ -155,7 +155,7 @@ struct life {
     enum crash_role role;
 };
 
-static int live(test_peer *parent, void *argument)
+static int run_life(test_peer *parent, void *argument)
 {
     const struct life *life = argument;
     const struct crash_world *world = life->world;
@@ -174,7 +174,7 @@ void crash_start(const struct crash_world *world, enum crash_role role, test_chi
 {
     struct life life = {world, role};
     world->page->lives[role]++;
-    test_spawn(child, live, &life);
+    test_spawn(child, run_life, &life);
 }
 
 uint64_t crash_count(const struct crash_world *world, enum crash_role role, const char *step)
@@ -182,9 +182,9 @@ uint64_t crash_count(const struct crash_world *world, enum crash_role role, cons
     return crash_load(&world->page->steps[role][crash_step(step)]);
 }
 
-int crash_stands_still(void *child)
+int crash_is_stopped(void *child)
 {
-    const test_child *looked_at = child;
+    const test_child *checked_at = child;
     int status;
-    return waitpid(looked_at->pid, &status, WNOHANG | WUNTRACED) == looked_at->pid && WIFSTOPPED(status);
+    return waitpid(checked_at->pid, &status, WNOHANG | WUNTRACED) == checked_at->pid && WIFSTOPPED(status);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A ring of lanes has its name a moment before its first producer is one. Readers that come in that moment wait for it,
- * also when it takes long, and are told when it died there: they must not take a beginning for the end. */
+ * A ring of lanes has its name shortly before its first producer has joined. A consumer that attaches in that interval
+ * waits for the producer, for as long as it takes. If the producer dies in it, the death is reported. The consumer must
+ * not report the end of the stream instead. */
 #define _POSIX_C_SOURCE 200809L
 #include "crash/kit.h"
 
@@ -30,7 +31,7 @@ static int found(const struct crash_world *world)
     return 0;
 }
 
-/* Its name is there, and it has not begun. */
+/* The ring has its name, and its first producer has not joined yet. */
 static void start_founder(struct crash_world *world, test_child *founder)
 {
     *world = (struct crash_world){.tool = found, .page = crash_new_page()};
@@ -38,7 +39,7 @@ static void start_founder(struct crash_world *world, test_child *founder)
     (void)crash_find_steps();
     world->page->plan[CRASH_TOOL][0] = (struct crash_plan){crash_step("T1"), 1, SIGSTOP};
     crash_start(world, CRASH_TOOL, founder);
-    test_until(crash_stands_still, founder, "the founder stands still");
+    test_until(crash_is_stopped, founder, "the founder is stopped");
 }
 
 static myl_frame_consumer *join(const char *name)
@@ -65,7 +66,7 @@ static void expect_one(myl_frame_consumer *consumer, uint64_t number)
     test_ok(myl_frame_consumer_release(consumer));
 }
 
-static void test_founder_is_slow(void **state)
+static void consumer_waits_for_a_slow_founder(void **state)
 {
     (void)state;
     struct crash_world world;
@@ -76,7 +77,7 @@ static void test_founder_is_slow(void **state)
     expect_code(consumer, MYL_ETIMEDOUT);
     publish_and_close(open_lane(world.name, "b"), 1);
     expect_one(consumer, 1);
-    expect_code(consumer, MYL_EAGAIN); /* b has ended, a has not even begun */
+    expect_code(consumer, MYL_EAGAIN); /* b has ended, a has not begun yet */
     expect_code(consumer, MYL_ETIMEDOUT);
     test_continue(&founder);
     expect_one(consumer, 0);
@@ -86,7 +87,7 @@ static void test_founder_is_slow(void **state)
     assert_false(ring_exists(world.name));
 }
 
-static void test_founder_dies(void **state)
+static void death_of_the_founder_is_reported(void **state)
 {
     (void)state;
     struct crash_world world;
@@ -97,16 +98,16 @@ static void test_founder_dies(void **state)
     test_kill(&founder);
     expect_code(consumer, MYL_EAGAIN);
     expect_code(consumer, MYL_EPRODUCERDEAD);
-    expect_code(consumer, MYL_EPRODUCERDEAD); /* nobody waits for ever */
+    expect_code(consumer, MYL_EPRODUCERDEAD); /* reported again: no call blocks for ever */
     publish_and_close(open_lane(world.name, "b"), 1);
     expect_one(consumer, 1);
-    expect_code(consumer, MYL_ECLOSED); /* a had nothing to lose */
+    expect_code(consumer, MYL_ECLOSED); /* a had published nothing */
     myl_frame_consumer_close(consumer);
     assert_false(ring_exists(world.name));
 }
 
-/* Who only polls is told the end, too. */
-static void test_founder_dies_and_nobody_waits(void **state)
+/* A consumer that only polls gets the end of the stream, too. */
+static void polling_consumer_gets_the_end_after_the_founder_died(void **state)
 {
     (void)state;
     struct crash_world world;
@@ -127,9 +128,9 @@ static void test_founder_dies_and_nobody_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_founder_is_slow),
-        cmocka_unit_test(test_founder_dies),
-        cmocka_unit_test(test_founder_dies_and_nobody_waits),
+        cmocka_unit_test(consumer_waits_for_a_slow_founder),
+        cmocka_unit_test(death_of_the_founder_is_reported),
+        cmocka_unit_test(polling_consumer_gets_the_end_after_the_founder_died),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The scenarios: rings and behaviours that together come to every step of every protocol. */
+ * The scenarios: rings and behaviours that together reach every step of every protocol. */
 #include "crash/kit.h"
 
-/* --- waiting for one another, so that the cold steps are come to in every run ---------------------------------- */
+/* --- processes wait for each other, so that every run reaches the cold steps ----------------------------------- */
 
 struct wait {
     const struct crash_world *world;
@@ -11,31 +11,31 @@ struct wait {
     uint64_t count;
 };
 
-static int has_come(void *argument)
+static int step_reached(void *argument)
 {
     const struct wait *wait = argument;
     return crash_count(wait->world, wait->role, wait->step) >= wait->count;
 }
 
-static void wait_for(const struct crash_world *world, enum crash_role role, const char *step, uint64_t count)
+static void wait_for_step(const struct crash_world *world, enum crash_role role, const char *step, uint64_t count)
 {
     struct wait wait = {world, role, step, count};
-    test_until(has_come, &wait, step);
+    test_until(step_reached, &wait, step);
 }
 
-/* Consumer 0 parks again: it is asleep, or about to be, when the next event is published. */
-static void when_parked(const struct crash_world *world, uint64_t n)
+/* Consumer 0 parks again: it sleeps, or is about to, when the next event is published. */
+static void wait_until_parked(const struct crash_world *world, uint64_t n)
 {
     if (n % 4 == 0)
-        wait_for(world, CRASH_CONSUMER, "L6", crash_count(world, CRASH_CONSUMER, "L6") + 1);
+        wait_for_step(world, CRASH_CONSUMER, "L6", crash_count(world, CRASH_CONSUMER, "L6") + 1);
 }
 
-/* The same, and its first sleep was too long: it makes sure that it is seen (L4). */
-static void when_parked_long(const struct crash_world *world, uint64_t n)
+/* The same, and its first park is long enough that it announces itself (L4). */
+static void wait_until_parked_long(const struct crash_world *world, uint64_t n)
 {
     if (n == 0)
-        wait_for(world, CRASH_CONSUMER, "L4", 1);
-    when_parked(world, n);
+        wait_for_step(world, CRASH_CONSUMER, "L4", 1);
+    wait_until_parked(world, n);
 }
 
 struct room_wait {
@@ -51,17 +51,17 @@ static int producer_parked_or_done(void *argument)
            crash_load(&page->committed) >= crash_load(&page->target);
 }
 
-static void when_producer_parked(const struct crash_world *world, uint32_t consumer, uint64_t n)
+static void wait_until_producer_parked(const struct crash_world *world, uint32_t consumer, uint64_t n)
 {
     struct room_wait wait = {world, crash_count(world, CRASH_PRODUCER, "L6")};
     if (consumer == 0 && n % 4 == 0)
         test_until(producer_parked_or_done, &wait, "the producer parks for room");
 }
 
-static void first_when_parked(const struct crash_world *world, uint64_t n)
+static void park_before_first(const struct crash_world *world, uint64_t n)
 {
     if (n == 0)
-        when_parked(world, n);
+        wait_until_parked(world, n);
 }
 
 static int all_is_published(void *argument)
@@ -70,8 +70,8 @@ static int all_is_published(void *argument)
     return crash_load(&world->page->committed) >= crash_load(&world->page->target);
 }
 
-/* Nobody sleeps during hundreds of publishes. */
-static void reads_late(const struct crash_world *world, uint32_t consumer, uint64_t n)
+/* No consumer parks during hundreds of publishes. */
+static void read_after_last_publish(const struct crash_world *world, uint32_t consumer, uint64_t n)
 {
     struct crash_world copy = *world;
     (void)consumer;
@@ -98,7 +98,7 @@ static void base(struct crash_world *world, uint64_t capacity, enum myl_wait_str
     };
 }
 
-/* Small, everybody leaves and comes back once, somebody looks on. */
+/* A small ring. Producer and consumer 0 leave and join again once, with an observer. */
 static void small(struct crash_world *world)
 {
     base(world, 4, MYL_WAIT_ADAPTIVE);
@@ -111,7 +111,7 @@ static void small(struct crash_world *world)
 static void packed(struct crash_world *world)
 {
     base(world, 20, MYL_WAIT_BLOCK);
-    world->producer.packed_cell = 256; /* 5 events a cell */
+    world->producer.packed_cell = 256; /* 5 events per cell */
     world->target = 150;
     world->batch = 7;
     world->lease = 6;
@@ -136,13 +136,13 @@ static void data_park(struct crash_world *world)
     base(world, 16, MYL_WAIT_BLOCK);
     world->consumers = 1;
     world->target = 24;
-    world->before_publish = when_parked;
+    world->before_publish = wait_until_parked;
 }
 
 static void long_park(struct crash_world *world)
 {
     data_park(world);
-    world->before_publish = when_parked_long;
+    world->before_publish = wait_until_parked_long;
 }
 
 static void room_park(struct crash_world *world)
@@ -151,7 +151,7 @@ static void room_park(struct crash_world *world)
     world->target = 24;
     world->lease = 4;
     world->consumers = 1;
-    world->before_read = when_producer_parked;
+    world->before_read = wait_until_producer_parked;
 }
 
 static void quiet(struct crash_world *world)
@@ -160,11 +160,27 @@ static void quiet(struct crash_world *world)
     world->target = 700;
     world->batch = 1;
     world->lease = 64;
-    world->before_publish = first_when_parked;
-    world->before_read = reads_late;
+    world->before_publish = park_before_first;
+    world->before_read = read_after_last_publish;
 }
 
-/* --- with a death to begin with --------------------------------------------------------------------------------- */
+/* Each release acknowledges half of what is leased. */
+static void partial(struct crash_world *world)
+{
+    base(world, 8, MYL_WAIT_ADAPTIVE);
+    world->lease = 6;
+    world->runs = 1;
+    world->partial = 1;
+}
+
+static void packed_partial(struct crash_world *world)
+{
+    partial(world);
+    world->producer.capacity = 20;
+    world->producer.packed_cell = 256;
+}
+
+/* --- scenarios that begin with a death -------------------------------------------------------------------------- */
 
 static void takeover(struct crash_world *world)
 {
@@ -183,8 +199,8 @@ static void resume(struct crash_world *world)
     base(world, 4, MYL_WAIT_ADAPTIVE);
 }
 
-/* The dead producer does not come back before everybody has been told of its death. */
-static int until_told(const struct crash_world *world, enum crash_role role)
+/* The dead producer is not restarted before all consumers and the observer have reported its death. */
+static int until_reported(const struct crash_world *world, enum crash_role role)
 {
     const struct crash_page *page = world->page;
     if (role != CRASH_PRODUCER || crash_load(&page->closing))
@@ -200,7 +216,7 @@ static void dead_producer(struct crash_world *world)
 {
     base(world, 8, MYL_WAIT_ADAPTIVE);
     world->observer = 1;
-    world->held = until_told;
+    world->held = until_reported;
 }
 
 static void superseded(struct crash_world *world)
@@ -210,16 +226,16 @@ static void superseded(struct crash_world *world)
     world->supersede = 1;
 }
 
-/* Consumer 0 dies while it joins for the second time, and stays dead until the producer has cleared it away. */
+/* Consumer 0 dies while it joins for the second time. It is not restarted before the producer has reaped its entry. */
 static int until_reaped(const struct crash_world *world, enum crash_role role)
 {
     return role == CRASH_CONSUMER && world->page->lives[role] == 1 && crash_count(world, CRASH_PRODUCER, "G3r") == 0;
 }
 
-static void when_joining_again(const struct crash_world *world, uint64_t n)
+static void wait_until_joining_again(const struct crash_world *world, uint64_t n)
 {
     if (n >= 12)
-        wait_for(world, CRASH_CONSUMER, "J7", 2);
+        wait_for_step(world, CRASH_CONSUMER, "J7", 2);
 }
 
 static void dead_joiner(struct crash_world *world)
@@ -227,24 +243,24 @@ static void dead_joiner(struct crash_world *world)
     base(world, 4, MYL_WAIT_ADAPTIVE);
     world->leave_at = 6;
     world->batch = 1;
-    world->before_publish = when_joining_again;
+    world->before_publish = wait_until_joining_again;
     world->held = until_reaped;
 }
 
-/* Consumer 1 is dead and holds everybody up, until it is evicted. */
+/* Consumer 1 is dead and blocks the ring until it is evicted. */
 static int until_evicted(const struct crash_world *world, enum crash_role role)
 {
     return role == CRASH_CONSUMER + 1 && !crash_load(&world->page->done[CRASH_TOOL]);
 }
 
-static int when_it_is_dead(const struct crash_world *world)
+static int consumer_1_is_dead(const struct crash_world *world)
 {
     return crash_load(&world->page->dead[CRASH_CONSUMER + 1]) && crash_load(&world->page->producer_reports) > 0;
 }
 
 static int evict(const struct crash_world *world)
 {
-    crash_store(&world->page->consumer[1].away, 1);
+    crash_store(&world->page->consumer[1].absent, 1);
     int rc = myl_evict(world->name, MYL_BACKEND_SHM, "c1");
     if (rc != MYL_ENOTFOUND || world->page->lives[CRASH_TOOL] == 1)
         test_ok(rc);
@@ -256,12 +272,12 @@ static void evicted(struct crash_world *world)
     base(world, 4, MYL_WAIT_ADAPTIVE);
     world->held = until_evicted;
     world->tool = evict;
-    world->tool_may_start = when_it_is_dead;
+    world->tool_may_start = consumer_1_is_dead;
 }
 
-/* --- names: one process, everything that can become of a name ----------------------------------------------------- */
+/* --- names: one process makes, replaces and removes rings --------------------------------------------------------- */
 
-static void take(myl_consumer *consumer, uint64_t count, int then)
+static void read_events(myl_consumer *consumer, uint64_t count, int then)
 {
     for (uint64_t i = 0; i < count; i++) {
         const void *event;
@@ -276,31 +292,32 @@ static myl_producer *reopen(const struct crash_world *world, enum myl_existing e
     myl_producer_options options = world->producer;
     options.existing = existing;
     myl_producer *producer = open_producer(world->name, &options);
-    assert_int_equal(myl_producer_last(producer), last);
+    assert_int_equal(myl_producer_last_published(producer), last);
     return producer;
 }
 
 static void names_by_opening(const struct crash_world *world)
 {
-    myl_producer *producer = reopen(world, MYL_EXISTING_REPLACE, MYL_SEQUENCE_NONE); /* whatever is there */
+    /* replaces an existing ring, too */
+    myl_producer *producer = reopen(world, MYL_EXISTING_REPLACE, MYL_SEQUENCE_NONE);
     myl_consumer *consumer = open_consumer(world->name, "old");
     put_many(producer, 0, 3);
     myl_producer_leave(producer);
     producer = reopen(world, MYL_EXISTING_RESUME, 2);
     myl_producer_leave(producer);
     producer = reopen(world, MYL_EXISTING_SUPERSEDE, MYL_SEQUENCE_NONE);
-    take(consumer, 3, MYL_ESUPERSEDED);
+    read_events(consumer, 3, MYL_ESUPERSEDED);
     myl_consumer_close(consumer);
     put_many(producer, 0, 2);
-    myl_producer_close(producer); /* stays: nobody has come yet */
+    myl_producer_close(producer); /* the ring stays: no consumer has joined yet */
     assert_true(ring_exists(world->name));
     producer = reopen(world, MYL_EXISTING_RESUME, MYL_SEQUENCE_NONE);
     consumer = open_consumer(world->name, "last");
     put_many(producer, 0, 1);
     myl_producer_close(producer);
-    take(consumer, 1, MYL_ECLOSED);
+    read_events(consumer, 1, MYL_ECLOSED);
     myl_consumer_close(consumer);
-    assert_false(ring_exists(world->name)); /* the last party swept it away */
+    assert_false(ring_exists(world->name)); /* the last participant removed it */
 }
 
 static void names_by_removing(const struct crash_world *world)
@@ -308,7 +325,7 @@ static void names_by_removing(const struct crash_world *world)
     myl_producer_options options = world->producer;
     options.wait_consumers = 1;
     options.wait_timeout_ns = MYL_MSEC(1);
-    expect_no_producer(MYL_ESTARTUP, world->name, world->name, &options); /* made and withdrawn */
+    expect_no_producer(MYL_ESTARTUP, world->name, world->name, &options); /* the ring was created and removed again */
     assert_false(ring_exists(world->name));
     myl_producer_leave(reopen(world, MYL_EXISTING_RESUME, MYL_SEQUENCE_NONE));
     test_ok(myl_remove(world->name, MYL_BACKEND_SHM, 0));
@@ -317,12 +334,12 @@ static void names_by_removing(const struct crash_world *world)
     myl_consumer *consumer = open_consumer(world->name, "c");
     test_ok(myl_remove(world->name, MYL_BACKEND_SHM, 1));
     assert_false(ring_exists(world->name));
-    take(consumer, 0, MYL_ESUPERSEDED);
+    read_events(consumer, 0, MYL_ESUPERSEDED);
     myl_producer_close(producer);
     myl_consumer_close(consumer);
 }
 
-static int use_names(const struct crash_world *world)
+static int make_and_remove_rings(const struct crash_world *world)
 {
     names_by_opening(world);
     names_by_removing(world);
@@ -333,7 +350,7 @@ static void names(struct crash_world *world)
 {
     base(world, 4, MYL_WAIT_ADAPTIVE);
     world->consumers = 0;
-    world->tool = use_names;
+    world->tool = make_and_remove_rings;
 }
 
 const struct crash_scenario crash_scenarios[] = {
@@ -344,6 +361,8 @@ const struct crash_scenario crash_scenarios[] = {
     {.name = "long-park", .configure = long_park},
     {.name = "room-park", .configure = room_park},
     {.name = "quiet", .configure = quiet},
+    {.name = "partial", .configure = partial},
+    {.name = "packed-part", .configure = packed_partial},
     {"takeover", takeover, CRASH_PRODUCER, "S1", 9},
     {"takeover2", packed_takeover, CRASH_PRODUCER, "S1", 9},
     {"resume", resume, CRASH_CONSUMER, "app.handle", 9},

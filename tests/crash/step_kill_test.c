@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * Somebody dies by SIGKILL at every step of every protocol, in every scenario that comes to it, and comes back. The
- * steps are found in the sources: one that no scenario dies at fails this test. */
-/* ctest: timeout=240 */
+ * A process dies by SIGKILL at every step of every protocol, in every scenario that reaches the step, and is restarted.
+ * The steps are found in the sources. The test fails for a step at which no scenario dies. */
 #include "crash/kit.h"
 
 #include <signal.h>
 
 static struct crash_results results;
 
-static void test_scenario(void **state)
+static void run_scenario(void **state)
 {
     struct crash_sweep sweep = {.scenario = *state, .signal = SIGKILL};
     crash_sweep_scenario(&sweep, &results);
 }
 
-static void test_every_step(void **state)
+static void death_at_every_step_is_recovered(void **state)
 {
     (void)state;
     crash_print_results(&results, "died");
@@ -23,5 +22,5 @@ static void test_every_step(void **state)
 
 int main(void)
 {
-    return crash_run_tests(test_scenario, test_every_step);
+    return crash_run_tests(run_scenario, death_at_every_step_is_recovered);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * A storm: any party dies by SIGKILL, or stands still for a while, at any moment, and comes back at once under its id.
- * Every event is checked as a whole by every consumer; what was acknowledged is noted in a page that survives them.
- * MYL_STORM_KILLS says how many deaths (otherwise a slice of a few seconds), MYL_STORM_SEED repeats the choices. */
-/* ctest: timeout=240 */
+ * Random kills: any process dies by SIGKILL, or is stopped for a while, at any moment, and is restarted at once under
+ * its id. Every consumer checks every event completely. The acknowledged positions are recorded in a page that survives
+ * the processes. MYL_STORM_KILLS sets the number of deaths (default: a few seconds' worth), MYL_STORM_SEED repeats the
+ * choices. */
 #define _XOPEN_SOURCE 700
 #include "crash/kit.h"
 
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { KILLS = 3000, TAIL = 200, GUST = 25 };
-#define AWAY_NS MYL_MSEC(50) /* a look comes every few milliseconds, or this process did not get to run */
+enum { KILLS = 3000, TAIL = 200, KILLS_PER_CHECK = 25 };
+#define ABSENT_NS MYL_MSEC(50) /* a check comes every few milliseconds, unless this process itself did not run */
 
 struct ring_kind {
     const char *name;
@@ -23,22 +23,22 @@ struct totals {
     int64_t stall_ns;
 };
 
-static uint64_t state_of_chance;
+static uint64_t random_state;
 static struct totals all;
 
-/* xorshift64: the same seed, the same choices. */
-static uint64_t chance(uint64_t below)
+/* xorshift64: the same seed gives the same choices. */
+static uint64_t random_below(uint64_t below)
 {
-    state_of_chance ^= state_of_chance << 13;
-    state_of_chance ^= state_of_chance >> 7;
-    state_of_chance ^= state_of_chance << 17;
-    return state_of_chance % below;
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state % below;
 }
 
-static uint64_t from_environment(const char *variable, uint64_t otherwise)
+static uint64_t from_environment(const char *variable, uint64_t fallback)
 {
     const char *text = getenv(variable);
-    return text == NULL || text[0] == '\0' ? otherwise : strtoull(text, NULL, 10);
+    return text == NULL || text[0] == '\0' ? fallback : strtoull(text, NULL, 10);
 }
 
 /* --- rings ---------------------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static void tiny_blocking(struct crash_world *world)
 static void packed_adaptive(struct crash_world *world)
 {
     base(world, 16, 60, MYL_WAIT_ADAPTIVE);
-    world->producer.packed_cell = 256; /* 15 events a cell */
+    world->producer.packed_cell = 256; /* 15 events per cell */
     world->batch = 20;
     world->lease = 17;
     world->runs = 1;
@@ -95,11 +95,11 @@ static const struct ring_kind kinds[] = {
     {"4 cells, blocking", tiny_blocking},
     {"packed, adaptive", packed_adaptive},
     {"1 KiB events, adaptive", large_events},
-    {"spinning only", spin_only},
+    {"spin only", spin_only},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* --- the storm ------------------------------------------------------------------------------------------------- */
+/* --- random kills ---------------------------------------------------------------------------------------------- */
 
 static uint64_t deaths(const struct crash_run *run)
 {
@@ -109,9 +109,9 @@ static uint64_t deaths(const struct crash_run *run)
     return sum;
 }
 
-static void pause_a_while(uint64_t most_ns)
+static void random_pause(uint64_t most_ns)
 {
-    const struct timespec t = {.tv_nsec = (long)chance(most_ns)};
+    const struct timespec t = {.tv_nsec = (long)random_below(most_ns)};
     nanosleep(&t, NULL);
 }
 
@@ -119,32 +119,32 @@ static void while_stopped(struct crash_run *run, enum crash_role role)
 {
     (void)run;
     (void)role;
-    pause_a_while(3000000); /* how long it stands still */
+    random_pause(3000000); /* how long it stays stopped */
 }
 
-/* Somebody is hit: from outside at any instruction, or at a step that it comes to soon. Twice in a row now and then, so
- * that it does not get far with what it does to recover. */
-static void strike(struct crash_run *run)
+/* Kills or stops a random process: at any instruction from outside, or at one of its next steps. Sometimes twice in
+ * short succession, so that the process dies during its recovery. */
+static void inject_fault(struct crash_run *run)
 {
-    enum crash_role role = (enum crash_role)chance(CRASH_OBSERVER + 1);
-    switch (chance(6)) {
+    enum crash_role role = (enum crash_role)random_below(CRASH_OBSERVER + 1);
+    switch (random_below(6)) {
     case 0:
         crash_signal(run, role, SIGSTOP);
         break;
     case 1:
     case 2:
-        crash_store(&run->world->page->fuse[role], 1 + chance(120));
+        crash_store(&run->world->page->fuse[role], 1 + random_below(120));
         break;
     case 3:
         crash_signal(run, role, SIGKILL);
-        crash_store(&run->world->page->fuse[role], 1 + chance(30));
+        crash_store(&run->world->page->fuse[role], 1 + random_below(30));
         break;
     default:
         crash_signal(run, role, SIGKILL);
     }
 }
 
-static int all_go_on(const struct crash_world *world, uint64_t from)
+static int all_progressed(const struct crash_world *world, uint64_t from)
 {
     for (uint32_t i = 0; i < world->consumers; i++) {
         if (crash_load(&world->page->consumer[i].released) <= from)
@@ -153,28 +153,28 @@ static int all_go_on(const struct crash_world *world, uint64_t from)
     return 1;
 }
 
-/* Nobody is hit until something new has been published and everybody has acknowledged it. How long did that take,
- * but for the time in which this process itself did not run? */
-static void calm(struct crash_run *run)
+/* No process is killed or stopped until a new event is published and all consumers have acknowledged it. Measures how
+ * long that takes, without the time in which this process itself did not run. */
+static void check_progress(struct crash_run *run)
 {
     uint64_t from = crash_load(&run->world->page->committed);
-    int64_t start = test_now_ns(), looked = start;
+    int64_t start = test_now_ns(), checked = start;
     memset(run->world->page->fuse, 0, sizeof run->world->page->fuse);
-    while (!all_go_on(run->world, from)) {
-        pause_a_while(200000);
-        crash_look(run);
+    while (!all_progressed(run->world, from)) {
+        random_pause(200000);
+        crash_check(run);
         int64_t now = test_now_ns();
-        if (now - looked > AWAY_NS)
-            start += now - looked;
-        looked = now;
+        if (now - checked > ABSENT_NS)
+            start += now - checked;
+        checked = now;
         if (now - start > MYL_SEC(20))
-            crash_give_up(run, "in a calm of 20 s not everybody went on");
+            crash_give_up(run, "without kills, not all participants made progress within 20 s");
     }
-    if (looked - start > all.stall_ns)
-        all.stall_ns = looked - start;
+    if (checked - start > all.stall_ns)
+        all.stall_ns = checked - start;
 }
 
-static void add_up(const struct crash_run *run)
+static void add_totals(const struct crash_run *run)
 {
     const struct crash_page *page = run->world->page;
     all.kills += deaths(run);
@@ -191,32 +191,32 @@ static void add_up(const struct crash_run *run)
     }
 }
 
-static void rage(const struct ring_kind *kind, uint64_t kills)
+static void run_storm(const struct ring_kind *kind, uint64_t kills)
 {
     struct crash_world world;
     kind->configure(&world);
     crash_prepare(&world);
     struct crash_run run = {.world = &world, .while_stopped = while_stopped};
-    uint64_t calms = 0;
+    uint64_t checks = 0;
     crash_start_all(&run);
     while (deaths(&run) < kills) {
-        strike(&run);
-        pause_a_while(chance(4) == 0 ? 8000000 : 1500000); /* harder and softer */
-        crash_look(&run);
-        if (deaths(&run) / GUST != calms) {
-            calm(&run);
-            calms = deaths(&run) / GUST;
+        inject_fault(&run);
+        random_pause(random_below(4) == 0 ? 8000000 : 1500000); /* short or long pauses between faults */
+        crash_check(&run);
+        if (deaths(&run) / KILLS_PER_CHECK != checks) {
+            check_progress(&run);
+            checks = deaths(&run) / KILLS_PER_CHECK;
         }
     }
-    calm(&run);
+    check_progress(&run);
     crash_store(&world.page->target, crash_load(&world.page->committing) + TAIL);
     int64_t until = test_now_ns() + MYL_SEC(30);
-    while (crash_look(&run)) {
-        pause_a_while(200000);
+    while (crash_check(&run)) {
+        random_pause(200000);
         if (test_now_ns() > until)
-            crash_give_up(&run, "the storm is over, and 30 s later somebody is still blocked");
+            crash_give_up(&run, "a participant is still blocked 30 s after the last kill");
     }
-    add_up(&run);
+    add_totals(&run);
     crash_check_end(&run);
 }
 
@@ -226,21 +226,21 @@ static void print_totals(uint64_t seed)
                   (unsigned long long)all.stops, (unsigned long long)all.takeovers, (unsigned long long)all.messages);
     print_message("%llu handled by consumers (%llu again after a death), %llu by observers\n",
                   (unsigned long long)all.handled, (unsigned long long)all.repeated, (unsigned long long)all.observed);
-    print_message("lost: %lld, repeated beyond the lease: %llu, longest stall in a calm: %.1f ms, segments left: %d\n",
+    print_message("lost: %lld, repeated beyond the lease: %llu, longest stall: %.1f ms, segments left: %d\n",
                   (long long)all.lost, (unsigned long long)all.beyond, (double)all.stall_ns / 1e6, test_shm_entries());
     print_message("MYL_STORM_SEED=%llu\n", (unsigned long long)seed);
 }
 
-static void test_storm(void **state)
+static void survivors_agree_after_random_kills(void **state)
 {
     (void)state;
     uint64_t kills = from_environment("MYL_STORM_KILLS", KILLS);
     uint64_t seed = from_environment("MYL_STORM_SEED", (uint64_t)test_now_ns() | 1);
-    state_of_chance = seed;
+    random_state = seed;
     (void)crash_find_steps();
     for (unsigned i = 0; i < KINDS; i++) {
         struct totals before = all;
-        rage(&kinds[i], (kills + KINDS - 1) / KINDS);
+        run_storm(&kinds[i], (kills + KINDS - 1) / KINDS);
         print_message("%-24s %6llu kills %8llu messages\n", kinds[i].name,
                       (unsigned long long)(all.kills - before.kills),
                       (unsigned long long)(all.messages - before.messages));
@@ -254,6 +254,6 @@ static void test_storm(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_storm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(survivors_agree_after_random_kills)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

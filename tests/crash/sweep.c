@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * All the steps that a scenario comes to, one after the other; and the table of what came of it. */
+ * Runs a scenario once for each step that it reaches, and prints the table of results. */
 #include "crash/kit.h"
 
 #include <signal.h>
 
 #include "os/os.h"
 
-/* A role comes to this step so often that a death in the middle of its life is worth a run of its own. */
+/* From this count on, a death in the middle of a life gets a second run. */
 enum { OFTEN = 3 };
 
 static unsigned life_of(const struct crash_scenario *scenario, enum crash_role role)
@@ -21,7 +21,7 @@ static void plan_first(const struct crash_scenario *scenario, struct crash_page 
             (struct crash_plan){crash_step(scenario->first_step), scenario->first_occurrence, SIGKILL};
 }
 
-/* Runs it undisturbed but for the first death, to see who comes to which step how often. */
+/* Runs the scenario with the first death only, and counts how often each role reaches each step. */
 static void count_hits(const struct crash_scenario *scenario, uint64_t hits[CRASH_ROLES][CRASH_STEPS])
 {
     struct crash_world world;
@@ -36,7 +36,7 @@ static void count_hits(const struct crash_scenario *scenario, uint64_t hits[CRAS
         memcpy(hits[role], world.page->life[role][life_of(scenario, (enum crash_role)role)], sizeof hits[role]);
 }
 
-/* 1: it happened. 0: this time nobody came there. */
+/* Returns 1 if the death or stop happened, 0 if the role did not reach the step in this run. */
 static int run_once(const struct crash_sweep *sweep, enum crash_role role, uint32_t step, uint64_t occurrence)
 {
     struct crash_world world;
@@ -61,7 +61,7 @@ void crash_sweep_scenario(const struct crash_sweep *sweep, struct crash_results 
     for (enum crash_role role = CRASH_PRODUCER; role < CRASH_ROLES; role++) {
         for (uint32_t step = 0; step < crash_find_steps(); step++) {
             uint64_t count = hits[role][step];
-            /* A process that is alone comes to the same steps in every run. */
+            /* The tool runs without other processes, so it reaches the same steps in every run. */
             uint64_t stride = role == CRASH_TOOL ? 1 : count / 2;
             for (uint64_t n = 1; n <= count; n += stride) {
                 results->runs[step][column]++;
@@ -75,7 +75,7 @@ void crash_sweep_scenario(const struct crash_sweep *sweep, struct crash_results 
 
 void crash_print_results(const struct crash_results *results, const char *what)
 {
-    print_message("How often somebody %s at a step (+n: so often nobody came there again), and all was well:\n%-12s",
+    print_message("How often a process %s at a step (+n: n more runs did not reach it); all checks passed:\n%-12s",
                   what, "step");
     for (uint32_t i = 0; i < crash_scenario_count; i++)
         print_message(" %9s", crash_scenarios[i].name);
@@ -102,14 +102,14 @@ void crash_check_results(const struct crash_results *results)
         for (uint32_t i = 0; i < crash_scenario_count; i++)
             happened += results->happened[step][i];
         all += happened;
-        if (crash_step_name(step)[0] == 'F') /* frames have their own test, frame_kill_test.c */
+        if (crash_step_name(step)[0] == 'F') /* frame_kill_test.c covers the steps of frames */
             continue;
         if (happened > 0 || (strcmp(crash_step_name(step), "L4") == 0 && myl_os_barrier() != 0))
-            continue; /* L4 is come to only where there is a membarrier */
+            continue; /* L4 is reached only where there is a membarrier */
         print_message("no scenario reaches step %s\n", crash_step_name(step));
         missing++;
     }
-    print_message("%u steps, %u times\n", crash_find_steps(), all);
+    print_message("%u steps, %u deaths or stops\n", crash_find_steps(), all);
     assert_int_equal(missing, 0);
 }
 
@@ -122,7 +122,7 @@ int crash_run_tests(void (*scenario)(void **), void (*every_step)(void **))
         union {
             const struct crash_scenario *in;
             void *out;
-        } state = {.in = &crash_scenarios[count]}; /* cmocka hands it over, and does not write */
+        } state = {.in = &crash_scenarios[count]}; /* cmocka passes it on and does not write to it */
         tests[count] =
             (struct CMUnitTest){.name = crash_scenarios[count].name, .test_func = scenario, .initial_state = state.out};
     }

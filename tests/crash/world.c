@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A whole run: everybody is started, restarted after a planned death, continued after a planned stop, and waited for;
- * then the books are checked. */
+ * A whole run: starts all roles, restarts them after planned deaths, continues them after planned stops, and waits for
+ * their ends. Then it checks the recorded results. */
 #define _XOPEN_SOURCE 700
 #include "crash/kit.h"
 
@@ -12,7 +12,7 @@ enum { RUN_MS = 30000 };
 
 struct crash_place crash_at;
 
-/* There is one run at a time. A failing test leaves it by a jump; the next one finds this, and cleans up. */
+/* There is one run at a time. A failing test leaves it by longjmp; the next test then cleans up. */
 static test_child children[CRASH_ROLES];
 static int running[CRASH_ROLES];
 static char ring[TEST_NAME_SIZE];
@@ -28,7 +28,7 @@ static void abandon(void)
         (void)!myl_remove(ring, MYL_BACKEND_SHM, 1);
 }
 
-static int takes_part(const struct crash_world *world, enum crash_role role)
+static int participates(const struct crash_world *world, enum crash_role role)
 {
     if (role == CRASH_OBSERVER)
         return world->observer;
@@ -59,7 +59,7 @@ static void start(struct crash_run *run, enum crash_role role)
 void crash_start_all(struct crash_run *run)
 {
     for (enum crash_role role = CRASH_PRODUCER; role < CRASH_ROLES; role++) {
-        if (takes_part(run->world, role) && !(role == CRASH_TOOL && run->world->tool_may_start != NULL))
+        if (participates(run->world, role) && !(role == CRASH_TOOL && run->world->tool_may_start != NULL))
             start(run, role);
     }
 }
@@ -80,7 +80,7 @@ void crash_give_up(struct crash_run *run, const char *format, ...)
     abandon();
     const struct crash_page *page = run->world->page;
     if (crash_at.scenario != NULL)
-        print_message("scenario %s, the %s at step %s for the %u. time:\n", crash_at.scenario, role_name(crash_at.role),
+        print_message("scenario %s, the %s at step %s, occurrence %u:\n", crash_at.scenario, role_name(crash_at.role),
                       crash_step_name(crash_at.step), crash_at.occurrence);
     for (uint32_t i = 0; i < run->world->consumers; i++)
         print_message("consumer %u: handled up to %llu, acknowledged up to %llu\n", i,
@@ -98,8 +98,8 @@ static void note_death(struct crash_page *page, enum crash_role role)
     crash_store(&page->dead[role], 1);
 }
 
-/* What became of a child that ended. */
-static void ended(struct crash_run *run, enum crash_role role)
+/* Handles the end of a child process. */
+static void handle_end(struct crash_run *run, enum crash_role role)
 {
     test_child *child = &children[role];
     running[role] = 0;
@@ -115,7 +115,7 @@ static void ended(struct crash_run *run, enum crash_role role)
     }
 }
 
-static void look_at(struct crash_run *run, enum crash_role role)
+static void check_role(struct crash_run *run, enum crash_role role)
 {
     test_child *child = &children[role];
     int status;
@@ -130,24 +130,24 @@ static void look_at(struct crash_run *run, enum crash_role role)
     }
     child->status = status;
     child->ended = 1;
-    ended(run, role);
+    handle_end(run, role);
 }
 
 void crash_signal(const struct crash_run *run, enum crash_role role, int signal)
 {
-    if (takes_part(run->world, role) && running[role])
+    if (participates(run->world, role) && running[role])
         kill(children[role].pid, signal);
 }
 
-int crash_look(struct crash_run *run)
+int crash_check(struct crash_run *run)
 {
     const struct crash_world *world = run->world;
     int busy = 0;
     for (enum crash_role role = CRASH_PRODUCER; role < CRASH_ROLES; role++) {
-        if (!takes_part(world, role))
+        if (!participates(world, role))
             continue;
         if (running[role])
-            look_at(run, role);
+            check_role(run, role);
         else if (!world->page->done[role] && (world->held == NULL || !world->held(world, role)) &&
                  (role != CRASH_TOOL || world->tool_may_start == NULL || world->tool_may_start(world)))
             start(run, role);
@@ -167,29 +167,29 @@ void crash_check_end(const struct crash_run *run)
         assert_int_equal(page->consumer[i].released, page->committed);
         assert_int_equal(page->consumer[i].beyond, 0);
     }
-    /* The name can be used for a new ring, which is empty and goes away in order. */
+    /* The name can be used for a new ring. That ring is empty and is removed at its end. */
     myl_producer_options options = world->producer;
-    options.alone = MYL_ALONE_RUN_FREE; /* its end needs nobody */
+    options.no_consumers = MYL_NO_CONSUMERS_OVERWRITE; /* it can close without consumers */
     void *event;
     myl_producer *producer = open_producer(world->name, &options);
-    assert_int_equal(myl_producer_last(producer), MYL_SEQUENCE_NONE);
+    assert_int_equal(myl_producer_last_published(producer), MYL_SEQUENCE_NONE);
     test_ok(myl_producer_claim(producer, &event, MYL_TRY));
     memset(event, 0, options.event_size);
     myl_producer_publish(producer);
     myl_producer_close(producer);
     if (test_shm_entries() > 0)
-        test_fail("%d segments are left behind", test_shm_entries());
+        test_fail("%d segments are left", test_shm_entries());
 }
 
 void crash_run_all(struct crash_run *run)
 {
     int64_t until = test_now_ns() + MYL_MSEC(RUN_MS);
-    const struct timespec between_looks = {.tv_nsec = 100000};
+    const struct timespec between_checks = {.tv_nsec = 100000};
     crash_start_all(run);
-    while (crash_look(run)) {
+    while (crash_check(run)) {
         if (test_now_ns() > until)
-            crash_give_up(run, "not done after %d s: somebody is blocked for ever", RUN_MS / 1000);
-        nanosleep(&between_looks, NULL);
+            crash_give_up(run, "not done after %d s: a participant is blocked", RUN_MS / 1000);
+        nanosleep(&between_checks, NULL);
     }
     crash_check_end(run);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Every call of the library, while every call that it makes fails in turn: the n-th, alone or with all that come
- * behind it, with each of its plausible errors. Then the code is the right one, a sentence says what happened, nothing
- * leaked, nothing changed, and the same call succeeds afterwards. */
-/* ctest: timeout=120 not-under=thread */
+ * Injects faults into every call of the library: the n-th call that it makes fails, alone or with all later ones, with
+ * each of its plausible errors. Then the result is the right code, the error detail is set, nothing leaked or changed,
+ * and the same call succeeds afterwards. */
+/* ctest: not-under=thread */
 #include "fault/scenario.h"
 #include "fault/seam.h"
 
@@ -10,21 +10,21 @@
 #include <stdlib.h>
 
 enum { MOST_CALLS = 200, DESCRIPTORS = 256, LANES_MOST = 4 };
-/* Below the seam only Linux's own layer. */
+/* Only in Linux's own layer below the os interface. */
 #ifdef MYL_OS_POSIX
 enum { CALLS_TRIED = FAULT_open };
 #else
 enum { CALLS_TRIED = FAULT_CALL_COUNT };
 #endif
 
-/* What a failed call must leave as it was. */
+/* State that a failed call must not change. */
 struct ring_state {
     uint64_t next, gate, closed_at;
     int closed, superseded, producer_alive;
     uint32_t epoch, consumers, live;
     struct {
         char id[MYL_ID_MAX + 1];
-        enum myl_party_state state;
+        enum myl_participant_state state;
         uint64_t cursor;
         int alive;
     } entry[8];
@@ -32,7 +32,7 @@ struct ring_state {
 struct state {
     int descriptors, mappings, names, side_files;
     int exists;
-    struct ring_state lane[LANES_MOST]; /* one, if it has none */
+    struct ring_state lane[LANES_MOST]; /* without lanes: one */
 };
 
 static unsigned long hits_of[FAULT_CALL_COUNT], runs, complaints;
@@ -59,7 +59,7 @@ static int count_mappings(void)
     return count;
 }
 
-static void look_at_ring(const myl_snapshot *s, struct ring_state *state)
+static void read_ring(const myl_snapshot *s, struct ring_state *state)
 {
     state->next = s->next;
     state->gate = s->gate;
@@ -78,7 +78,7 @@ static void look_at_ring(const myl_snapshot *s, struct ring_state *state)
     }
 }
 
-static void look(const struct world *world, struct state *state)
+static void read_state(const struct world *world, struct state *state)
 {
     memset(state, 0, sizeof *state);
     state->descriptors = count_descriptors();
@@ -95,13 +95,13 @@ static void look(const struct world *world, struct state *state)
             return;
         test_ok(rc);
         lanes = s->info.lanes < LANES_MOST ? s->info.lanes : LANES_MOST;
-        look_at_ring(s, &state->lane[i]);
+        read_ring(s, &state->lane[i]);
         myl_snapshot_free(s);
     }
 }
 
-/* A placement that is required and refused has one code, whatever the reason. `madvise` is how pages are touched. */
-static int places(enum fault_call call)
+/* A required placement that fails has one code, whatever the reason. `madvise` touches the pages. */
+static int sets_placement(enum fault_call call)
 {
     switch (call) {
     case FAULT_myl_os_memory_prefault:
@@ -117,7 +117,7 @@ static int places(enum fault_call call)
     }
 }
 
-/* The code that a failed call's errno value has to become. */
+/* The code that a failed call's errno value must become. */
 static int code_for(enum fault_call call, int err)
 {
     static const struct {
@@ -129,8 +129,8 @@ static int code_for(enum fault_call call, int err)
         {ENOLINK, MYL_EFILESYSTEM}, {ENOENT, MYL_ENOTFOUND},
     };
     if (call == FAULT_myl_os_object_create && err == ENOMEM)
-        return MYL_ENOSPACE; /* memory that was to be reserved */
-    if (places(call))
+        return MYL_ENOSPACE; /* memory that could not be reserved */
+    if (sets_placement(call))
         return MYL_EUNSUPPORTED;
     if (call == FAULT_myl_os_random || call == FAULT_getrandom)
         return MYL_ESYSTEM;
@@ -151,27 +151,28 @@ static int is_word_of(const char *word, const char *words)
     return 0;
 }
 
-/* What the library does without, or does another way. */
+/* Faults that the library tolerates, or works around. */
 static int may_succeed(const struct scenario *scenario, const struct fault *fault)
 {
     const char *name = fault_call_names[fault->call];
-    if (scenario->void_call || is_word_of(name, scenario->bears))
+    if (scenario->void_call || is_word_of(name, scenario->tolerates))
         return 1;
     switch (fault->call) {
-    case FAULT_myl_os_barrier_register: /* publishers fence instead */
+    case FAULT_myl_os_barrier_register: /* publishers use fences instead */
     case FAULT_myl_os_barrier:
 #ifdef MYL_OS_POSIX
-    case FAULT_myl_os_directory_each: /* tidying up */
-    case FAULT_malloc:                /* a seat that cannot be remembered is as good as taken */
+    case FAULT_myl_os_directory_each: /* only cleans up */
+    case FAULT_malloc:                /* a lock that cannot be recorded counts as held */
         return 1;
 #endif
-    case FAULT_madvise:                 /* advice: handles in fork children are dead anyway */
+    case FAULT_madvise:                 /* advice only: handles in forked children are refused anyway */
         return 1;
-    case FAULT_open:                    /* no O_TMPFILE: under a temporary name */
+    case FAULT_openat:                  /* no O_TMPFILE: uses a temporary name */
         return fault->err == EOPNOTSUPP && !fault->for_ever;
-    case FAULT_linkat:                  /* by /proc instead */
+    case FAULT_linkat:                  /* uses /proc instead */
         return !fault->for_ever;
     case FAULT_posix_fallocate:
+    case FAULT_pread:
     case FAULT_getrandom:
         return fault->err == EINTR;
     default:
@@ -179,8 +180,8 @@ static int may_succeed(const struct scenario *scenario, const struct fault *faul
     }
 }
 
-/* Says it and goes on: a table shows its pattern only as a whole. */
-static void complain(const struct scenario *scenario, const struct fault *fault, const char *what)
+/* Reports a failure and continues: the pattern shows only in the whole table. */
+static void report_failure(const struct scenario *scenario, const struct fault *fault, const char *what)
 {
     complaints++;
     print_error("\"%s\" with %s failing at call %u%s (%s): %s; \"%s\"\n", scenario->name, fault_call_names[fault->call],
@@ -192,23 +193,24 @@ static void expect_same(const struct scenario *scenario, const struct fault *fau
                         const struct state *after)
 {
     if (before->descriptors != after->descriptors)
-        complain(scenario, fault, after->descriptors > before->descriptors ? "a descriptor leaked" : "one too few");
+        report_failure(scenario, fault,
+                       after->descriptors > before->descriptors ? "a descriptor leaked" : "too few descriptors");
     if (before->mappings != after->mappings)
-        complain(scenario, fault, "a mapping leaked");
+        report_failure(scenario, fault, "a mapping leaked");
     if (before->names != after->names || before->exists != after->exists)
-        complain(scenario, fault, "a name came or went");
+        report_failure(scenario, fault, "the number of names changed");
     if (memcmp(before, after, sizeof *before) != 0)
-        complain(scenario, fault, "the ring has changed");
+        report_failure(scenario, fault, "the ring has changed");
 }
 
-/* 0: the call was not reached that often. */
+/* Returns 0 if the call was made fewer than n times. */
 static int try_fault(const struct scenario *scenario, const struct fault *fault)
 {
     struct world world = {.backend = MYL_BACKEND_SHM, .made_fd = -1};
     struct state before, after;
     scenario->set_up(&world);
-    look(&world, &before);
-    test_code(MYL_ENAME, myl_check_name("a/slash")); /* a sentence that is not the call's */
+    read_state(&world, &before);
+    test_code(MYL_ENAME, myl_check_name("a/slash")); /* sets the detail of another error */
     fault_arm(fault);
     int rc = scenario->act(&world);
     unsigned hits = fault_disarm();
@@ -216,14 +218,16 @@ static int try_fault(const struct scenario *scenario, const struct fault *fault)
     runs++;
     if (rc != MYL_OK) {
         if (hits == 0)
-            complain(scenario, fault, "failed without a fault");
-        int open_refused = fault->call == FAULT_open && fault->err == EOPNOTSUPP;
-        int other = fault->call == FAULT_malloc && rc == MYL_ELIMIT; /* a bookkeeper's few bytes below the seam */
+            report_failure(scenario, fault, "failed without a fault");
+        if (fault->err == EINTR)
+            report_failure(scenario, fault, "an interrupted call must be repeated");
+        int open_refused = fault->call == FAULT_openat && fault->err == EOPNOTSUPP;
+        int other = fault->call == FAULT_malloc && rc == MYL_ELIMIT; /* a small allocation below the os layer */
         if (rc != code_for(fault->call, fault->err) && !open_refused && !other)
-            complain(scenario, fault, myl_errname(rc));
+            report_failure(scenario, fault, myl_errname(rc));
         if (strstr(myl_error_detail(), "a/slash") != NULL || strlen(myl_error_detail()) < 20)
-            complain(scenario, fault, "no sentence");
-        look(&world, &after);
+            report_failure(scenario, fault, "no error detail");
+        read_state(&world, &after);
         if (scenario->removes_first && !after.exists) {
             assert_int_equal(after.descriptors, before.descriptors);
             assert_int_equal(after.mappings, before.mappings);
@@ -232,9 +236,9 @@ static int try_fault(const struct scenario *scenario, const struct fault *fault)
             expect_same(scenario, fault, &before, &after);
         }
         if (scenario->act(&world) != MYL_OK)
-            complain(scenario, fault, "the second attempt fails too");
+            report_failure(scenario, fault, "the second attempt fails, too");
     } else if (hits > 0 && !may_succeed(scenario, fault)) {
-        complain(scenario, fault, "it was not noticed");
+        report_failure(scenario, fault, "the fault had no effect");
     }
     scenario->undo(&world);
     scenario->tear_down(&world);
@@ -248,7 +252,7 @@ static void check_scenario(const struct scenario *scenario)
             for (int for_ever = 0; for_ever < 2; for_ever++) {
                 struct fault fault = {.call = (enum fault_call)call, .nth = 1, .for_ever = for_ever, .err = *err};
                 if (for_ever && *err == EINTR)
-                    continue; /* whoever is interrupted tries again */
+                    continue; /* an interrupted call is repeated */
                 while (fault.nth < MOST_CALLS && try_fault(scenario, &fault))
                     fault.nth++;
                 assert_true(fault.nth < MOST_CALLS);
@@ -269,8 +273,8 @@ static void run_scenario(void **state)
     assert_int_equal(test_shm_entries(), names);
 }
 
-/* A wrapper that nothing reaches tests nothing. */
-static void test_every_call_was_made_to_fail(void **state)
+/* A wrapper that no scenario reaches tests nothing. */
+static void every_wrapped_call_has_failed(void **state)
 {
     (void)state;
     unsigned never = 0;
@@ -298,6 +302,6 @@ int main(void)
             (struct CMUnitTest){.name = s->name, .test_func = run_scenario, .initial_state = (void *)(uintptr_t)s};
     }
     tests[count] =
-        (struct CMUnitTest){.name = "every call was made to fail", .test_func = test_every_call_was_made_to_fail};
+        (struct CMUnitTest){.name = "every call was made to fail", .test_func = every_wrapped_call_has_failed};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What is done while calls fail: one library call each, between a state before it and one after. */
+ * The operations that run with faults: one library call each, with a set-up before it and a tear-down after it. */
 #ifndef MYL_TESTS_FAULT_SCENARIO_H
 #define MYL_TESTS_FAULT_SCENARIO_H
 
@@ -7,14 +7,14 @@
 
 struct world {
     char name[TEST_NAME_SIZE];
-    char path[TEST_PATH_SIZE]; /* of a ring in a file */
+    char path[TEST_PATH_SIZE]; /* path of a ring in a file */
     enum myl_backend backend;
     myl_producer *producer;
     myl_consumer *consumer;
     myl_frame_producer *frames;
     myl_frame_consumer *reader;
-    int fd;                  /* a memfd's */
-    /* what act() makes */
+    int fd;                  /* descriptor of a memfd */
+    /* results of act() */
     void *made;
     int made_fd;
 };
@@ -23,15 +23,15 @@ struct scenario {
     const char *name;
     void (*set_up)(struct world *world);
     int (*act)(struct world *world);
-    void (*undo)(struct world *world);      /* of a successful act() */
-    void (*tear_down)(struct world *world); /* nothing is left behind */
-    /* What the call may survive, besides what every call may: names, separated by spaces. */
-    const char *bears;
-    int removes_first;       /* the old ring goes before the new one is made: a failure may leave none */
-    int void_call;           /* act() has no result: it must leave nothing, whatever failed */
+    void (*undo)(struct world *world);      /* after a successful act() */
+    void (*tear_down)(struct world *world); /* must leave nothing */
+    /* Faults that the call tolerates, besides those of every call: names, separated by spaces. */
+    const char *tolerates;
+    int removes_first;       /* the old ring is removed before the new one is made: a failure may leave none */
+    int void_call;           /* act() has no result: after any fault it must leave nothing */
 };
 
-/* What it is opened by. */
+/* Name or path by which the ring is opened. */
 const char *where(const struct world *world);
 
 extern const struct scenario scenarios[];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The calls under test, of rings of messages and of lanes: making, taking over, joining, coming back, looking. */
+ * The calls under test for rings of messages and for lanes: create, take over, join, resume, inspect. */
 #include "fault/scenario.h"
 
 #include "unit/frames.h"
@@ -28,7 +28,7 @@ static void end(struct world *w)
 {
     myl_frame_consumer_close(w->reader);
     myl_frame_producer_close(w->frames);
-    if (ring_exists(w->name)) /* kept for a consumer that may come */
+    if (ring_exists(w->name)) /* the ring stays for a later consumer */
         test_ok(myl_remove(w->name, MYL_BACKEND_SHM, 0));
 }
 
@@ -110,7 +110,7 @@ static int act_take_lane(struct world *w)
     return myl_frame_producer_open((myl_frame_producer **)&w->made, w->name, &o);
 }
 
-/* A reader that left, and comes back to a lane more. */
+/* A consumer that left and joins again, with one more lane. */
 static void set_up_reader_left(struct world *w)
 {
     set_up_lanes(w);
@@ -121,8 +121,8 @@ static void set_up_reader_left(struct world *w)
     myl_frame_producer_leave(b);
 }
 
-/* As in scenarios.c: whether a lane's producer lives is asked again when it cannot be told. */
-#define ASKING "myl_os_seat_held fcntl flock fstat open"
+/* As in scenarios.c: a failed query whether a lane's producer lives is repeated. */
+#define ASKING "myl_os_lock_held fcntl flock fstat open"
 
 const struct scenario frame_scenarios[] = {
     {"create frames", name_it, act_create, undo_create, expect_no_ring, "", 0, 0},
@@ -130,8 +130,8 @@ const struct scenario frame_scenarios[] = {
     {"join frames", set_up_ring, act_join, undo_join, end, "", 0, 0},
     {"observe frames", set_up_ring, act_observe, undo_observe, end, "", 0, 0},
     {"create lanes", name_it, act_create_lanes, undo_create, expect_no_ring, "", 0, 0},
-    {"take a lane", set_up_lanes, act_take_lane, undo_leave, end, "", 0, 0},
+    {"open a lane", set_up_lanes, act_take_lane, undo_leave, end, "", 0, 0},
     {"join lanes", set_up_lanes, act_join, undo_join, end, ASKING, 0, 0},
-    {"come back to lanes", set_up_reader_left, act_join, undo_join, end, ASKING, 0, 0},
+    {"join lanes again", set_up_reader_left, act_join, undo_join, end, ASKING, 0, 0},
 };
 const size_t frame_scenario_count = sizeof frame_scenarios / sizeof frame_scenarios[0];

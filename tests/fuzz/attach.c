@@ -1,29 +1,56 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: whatever a segment says of itself, opening it ends in an error of the list or in a handle that keeps to
- * its own memory. The input: an image, changes of its header (the checksum mended, or not), its length, then calls. */
+ * Fuzz target: whatever a segment contains, opening it returns a documented error, or a handle that accesses only its
+ * own mapping. The input: an image, changes of its header (with a correct checksum or not), its length, then calls. */
 #include <string.h>
 #include <unistd.h>
 
 #include "fuzz/world.h"
 
-#define STEPS       24
+#define STEPS 24
 #define LENGTH_MOST ((uint64_t)1 << 34)
 
-/* A field at a time: offset and size by the header's own structure. */
+/* Changes one field: offset and size from the header's structure. */
 struct field {
-    uint8_t offset, bytes;
+    uint16_t offset, bytes;
 };
 #define FIELD(name) \
     { \
         offsetof(struct myl_header, name), sizeof(((struct myl_header *)0)->name) \
     }
 static const struct field fields[] = {
-    FIELD(magic),         FIELD(layout_version), FIELD(byte_order),    FIELD(header_bytes),    FIELD(kind),
-    FIELD(segment_bytes), FIELD(control_offset), FIELD(control_bytes), FIELD(data_offset),     FIELD(data_bytes),
-    FIELD(cells),         FIELD(capacity),       FIELD(cell_bytes),    FIELD(events_per_cell), FIELD(event_bytes),
-    FIELD(event_align),   FIELD(event_offset),   FIELD(max_consumers), FIELD(type_id),         FIELD(flags),
-    FIELD(alone),         FIELD(backend),        FIELD(buffer),        FIELD(message_max),     FIELD(checksum),
+    FIELD(magic),
+    FIELD(layout_version),
+    FIELD(byte_order),
+    FIELD(header_bytes),
+    FIELD(kind),
+    FIELD(segment_bytes),
+    FIELD(control_offset),
+    FIELD(control_bytes),
+    FIELD(data_offset),
+    FIELD(data_bytes),
+    FIELD(cells),
+    FIELD(capacity),
+    FIELD(cell_bytes),
+    FIELD(events_per_cell),
+    FIELD(event_bytes),
+    FIELD(event_align),
+    FIELD(event_offset),
+    FIELD(max_consumers),
+    FIELD(type_id),
+    FIELD(flags),
+    FIELD(no_consumers),
+    FIELD(backend),
+    FIELD(buffer),
+    FIELD(message_max),
+    FIELD(checksum),
     FIELD(lanes),
+    FIELD(max_producers),
+    FIELD(schema_bytes),
+    FIELD(codec),
+    FIELD(schema_hash),
+    FIELD(schema_checksum),
+    FIELD(features_incompatible),
+    FIELD(features_compatible),
 };
 
 static void change_header(struct world *world, struct fuzz_input *first, struct fuzz_input *input)
@@ -51,7 +78,7 @@ static void change_header(struct world *world, struct fuzz_input *first, struct 
     world->spoiled = 1;
 }
 
-/* A shorter object: what is beyond its end in our own mapping is not touched any more. */
+/* Shortens the object. The target no longer touches its own mapping beyond the end. */
 static void change_length(struct world *world, struct fuzz_input *input)
 {
     if (fuzz_choose(input, 4) != 1)

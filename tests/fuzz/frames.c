@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: messages of any size, while the other side changes words of records, cells, entries and the control
- * area. The input: an image, then calls and changes, a record each. */
+ * Fuzz target: messages of any size, while another process changes words of records, cells, entries and the control
+ * area. The input: an image, then calls and changes, one record each. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #define SHAPES    4
 
 struct world {
-    unsigned char *bytes;        /* our own mapping */
+    unsigned char *bytes;        /* the target's own mapping */
     const struct image *image;
     myl_frame_producer *producer;
     myl_frame_consumer *consumer[CONSUMERS];
@@ -39,8 +39,8 @@ static void fill(void *to, uint64_t length, uint8_t kind)
         ((unsigned char *)to)[i] = byte_of(i, length, kind);
 }
 
-/* Every byte is read, wherever it lies. */
-static void judge_message(const char *call, const myl_message *message, int in_place)
+/* Reads every byte of the message. */
+static void check_message(const char *call, const myl_message *message, int in_place)
 {
     const unsigned char *data = message->data;
     unsigned wrong = 0;
@@ -57,21 +57,22 @@ static void judge_message(const char *call, const myl_message *message, int in_p
                message->length);
 }
 
-static void judge(const char *call, int rc)
+static void check_result(const char *call, int rc)
 {
     if (rc != MYL_OK && !hostile_has_changed())
-        fuzz_check(myl_errclass(rc) != MYL_CLASS_CORRUPT && rc != MYL_EEVICTED && rc != MYL_ESEATLOST,
-                   "%s answered %s for a sound ring", call, myl_errname(rc));
+        fuzz_check(myl_errclass(rc) != MYL_CLASS_CORRUPT && rc != MYL_EEVICTED && rc != MYL_ELOCKLOST,
+                   "%s returned %s for an intact ring", call, myl_errname(rc));
 }
 
 /* --- images --------------------------------------------------------------------------------------------------- */
 
-static void must(const char *what, int rc)
+static void expect_ok(const char *what, int rc)
 {
-    fuzz_check(rc == MYL_OK, "making an image: %s answered %s", what, myl_errname(rc));
+    fuzz_check(rc == MYL_OK, "making an image: %s returned %s", what, myl_errname(rc));
 }
 
-/* Of every ring here: also of one that a producer makes anew, since a change made the ring look used up. */
+/* Limits of every ring of this target, also of one that a producer creates because a change made the old one look
+ * ended. */
 static myl_frame_producer_options limits(void)
 {
     return (myl_frame_producer_options){.size = sizeof(myl_frame_producer_options),
@@ -80,8 +81,9 @@ static myl_frame_producer_options limits(void)
                                         .max_message = MOST};
 }
 
-/* Messages of every kind, near the end of the ring in the odd shapes; "a" has not read the last ones and is dead. */
-static void bake(struct image *image, unsigned shape)
+/* Makes a ring with messages of every kind, near the ring's end for odd shapes. Consumer "a" has not read the last ones
+ * and is dead. */
+static void make_image(struct image *image, unsigned shape)
 {
     static const uint32_t lengths[] = {0, 5, 48, 49, 200, 300, 1000, 0, 32, 256};
     myl_frame_producer *producer;
@@ -91,22 +93,22 @@ static void bake(struct image *image, unsigned shape)
     myl_frame_producer_options options = limits();
     options.numbers = (enum myl_frame_numbers)(shape % 3);
     options.ring.max_consumers = 3;
-    must("myl_frame_producer_open", myl_frame_producer_open(&producer, NAME, &options));
+    expect_ok("myl_frame_producer_open", myl_frame_producer_open(&producer, NAME, &options));
     myl_frame_consumer_options reader = {.size = sizeof reader, .ring.id = "a"};
-    must("myl_frame_consumer_open", myl_frame_consumer_open(&consumer, NAME, &reader));
+    expect_ok("myl_frame_consumer_open", myl_frame_consumer_open(&consumer, NAME, &reader));
     for (unsigned i = 0; shape % 2 == 1 && i < 200; i++) {
         fill(buffer, 250, 1);
-        must("publish", myl_frame_producer_publish(producer, buffer, 250, 1, MYL_TRY));
-        must("next", myl_frame_consumer_next(consumer, &message, MYL_TRY));
-        must("release", myl_frame_consumer_release(consumer));
+        expect_ok("publish", myl_frame_producer_publish(producer, buffer, 250, 1, MYL_TRY));
+        expect_ok("next", myl_frame_consumer_next(consumer, &message, MYL_TRY));
+        expect_ok("release", myl_frame_consumer_release(consumer));
     }
     for (unsigned i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         fill(buffer, lengths[i], (uint8_t)i);
-        must("publish", myl_frame_producer_publish(producer, buffer, lengths[i], (uint8_t)i, MYL_TRY));
+        expect_ok("publish", myl_frame_producer_publish(producer, buffer, lengths[i], (uint8_t)i, MYL_TRY));
     }
     for (unsigned i = 0; i < 3; i++)
-        must("next", myl_frame_consumer_next(consumer, &message, MYL_TRY));
-    must("release", myl_frame_consumer_release(consumer));
+        expect_ok("next", myl_frame_consumer_next(consumer, &message, MYL_TRY));
+    expect_ok("release", myl_frame_consumer_release(consumer));
     fuzz_path(path, NAME);
     image_read(image, path);
     myl_frame_producer_close(producer);
@@ -118,7 +120,7 @@ static const struct image *image_number(unsigned shape)
 {
     static struct image images[SHAPES];
     if (images[shape].bytes == NULL)
-        bake(&images[shape], shape);
+        make_image(&images[shape], shape);
     return &images[shape];
 }
 
@@ -126,9 +128,10 @@ static const struct image *image_number(unsigned shape)
 
 #define WAIT_CODES MYL_EAGAIN, MYL_ETIMEDOUT, MYL_EINTERRUPTED
 #define OPEN_CODES                                                                                                     \
-    MYL_ENOTFOUND, MYL_EBUSY, MYL_ESUPERSEDED, MYL_ECORRUPT, MYL_ENOMEM, MYL_EINVAL, MYL_ESHAPE, MYL_ETYPE, MYL_EUNREAD
+    MYL_ENOTFOUND, MYL_EBUSY, MYL_ESUPERSEDED, MYL_ECORRUPT, MYL_ENOMEM, MYL_EINVAL, MYL_ESHAPE, MYL_ETYPE, \
+        MYL_ENOTDRAINED
 #define WRITE_CODES                                                                                                    \
-    WAIT_CODES, MYL_ECONSUMERDEAD, MYL_ESEATLOST, MYL_ESUPERSEDED, MYL_ELEASED, MYL_ETOOBIG, MYL_ECORRUPT
+    WAIT_CODES, MYL_ECONSUMERDEAD, MYL_ELOCKLOST, MYL_ESUPERSEDED, MYL_ELEASED, MYL_ETOOBIG, MYL_ECORRUPT
 
 static void interrupt_producer(void *handle)
 {
@@ -143,8 +146,8 @@ static void build(struct world *world, struct fuzz_input *input)
     void *data;
     hostile_call(interrupt_producer, world->producer);
     int rc = myl_frame_producer_claim(world->producer, most, &data, timeout);
-    fuzz_answer("myl_frame_producer_claim", rc, WRITE_CODES);
-    judge("myl_frame_producer_claim", rc);
+    fuzz_result("myl_frame_producer_claim", rc, WRITE_CODES);
+    check_result("myl_frame_producer_claim", rc);
     if (rc != MYL_OK)
         return;
     fuzz_check(hostile_holds(data, most > 0 ? most : 1, 1), "%zu bytes are claimed at %p, outside the ring", most,
@@ -157,7 +160,7 @@ static void build(struct world *world, struct fuzz_input *input)
     }
     hostile_call(interrupt_producer, world->producer);
     rc = myl_frame_producer_commit(world->producer, used, kind);
-    fuzz_answer("myl_frame_producer_commit", rc, MYL_ETOOBIG);
+    fuzz_result("myl_frame_producer_commit", rc, MYL_ETOOBIG);
     fuzz_check((rc == MYL_OK) == (used <= most), "%zu of %zu bytes: %s", used, most, myl_errname(rc));
     if (rc != MYL_OK)
         myl_frame_producer_abort(world->producer);
@@ -176,8 +179,8 @@ static void publish(struct world *world, struct fuzz_input *input)
     hostile_call(interrupt_producer, world->producer);
     int rc = fuzz_choose(input, 2) == 0 ? myl_frame_producer_publish(world->producer, buffer, length, kind, timeout)
                                         : myl_frame_producer_publishv(world->producer, pieces, 3, kind, timeout);
-    fuzz_answer("myl_frame_producer_publish", rc, WRITE_CODES);
-    judge("myl_frame_producer_publish", rc);
+    fuzz_result("myl_frame_producer_publish", rc, WRITE_CODES);
+    check_result("myl_frame_producer_publish", rc);
     fuzz_check(length <= MOST || rc == MYL_ETOOBIG, "%" PRIu32 " bytes: %s", length, myl_errname(rc));
 }
 
@@ -186,8 +189,8 @@ static void open_producer(struct world *world)
     myl_frame_producer_options options = limits();
     hostile_call(NULL, NULL);
     int rc = myl_frame_producer_open(&world->producer, NAME, &options);
-    fuzz_answer("myl_frame_producer_open", rc, OPEN_CODES);
-    judge("myl_frame_producer_open", rc);
+    fuzz_result("myl_frame_producer_open", rc, OPEN_CODES);
+    check_result("myl_frame_producer_open", rc);
 }
 
 static void step_producer(struct world *world, struct fuzz_input *input)
@@ -206,8 +209,8 @@ static void step_producer(struct world *world, struct fuzz_input *input)
     } else {
         hostile_call(interrupt_producer, world->producer);
         int rc = myl_frame_producer_wait_consumed(world->producer, fuzz_timeout(input));
-        fuzz_answer("myl_frame_producer_wait_consumed", rc, WRITE_CODES);
-        judge("myl_frame_producer_wait_consumed", rc);
+        fuzz_result("myl_frame_producer_wait_consumed", rc, WRITE_CODES);
+        check_result("myl_frame_producer_wait_consumed", rc);
         myl_frame_producer_interrupt(world->producer);
     }
 }
@@ -215,7 +218,7 @@ static void step_producer(struct world *world, struct fuzz_input *input)
 /* --- readers -------------------------------------------------------------------------------------------------- */
 
 #define READ_CODES                                                                                                     \
-    WAIT_CODES, MYL_EABORTED, MYL_ETOOBIG, MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EUNSEATED, MYL_ESUPERSEDED,             \
+    WAIT_CODES, MYL_EABORTED, MYL_ETOOBIG, MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EPRODUCERLEFT, MYL_ESUPERSEDED,         \
         MYL_EEVICTED, MYL_ELEASED, MYL_ECORRUPT
 
 static void interrupt_consumer(void *handle)
@@ -230,13 +233,13 @@ static void open_consumer(struct world *world, unsigned slot, unsigned what)
     options.max_message = what == 7 ? 600 : 0;
     hostile_call(NULL, NULL);
     int rc = myl_frame_consumer_open(&world->consumer[slot], NAME, &options);
-    fuzz_answer("myl_frame_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, OPEN_CODES);
-    judge("myl_frame_consumer_open", rc);
+    fuzz_result("myl_frame_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, OPEN_CODES);
+    check_result("myl_frame_consumer_open", rc);
 }
 
 static int handle_message(const myl_message *message, void *left)
 {
-    judge_message("myl_frame_consumer_drain", message, 1);
+    check_message("myl_frame_consumer_drain", message, 1);
     return --*(unsigned *)left == 0;
 }
 
@@ -245,24 +248,37 @@ static void next(myl_frame_consumer *consumer, struct fuzz_input *input)
     myl_message message;
     hostile_call(interrupt_consumer, consumer);
     int rc = myl_frame_consumer_next(consumer, &message, fuzz_timeout(input));
-    fuzz_answer("myl_frame_consumer_next", rc, READ_CODES);
-    judge("myl_frame_consumer_next", rc);
+    fuzz_result("myl_frame_consumer_next", rc, READ_CODES);
+    check_result("myl_frame_consumer_next", rc);
     if (rc == MYL_OK)
-        judge_message("myl_frame_consumer_next", &message, 1);
+        check_message("myl_frame_consumer_next", &message, 1);
+}
+
+/* Describes the next message and possibly copies it. */
+static void describe(myl_frame_consumer *consumer, struct fuzz_input *input)
+{
+    myl_message message;
+    hostile_call(interrupt_consumer, consumer);
+    int rc = myl_frame_consumer_peek(consumer, &message, fuzz_timeout(input));
+    fuzz_result("myl_frame_consumer_peek", rc, READ_CODES);
+    check_result("myl_frame_consumer_peek", rc);
+    fuzz_check(rc != MYL_OK || (message.data == NULL && message.length <= MOST),
+               "%" PRIu64 " bytes at %p are described", message.length, message.data);
 }
 
 static void copy_out(myl_frame_consumer *consumer, struct fuzz_input *input)
 {
     size_t bytes = fuzz_choose(input, 3) == 0 ? fuzz_byte(input) : sizeof buffer;
-    unsigned char *to = malloc(bytes > 0 ? bytes : 1); /* of its own, so that a byte too much is seen */
+    /* a block of its own, so that a sanitizer detects a byte too many */
+    unsigned char *to = malloc(bytes > 0 ? bytes : 1);
     myl_message message;
     hostile_call(interrupt_consumer, consumer);
     int rc = myl_frame_consumer_get(consumer, to, bytes, &message, fuzz_timeout(input));
-    fuzz_answer("myl_frame_consumer_get", rc, READ_CODES, MYL_EBUFFER, MYL_ENOTCLAIMED);
-    judge("myl_frame_consumer_get", rc);
+    fuzz_result("myl_frame_consumer_get", rc, READ_CODES, MYL_EBUFFER, MYL_ENOTCLAIMED);
+    check_result("myl_frame_consumer_get", rc);
     fuzz_check(rc != MYL_EBUFFER || message.length > bytes, "%" PRIu64 " bytes do not fit %zu", message.length, bytes);
     if (rc == MYL_OK)
-        judge_message("myl_frame_consumer_get", &message, 0);
+        check_message("myl_frame_consumer_get", &message, 0);
     free(to);
 }
 
@@ -281,17 +297,19 @@ static void step_consumer(struct world *world, struct fuzz_input *input)
     case 5:
     case 6:
         rc = myl_frame_consumer_release(consumer);
-        fuzz_answer("myl_frame_consumer_release", rc, MYL_EEVICTED);
-        judge("myl_frame_consumer_release", rc);
+        fuzz_result("myl_frame_consumer_release", rc, MYL_EEVICTED);
+        check_result("myl_frame_consumer_release", rc);
         break;
     case 7:
+        if (fuzz_choose(input, 3) == 0)
+            describe(consumer, input);
         copy_out(consumer, input);
         break;
     case 8:
         rc = myl_frame_consumer_drain(consumer, fuzz_choose(input, 9), handle_message, &left, &handled,
                                       fuzz_timeout(input));
-        fuzz_answer("myl_frame_consumer_drain", rc, READ_CODES, MYL_EHANDLER, MYL_ENOTCLAIMED);
-        judge("myl_frame_consumer_drain", rc);
+        fuzz_result("myl_frame_consumer_drain", rc, READ_CODES, MYL_EHANDLER, MYL_ENOTCLAIMED);
+        check_result("myl_frame_consumer_drain", rc);
         break;
     case 9:
         if (fuzz_choose(input, 2) == 0) {
@@ -320,8 +338,8 @@ static void step_observer(struct world *world, struct fuzz_input *input)
         myl_frame_consumer_options options = {.size = sizeof options, .ring.start = (enum myl_start)(what % 3)};
         hostile_call(NULL, NULL);
         int rc = myl_frame_observer_open(&world->observer, NAME, &options);
-        fuzz_answer("myl_frame_observer_open", rc, OPEN_CODES);
-        judge("myl_frame_observer_open", rc);
+        fuzz_result("myl_frame_observer_open", rc, OPEN_CODES);
+        check_result("myl_frame_observer_open", rc);
         return;
     }
     size_t bytes = what == 0 ? fuzz_byte(input) : sizeof buffer;
@@ -330,12 +348,12 @@ static void step_observer(struct world *world, struct fuzz_input *input)
     myl_frame_lost lost;
     hostile_call(interrupt_observer, world->observer);
     int rc = myl_frame_observer_get(world->observer, to, bytes, &message, &lost, fuzz_timeout(input));
-    fuzz_answer("myl_frame_observer_get", rc, READ_CODES, MYL_EBUFFER);
-    judge("myl_frame_observer_get", rc);
+    fuzz_result("myl_frame_observer_get", rc, READ_CODES, MYL_EBUFFER);
+    check_result("myl_frame_observer_get", rc);
     fuzz_check(rc == MYL_OK || (lost.bytes == 0 && lost.messages == 0), "%" PRIu64 " bytes lost, and %s", lost.bytes,
                myl_errname(rc));
     if (rc == MYL_OK)
-        judge_message("myl_frame_observer_get", &message, 0);
+        check_message("myl_frame_observer_get", &message, 0);
     free(to);
     if (what == 7) {
         hostile_call(NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Changing words under the library's hands; its clock; its mappings. The functions __wrap_X stand before the library's
- * X (linker option --wrap). */
+ * Changes words while the library runs; replaces its clock and its mappings. The linker redirects the library's X to
+ * __wrap_X (--wrap). */
 #define _GNU_SOURCE
 #include "fuzz/hostile.h"
 
@@ -11,19 +11,22 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "segment/layout.h"
 
-#define ARMED_MAX   16
-#define MAPS_MAX    64
-#define GUARD       ((uint64_t)1 << 20)
-#define LOADS_MAX   UINT64_C(60000000) /* of one input: far more than any call needs */
-#define LOOKS_MAX   1000000U           /* at the clock, of one call */
-#define LONG_NS     MYL_SEC(10)
+#define ARMED_MAX 16
+#define SEEN_MAX 256
+#define AT_SECOND_LOAD 255 /* special gap: before a word is loaded for the second time in a call */
+#define MAPS_MAX 64
+#define GUARD ((uint64_t)1 << 20)
+#define LOADS_MAX UINT64_C(60000000) /* in one input: far more than any call needs */
+#define CHECKS_MAX 1000000U /* clock queries of one call */
+#define LONG_NS MYL_SEC(10)
 #define OBJECT_MOST ((uint64_t)4 << 20)
 
 /* --- changes -------------------------------------------------------------------------------------------------- */
 
 struct change {
-    uint64_t gap;                 /* loads before it */
+    uint64_t gap; /* number of loads before it */
     uint8_t where, index, field;
     uint64_t operand;
     uint8_t how;
@@ -36,6 +39,10 @@ static struct {
     unsigned first, count;
     int changed;
     uint64_t loads;
+    struct change again;       /* `index`: number of second loads before it */
+    int waits_for_second;
+    const void *seen[SEEN_MAX]; /* words that this call has already loaded */
+    unsigned seen_count;
 } side;
 
 void hostile_aim(unsigned char *base, const struct myl_header *head)
@@ -44,6 +51,7 @@ void hostile_aim(unsigned char *base, const struct myl_header *head)
     if (base != NULL)
         side.head = *head;
     side.count = 0;
+    side.waits_for_second = 0;
 }
 
 int hostile_has_changed(void)
@@ -89,7 +97,7 @@ uint64_t hostile_value(struct fuzz_input *input, uint64_t now)
     return evaluate(how, fuzz_take(input, operand_bytes(how)), now);
 }
 
-/* Offsets into the control area of what the protocols rest on. */
+/* Offsets into the control area of words that the protocols depend on. */
 static const uint16_t words[] = {
     offsetof(struct myl_control, next),
     offsetof(struct myl_control, gate),
@@ -98,18 +106,22 @@ static const uint16_t words[] = {
     offsetof(struct myl_control, room) + offsetof(struct myl_park_word, need),
 };
 static const uint16_t halves[] = {
-    offsetof(struct myl_control, superseded),     offsetof(struct myl_control, epoch),
-    offsetof(struct myl_control, producer_state), offsetof(struct myl_control, entries_used),
-    offsetof(struct myl_control, data),           offsetof(struct myl_control, room),
+    offsetof(struct myl_control, superseded),
+    offsetof(struct myl_control, epoch),
+    sizeof(struct myl_control) + offsetof(struct myl_participant, state), /* of the producer */
+    offsetof(struct myl_control, entries_used),
+    offsetof(struct myl_control, data),
+    offsetof(struct myl_control, room),
 };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The bytes that a change is about, and how many of them: 8, 4 or 1. */
+/* The bytes that a change affects, and their number: 8, 4 or 1. */
 static unsigned char *place(const struct change *change, unsigned *bytes)
 {
     unsigned char *control = side.base + side.head.control_offset;
     unsigned char *entry =
-        control + sizeof(struct myl_control) + change->index % side.head.max_consumers * sizeof(struct myl_entry);
+        control + sizeof(struct myl_control) +
+        (side.head.max_producers + change->index % side.head.max_consumers) * sizeof(struct myl_participant);
     *bytes = 8;
     switch (change->where % 8) {
     case 0:
@@ -118,16 +130,16 @@ static unsigned char *place(const struct change *change, unsigned *bytes)
         *bytes = 4;
         return control + halves[change->field % COUNT_OF(halves)];
     case 2:
-        return entry + offsetof(struct myl_entry, cursor);
+        return entry + offsetof(struct myl_participant, cursor);
     case 3:
         *bytes = 4;
-        return entry + offsetof(struct myl_entry, state) + change->field % 2 * 4;
+        return entry + offsetof(struct myl_participant, state) + change->field % 2 * 4;
     case 4:
         *bytes = 1;
-        return entry + (128 + change->field) % sizeof(struct myl_entry);
+        return entry + (128 + change->field) % sizeof(struct myl_participant);
     case 5:
         return side.base + side.head.data_offset + change->index % side.head.cells * side.head.cell_bytes;
-    case 6: /* what lies behind the stamp */
+    case 6: /* the bytes after the stamp */
         return side.base + side.head.data_offset + change->index % side.head.cells * side.head.cell_bytes +
                change->field % 8U * 8U;
     default:
@@ -167,6 +179,13 @@ void hostile_arm(struct fuzz_input *input)
 {
     uint64_t gap = fuzz_byte(input);
     struct change change = read_change(input);
+    if (gap == AT_SECOND_LOAD) {
+        side.again = change;
+        side.again.index %= 8;
+        side.waits_for_second = side.base != NULL;
+        side.seen_count = 0;
+        return;
+    }
     if (side.base == NULL || side.count == ARMED_MAX)
         return;
     change.gap = gap;
@@ -178,7 +197,7 @@ void hostile_arm(struct fuzz_input *input)
 static void before_load(void)
 {
     if (++side.loads > LOADS_MAX)
-        fuzz_die("no end: %" PRIu64 " loads of shared words in one input", side.loads);
+        fuzz_die("endless loop: %" PRIu64 " loads of shared words in one input", side.loads);
     if (side.count == 0 || side.armed[side.first].gap-- > 0)
         return;
     make(&side.armed[side.first]);
@@ -186,10 +205,37 @@ static void before_load(void)
     side.count--;
 }
 
+static unsigned char *same_word(const void *word, unsigned bytes);
+
+/* A word that was validated at its first load must not be used unvalidated after its second. */
+static void before_second_load(const void *word, unsigned bytes)
+{
+    unsigned char *at = side.waits_for_second ? same_word(word, bytes) : NULL;
+    unsigned i = 0;
+    if (at == NULL)
+        return;
+    while (i < side.seen_count && side.seen[i] != word)
+        i++;
+    if (i == side.seen_count) {
+        if (side.seen_count < SEEN_MAX)
+            side.seen[side.seen_count++] = word;
+        return;
+    }
+    if (side.again.index-- > 0)
+        return;
+    uint64_t now = 0;
+    memcpy(&now, at, bytes);
+    uint64_t then = evaluate(side.again.how, side.again.operand, now);
+    memcpy(at, &then, bytes);
+    side.changed = 1;
+    side.waits_for_second = 0;
+}
+
 uint64_t myl_sim_load(const void *word, unsigned bytes, enum myl_sim_order order)
 {
     (void)order;
     before_load();
+    before_second_load(word, bytes);
     return bytes == 8 ? __atomic_load_n((const uint64_t *)word, __ATOMIC_SEQ_CST)
                       : __atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST);
 }
@@ -237,7 +283,7 @@ void myl_test_step(const char *step)
 static struct {
     int64_t now;
     int64_t call_began;
-    unsigned looks;
+    unsigned checks;
     void (*interrupt)(void *handle);
     void *handle;
     int refuse;
@@ -251,17 +297,18 @@ void hostile_refuse(int refuse)
 void hostile_call(void (*interrupt)(void *handle), void *handle)
 {
     os.call_began = os.now;
-    os.looks = 0;
+    os.checks = 0;
     os.interrupt = interrupt;
     os.handle = handle;
+    side.seen_count = 0;
 }
 
-/* The longer a call lasts the faster time goes by. */
+/* Simulated time advances faster the longer a call lasts. */
 static void pass(int64_t ns)
 {
-    if (++os.looks > LOOKS_MAX)
-        fuzz_die("no end: a call looked at the clock %u times", os.looks);
-    unsigned faster = os.looks / 8 < 20 ? os.looks / 8 : 20;
+    if (++os.checks > CHECKS_MAX)
+        fuzz_die("endless loop: a call queried the clock %u times", os.checks);
+    unsigned faster = os.checks / 8 < 20 ? os.checks / 8 : 20;
     int64_t step = (int64_t)1000 << faster;
     os.now += ns > step ? ns : step;
     if (os.now - os.call_began > LONG_NS && os.interrupt != NULL) {
@@ -272,7 +319,7 @@ static void pass(int64_t ns)
 }
 
 int64_t __wrap_myl_os_now(void);
-void __wrap_myl_os_sleep(int64_t ns);
+int __wrap_myl_os_sleep(int64_t ns);
 void __wrap_myl_os_yield(void);
 int __wrap_myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns);
 void __wrap_myl_os_wake_add4(myl_au32 *word);
@@ -286,9 +333,10 @@ int64_t __wrap_myl_os_now(void)
     return os.now;
 }
 
-void __wrap_myl_os_sleep(int64_t ns)
+int __wrap_myl_os_sleep(int64_t ns)
 {
     pass(ns);
+    return 0;
 }
 
 void __wrap_myl_os_yield(void)
@@ -332,8 +380,9 @@ int __wrap_myl_os_barrier(void)
 /* --- memory --------------------------------------------------------------------------------------------------- */
 
 struct map {
-    char *around;      /* the mapping with its guards; NULL: free */
+    char *around; /* the mapping with its guard pages; NULL: free */
     uint64_t offset, bytes;
+    uint64_t once; /* bytes; the mapping has one copy or two of them */
     int writable;
 };
 
@@ -351,6 +400,7 @@ int __wrap_myl_os_memory_bind(void *address, uint64_t bytes, uint32_t numa_node)
 int __wrap_myl_os_pin(int cpu);
 int __real_myl_os_object_create(const struct myl_os_object_spec *spec, int *fd);
 int __wrap_myl_os_object_create(const struct myl_os_object_spec *spec, int *fd);
+int __wrap_myl_os_object_sealed(int fd, int *sealed);
 const char *__wrap_myl_os_shm_directory(void);
 
 static uint64_t whole_pages(uint64_t bytes)
@@ -359,7 +409,7 @@ static uint64_t whole_pages(uint64_t bytes)
     return (bytes + page - 1) / page * page;
 }
 
-/* Moves a fresh mapping, `copies` of the same bytes in a row, to where nothing lies beside it. */
+/* Moves a new mapping, `copies` of the same bytes in a row, to a place with guard pages around it. */
 static int fence_in(uint64_t offset, uint64_t bytes, unsigned copies, int writable, void **address)
 {
     uint64_t one = whole_pages(bytes), whole = one * copies;
@@ -372,12 +422,13 @@ static int fence_in(uint64_t offset, uint64_t bytes, unsigned copies, int writab
         (void)munmap(*address, whole);
         return ENOMEM;
     }
-    for (unsigned i = 0; i < copies; i++) { /* a move takes one mapping at a time */
+    for (unsigned i = 0; i < copies; i++) { /* a move accepts one mapping at a time */
         if (mremap((char *)*address + i * one, one, one, MREMAP_MAYMOVE | MREMAP_FIXED, around + GUARD + i * one) ==
             MAP_FAILED)
             fuzz_die("mremap: %s", strerror(errno));
     }
-    *map = (struct map){.around = around, .offset = offset, .bytes = bytes * copies, .writable = writable};
+    *map =
+        (struct map){.around = around, .offset = offset, .bytes = bytes * copies, .once = bytes, .writable = writable};
     mapped++;
     *address = around + GUARD;
     return 0;
@@ -402,11 +453,25 @@ void __wrap_myl_os_unmap(void *address, uint64_t bytes)
     struct map *map = maps;
     while (map < maps + MAPS_MAX && (map->around == NULL || map->around + GUARD != (char *)address))
         map++;
-    fuzz_check(map < maps + MAPS_MAX, "what is unmapped at %p was never mapped", address);
+    fuzz_check(map < maps + MAPS_MAX, "unmapped at %p, which was never mapped", address);
     fuzz_check(map->bytes == bytes, "%" PRIu64 " bytes were mapped, %" PRIu64 " are unmapped", map->bytes, bytes);
     (void)munmap(map->around, whole_pages(bytes) + 2 * GUARD);
     map->around = NULL;
     mapped--;
+}
+
+/* The same word in the target's own mapping, or NULL if it is not in the segment. */
+static unsigned char *same_word(const void *word, unsigned bytes)
+{
+    const char *from = word;
+    for (const struct map *map = maps; map < maps + MAPS_MAX; map++) {
+        const char *begin = map->around == NULL ? NULL : map->around + GUARD;
+        if (begin == NULL || from < begin || from >= begin + map->bytes)
+            continue;
+        uint64_t at = map->offset + (uint64_t)(from - begin) % map->once;
+        return at + bytes <= side.head.segment_bytes ? side.base + at : NULL;
+    }
+    return NULL;
 }
 
 int hostile_holds(const void *at, uint64_t bytes, int writable)
@@ -446,8 +511,16 @@ int __wrap_myl_os_pin(int cpu)
 int __wrap_myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
 {
     struct myl_os_object_spec small = *spec;
-    small.huge = 0; /* the machine's huge pages are not ours to take */
+    small.huge = 0; /* do not use up the machine's huge pages */
     return spec->bytes > OBJECT_MOST ? ENOSPC : __real_myl_os_object_create(&small, fd);
+}
+
+/* Rings in files are passed as if they were memfds. */
+int __wrap_myl_os_object_sealed(int fd, int *sealed)
+{
+    (void)fd;
+    *sealed = 1;
+    return 0;
 }
 
 const char *__wrap_myl_os_shm_directory(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Images of segments, and the second opinion on headers. */
+ * Images of segments, and the independent check of headers. */
 #define _GNU_SOURCE
 #include "fuzz/image.h"
 
@@ -37,8 +37,8 @@ int image_is_event(const void *event, size_t bytes, uint64_t sequence)
 
 struct recipe {
     myl_producer_options options;
-    unsigned published, read;    /* by consumer "a", who is there if read > 0 */
-    int left;                    /* "a" leaves; else it is dead */
+    unsigned published, read; /* by consumer "a", which is registered if read > 0 */
+    int left; /* "a" left; otherwise it is dead */
     int closed;
 };
 
@@ -47,8 +47,12 @@ static const struct recipe recipes[IMAGE_SHAPES] = {
     {{.event_size = 16, .capacity = 30, .packed_cell = 256, .max_consumers = 3}, 40, 17, 0, 0},
     {{.event_size = 64, .event_align = 4096, .capacity = 2, .max_consumers = 1}, 1, 0, 0, 0},
     {{.event_size = 8, .capacity = 8, .max_consumers = 4}, 7, 2, 0, 1},
-    {{.event_size = 200, .capacity = 8, .alone = MYL_ALONE_RUN_FREE, .max_consumers = 2}, 29, 0, 0, 0},
-    {{.event_size = 56, .capacity = 4, .alone = MYL_ALONE_BUFFER, .buffer = 3, .max_consumers = 64}, 2, 1, 1, 0},
+    {{.event_size = 200, .capacity = 8, .no_consumers = MYL_NO_CONSUMERS_OVERWRITE, .max_consumers = 2}, 29, 0, 0, 0},
+    {{.event_size = 56, .capacity = 4, .no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 3, .max_consumers = 64},
+     2,
+     1,
+     1,
+     0},
     {{.event_size = 8, .event_align = 8, .capacity = 64, .packed_cell = 64, .spin_only = 1, .max_consumers = 2},
      9,
      3,
@@ -61,20 +65,20 @@ static const struct recipe recipes[IMAGE_SHAPES] = {
      0},
 };
 
-static void must(const char *what, int rc)
+static void expect_ok(const char *what, int rc)
 {
-    fuzz_check(rc == MYL_OK, "making an image: %s answered %s", what, myl_errname(rc));
+    fuzz_check(rc == MYL_OK, "making an image: %s returned %s", what, myl_errname(rc));
 }
 
 static void read_some(myl_consumer *consumer, unsigned count)
 {
     const void *event;
     for (unsigned i = 0; i < count; i++)
-        must("myl_consumer_next", myl_consumer_next(consumer, &event, MYL_TRY));
-    must("myl_consumer_release", myl_consumer_release(consumer));
+        expect_ok("myl_consumer_next", myl_consumer_next(consumer, &event, MYL_TRY));
+    expect_ok("myl_consumer_release", myl_consumer_release(consumer));
 }
 
-/* Publishes, while "a" reads to be so many behind at the end. */
+/* Publishes, while "a" reads so that it lags by the given number at the end. */
 static void fill(const struct recipe *recipe, myl_producer *producer, myl_consumer *consumer)
 {
     unsigned done = 0;
@@ -83,7 +87,7 @@ static void fill(const struct recipe *recipe, myl_producer *producer, myl_consum
         if (myl_producer_claim(producer, &event, MYL_TRY) != MYL_OK) {
             read_some(consumer, recipe->read - done);
             done = recipe->read;
-            must("myl_producer_claim", myl_producer_claim(producer, &event, MYL_TRY));
+            expect_ok("myl_producer_claim", myl_producer_claim(producer, &event, MYL_TRY));
         }
         image_write_event(event, recipe->options.event_size, sequence);
         myl_producer_publish(producer);
@@ -96,15 +100,15 @@ void image_read(struct image *image, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || pread(fd, &image->head, sizeof image->head, 0) != (ssize_t)sizeof image->head)
-        fuzz_die("the image's header cannot be read");
+        fuzz_die("cannot read the image's header");
     image->bytes = malloc(image->head.segment_bytes);
     if (image->bytes == NULL ||
         pread(fd, image->bytes, image->head.segment_bytes, 0) != (ssize_t)image->head.segment_bytes)
-        fuzz_die("the image cannot be read");
+        fuzz_die("cannot read the image");
     (void)close(fd);
 }
 
-static void bake(struct image *image, const struct recipe *recipe)
+static void make_image(struct image *image, const struct recipe *recipe)
 {
     myl_producer *producer;
     myl_consumer *consumer = NULL;
@@ -112,10 +116,10 @@ static void bake(struct image *image, const struct recipe *recipe)
     fuzz_path(path, "image");
     image->options = recipe->options;
     image->options.size = sizeof image->options;
-    must("myl_producer_open", myl_producer_open(&producer, "image", &image->options));
+    expect_ok("myl_producer_open", myl_producer_open(&producer, "image", &image->options));
     if (recipe->read > 0) {
         myl_consumer_options options = {.size = sizeof options, .id = "a", .start = MYL_START_OLDEST};
-        must("myl_consumer_open", myl_consumer_open(&consumer, "image", &options));
+        expect_ok("myl_consumer_open", myl_consumer_open(&consumer, "image", &options));
     }
     fill(recipe, producer, consumer);
     if (recipe->left) {
@@ -126,7 +130,7 @@ static void bake(struct image *image, const struct recipe *recipe)
         myl_producer_close(producer);
         producer = NULL;
     }
-    image_read(image, path); /* who is still there has no lock on the copy: dead */
+    image_read(image, path); /* participants have no locks on the copy: they are dead */
     myl_producer_close(producer);
     myl_consumer_close(consumer);
     fuzz_empty_directory();
@@ -137,7 +141,7 @@ const struct image *image_of(unsigned shape)
     static struct image images[IMAGE_SHAPES];
     struct image *image = &images[shape % IMAGE_SHAPES];
     if (image->bytes == NULL)
-        bake(image, &recipes[shape % IMAGE_SHAPES]);
+        make_image(image, &recipes[shape % IMAGE_SHAPES]);
     return image;
 }
 
@@ -147,10 +151,10 @@ unsigned char *image_write(const struct image *image, const char *path)
     uint64_t size = image->head.segment_bytes;
     int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
-        fuzz_die("\"%s\" cannot be made", path);
+        fuzz_die("cannot create \"%s\"", path);
     unsigned char *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (mapped == MAP_FAILED)
-        fuzz_die("\"%s\" cannot be mapped", path);
+        fuzz_die("cannot map \"%s\"", path);
     for (uint64_t at = 0; at < size; at += PAGE) {
         if (memcmp(image->bytes + at, zeros, PAGE) != 0)
             memcpy(mapped + at, image->bytes + at, PAGE);
@@ -159,7 +163,7 @@ unsigned char *image_write(const struct image *image, const char *path)
     return mapped;
 }
 
-/* --- the second opinion --------------------------------------------------------------------------------------- */
+/* --- the independent check ------------------------------------------------------------------------------------ */
 
 void image_seal(struct myl_header *head)
 {
@@ -193,10 +197,12 @@ static int sections_are_possible(const struct myl_header *h, uint64_t object_byt
 {
     __extension__ typedef unsigned __int128 wide;
     const uint64_t page = PAGE;
-    return h->segment_bytes <= (uint64_t)1 << 46 && h->segment_bytes <= object_bytes && h->control_offset >= 248 &&
+    return h->segment_bytes <= (uint64_t)1 << 46 && h->segment_bytes <= object_bytes &&
+           h->control_offset >= sizeof *h &&
+           (h->schema_bytes == 0 || h->control_offset >= 4096 + (uint64_t)h->schema_bytes) &&
            h->control_offset % page == 0 && h->data_offset % page == 0 && h->data_bytes % page == 0 &&
-           h->control_bytes % page == 0 && h->control_bytes >= 1024 + 256 * (uint64_t)h->max_consumers + 32768 &&
-           (wide)h->control_offset + h->control_bytes <= h->data_offset &&
+           h->control_bytes % 128 == 0 && h->control_bytes >= 1024 + 512 * (1 + (uint64_t)h->max_consumers) &&
+           (wide)h->control_offset + h->control_bytes + (wide)240 * 128 <= h->data_offset &&
            (wide)h->data_offset + h->data_bytes <= h->segment_bytes && (wide)h->cells * h->cell_bytes <= h->data_bytes;
 }
 
@@ -204,12 +210,14 @@ int image_is_possible(const struct myl_header *h, uint64_t object_bytes)
 {
     struct myl_header sealed = *h;
     image_seal(&sealed);
-    if (object_bytes < 248 || h->magic != UINT64_C(0x31474e4f4c45594d) || h->layout_version != 2 ||
-        h->byte_order != 0x01020304 || h->header_bytes != 248 || sealed.checksum != h->checksum)
+    if (object_bytes < sizeof *h || h->magic != UINT64_C(0x31474e4f4c45594d) || h->layout_version != 3 ||
+        h->byte_order != 0x01020304 || h->header_bytes != sizeof *h || sealed.checksum != h->checksum ||
+        h->features_incompatible != 0 || h->max_producers != 1 || h->schema_bytes > 65536)
         return 0;
     if (h->kind == MYL_KIND_FRAMES)
         return -1;
     return h->kind == 1 && h->lanes == 1 && cells_are_possible(h) && h->max_consumers >= 1 &&
-           h->max_consumers <= 1024 && h->alone <= 2 && h->backend <= 2 &&
-           (h->alone != 2 || (h->buffer >= 1 && h->buffer <= h->capacity)) && sections_are_possible(h, object_bytes);
+           h->max_consumers <= 1024 && h->no_consumers <= 2 && h->backend <= 2 &&
+           (h->no_consumers != 2 || (h->buffer >= 1 && h->buffer <= h->capacity)) &&
+           sections_are_possible(h, object_bytes);
 }

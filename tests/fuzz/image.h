@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Segments as the library makes them, kept to be written into files and then spoiled; and what a header has to be like,
- * written down a second time. */
+ * Segments as the library makes them, stored in files to be changed. An independent definition of a valid header. */
 #ifndef MYL_TESTS_FUZZ_IMAGE_H
 #define MYL_TESTS_FUZZ_IMAGE_H
 
@@ -12,21 +11,22 @@
 struct image {
     struct myl_header head;
     unsigned char *bytes;
-    myl_producer_options options; /* what it was made with */
+    myl_producer_options options; /* the options it was made with */
 };
 
-/* Image `shape`: a ring whose producer and consumers have been killed, or are gone. */
+/* Image `shape`: a ring whose producer and consumers were killed, or have left. */
 const struct image *image_of(unsigned shape);
-/* Takes what is in file `path` as an image. */
+/* Reads file `path` as an image. */
 void image_read(struct image *image, const char *path);
-/* Makes `path` a file with the image, and maps all of it. Returns the mapping. */
+/* Writes the image to file `path`, and maps all of it. Returns the mapping. */
 unsigned char *image_write(const struct image *image, const char *path);
 
-/* Event number `sequence` as every writer of the targets writes it. */
+/* Writes event number `sequence` as all writers of the targets do. */
 void image_write_event(void *event, size_t bytes, uint64_t sequence);
 int image_is_event(const void *event, size_t bytes, uint64_t sequence);
 
-/* Could the library have made this header, for an object of so many bytes? 1, 0, or -1: not an event ring's. */
+/* Returns 1 if the library could have made this header for an object of this size, 0 if not, -1 if it is not a ring of
+ * events. */
 int image_is_possible(const struct myl_header *head, uint64_t object_bytes);
 void image_seal(struct myl_header *head);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Input, verdicts, directory. */
+ * Input, checks, directory. */
 #include "fuzz/kit.h"
 
 #include <dirent.h>
@@ -52,7 +52,7 @@ int64_t fuzz_timeout(struct fuzz_input *input)
     return times[fuzz_choose(input, sizeof times / sizeof times[0])];
 }
 
-/* --- verdicts ------------------------------------------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------------------------------------------- */
 
 void fuzz_die(const char *format, ...)
 {
@@ -65,7 +65,7 @@ void fuzz_die(const char *format, ...)
     abort();
 }
 
-void fuzz_answer_in(const char *call, int rc, const int *codes, size_t count)
+void fuzz_result_in(const char *call, int rc, const int *codes, size_t count)
 {
     if (rc == MYL_OK)
         return;
@@ -74,7 +74,7 @@ void fuzz_answer_in(const char *call, int rc, const int *codes, size_t count)
         i++;
     fuzz_check(i < count, "%s answered %d, %s", call, rc, myl_errname(rc));
     fuzz_check(rc == MYL_EAGAIN || rc == MYL_ETIMEDOUT || myl_error_detail()[0] != '\0',
-               "%s answered %s and no sentence", call, myl_errname(rc));
+               "%s returned %s without a detail", call, myl_errname(rc));
 }
 
 int fuzz_detail_has(uint64_t value)
@@ -106,7 +106,7 @@ const char *fuzz_directory(void)
 {
     if (directory[0] != '\0')
         return directory;
-    const char *given = getenv("MYL_FUZZ_DIRECTORY"); /* whose maker removes it, after a crash too */
+    const char *given = getenv("MYL_FUZZ_DIRECTORY"); /* its owner removes it, also after a crash */
     if (given != NULL) {
         (void)snprintf(directory, sizeof directory, "%s", given);
         return directory;
@@ -126,7 +126,7 @@ void fuzz_path(char path[FUZZ_PATH], const char *name)
     (void)snprintf(path, FUZZ_PATH, "%s/%s", fuzz_directory(), name);
 }
 
-/* Entries, removed or not. */
+/* Counts the entries, and removes them if asked to. */
 static int walk_directory(int remove_them)
 {
     DIR *stream = opendir(fuzz_directory());
@@ -156,7 +156,7 @@ void fuzz_empty_directory(void)
 
 /* --- before and after ----------------------------------------------------------------------------------------- */
 
-static int lowest_free; /* descriptor, before the input */
+static int lowest_free; /* lowest free descriptor before the input */
 
 static int lowest_free_now(void)
 {
@@ -180,6 +180,7 @@ void fuzz_end(void)
 {
     hostile_end();
     int now = lowest_free_now();
-    fuzz_check(now == lowest_free, "a descriptor is left open: the lowest free one is %d, it was %d", now, lowest_free);
+    fuzz_check(now == lowest_free, "a descriptor is left open: the lowest free one is %d, before it was %d", now,
+               lowest_free);
     fuzz_empty_directory();
 }

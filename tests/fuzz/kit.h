@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the fuzz targets share: the input, verdicts, and a directory of their own in place of /dev/shm. A target is one
- * function of libFuzzer's shape; standalone.c runs it without libFuzzer. */
+ * Shared by the fuzz targets: the input, checks, and a directory in place of /dev/shm. A target is one function with
+ * libFuzzer's interface; standalone.c runs it without libFuzzer. */
 #ifndef MYL_TESTS_FUZZ_KIT_H
 #define MYL_TESTS_FUZZ_KIT_H
 
@@ -17,19 +17,19 @@ struct fuzz_input {
     size_t left;
 };
 
-/* The next `bytes` bytes as a number, least significant first; zeros behind the end. */
+/* The next `bytes` bytes as a number, least significant first. Zeros after the end. */
 uint64_t fuzz_take(struct fuzz_input *input, unsigned bytes);
 uint8_t fuzz_byte(struct fuzz_input *input);
-/* The next record as an input of its own: mutate.h. */
+/* The next record as a separate input: mutate.h. */
 struct fuzz_input fuzz_record(struct fuzz_input *input);
-/* One of `count` answers. */
+/* Chooses one of `count` values. */
 unsigned fuzz_choose(struct fuzz_input *input, unsigned count);
-/* A time to wait: none, short, long, or for ever. */
+/* A time-out: none, short, long, or for ever. */
 int64_t fuzz_timeout(struct fuzz_input *input);
 
-/* --- verdicts ------------------------------------------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------------------------------------------- */
 
-/* A finding: says what, and aborts. */
+/* Reports a finding and aborts. */
 void fuzz_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #define fuzz_check(condition, ...)                                                                                     \
@@ -38,22 +38,23 @@ void fuzz_die(const char *format, ...) __attribute__((format(printf, 1, 2), nore
             fuzz_die(__VA_ARGS__);                                                                                     \
     } while (0)
 
-/* The answer of a call: MYL_OK or one of the codes named, each with a sentence, but for the two that are answers. */
-#define fuzz_answer(call, rc, ...)                                                                                     \
+/* Checks the result of a call: MYL_OK or one of the listed codes, each with an error detail, except the two that are no
+ * failures. */
+#define fuzz_result(call, rc, ...)                                                                                     \
     do {                                                                                                               \
         static const int fuzz_codes[] = {__VA_ARGS__};                                                                 \
-        fuzz_answer_in((call), (rc), fuzz_codes, sizeof fuzz_codes / sizeof fuzz_codes[0]);                            \
+        fuzz_result_in((call), (rc), fuzz_codes, sizeof fuzz_codes / sizeof fuzz_codes[0]);                            \
     } while (0)
-void fuzz_answer_in(const char *call, int rc, const int *codes, size_t count);
+void fuzz_result_in(const char *call, int rc, const int *codes, size_t count);
 
-/* Is one of the numbers in the last failure's sentence `value`? */
+/* Returns 1 if `value` is one of the numbers in the last error detail. */
 int fuzz_detail_has(uint64_t value);
 
 /* --- before and after an input -------------------------------------------------------------------------------- */
 
-/* A clean world: the clock, the directory, MYELON_ variables. */
+/* Resets the clock, the directory and the MYELON_ variables. */
 void fuzz_begin(void);
-/* Nothing is left: no descriptor, no mapping; then the directory is emptied. */
+/* Checks that no descriptor and no mapping is left, then empties the directory. */
 void fuzz_end(void);
 
 const char *fuzz_directory(void);

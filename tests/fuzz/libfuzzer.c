@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tells libFuzzer how inputs are mutated: half of the time by the record, else its own way. */
+ * Sets libFuzzer's mutation: half of the time by records, otherwise its own. */
 #include <string.h>
 
 #include "fuzz/mutate.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: producers, consumers and observers at work on a ring whose words the other side changes, between their
- * calls and in the middle of them. The input: an image, then calls and changes. */
+ * Fuzz target: producers, consumers and observers work on a ring while another process changes its words, between and
+ * within their calls. The input: an image, then calls and changes. */
 #include "fuzz/world.h"
 
 #define STEPS 60

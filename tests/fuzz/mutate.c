@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Mutations by the record. */
+ * Mutations by records. */
 #include "fuzz/mutate.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ uint64_t fuzz_roll(uint64_t *state, uint64_t sides)
     return (*state >> 11) % sides;
 }
 
-/* Small numbers choose among the calls, the words and the ways to change one. */
+/* Small numbers choose a call, a word, or a kind of change. */
 static uint8_t any_byte(uint64_t *state)
 {
     return (uint8_t)fuzz_roll(state, fuzz_roll(state, 2) == 0 ? 12 : 256);
@@ -36,7 +36,7 @@ static void alter_bytes(uint8_t *record, size_t bytes, uint64_t *state)
     }
 }
 
-/* Makes room for a record at `at`. */
+/* Inserts room for a record at `at`. */
 static size_t open_gap(uint8_t *data, size_t size, size_t at)
 {
     memmove(data + at + FUZZ_RECORD, data + at, size - at);
@@ -45,7 +45,7 @@ static size_t open_gap(uint8_t *data, size_t size, size_t at)
 
 size_t fuzz_mutate(uint8_t *data, size_t size, size_t most, const uint8_t *other, size_t other_size, uint64_t *state)
 {
-    /* Whole records; what is missing of the last one reads as zeros anyhow. */
+    /* Whole records; missing bytes of the last one read as zeros. */
     size_t whole = (size + FUZZ_RECORD - 1) / FUZZ_RECORD * FUZZ_RECORD;
     if (whole == 0)
         whole = FUZZ_RECORD;
@@ -66,8 +66,8 @@ size_t fuzz_mutate(uint8_t *data, size_t size, size_t most, const uint8_t *other
         for (unsigned i = 0; i < FUZZ_RECORD; i++)
             data[to + i] = any_byte(state);
         break;
-    case 1: /* one again */
-    case 2: /* ... of the other input */
+    case 1: /* repeats a record */
+    case 2: /* inserts a record of the other input */
         if (!room)
             break;
         uint8_t copy[FUZZ_RECORD];
@@ -78,18 +78,18 @@ size_t fuzz_mutate(uint8_t *data, size_t size, size_t most, const uint8_t *other
         size = open_gap(data, size, to);
         memcpy(data + to, copy, FUZZ_RECORD);
         break;
-    case 3: /* one less */
+    case 3: /* removes a record */
         if (records < 2 || at == 0)
             break;
         memmove(data + at, data + at + FUZZ_RECORD, size - at - FUZZ_RECORD);
         size -= FUZZ_RECORD;
         break;
-    case 4: /* goes on as the other one does */
+    case 4: /* continues like the other input */
         if (others > 1) {
             size_t from = (1 + fuzz_roll(state, others - 1)) * FUZZ_RECORD, count = others * FUZZ_RECORD - from;
             if (count > most - to)
                 count = (most - to) / FUZZ_RECORD * FUZZ_RECORD;
-            memmove(data + to, other + from, count); /* it may be the same one */
+            memmove(data + to, other + from, count); /* the two may be the same input */
             size = to + count;
         }
         break;

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target: names, ids, option structures and environment variables of every kind. What is accepted is what the
- * headers say is, what is refused leaves nothing behind, and a ring that is made is the one that was asked for. */
+ * Fuzz target: names, ids, option structures and environment variables of every kind. Accepted values are those that
+ * the headers allow. A refused call leaves nothing, and a created ring has the requested options. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+#include "base/options.h"
 #include "fuzz/hostile.h"
 
 #define TEXT 512
 
 /* --- texts ---------------------------------------------------------------------------------------------------- */
 
-/* NULL, short and plain, or any bytes. */
+/* NULL, a short valid text, or arbitrary bytes. */
 static const char *take_text(struct fuzz_input *input, char text[TEXT])
 {
     static const char *const plain[] = {"ring", "a", "worker", "1000", "block", "spin-yield", "-1", "2000000"};
@@ -28,23 +30,33 @@ static const char *take_text(struct fuzz_input *input, char text[TEXT])
     length -= 64;
     for (unsigned i = 0; i < length; i++)
         text[i] = (char)fuzz_byte(input);
-    if (length == 191 - 64) /* long ones too */
+    if (length == 191 - 64) /* long ones, too */
         memset(text, 'n', (size_t)150 + fuzz_byte(input));
     return text;
 }
 
-static int name_is_good(const char *name)
+static int name_is_valid(const char *name)
 {
     return name != NULL && strlen(name) >= 1 && strlen(name) <= 200 && strchr(name, '/') == NULL && name[0] != '.';
 }
 
-static int id_is_good(const char *id, size_t most)
+/* Printable ASCII: no control character in any encoding. */
+static int name_is_plain(const char *name)
+{
+    for (; name != NULL && *name != '\0'; name++) {
+        if (*name < ' ' || *name > '~')
+            return 0;
+    }
+    return 1;
+}
+
+static int id_is_valid(const char *id, size_t most)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     return id != NULL && strlen(id) >= 1 && strlen(id) <= most && strspn(id, allowed) == strlen(id);
 }
 
-/* A path inside the directory, or one that is refused before anybody looks for it. */
+/* A path inside the directory, or one that is refused before it is opened. */
 static const char *take_path(const char *text, char path[FUZZ_PATH])
 {
     char safe[TEXT];
@@ -60,7 +72,7 @@ static const char *take_path(const char *text, char path[FUZZ_PATH])
 
 /* --- the environment ------------------------------------------------------------------------------------------ */
 
-static int number_is_good(const char *variable, int64_t least, int64_t most)
+static int number_is_valid(const char *variable, int64_t least, int64_t most)
 {
     const char *text = getenv(variable);
     if (text == NULL || text[0] == '\0')
@@ -70,7 +82,7 @@ static int number_is_good(const char *variable, int64_t least, int64_t most)
     return end != text && *end == '\0' && number >= least && number <= most && number != INT64_MAX;
 }
 
-static int strategy_is_good(const char *text)
+static int strategy_is_valid(const char *text)
 {
     static const char *const names[] = {"default",    "adaptive", "busy-spin", "spin-hint",
                                         "spin-yield", "sleep",    "block"};
@@ -95,15 +107,15 @@ static void set_environment(struct fuzz_input *input)
     }
 }
 
-static int wait_is_good(const myl_wait_options *wait)
+static int wait_is_valid(const myl_wait_options *wait)
 {
     const char *named = getenv("MYELON_WAIT");
     return (unsigned)wait->strategy <= MYL_WAIT_BLOCK && wait->spin_ns >= 0 && wait->spin_ns <= 1000000000 &&
            (wait->sleep_ns == 0 || (wait->sleep_ns >= 1000 && wait->sleep_ns <= 1000000000)) &&
-           wait->yields <= 1000000 &&
-           (wait->strategy != MYL_WAIT_DEFAULT || named == NULL || named[0] == '\0' || strategy_is_good(named)) &&
-           number_is_good("MYELON_SPIN_NS", 1, 1000000000) && number_is_good("MYELON_YIELDS", 0, 1000000) &&
-           number_is_good("MYELON_SLEEP_NS", 1000, 1000000000);
+           wait->yields <= 1000000 && (unsigned)wait->on_signal <= MYL_SIGNAL_INTERRUPT &&
+           (wait->strategy != MYL_WAIT_DEFAULT || named == NULL || named[0] == '\0' || strategy_is_valid(named)) &&
+           number_is_valid("MYELON_SPIN_NS", 1, 1000000000) && number_is_valid("MYELON_YIELDS", 0, 1000000) &&
+           number_is_valid("MYELON_SLEEP_NS", 1000, 1000000000);
 }
 
 /* --- options -------------------------------------------------------------------------------------------------- */
@@ -117,7 +129,7 @@ struct field {
     }
 
 /* Changes some fields of a structure. */
-static void spoil(struct fuzz_input *input, void *options, const struct field *fields, unsigned count)
+static void change_fields(struct fuzz_input *input, void *options, const struct field *fields, unsigned count)
 {
     for (unsigned n = fuzz_choose(input, 5); n > 0; n--) {
         const struct field *field = &fields[fuzz_choose(input, count)];
@@ -128,7 +140,7 @@ static void spoil(struct fuzz_input *input, void *options, const struct field *f
     }
 }
 
-/* Waiting for ever for nobody is right, and not what is to be tested here. */
+/* A wait for ever without consumers is correct, but must not block the target. */
 static int64_t bounded(int64_t timeout)
 {
     return timeout < 0 || timeout > MYL_SEC(100) ? MYL_SEC(100) : timeout;
@@ -155,7 +167,7 @@ static const struct field producer_fields[] = {
     P(memory.numa),
     P(memory.numa_node),
     P(cpu),
-    P(alone),
+    P(no_consumers),
     P(buffer),
     P(wait_consumers),
     P(wait_timeout_ns),
@@ -163,59 +175,50 @@ static const struct field producer_fields[] = {
     P(wait.yields),
     P(wait.spin_ns),
     P(wait.sleep_ns),
+    P(wait.on_signal),
     P(on_death),
     P(liveness_ns),
     P(size),
 };
 #define C(name) FIELD_OF(myl_consumer_options, name)
 static const struct field consumer_fields[] = {
-    C(start),
-    C(event_size),
-    C(event_align),
-    C(type_id),
-    C(backend),
-    C(fd),
-    C(any_owner),
-    C(attach_timeout_ns),
-    C(memory.huge),
-    C(memory.lock),
-    C(memory.prefault),
-    C(memory.numa),
-    C(cpu),
-    C(wait.strategy),
-    C(wait.yields),
-    C(wait.spin_ns),
-    C(wait.sleep_ns),
-    C(on_death),
-    C(liveness_ns),
-    C(size),
+    C(start),     C(event_size),        C(event_align), C(type_id),      C(backend),         C(fd),
+    C(any_owner), C(attach_timeout_ns), C(memory.huge), C(memory.lock),  C(memory.prefault), C(memory.numa),
+    C(cpu),       C(wait.strategy),     C(wait.yields), C(wait.spin_ns), C(wait.sleep_ns),   C(wait.on_signal),
+    C(on_death),  C(liveness_ns),       C(size),
 };
 #define COUNT_OF(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 
-/* What one input asks for. */
+/* The options of one input. */
 struct request {
     char name_text[TEXT], label[TEXT], prefix[TEXT], id_text[2][TEXT], path[FUZZ_PATH];
     const char *name;
     const char *ids[2];
     myl_producer_options producer;
+    unsigned char after_producer[MYL_OPTIONS_MOST]; /* a size may reach so far */
     myl_consumer_options consumer;
+    unsigned char after_consumer[MYL_OPTIONS_MOST];
 };
 
-static void take_request(struct fuzz_input *input, struct request *request)
+static void read_request(struct fuzz_input *input, struct request *request)
 {
     myl_producer_options *p = &request->producer;
     myl_consumer_options *c = &request->consumer;
     *p = (myl_producer_options){.size = sizeof *p, .event_size = 16, .capacity = 8};
     *c = (myl_consumer_options){.size = sizeof *c};
+    memset(request->after_producer, 0, sizeof request->after_producer);
+    memset(request->after_consumer, 0, sizeof request->after_consumer);
+    if (fuzz_choose(input, 16) == 0)
+        request->after_producer[fuzz_byte(input)] = request->after_consumer[fuzz_byte(input)] = 1;
     if (fuzz_choose(input, 4) == 0)
         *p = (myl_producer_options){.size = sizeof *p, .event_size = 16, .packed_cell = 128};
     request->name = take_text(input, request->name_text);
     p->label = take_text(input, request->label);
-    spoil(input, p, producer_fields, COUNT_OF(producer_fields));
+    change_fields(input, p, producer_fields, COUNT_OF(producer_fields));
     c->id = take_text(input, request->id_text[0]);
     c->prefix = take_text(input, request->prefix);
     c->backend = p->backend;
-    spoil(input, c, consumer_fields, COUNT_OF(consumer_fields));
+    change_fields(input, c, consumer_fields, COUNT_OF(consumer_fields));
     c->attach_timeout_ns = bounded(c->attach_timeout_ns);
     p->wait_timeout_ns = bounded(p->wait_timeout_ns);
     p->wait_prefix = c->prefix;
@@ -233,7 +236,7 @@ static int one_bit(uint64_t value)
     return __builtin_popcountll(value) == 1;
 }
 
-static int shape_is_good(const myl_producer_options *p)
+static int shape_is_valid(const myl_producer_options *p)
 {
     uint32_t align = p->event_align == 0 ? 8 : p->event_align, offset = align > 8 ? align : 8;
     if (!one_bit(align) || align > 4096 || p->event_size == 0 || p->event_size > 1U << 20 ||
@@ -245,40 +248,54 @@ static int shape_is_good(const myl_producer_options *p)
            p->event_size % align == 0 && p->packed_cell > offset && (p->packed_cell - offset) / p->event_size >= 2;
 }
 
-/* A ring that exists may have room for more than one that is made. */
+/* An existing ring may have more entries than a new one would. */
 static uint32_t room_for(const myl_producer_options *p)
 {
     return p->max_consumers != 0 ? p->max_consumers : p->backend == MYL_BACKEND_MEMFD && p->fd != 0 ? 1024 : 64;
 }
 
-static int memory_is_good(const myl_memory_options *m)
+static int memory_is_valid(const myl_memory_options *m)
 {
-    return (unsigned)m->huge <= MYL_REQUIRE && (unsigned)m->lock <= MYL_REQUIRE &&
-           (unsigned)m->prefault <= MYL_REQUIRE && (unsigned)m->numa <= MYL_REQUIRE;
+    return (unsigned)m->huge <= MYL_REQUEST_REQUIRE && (unsigned)m->lock <= MYL_REQUEST_REQUIRE &&
+           (unsigned)m->prefault <= MYL_REQUEST_REQUIRE && (unsigned)m->numa <= MYL_REQUEST_REQUIRE;
 }
 
-/* By the headers: could this make a ring, if the machine has room? The buffer's limit is the capacity, which may be
- * rounded: only its lower end is looked at. */
-static int producer_is_good(const struct request *request)
+/* The structure is complete, and each byte that this version does not know is 0. */
+static int size_is_valid(size_t size, size_t known, const unsigned char *after)
+{
+    if (size < known || size > MYL_OPTIONS_MOST)
+        return 0;
+    for (size_t i = known; i < size; i++) {
+        if (after[i - known] != 0)
+            return 0;
+    }
+    return 1;
+}
+
+/* Returns 1 if, according to the headers, these options can make a ring on a machine with enough room. The buffer's
+ * limit is the capacity, which may be rounded: only its lower end is checked. */
+static int producer_is_valid(const struct request *request)
 {
     const myl_producer_options *p = &request->producer;
-    int named = p->backend == MYL_BACKEND_SHM
-                    ? name_is_good(request->name)
-                    : p->backend == MYL_BACKEND_MEMFD || (request->name != NULL && request->name[0] != '\0');
-    return p->size == sizeof *p && named && (unsigned)p->backend <= MYL_BACKEND_MEMFD && shape_is_good(p) &&
-           p->max_consumers <= 1024 && p->wait_consumers <= room_for(p) &&
-           (p->label == NULL || strlen(p->label) <= 31) && (unsigned)p->existing <= MYL_EXISTING_SUPERSEDE &&
-           p->mode <= 0777 && (unsigned)p->alone <= MYL_ALONE_BUFFER &&
-           (p->alone != MYL_ALONE_BUFFER || p->buffer >= 1) && (p->liveness_ns == 0 || p->liveness_ns >= 100000) &&
-           memory_is_good(&p->memory) && wait_is_good(&p->wait);
+    int empty = request->name == NULL || request->name[0] == '\0';
+    int named =
+        p->backend == MYL_BACKEND_SHM ? name_is_valid(request->name) : (p->backend == MYL_BACKEND_MEMFD) == empty;
+    return size_is_valid(p->size, sizeof *p, request->after_producer) && named &&
+           (unsigned)p->backend <= MYL_BACKEND_MEMFD && shape_is_valid(p) && p->max_consumers <= 1024 &&
+           p->wait_consumers <= room_for(p) && (p->label == NULL || strlen(p->label) <= 31) &&
+           (unsigned)p->existing <= MYL_EXISTING_SUPERSEDE && p->mode <= 0777 &&
+           (unsigned)p->no_consumers <= MYL_NO_CONSUMERS_BUFFER &&
+           (p->no_consumers != MYL_NO_CONSUMERS_BUFFER || p->buffer >= 1) &&
+           (p->liveness_ns == 0 || p->liveness_ns >= 100000) && memory_is_valid(&p->memory) && wait_is_valid(&p->wait);
 }
 
-static int consumer_is_good(const myl_consumer_options *c)
+static int consumer_is_valid(const struct request *request)
 {
-    return c->size == sizeof *c && (c->id == NULL || c->prefix == NULL) && (c->id == NULL || id_is_good(c->id, 31)) &&
-           (c->prefix == NULL || id_is_good(c->prefix, 26)) && (unsigned)c->start <= MYL_START_NOW &&
-           (unsigned)c->backend <= MYL_BACKEND_MEMFD && (c->liveness_ns == 0 || c->liveness_ns >= 100000) &&
-           memory_is_good(&c->memory) && wait_is_good(&c->wait);
+    const myl_consumer_options *c = &request->consumer;
+    return size_is_valid(c->size, sizeof *c, request->after_consumer) && (c->id == NULL || c->prefix == NULL) &&
+           (c->id == NULL || id_is_valid(c->id, 31)) && (c->prefix == NULL || id_is_valid(c->prefix, 26)) &&
+           (unsigned)c->start <= MYL_START_NOW && (unsigned)c->backend <= MYL_BACKEND_MEMFD &&
+           (c->liveness_ns == 0 || c->liveness_ns >= 100000) && memory_is_valid(&c->memory) && wait_is_valid(&c->wait);
 }
 
 /* --- the calls ------------------------------------------------------------------------------------------------ */
@@ -289,18 +306,18 @@ static int consumer_is_good(const myl_consumer_options *c)
     MYL_EINVAL, MYL_EOPTIONS, MYL_ENAME, MYL_EID, MYL_ECAPACITY, MYL_EEVENTSIZE, MYL_EALIGN, MYL_ETYPE, MYL_ENOTFOUND, \
         MYL_ENOTRING, MYL_EOWNER
 
-static void judge_ring(const struct request *request, const myl_info *info)
+static void check_ring(const struct request *request, const myl_info *info)
 {
     const myl_producer_options *p = &request->producer;
-    fuzz_check(info->event_size == p->event_size, "events of %" PRIu32 " bytes, not %" PRIu32, info->event_size,
+    fuzz_check(info->event_size == p->event_size, "events of %" PRIu32 " bytes, expected %" PRIu32, info->event_size,
                p->event_size);
     fuzz_check(p->capacity <= info->capacity &&
                    (p->capacity == 0 || p->packed_cell != 0 || p->capacity == info->capacity),
-               "%" PRIu64 " events, not %" PRIu64, info->capacity, p->capacity);
+               "%" PRIu64 " events, expected %" PRIu64, info->capacity, p->capacity);
     fuzz_check(info->event_align == (p->event_align == 0 ? 8 : p->event_align) && info->type_id == p->type_id &&
                    info->max_consumers == (p->max_consumers == 0 ? 64 : p->max_consumers) &&
                    info->parkable == (p->spin_only == 0) && info->backend == p->backend,
-               "not the ring that was asked for");
+               "the ring does not have the requested options");
     fuzz_check(strcmp(info->label, p->label == NULL ? "" : p->label) == 0, "label \"%s\"", info->label);
 }
 
@@ -310,24 +327,25 @@ static myl_producer *open_producer(struct request *request)
     const myl_producer_options *p = &request->producer;
     hostile_call(NULL, NULL);
     int rc = myl_producer_open(&producer, request->name, p);
-    fuzz_answer("myl_producer_open", rc, MYL_ESTARTUP, MACHINE_CODES, USAGE_CODES);
-    int good = producer_is_good(request);
+    fuzz_result("myl_producer_open", rc, MYL_ESTARTUP, MACHINE_CODES, USAGE_CODES);
+    int valid = producer_is_valid(request);
     int from_elsewhere = p->backend == MYL_BACKEND_MEMFD && p->fd != 0;
-    fuzz_check(rc != MYL_OK || good, "myl_producer_open took what it should not take");
-    /* What the machine has, who waits for whom, and odd paths are not in the headers. */
-    if (rc != MYL_OK && good && !from_elsewhere && p->wait_consumers == 0 && p->backend != MYL_BACKEND_FILE)
-        fuzz_check(myl_errclass(rc) == MYL_CLASS_RESOURCE || rc == MYL_ECAPACITY || rc == MYL_EINVAL,
-                   "myl_producer_open refuses good options: %s", myl_errname(rc));
+    fuzz_check(rc != MYL_OK || valid, "myl_producer_open accepts invalid options");
+    /* The headers do not cover the machine's resources, other participants, and unusual paths. */
+    if (rc != MYL_OK && valid && !from_elsewhere && p->wait_consumers == 0 && p->backend != MYL_BACKEND_FILE)
+        fuzz_check(myl_errclass(rc) == MYL_CLASS_RESOURCE || rc == MYL_ECAPACITY || rc == MYL_EINVAL ||
+                       (rc == MYL_ENAME && !name_is_plain(request->name)),
+                   "myl_producer_open refuses valid options: %s", myl_errname(rc));
     fuzz_check((rc == MYL_OK) == (producer != NULL), "myl_producer_open: %s, handle %p", myl_errname(rc),
                (void *)producer);
     int entries = fuzz_directory_entries();
-    fuzz_check(entries == (rc == MYL_OK && p->backend != MYL_BACKEND_MEMFD), "%d entries behind %s", entries,
+    fuzz_check(entries == (rc == MYL_OK && p->backend != MYL_BACKEND_MEMFD), "%d entries after %s", entries,
                myl_errname(rc));
     if (rc == MYL_OK) {
         myl_info info = {.size = sizeof info};
         rc = myl_producer_info(producer, &info);
-        fuzz_check(rc == MYL_OK, "myl_producer_info answered %s", myl_errname(rc));
-        judge_ring(request, &info);
+        fuzz_check(rc == MYL_OK, "myl_producer_info returned %s", myl_errname(rc));
+        check_ring(request, &info);
     }
     return producer;
 }
@@ -339,48 +357,48 @@ static void open_readers(struct request *request, myl_producer *producer)
     myl_observer *observer = (myl_observer *)(void *)&observer;
     hostile_call(NULL, NULL);
     int rc = myl_consumer_open(&consumer, request->name, c);
-    int good = consumer_is_good(c);
-    fuzz_answer("myl_consumer_open", rc, MACHINE_CODES, USAGE_CODES);
-    fuzz_check(rc != MYL_OK || good, "myl_consumer_open took what it should not take");
+    int valid = consumer_is_valid(request);
+    fuzz_result("myl_consumer_open", rc, MACHINE_CODES, USAGE_CODES);
+    fuzz_check(rc != MYL_OK || valid, "myl_consumer_open accepts invalid options");
     fuzz_check((rc == MYL_OK) == (consumer != NULL), "myl_consumer_open: %s, handle %p", myl_errname(rc),
                (void *)consumer);
     int expects = c->event_size != 0 || c->event_align != 0 || c->type_id != 0;
-    if (rc != MYL_OK && good && producer != NULL && !expects && c->backend == request->producer.backend &&
+    if (rc != MYL_OK && valid && producer != NULL && !expects && c->backend == request->producer.backend &&
         c->backend != MYL_BACKEND_MEMFD)
         fuzz_check(myl_errclass(rc) == MYL_CLASS_RESOURCE || rc == MYL_EINVAL,
-                   "myl_consumer_open refuses good options: %s", myl_errname(rc));
+                   "myl_consumer_open refuses valid options: %s", myl_errname(rc));
     myl_joined joined;
     if (consumer != NULL && myl_consumer_joined(consumer, &joined) == MYL_OK)
         fuzz_check(c->id == NULL || strcmp(c->id, joined.id) == 0, "joined as \"%s\"", joined.id);
     hostile_call(NULL, NULL);
     rc = myl_observer_open(&observer, request->name, c);
-    fuzz_answer("myl_observer_open", rc, MACHINE_CODES, USAGE_CODES);
-    fuzz_check(rc != MYL_OK || good, "myl_observer_open took what it should not take");
+    fuzz_result("myl_observer_open", rc, MACHINE_CODES, USAGE_CODES);
+    fuzz_check(rc != MYL_OK || valid, "myl_observer_open accepts invalid options");
     myl_observer_close(observer);
     myl_consumer_close(consumer);
 }
 
-static void ask_about(const struct request *request)
+static void query_ring(const struct request *request)
 {
     const char *id = request->consumer.id, *name = request->name;
     enum myl_backend backend = request->producer.backend;
     myl_snapshot *snapshot = NULL;
     int rc = myl_check_name(name);
-    fuzz_check((rc == MYL_OK) == name_is_good(name) && (rc == MYL_OK || rc == MYL_ENAME), "myl_check_name answered %s",
+    fuzz_check((rc == MYL_OK) == name_is_valid(name) && (rc == MYL_OK || rc == MYL_ENAME), "myl_check_name returned %s",
                myl_errname(rc));
     hostile_call(NULL, NULL);
     rc = myl_snapshot_take(name, backend, &snapshot);
-    fuzz_answer("myl_snapshot_take", rc, MACHINE_CODES, USAGE_CODES);
+    fuzz_result("myl_snapshot_take", rc, MACHINE_CODES, USAGE_CODES);
     fuzz_check((rc == MYL_OK) == (snapshot != NULL), "myl_snapshot_take: %s, %p", myl_errname(rc), (void *)snapshot);
     myl_snapshot_free(snapshot);
     rc = myl_evict(name, backend, id);
-    fuzz_answer("myl_evict", rc, MYL_EINUSE, MACHINE_CODES, USAGE_CODES);
-    fuzz_check(rc == MYL_EID || id_is_good(id, 31), "myl_evict takes the id");
+    fuzz_result("myl_evict", rc, MYL_EINUSE, MACHINE_CODES, USAGE_CODES);
+    fuzz_check(rc == MYL_EID || id_is_valid(id, 31), "myl_evict accepts the id");
     rc = myl_remove(name, backend, 0);
-    fuzz_answer("myl_remove", rc, MYL_EINUSE, MACHINE_CODES, USAGE_CODES);
+    fuzz_result("myl_remove", rc, MYL_EINUSE, MACHINE_CODES, USAGE_CODES);
 }
 
-static void ask_for_texts(struct fuzz_input *input)
+static void query_texts(struct fuzz_input *input)
 {
     char text[TEXT];
     enum myl_wait_strategy strategy = MYL_WAIT_BLOCK;
@@ -390,10 +408,66 @@ static void ask_for_texts(struct fuzz_input *input)
     fuzz_check(myl_wait_strategy_name((enum myl_wait_strategy)code) != NULL, "no name for strategy %d", code);
     const char *name = take_text(input, text);
     int rc = myl_wait_strategy_parse(name, &strategy);
-    fuzz_answer("myl_wait_strategy_parse", rc, MYL_EINVAL);
-    fuzz_check((rc == MYL_OK) == (name != NULL && strategy_is_good(name)), "strategy \"%s\": %s",
+    fuzz_result("myl_wait_strategy_parse", rc, MYL_EINVAL);
+    fuzz_check((rc == MYL_OK) == (name != NULL && strategy_is_valid(name)), "strategy \"%s\": %s",
                name == NULL ? "" : name, myl_errname(rc));
-    fuzz_check(rc != MYL_OK || strcmp(myl_wait_strategy_name(strategy), name) == 0, "strategy \"%s\" is another", name);
+    fuzz_check(rc != MYL_OK || strcmp(myl_wait_strategy_name(strategy), name) == 0, "strategy \"%s\" has another name",
+               name);
+}
+
+/* Corrects the checksum at the end of a ticket of more than 17 bytes, so that the fields before it are read. */
+static void correct_checksum(char *text, size_t bytes)
+{
+    char digits[17];
+    (void)snprintf(digits, sizeof digits, "%016" PRIx64, myl_fnv1a(text, bytes - 17));
+    memcpy(text + bytes - 16, digits, 16);
+}
+
+static void check_ticket(const myl_ticket *ticket, int rc)
+{
+    fuzz_result("myl_ticket_parse", rc, MYL_ETICKET);
+    if (rc != MYL_OK)
+        return;
+    fuzz_check((unsigned)ticket->backend <= MYL_BACKEND_MEMFD && strnlen(ticket->name, sizeof ticket->name) <= 4095,
+               "a ticket of backend %d", (int)ticket->backend);
+    fuzz_check(ticket->backend == MYL_BACKEND_SHM    ? name_is_valid(ticket->name)
+               : ticket->backend == MYL_BACKEND_FILE ? ticket->name[0] == '/'
+                                                     : ticket->name[0] == '\0',
+               "a ticket of \"%s\", backend %d", ticket->name, (int)ticket->backend);
+}
+
+/* Parses the ring's own ticket, or arbitrary bytes; then changes a part of it. */
+static void read_tickets(struct fuzz_input *input, const myl_producer *producer)
+{
+    char whole[MYL_TICKET_MAX], name[TEXT];
+    myl_ticket ticket = {.size = sizeof ticket};
+    const char *some = take_text(input, name);
+    (void)snprintf(whole, sizeof whole, "myelon-ticket-1:shm:0123456789abcdef0123456789abcdef:%s:0123456789abcdef",
+                   some != NULL ? some : "");
+    int own = producer != NULL && fuzz_choose(input, 2) == 0;
+    if (own) {
+        int rc = myl_producer_ticket(producer, whole, sizeof whole);
+        fuzz_result("myl_producer_ticket", rc, MYL_ENAME);
+        own = rc == MYL_OK;
+        fuzz_check(!own || myl_ticket_parse(whole, &ticket) == MYL_OK, "the ring's ticket is refused: %s",
+                   myl_error_detail());
+    }
+    size_t bytes = strlen(whole) - fuzz_choose(input, 3) % 2;
+    char *text = malloc(bytes + 1); /* a block of its own, so that a sanitizer detects a byte too many */
+    memcpy(text, whole, bytes);
+    text[bytes] = '\0';
+    for (unsigned n = fuzz_choose(input, 5); n > 0; n--) {
+        char *at = text + fuzz_byte(input) % bytes;
+        *at = (char)fuzz_byte(input);
+    }
+    int changed = strcmp(text, whole) != 0,
+        corrected = fuzz_choose(input, 2) == 0 && strlen(text) == bytes && bytes > 17;
+    if (corrected)
+        correct_checksum(text, bytes);
+    int rc = myl_ticket_parse(text, &ticket);
+    check_ticket(&ticket, rc);
+    fuzz_check(rc != MYL_OK || !changed || corrected, "a changed ticket is accepted: %s", text);
+    free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -404,11 +478,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_begin();
     hostile_refuse(fuzz_choose(&input, 4) == 1);
     set_environment(&input);
-    take_request(&input, &request);
+    read_request(&input, &request);
     myl_producer *producer = open_producer(&request);
     open_readers(&request, producer);
-    ask_about(&request);
-    ask_for_texts(&input);
+    query_ring(&request);
+    query_texts(&input);
+    read_tickets(&input, producer);
     myl_producer_close(producer);
     fuzz_end();
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Runs a fuzz target without libFuzzer: NAME_replay [--mutations N] [--seed S] [--seconds T] FILE-OR-DIRECTORY...
- * Every file once, then N inputs made of them by chance (always the same ones for the same seed), for T seconds at
- * most. In a child: when it dies or hangs, its input is written to a file and named. */
+ * Runs a fuzz target without libFuzzer: NAME_replay [--mutations N] [--seed S] [--seconds T] FILE-OR-DIRECTORY... Runs
+ * every file once, then N random mutations of them, for at most T seconds. The same seed gives the same mutations. The
+ * target runs in a child: if it dies or hangs, its input is written to a file, whose name is printed. */
 #define _GNU_SOURCE
 #include "fuzz/kit.h"
 #include "fuzz/mutate.h"
@@ -21,7 +21,7 @@
 
 #define INPUT_MOST    4096U
 #define FILES_MOST    2000U
-#define INPUT_SECONDS 20U /* of one input */
+#define INPUT_SECONDS 20U /* for one input */
 
 struct input {
     size_t size;
@@ -65,7 +65,7 @@ static void load(const char *path)
     struct stat st;
     struct dirent **entries;
     if (stat(path, &st) != 0)
-        fail("cannot look at", path);
+        fail("cannot stat", path);
     if (!S_ISDIR(st.st_mode)) {
         load_file(path);
         return;
@@ -94,7 +94,7 @@ static double now(void)
 
 static void run(void)
 {
-    /* A block of its own, so that a sanitizer sees a step behind the end. */
+    /* A block of its own, so that a sanitizer detects an access after its end. */
     uint8_t *data = malloc(current->size > 0 ? current->size : 1);
     if (data == NULL)
         exit(2);
@@ -171,7 +171,7 @@ int main(int count, char **arguments)
                       arguments[0]);
         return 2;
     }
-    (void)fuzz_directory(); /* ours to remove, however the child ends */
+    (void)fuzz_directory(); /* this process removes it, however the child ends */
     pid_t child = fork();
     if (child == 0) {
         run_all(mutations, seconds);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The calls, and what is asked of their answers. With an untouched segment: the right events in the right order. With a
- * spoiled one: an answer of the list, and nothing outside the ring's own memory. */
+ * The calls, and the checks of their results. With an unchanged segment: the right events in the right order. With a
+ * changed one: a documented result, and no access outside the ring's own memory. */
 #define _GNU_SOURCE
 #include "fuzz/world.h"
 
@@ -25,7 +25,7 @@ int world_is_sound(const struct world *world)
     return !world->spoiled && !hostile_has_changed();
 }
 
-static void let_go(struct world *world)
+static void drop_lease(struct world *world)
 {
     hostile_aim(NULL, NULL);
     if (world->bytes != NULL)
@@ -33,13 +33,13 @@ static void let_go(struct world *world)
     world->bytes = NULL;
 }
 
-/* The name may lead to another object by now: that one is attacked from here on. */
+/* The name may refer to another object now: that one is changed from here on. */
 static void follow(struct world *world)
 {
     uint64_t bytes = world->image->head.segment_bytes;
     struct stat st;
     int fd = open(world->path, O_RDWR | O_CLOEXEC);
-    let_go(world);
+    drop_lease(world);
     if (fd < 0)
         return;
     void *mapped = MAP_FAILED;
@@ -70,21 +70,21 @@ void world_end(struct world *world)
         myl_consumer_close(world->reader[i].handle);
     for (unsigned i = 0; i < WORLD_PRODUCERS; i++)
         myl_producer_close(world->producer[i]);
-    let_go(world);
+    drop_lease(world);
 }
 
 /* --- answers -------------------------------------------------------------------------------------------------- */
 
-/* A sound ring is never called corrupt, and nobody is thrown out of it. */
-static void judge(const struct world *world, const char *call, int rc)
+/* Checks a result: a call never reports an intact ring as corrupt, and never refuses its participant. */
+static void check_result(const struct world *world, const char *call, int rc)
 {
     if (rc == MYL_OK || !world_is_sound(world))
         return;
-    fuzz_check(myl_errclass(rc) != MYL_CLASS_CORRUPT && rc != MYL_EEVICTED && rc != MYL_ESEATLOST,
-               "%s answered %s for a sound ring", call, myl_errname(rc));
+    fuzz_check(myl_errclass(rc) != MYL_CLASS_CORRUPT && rc != MYL_EEVICTED && rc != MYL_ELOCKLOST,
+               "%s returned %s for an intact ring", call, myl_errname(rc));
 }
 
-/* The object that the name leads to. */
+/* Reads the header of the object that the name refers to. */
 static int read_header(const struct world *world, struct myl_header *head, uint64_t *object_bytes)
 {
     struct stat st;
@@ -97,19 +97,19 @@ static int read_header(const struct world *world, struct myl_header *head, uint6
     return there;
 }
 
-/* The answer of a call that opened the name: was the header judged right? */
-static void judge_header(const struct world *world, const char *call, int rc)
+/* Checks the result of a call that opened the name: it must have validated the header. */
+static void check_header(const struct world *world, const char *call, int rc)
 {
     struct myl_header head;
     uint64_t object_bytes;
-    judge(world, call, rc);
+    check_result(world, call, rc);
     if (!read_header(world, &head, &object_bytes))
         return;
     int possible = image_is_possible(&head, object_bytes);
-    fuzz_check(rc != MYL_OK || possible != 0, "%s takes a header that cannot be", call);
+    fuzz_check(rc != MYL_OK || possible != 0, "%s accepts an impossible header", call);
     if (rc != MYL_OK && possible == 1 && myl_errclass(rc) == MYL_CLASS_CORRUPT)
         fuzz_check(rc == MYL_ECORRUPT && strstr(myl_error_detail(), "header") == NULL,
-                   "%s refuses a good header with %s", call, myl_errname(rc));
+                   "%s refuses a valid header with %s", call, myl_errname(rc));
     if (rc == MYL_ECORRUPT && strstr(myl_error_detail(), "the header's") != NULL) {
         int named = 0;
         for (size_t at = 0; at + 4 <= sizeof head && !named; at += 4) {
@@ -119,12 +119,12 @@ static void judge_header(const struct world *world, const char *call, int rc)
             memcpy(&word, (const char *)&head + at, at + 8 <= sizeof head ? 8 : 4);
             named = fuzz_detail_has(half) || fuzz_detail_has(word);
         }
-        fuzz_check(named, "%s refuses a header and does not name the value", call);
+        fuzz_check(named, "%s refuses a header without naming the value", call);
     }
 }
 
-/* Memory that an answer points to. */
-static void judge_events(const char *call, const void *event, uint64_t stride, uint64_t count, const myl_info *info,
+/* Checks memory that a result points to. */
+static void check_events(const char *call, const void *event, uint64_t stride, uint64_t count, const myl_info *info,
                          int writable)
 {
     fuzz_check(count >= 1 && count <= info->capacity, "%s gives %" PRIu64 " events of %" PRIu64, call, count,
@@ -135,11 +135,11 @@ static void judge_events(const char *call, const void *event, uint64_t stride, u
                "%s gives an event at %p, not aligned to %" PRIu32, call, event, info->event_align);
 }
 
-static void judge_content(const struct world *world, const char *call, const void *event, uint64_t sequence)
+static void check_content(const struct world *world, const char *call, const void *event, uint64_t sequence)
 {
     if (world_is_sound(world))
         fuzz_check(image_is_event(event, world->image->head.event_bytes, sequence),
-                   "%s gives something else for event %" PRIu64, call, sequence);
+                   "%s gives wrong bytes for event %" PRIu64, call, sequence);
 }
 
 /* --- producers ------------------------------------------------------------------------------------------------ */
@@ -153,7 +153,7 @@ static void producer_info(const myl_producer *producer, myl_info *info)
 {
     *info = (myl_info){.size = sizeof *info};
     int rc = myl_producer_info(producer, info);
-    fuzz_check(rc == MYL_OK, "myl_producer_info answered %s", myl_errname(rc));
+    fuzz_check(rc == MYL_OK, "myl_producer_info returned %s", myl_errname(rc));
 }
 
 static void open_producer(struct world *world)
@@ -170,23 +170,23 @@ static void open_producer(struct world *world)
     options.backend = (how & 8) != 0 ? MYL_BACKEND_FILE : MYL_BACKEND_SHM;
     options.on_death = (how & 16) != 0 ? MYL_DEATH_WAIT : MYL_DEATH_REPORT;
     options.wait_consumers = (how & 32) != 0;
-    options.memory.prefault = (how & 64) != 0 && !world->spoiled ? MYL_TRY_IT : MYL_NO;
+    options.memory.prefault = (how & 64) != 0 && !world->spoiled ? MYL_REQUEST_PREFER : MYL_REQUEST_OFF;
     options.any_owner = how >> 7;
     hostile_call(NULL, NULL);
     int rc = myl_producer_open(&world->producer[slot], (how & 8) != 0 ? world->path : NAME, &options);
-    fuzz_answer("myl_producer_open", rc, MYL_EPRODUCERALIVE, MYL_EEXISTS, MYL_EINUSE, MYL_EUNREAD, MYL_ESHAPE,
-                MYL_ECONSUMERDEAD, MYL_ESTARTUP, MYL_ESEATLOST, MYL_EINTERRUPTED, ATTACH_CODES);
+    fuzz_result("myl_producer_open", rc, MYL_EPRODUCERALIVE, MYL_EEXISTS, MYL_EINUSE, MYL_ENOTDRAINED, MYL_ESHAPE,
+                MYL_ECONSUMERDEAD, MYL_ESTARTUP, MYL_ELOCKLOST, MYL_EINTERRUPTED, ATTACH_CODES);
     fuzz_check((rc == MYL_OK) == (world->producer[slot] != NULL), "myl_producer_open: %s, handle %p", myl_errname(rc),
                (void *)world->producer[slot]);
     if (rc != MYL_OK)
-        judge_header(world, "myl_producer_open", rc);
+        check_header(world, "myl_producer_open", rc);
     follow(world);
     if (rc == MYL_OK)
-        judge_header(world, "myl_producer_open", rc);
+        check_header(world, "myl_producer_open", rc);
 }
 
 #define CLAIM_CODES                                                                                                    \
-    WAIT_CODES, MYL_ECONSUMERDEAD, MYL_ESEATLOST, MYL_ESUPERSEDED, MYL_ELEASED, MYL_ETOOBIG, MYL_ECORRUPT
+    WAIT_CODES, MYL_ECONSUMERDEAD, MYL_ELOCKLOST, MYL_ESUPERSEDED, MYL_ELEASED, MYL_ETOOBIG, MYL_ECORRUPT
 
 static void claim(struct world *world, myl_producer *producer, int publish)
 {
@@ -194,48 +194,48 @@ static void claim(struct world *world, myl_producer *producer, int publish)
     myl_info info;
     int64_t timeout = fuzz_timeout(world->input);
     if (publish)
-        myl_producer_abort(producer); /* so that the number of this one is known */
+        myl_producer_abort(producer); /* so that the number of the next claim is known */
     hostile_call(interrupt_producer, producer);
     int rc = myl_producer_claim(producer, &event, timeout);
-    fuzz_answer("myl_producer_claim", rc, CLAIM_CODES);
-    judge(world, "myl_producer_claim", rc);
+    fuzz_result("myl_producer_claim", rc, CLAIM_CODES);
+    check_result(world, "myl_producer_claim", rc);
     if (rc != MYL_OK)
         return;
     producer_info(producer, &info);
-    judge_events("myl_producer_claim", event, info.event_align, 1, &info, 1);
+    check_events("myl_producer_claim", event, info.event_align, 1, &info, 1);
     memset(event, 0xEE, info.event_size);
     if (publish) {
-        image_write_event(event, info.event_size, (uint64_t)myl_producer_last(producer) + 1);
+        image_write_event(event, info.event_size, (uint64_t)myl_producer_last_published(producer) + 1);
         myl_producer_publish(producer);
     }
 }
 
-/* All of the claims are filled before they are published, so that their numbers are right. */
-static void claim_runs(struct world *world, myl_producer *producer)
+/* All claims are filled before they are published, because each has its number. */
+static void claim_spans(struct world *world, myl_producer *producer)
 {
     struct fuzz_input *input = world->input;
     uint64_t wanted = fuzz_byte(input);
     int64_t timeout = fuzz_timeout(input);
     myl_info info;
-    myl_run run;
+    myl_span span;
     producer_info(producer, &info);
     if (wanted > 200)
         wanted = hostile_value(input, info.capacity);
     myl_producer_abort(producer);
-    uint64_t next = (uint64_t)myl_producer_last(producer) + 1, end = next + wanted;
+    uint64_t next = (uint64_t)myl_producer_last_published(producer) + 1, end = next + wanted;
     for (unsigned runs = 0; next != end && runs < 3; runs++) {
         hostile_call(interrupt_producer, producer);
-        int rc = myl_producer_claim_run(producer, end - next, &run, timeout);
-        fuzz_answer("myl_producer_claim_run", rc, CLAIM_CODES, MYL_EINVAL);
-        judge(world, "myl_producer_claim_run", rc);
+        int rc = myl_producer_claim_span(producer, end - next, &span, timeout);
+        fuzz_result("myl_producer_claim_span", rc, CLAIM_CODES, MYL_EINVAL);
+        check_result(world, "myl_producer_claim_span", rc);
         if (rc != MYL_OK)
             break;
-        judge_events("myl_producer_claim_run", run.event, run.stride, run.count, &info, 1);
-        fuzz_check(run.sequence == next && run.count <= end - next,
-                   "a run of %" PRIu64 " from %" PRIu64 " on, not %" PRIu64, run.count, run.sequence, next);
-        for (uint64_t i = 0; i < run.count; i++)
-            image_write_event((char *)run.event + i * run.stride, info.event_size, run.sequence + i);
-        next += run.count;
+        check_events("myl_producer_claim_span", span.event, span.stride, span.count, &info, 1);
+        fuzz_check(span.sequence == next && span.count <= end - next,
+                   "a span of %" PRIu64 " from %" PRIu64 " on, expected %" PRIu64, span.count, span.sequence, next);
+        for (uint64_t i = 0; i < span.count; i++)
+            image_write_event((char *)span.event + i * span.stride, info.event_size, span.sequence + i);
+        next += span.count;
     }
     hostile_call(interrupt_producer, producer);
     myl_producer_publish(producer);
@@ -252,32 +252,32 @@ static void put(struct world *world, myl_producer *producer)
     if (bytes > sizeof event || info.event_size > sizeof event)
         return;
     myl_producer_abort(producer);
-    image_write_event(event, sizeof event, (uint64_t)myl_producer_last(producer) + 1);
+    image_write_event(event, sizeof event, (uint64_t)myl_producer_last_published(producer) + 1);
     hostile_call(interrupt_producer, producer);
     int rc = myl_producer_put(producer, event, bytes, timeout);
-    fuzz_answer("myl_producer_put", rc, CLAIM_CODES, MYL_EEVENTSIZE);
-    fuzz_check(bytes == info.event_size || rc == MYL_EEVENTSIZE, "myl_producer_put took %zu bytes", bytes);
-    judge(world, "myl_producer_put", rc);
+    fuzz_result("myl_producer_put", rc, CLAIM_CODES, MYL_EEVENTSIZE);
+    fuzz_check(bytes == info.event_size || rc == MYL_EEVENTSIZE, "myl_producer_put accepted %zu bytes", bytes);
+    check_result(world, "myl_producer_put", rc);
 }
 
-static void ask_producer(struct world *world, myl_producer *producer)
+static void query_producer(struct world *world, myl_producer *producer)
 {
     struct fuzz_input *input = world->input;
-    myl_sequence last = myl_producer_last(producer);
+    myl_sequence last = myl_producer_last_published(producer);
     myl_sequence sequence = (myl_sequence)hostile_value(input, (uint64_t)last);
     int64_t timeout = fuzz_timeout(input);
-    myl_sequence gating = myl_producer_gating(producer);
+    myl_sequence gating = myl_producer_last_consumed(producer);
     fuzz_check(gating <= last, "event %" PRId64 " is consumed, %" PRId64 " was the last", gating, last);
     (void)myl_producer_is_consumed(producer, sequence);
     hostile_call(interrupt_producer, producer);
     int rc = myl_producer_wait_consumed(producer, sequence, timeout);
-    fuzz_answer("myl_producer_wait_consumed", rc, WAIT_CODES, MYL_EINVAL, MYL_ECONSUMERDEAD, MYL_ESEATLOST,
+    fuzz_result("myl_producer_wait_consumed", rc, WAIT_CODES, MYL_EINVAL, MYL_ECONSUMERDEAD, MYL_ELOCKLOST,
                 MYL_ESUPERSEDED, MYL_ECORRUPT);
-    judge(world, "myl_producer_wait_consumed", rc);
+    check_result(world, "myl_producer_wait_consumed", rc);
     fuzz_check(rc != MYL_OK || sequence <= last, "event %" PRId64 " of %" PRId64 " is consumed", sequence, last);
     hostile_call(interrupt_producer, producer);
     rc = myl_producer_wait_consumers(producer, (timeout & 1) != 0 ? "a" : NULL, fuzz_choose(input, 4), timeout);
-    fuzz_answer("myl_producer_wait_consumers", rc, WAIT_CODES, MYL_EINVAL, MYL_ECONSUMERDEAD, MYL_ESEATLOST,
+    fuzz_result("myl_producer_wait_consumers", rc, WAIT_CODES, MYL_EINVAL, MYL_ECONSUMERDEAD, MYL_ELOCKLOST,
                 MYL_ESUPERSEDED, MYL_ECORRUPT);
 }
 
@@ -299,7 +299,7 @@ static void step_producer(struct world *world)
         claim(world, producer, 0);
         break;
     case 3:
-        claim_runs(world, producer);
+        claim_spans(world, producer);
         break;
     case 4:
         put(world, producer);
@@ -308,7 +308,7 @@ static void step_producer(struct world *world)
         myl_producer_abort(producer);
         break;
     case 6:
-        ask_producer(world, producer);
+        query_producer(world, producer);
         break;
     case 7:
         myl_producer_interrupt(producer);
@@ -337,12 +337,14 @@ static void consumer_info(const myl_consumer *consumer, myl_info *info)
 {
     *info = (myl_info){.size = sizeof *info};
     int rc = myl_consumer_info(consumer, info);
-    fuzz_check(rc == MYL_OK, "myl_consumer_info answered %s", myl_errname(rc));
+    fuzz_check(rc == MYL_OK, "myl_consumer_info returned %s", myl_errname(rc));
 }
 
 static int id_is_valid(const char *id)
 {
     size_t length = strnlen(id, MYL_ID_MAX + 1);
+    if (strncmp(id, "auto+", 5) == 0) /* automatic: followed by a number */
+        return length > 5 && length <= MYL_ID_MAX && strspn(id + 5, "0123456789") == length - 5;
     return length >= 1 && length <= MYL_ID_MAX &&
            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
 }
@@ -362,23 +364,23 @@ static void open_consumer(struct world *world)
     options.backend = (how & 128) != 0 ? MYL_BACKEND_FILE : MYL_BACKEND_SHM;
     hostile_call(NULL, NULL);
     int rc = myl_consumer_open(&reader->handle, (how & 128) != 0 ? world->path : NAME, &options);
-    fuzz_answer("myl_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, MYL_ESUPERSEDED, ATTACH_CODES);
+    fuzz_result("myl_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, MYL_ESUPERSEDED, ATTACH_CODES);
     fuzz_check((rc == MYL_OK) == (reader->handle != NULL), "myl_consumer_open: %s, handle %p", myl_errname(rc),
                (void *)reader->handle);
-    judge_header(world, "myl_consumer_open", rc);
+    check_header(world, "myl_consumer_open", rc);
     if (rc != MYL_OK)
         return;
     myl_joined joined;
     rc = myl_consumer_joined(reader->handle, &joined);
-    fuzz_check(rc == MYL_OK, "myl_consumer_joined answered %s", myl_errname(rc));
+    fuzz_check(rc == MYL_OK, "myl_consumer_joined returned %s", myl_errname(rc));
     fuzz_check(id_is_valid(joined.id), "joined as \"%.31s\"", joined.id);
-    fuzz_check(options.id == NULL || strcmp(options.id, joined.id) == 0, "joined as \"%s\", not \"%s\"", joined.id,
+    fuzz_check(options.id == NULL || strcmp(options.id, joined.id) == 0, "joined as \"%s\", expected \"%s\"", joined.id,
                options.id);
     reader->next = reader->acknowledged = joined.start;
     reader->leased = 0;
 }
 
-static void note_lease(struct world_reader *reader, const void *event)
+static void record_lease(struct world_reader *reader, const void *event)
 {
     if (reader->leased < WORLD_LEASES) {
         reader->lease[reader->leased] = event;
@@ -389,7 +391,8 @@ static void note_lease(struct world_reader *reader, const void *event)
 }
 
 #define NEXT_CODES                                                                                                     \
-    WAIT_CODES, MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EUNSEATED, MYL_ESUPERSEDED, MYL_EEVICTED, MYL_ELEASED, MYL_ECORRUPT
+    WAIT_CODES, MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EPRODUCERLEFT, MYL_ESUPERSEDED, MYL_EEVICTED, MYL_ELEASED, \
+        MYL_ECORRUPT
 
 static void next(struct world *world, struct world_reader *reader)
 {
@@ -398,58 +401,58 @@ static void next(struct world *world, struct world_reader *reader)
     int64_t timeout = fuzz_timeout(world->input);
     hostile_call(interrupt_consumer, reader->handle);
     int rc = myl_consumer_next(reader->handle, &event, timeout);
-    fuzz_answer("myl_consumer_next", rc, NEXT_CODES);
-    judge(world, "myl_consumer_next", rc);
+    fuzz_result("myl_consumer_next", rc, NEXT_CODES);
+    check_result(world, "myl_consumer_next", rc);
     if (rc != MYL_OK)
         return;
     consumer_info(reader->handle, &info);
-    judge_events("myl_consumer_next", event, info.event_align, 1, &info, 0);
-    fuzz_check(myl_consumer_position(reader->handle) == (myl_sequence)reader->next, "event %" PRId64 ", not %" PRIu64,
-               myl_consumer_position(reader->handle), reader->next);
-    judge_content(world, "myl_consumer_next", event, reader->next);
-    note_lease(reader, event);
+    check_events("myl_consumer_next", event, info.event_align, 1, &info, 0);
+    fuzz_check(myl_consumer_last_leased(reader->handle) == (myl_sequence)reader->next,
+               "event %" PRId64 ", not %" PRIu64, myl_consumer_last_leased(reader->handle), reader->next);
+    check_content(world, "myl_consumer_next", event, reader->next);
+    record_lease(reader, event);
 }
 
-static void next_run(struct world *world, struct world_reader *reader)
+static void next_span(struct world *world, struct world_reader *reader)
 {
     uint64_t most = fuzz_byte(world->input);
     int64_t timeout = fuzz_timeout(world->input);
     myl_info info;
-    myl_run run;
+    myl_span span;
     if (most > 200)
         most = hostile_value(world->input, 1);
     hostile_call(interrupt_consumer, reader->handle);
-    int rc = myl_consumer_next_run(reader->handle, most, &run, timeout);
-    fuzz_answer("myl_consumer_next_run", rc, NEXT_CODES, MYL_EINVAL);
-    fuzz_check(most > 0 || rc == MYL_EINVAL, "a run of no events was given: %s", myl_errname(rc));
-    judge(world, "myl_consumer_next_run", rc);
+    int rc = myl_consumer_next_span(reader->handle, most, &span, timeout);
+    fuzz_result("myl_consumer_next_span", rc, NEXT_CODES, MYL_EINVAL);
+    fuzz_check(most > 0 || rc == MYL_EINVAL, "an empty span was given: %s", myl_errname(rc));
+    check_result(world, "myl_consumer_next_span", rc);
     if (rc != MYL_OK)
         return;
     consumer_info(reader->handle, &info);
-    judge_events("myl_consumer_next_run", run.event, run.stride, run.count, &info, 0);
-    fuzz_check(run.sequence == reader->next && run.count <= most, "a run of %" PRIu64 " from %" PRIu64 ", not %" PRIu64,
-               run.count, run.sequence, reader->next);
-    for (uint64_t i = 0; i < run.count; i++) {
-        const char *event = (const char *)run.event + i * run.stride;
-        judge_content(world, "myl_consumer_next_run", event, reader->next);
-        note_lease(reader, event);
+    check_events("myl_consumer_next_span", span.event, span.stride, span.count, &info, 0);
+    fuzz_check(span.sequence == reader->next && span.count <= most,
+               "a span of %" PRIu64 " from %" PRIu64 ", not %" PRIu64, span.count, span.sequence, reader->next);
+    for (uint64_t i = 0; i < span.count; i++) {
+        const char *event = (const char *)span.event + i * span.stride;
+        check_content(world, "myl_consumer_next_span", event, reader->next);
+        record_lease(reader, event);
     }
 }
 
 static void release(struct world *world, struct world_reader *reader)
 {
     for (unsigned i = 0; i < reader->leased && i < WORLD_LEASES; i++)
-        judge_content(world, "until it is released the ring", reader->lease[i], reader->sequence[i]);
+        check_content(world, "an unreleased lease", reader->lease[i], reader->sequence[i]);
     hostile_call(interrupt_consumer, reader->handle);
     int rc = myl_consumer_release(reader->handle);
-    fuzz_answer("myl_consumer_release", rc, MYL_EEVICTED);
-    judge(world, "myl_consumer_release", rc);
+    fuzz_result("myl_consumer_release", rc, MYL_EEVICTED);
+    check_result(world, "myl_consumer_release", rc);
     if (rc == MYL_OK) {
         reader->acknowledged = reader->next;
         reader->leased = 0;
     }
-    fuzz_check(myl_consumer_acknowledged(reader->handle) == (myl_sequence)reader->acknowledged - 1,
-               "%" PRId64 " is acknowledged, %" PRIu64 " events were", myl_consumer_acknowledged(reader->handle),
+    fuzz_check(myl_consumer_last_acknowledged(reader->handle) == (myl_sequence)reader->acknowledged - 1,
+               "%" PRId64 " is acknowledged, %" PRIu64 " events were", myl_consumer_last_acknowledged(reader->handle),
                reader->acknowledged);
 }
 
@@ -462,36 +465,36 @@ static void get(struct world *world, struct world_reader *reader)
         return;
     hostile_call(interrupt_consumer, reader->handle);
     int rc = myl_consumer_get(reader->handle, event, bytes, timeout);
-    fuzz_answer("myl_consumer_get", rc, NEXT_CODES, MYL_ENOTCLAIMED);
-    judge(world, "myl_consumer_get", rc);
+    fuzz_result("myl_consumer_get", rc, NEXT_CODES, MYL_ENOTCLAIMED);
+    check_result(world, "myl_consumer_get", rc);
     fuzz_check((rc == MYL_ENOTCLAIMED) == (reader->next != reader->acknowledged), "with %" PRIu64 " leased: %s",
                reader->next - reader->acknowledged, myl_errname(rc));
     if (rc == MYL_OK) {
-        judge_content(world, "myl_consumer_get", event, reader->next);
+        check_content(world, "myl_consumer_get", event, reader->next);
         reader->acknowledged = ++reader->next;
         return;
     }
-    if (rc == MYL_EEVICTED) { /* taken, and not acknowledged */
+    if (rc == MYL_EEVICTED) { /* read, and not acknowledged */
         myl_consumer_rewind(reader->handle);
         reader->next = reader->acknowledged;
         reader->leased = 0;
     }
 }
 
-/* Over a descriptor of the ring, as it would come from another process. */
-static void hand_over(struct world *world, struct world_reader *reader)
+/* Opens the ring by a descriptor, as it would come from another process. */
+static void pass_descriptor(struct world *world, struct world_reader *reader)
 {
     int fd;
     myl_consumer *other = NULL;
     int rc = myl_consumer_fd(reader->handle, &fd);
-    fuzz_answer("myl_consumer_fd", rc, MACHINE_CODES);
+    fuzz_result("myl_consumer_fd", rc, MACHINE_CODES);
     if (rc != MYL_OK)
         return;
     myl_consumer_options options = {.size = sizeof options, .backend = MYL_BACKEND_MEMFD, .fd = fd, .id = "handed"};
     hostile_call(NULL, NULL);
     rc = myl_consumer_open(&other, NULL, &options);
-    fuzz_answer("myl_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, MYL_ESUPERSEDED, ATTACH_CODES);
-    judge(world, "myl_consumer_open", rc);
+    fuzz_result("myl_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, MYL_ESUPERSEDED, ATTACH_CODES);
+    check_result(world, "myl_consumer_open", rc);
     myl_consumer_close(other);
     (void)close(fd);
 }
@@ -512,7 +515,7 @@ static void step_consumer(struct world *world)
         break;
     case 3:
     case 4:
-        next_run(world, reader);
+        next_span(world, reader);
         break;
     case 5:
     case 6:
@@ -530,7 +533,7 @@ static void step_consumer(struct world *world)
         (void)myl_consumer_end_of_batch(reader->handle);
         (void)myl_consumer_available(reader->handle);
         myl_consumer_interrupt(reader->handle);
-        hand_over(world, reader);
+        pass_descriptor(world, reader);
         break;
     default:
         hostile_call(NULL, NULL);
@@ -540,7 +543,7 @@ static void step_consumer(struct world *world)
     }
 }
 
-/* --- observers, and who looks on from outside ----------------------------------------------------------------- */
+/* --- observers, and queries from outside ---------------------------------------------------------------------- */
 
 static void interrupt_observer(void *handle)
 {
@@ -551,20 +554,20 @@ static void observe(struct world *world, myl_observer *observer)
 {
     unsigned char event[256];
     uint64_t lost = 99;
-    myl_sequence before = myl_observer_position(observer);
+    myl_sequence before = myl_observer_last_read(observer);
     uint32_t size = world->image->head.event_bytes;
     hostile_call(interrupt_observer, observer);
     int rc =
         myl_observer_get(observer, event, size < sizeof event ? size : sizeof event, &lost, fuzz_timeout(world->input));
-    fuzz_answer("myl_observer_get", rc, WAIT_CODES, MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EUNSEATED, MYL_ESUPERSEDED,
+    fuzz_result("myl_observer_get", rc, WAIT_CODES, MYL_ECLOSED, MYL_EPRODUCERDEAD, MYL_EPRODUCERLEFT, MYL_ESUPERSEDED,
                 MYL_ECORRUPT);
-    judge(world, "myl_observer_get", rc);
-    myl_sequence after = myl_observer_position(observer);
+    check_result(world, "myl_observer_get", rc);
+    myl_sequence after = myl_observer_last_read(observer);
     fuzz_check(rc == MYL_OK || lost == 0, "%" PRIu64 " lost, and %s", lost, myl_errname(rc));
     fuzz_check((uint64_t)after == (uint64_t)before + lost + (rc == MYL_OK),
                "from event %" PRId64 " to %" PRId64 " with %" PRIu64 " lost", before, after, lost);
     if (rc == MYL_OK && size <= sizeof event)
-        judge_content(world, "myl_observer_get", event, (uint64_t)after);
+        check_content(world, "myl_observer_get", event, (uint64_t)after);
 }
 
 static void step_observer(struct world *world)
@@ -581,18 +584,18 @@ static void step_observer(struct world *world)
         myl_consumer_options options = {.size = sizeof options, .start = (enum myl_start)(what % 3)};
         hostile_call(NULL, NULL);
         int rc = myl_observer_open(observer, NAME, &options);
-        fuzz_answer("myl_observer_open", rc, MYL_ESUPERSEDED, ATTACH_CODES);
-        judge_header(world, "myl_observer_open", rc);
+        fuzz_result("myl_observer_open", rc, MYL_ESUPERSEDED, ATTACH_CODES);
+        check_header(world, "myl_observer_open", rc);
     }
 }
 
-static void look_from_outside(struct world *world)
+static void check_from_outside(struct world *world)
 {
     myl_snapshot *snapshot;
     hostile_call(NULL, NULL);
     int rc = myl_snapshot_take(NAME, MYL_BACKEND_SHM, &snapshot);
-    fuzz_answer("myl_snapshot_take", rc, ATTACH_CODES);
-    judge_header(world, "myl_snapshot_take", rc);
+    fuzz_result("myl_snapshot_take", rc, ATTACH_CODES);
+    check_header(world, "myl_snapshot_take", rc);
     if (rc != MYL_OK)
         return;
     fuzz_check(snapshot->consumers <= snapshot->info.max_consumers && snapshot->live_consumers <= snapshot->consumers,
@@ -600,10 +603,11 @@ static void look_from_outside(struct world *world)
                snapshot->info.max_consumers);
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
         const myl_consumer_status *status = &snapshot->entry[i];
-        fuzz_check(memchr(status->id, '\0', sizeof status->id) != NULL, "an id without end");
-        fuzz_check(status->lag <= snapshot->next, "behind by %" PRIu64 " of %" PRIu64 " events", status->lag,
+        fuzz_check(memchr(status->id, '\0', sizeof status->id) != NULL, "an id without a terminating NUL");
+        fuzz_check(status->lag <= snapshot->next, "lag of %" PRIu64 " of %" PRIu64 " events", status->lag,
                    snapshot->next);
-        fuzz_check(status->state > MYL_PARTY_FREE && status->state <= MYL_PARTY_LEFT, "state %d", (int)status->state);
+        fuzz_check(status->state > MYL_PARTICIPANT_FREE && status->state <= MYL_PARTICIPANT_LEFT, "state %d",
+                   (int)status->state);
     }
     myl_snapshot_free(snapshot);
 }
@@ -629,16 +633,16 @@ static void step_outside(struct world *world)
     case 1:
     case 2:
         rc = myl_evict(NAME, MYL_BACKEND_SHM, what == 1 ? "a" : "b");
-        fuzz_answer("myl_evict", rc, MYL_EINUSE, ATTACH_CODES);
-        judge_header(world, "myl_evict", rc);
+        fuzz_result("myl_evict", rc, MYL_EINUSE, ATTACH_CODES);
+        check_header(world, "myl_evict", rc);
         break;
     case 3:
         rc = myl_remove(NAME, MYL_BACKEND_SHM, fuzz_choose(world->input, 2) != 0);
-        fuzz_answer("myl_remove", rc, MYL_EINUSE, ATTACH_CODES);
-        judge_header(world, "myl_remove", rc);
+        fuzz_result("myl_remove", rc, MYL_EINUSE, ATTACH_CODES);
+        check_header(world, "myl_remove", rc);
         break;
     default:
-        look_from_outside(world);
+        check_from_outside(world);
         break;
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A ring, handles on it, and calls of every kind, in the order that an input says, while words of it change. */
+ * A ring, handles on it, and calls of every kind, in the order that an input determines, while words of the ring
+ * change. */
 #ifndef MYL_TESTS_FUZZ_WORLD_H
 #define MYL_TESTS_FUZZ_WORLD_H
 
@@ -13,9 +14,9 @@
 
 struct world_reader {
     myl_consumer *handle;
-    uint64_t next;               /* the event it has to get next */
+    uint64_t next;               /* the event that it must get next */
     uint64_t acknowledged;
-    unsigned leased;             /* of them the first WORLD_LEASES are looked at again */
+    unsigned leased;             /* number of leases; the first WORLD_LEASES of them are checked again */
     const void *lease[WORLD_LEASES];
     uint64_t sequence[WORLD_LEASES];
 };
@@ -24,20 +25,20 @@ struct world {
     struct fuzz_input *input;    /* of this step */
     const struct image *image;
     char path[FUZZ_PATH];
-    unsigned char *bytes;        /* our own mapping of the object, image->head.segment_bytes long */
-    int spoiled;                 /* its header or its length is not what the library made */
+    unsigned char *bytes;        /* the target's own mapping of the object, image->head.segment_bytes long */
+    int spoiled;                 /* its header or its length was changed */
     myl_producer *producer[WORLD_PRODUCERS];
     struct world_reader reader[WORLD_CONSUMERS];
     myl_observer *observer[WORLD_OBSERVERS];
 };
 
-/* The ring of image `shape` under the name "ring", nobody there. */
+/* Makes the ring of image `shape` under the name "ring", without participants. */
 void world_begin(struct world *world, unsigned shape);
-/* One call, or one change of a word, as a record says. */
+/* Makes one call, or one change of a word, from a record. */
 void world_step(struct world *world, struct fuzz_input *record);
 void world_end(struct world *world);
 
-/* Nothing was changed that the library has not written itself: then only right answers will do. */
+/* Returns 1 if nothing was changed but by the library: then only correct results are accepted. */
 int world_is_sound(const struct world *world);
 
 void world_open_producer(struct world *world, struct fuzz_input *record);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Several are dead or gone at the same time: each death is told, nobody is called back who is not, a producer that only
- * polls learns of it too, and what a joiner left that died half way can be given up. */
-#include "process/party.h"
+ * Several consumers are dead or absent at the same time. Each death is reported, and only a consumer that came back is
+ * reported as recovered. A producer that only polls gets the reports, too. An entry that a joiner left when it died can
+ * be evicted. */
+#include "process/participant.h"
 
 #include "ring/producer.h"
+#include "segment/table.h"
 
 enum { CAPACITY = 8, CONSUMERS_MOST = 3 };
 
@@ -12,7 +14,7 @@ struct heard {
     char last[MYL_ID_MAX + 1];
 };
 
-static void hear(const myl_alert *alert, void *user)
+static void record_alert(const myl_alert *alert, void *user)
 {
     struct heard *heard = user;
     heard->count[alert->kind]++;
@@ -22,25 +24,26 @@ static void hear(const myl_alert *alert, void *user)
 struct setting {
     char name[TEST_NAME_SIZE];
     myl_producer *producer;
-    struct party party[CONSUMERS_MOST];
+    struct participant participant[CONSUMERS_MOST];
     test_child child[CONSUMERS_MOST];
     struct heard heard;
 };
 
-/* A full ring with these consumers, who have read nothing of it. */
-static void begin(struct setting *s, const char *what, const char *const ids[], int count, const myl_role_options *role)
+/* Makes a ring with these consumers and fills it. The consumers have not read any event. */
+static void set_up(struct setting *s, const char *what, const char *const ids[], int count,
+                   const myl_role_options *role)
 {
     memset(s, 0, sizeof *s);
     myl_producer_options o = producer_options(CAPACITY);
     s->producer = open_producer(test_name(s->name, what), &o);
     for (int i = 0; i < count; i++) {
-        s->party[i] = (struct party){.name = s->name, .id = ids[i], .consumer.role = role};
-        start_consumer(&s->child[i], &s->party[i], 0);
+        s->participant[i] = (struct participant){.name = s->name, .id = ids[i], .consumer.role = role};
+        start_consumer(&s->child[i], &s->participant[i], 0);
     }
 }
 
-/* Times that nobody comes to: what is told is told because somebody is dead. */
-static void manage(struct setting *s, const char *const required[], uint32_t count, int64_t progress_ns)
+/* The time-outs never expire: every report is caused by a death. */
+static void set_liveness(struct setting *s, const char *const required[], uint32_t count, int64_t progress_ns)
 {
     myl_liveness_options o = {
         .size = sizeof o,
@@ -49,10 +52,10 @@ static void manage(struct setting *s, const char *const required[], uint32_t cou
         .progress_timeout_ns = progress_ns,
         .shutdown_grace_ns = MYL_SEC(60),
         .check_interval_ns = MYL_MSEC(1),
-        .alert = hear,
+        .alert = record_alert,
         .user = &s->heard,
     };
-    test_ok(myl_producer_manage(s->producer, &o));
+    test_ok(myl_producer_set_liveness(s->producer, &o));
 }
 
 static int claim(const struct setting *s, int64_t timeout_ns)
@@ -63,11 +66,11 @@ static int claim(const struct setting *s, int64_t timeout_ns)
 
 static void expect_death_of(const struct setting *s, const char *id)
 {
-    myl_trouble trouble;
+    myl_liveness_failure failure;
     test_code(MYL_ECONSUMERDEAD, claim(s, MYL_SEC(15)));
-    myl_producer_trouble(s->producer, &trouble);
-    assert_true(trouble.dead && !trouble.final);
-    assert_string_equal(trouble.id, id);
+    myl_producer_liveness_failure(s->producer, &failure);
+    assert_true(failure.dead && !failure.latched);
+    assert_string_equal(failure.id, id);
 }
 
 static uint32_t logged(const struct setting *s, enum myl_log_kind kind)
@@ -81,32 +84,32 @@ static uint32_t logged(const struct setting *s, enum myl_log_kind kind)
     return count;
 }
 
-static void test_two_at_once(void **state)
+static void two_deaths_are_reported_one_by_one(void **state)
 {
     (void)state;
     static const char *const both[] = {"a", "b"};
     struct setting s;
-    begin(&s, "two", both, 2, NULL);
-    manage(&s, both, 2, MYL_SEC(60));
+    set_up(&s, "two", both, 2, NULL);
+    set_liveness(&s, both, 2, MYL_SEC(60));
     put_many(s.producer, 0, CAPACITY);
     test_kill(&s.child[0]);
     test_kill(&s.child[1]);
     expect_death_of(&s, "a");
     expect_death_of(&s, "b");
     assert_int_equal(s.heard.count[MYL_ALERT_DIED], 2);
-    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(50))); /* told, both */
+    test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(50))); /* both are reported already */
     myl_producer_close(s.producer);
     test_ok(myl_remove(s.name, MYL_BACKEND_SHM, 0));
 }
 
-/* A plain one's death is told by every call, which must not keep from hearing of the required one's. */
-static void test_plain_hides_no_required(void **state)
+/* Every call reports the death of a plain consumer. That must not hide the death of the required one. */
+static void plain_death_does_not_hide_a_required_death(void **state)
 {
     (void)state;
     static const char *const both[] = {"plain", "required"};
     struct setting s;
-    begin(&s, "plain", both, 2, NULL);
-    manage(&s, both + 1, 1, MYL_SEC(60));
+    set_up(&s, "plain", both, 2, NULL);
+    set_liveness(&s, both + 1, 1, MYL_SEC(60));
     put_many(s.producer, 0, CAPACITY);
     test_kill(&s.child[0]);
     test_kill(&s.child[1]);
@@ -117,15 +120,15 @@ static void test_plain_hides_no_required(void **state)
     test_ok(myl_remove(s.name, MYL_BACKEND_SHM, 0));
 }
 
-/* Given up by hand; whoever gets its place has not recovered from anything. */
-static void test_a_place_is_not_its_former_owner(void **state)
+/* A required consumer is evicted. The consumer that gets its entry next is not reported as recovered. */
+static void successor_in_an_entry_has_not_recovered(void **state)
 {
     (void)state;
     static const char *const one[] = {"w"};
     myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_ALERT};
     struct setting s;
-    begin(&s, "place", one, 1, &role);
-    manage(&s, NULL, 0, MYL_SEC(60));
+    set_up(&s, "place", one, 1, &role);
+    set_liveness(&s, NULL, 0, MYL_SEC(60));
     put_many(s.producer, 0, CAPACITY);
     test_kill(&s.child[0]);
     while (s.heard.count[MYL_ALERT_DIED] == 0)
@@ -142,14 +145,14 @@ static void test_a_place_is_not_its_former_owner(void **state)
     assert_false(ring_exists(s.name));
 }
 
-/* It died, was given up, was missed, and came back: once. */
-static void test_back_once(void **state)
+/* A required consumer died, was evicted, was reported absent, and came back: recovery is reported once. */
+static void consumer_that_returns_is_reported_once(void **state)
 {
     (void)state;
     static const char *const both[] = {"keeps", "w"};
     struct setting s;
-    begin(&s, "once", both, 2, NULL);
-    manage(&s, both + 1, 1, MYL_MSEC(1));
+    set_up(&s, "once", both, 2, NULL);
+    set_liveness(&s, both + 1, 1, MYL_MSEC(1));
     put_many(s.producer, 0, CAPACITY);
     order(&s.child[0], CAPACITY, CAPACITY);
     test_kill(&s.child[1]);
@@ -157,7 +160,7 @@ static void test_back_once(void **state)
     test_ok(myl_evict(s.name, MYL_BACKEND_SHM, "w"));
     while (s.heard.count[MYL_ALERT_ABSENT] == 0)
         test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(10)));
-    start_consumer(&s.child[1], &s.party[1], 0); /* given up, and missed: the gate has not moved meanwhile */
+    start_consumer(&s.child[1], &s.participant[1], 0); /* evicted and reported absent; the gate has not moved since */
     order(&s.child[1], CAPACITY, CAPACITY);
     put_many(s.producer, CAPACITY, 1);
     assert_int_equal(s.heard.count[MYL_ALERT_RECOVERED], 1);
@@ -166,12 +169,12 @@ static void test_back_once(void **state)
     order(&s.child[0], 1, CAPACITY + 1);
     order(&s.child[1], 1, CAPACITY + 1);
     myl_producer_close(s.producer);
-    finish(&s.child[0], PARTY_CLOSE);
-    finish(&s.child[1], PARTY_CLOSE);
+    finish(&s.child[0], PARTICIPANT_CLOSE);
+    finish(&s.child[1], PARTICIPANT_CLOSE);
     assert_false(ring_exists(s.name));
 }
 
-static int try_until_told(const struct setting *s)
+static int try_until_reported(const struct setting *s)
 {
     int64_t end = test_now_ns() + MYL_SEC(15);
     int rc;
@@ -181,115 +184,150 @@ static int try_until_told(const struct setting *s)
     return rc;
 }
 
-/* Without a policy, and never in a call that waits. */
-static void test_who_polls_is_told(void **state)
+/* A producer without a policy, whose calls never wait. */
+static void polling_producer_gets_each_death(void **state)
 {
     (void)state;
     static const char *const one[] = {"w"};
     myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_EXPENDABLE};
     struct setting s;
-    begin(&s, "polls", one, 1, NULL);
+    set_up(&s, "polls", one, 1, NULL);
     put_many(s.producer, 0, CAPACITY);
     test_code(MYL_EAGAIN, claim(&s, MYL_TRY));
     test_kill(&s.child[0]);
-    test_code(MYL_ECONSUMERDEAD, try_until_told(&s));
+    test_code(MYL_ECONSUMERDEAD, try_until_reported(&s));
     expect_detail("\"w\"");
     test_ok(myl_set_role(s.name, MYL_BACKEND_SHM, "w", &role));
-    myl_consumer *keeps = open_consumer(s.name, "keeps"); /* somebody gates on */
-    take_many(keeps, 0, CAPACITY);
-    test_ok(try_until_told(&s));
+    myl_consumer *holder = open_consumer(s.name, "keeps"); /* another consumer gates from now on */
+    take_many(holder, 0, CAPACITY);
+    test_ok(try_until_reported(&s));
     assert_int_equal(logged(&s, MYL_LOG_REAPED), 1);
     myl_producer_close(s.producer);
-    myl_consumer_close(keeps);
+    myl_consumer_close(holder);
     assert_false(ring_exists(s.name));
 }
 
-/* J7 of protocol 3: the seat is free, the state is JOINING, the cursor gates. */
-static void leave_half_joined(struct setting *s)
+/* Makes the state of a joiner that died at J7 of protocol 3: its lock is free, its state is JOINING, its cursor
+ * gates. */
+static void make_dead_joiner(struct setting *s)
 {
-    struct myl_entry *entry = myl_segment_entry(&s->producer->handle.segment, 0);
-    assert_int_equal(myl_load32_acq(&entry->state), MYL_PARTY_ACTIVE);
-    myl_store32_rel(&entry->state, MYL_PARTY_JOINING);
+    struct myl_participant *entry = myl_segment_entry(&s->producer->handle.segment, 0);
+    assert_int_equal(myl_load32_acq(&entry->state), MYL_PARTICIPANT_ACTIVE);
+    myl_store32_rel(&entry->state, MYL_PARTICIPANT_JOINING);
 }
 
-static void test_a_dead_joiner_is_given_up(void **state)
+static void dead_joiner_can_be_evicted(void **state)
 {
     (void)state;
     static const char *const one[] = {"w"};
     struct setting s;
-    begin(&s, "joiner", one, 1, NULL);
+    set_up(&s, "joiner", one, 1, NULL);
     put_many(s.producer, 0, CAPACITY);
-    myl_consumer *keeps = open_consumer(s.name, "keeps");
-    take_many(keeps, 0, CAPACITY);
+    myl_consumer *holder = open_consumer(s.name, "keeps");
+    take_many(holder, 0, CAPACITY);
     test_kill(&s.child[0]);
-    leave_half_joined(&s);
+    make_dead_joiner(&s);
     test_code(MYL_EAGAIN, claim(&s, MYL_TRY));
     test_ok(myl_evict(s.name, MYL_BACKEND_SHM, "w"));
     test_ok(claim(&s, MYL_TRY));
     test_code(MYL_ENOTFOUND, myl_evict(s.name, MYL_BACKEND_SHM, "w"));
     myl_producer_abort(s.producer);
     myl_producer_close(s.producer);
-    myl_consumer_close(keeps);
+    myl_consumer_close(holder);
     assert_false(ring_exists(s.name));
 }
 
-/* The same, and the producer goes on by itself, though it only polls. */
-static void test_a_dead_joiner_is_passed(void **state)
+/* The same, and the producer reaps the entry by itself, though it only polls. */
+static void polling_producer_reaps_a_dead_joiner(void **state)
 {
     (void)state;
     static const char *const one[] = {"w"};
     struct setting s;
-    begin(&s, "passed", one, 1, NULL);
+    set_up(&s, "passed", one, 1, NULL);
     put_many(s.producer, 0, CAPACITY);
-    myl_consumer *keeps = open_consumer(s.name, "keeps");
-    take_many(keeps, 0, CAPACITY);
+    myl_consumer *holder = open_consumer(s.name, "keeps");
+    take_many(holder, 0, CAPACITY);
     test_kill(&s.child[0]);
-    leave_half_joined(&s);
-    test_ok(try_until_told(&s));
+    make_dead_joiner(&s);
+    test_ok(try_until_reported(&s));
     myl_producer_abort(s.producer);
     myl_producer_close(s.producer);
-    myl_consumer_close(keeps);
+    myl_consumer_close(holder);
     assert_false(ring_exists(s.name));
 }
 
-/* What a required consumer had read when it went counts, and nothing beyond. */
-static void test_what_the_away_had_read(void **state)
+/* Events that an absent required consumer acknowledged before it left count as consumed; later ones do not. */
+static void wait_consumed_counts_absent_required(void **state)
 {
     (void)state;
     static const char *const both[] = {"keeps", "w"};
     struct setting s;
-    begin(&s, "away", both, 2, NULL);
-    manage(&s, both + 1, 1, MYL_SEC(60));
+    set_up(&s, "away", both, 2, NULL);
+    set_liveness(&s, both + 1, 1, MYL_SEC(60));
     put_many(s.producer, 0, 5);
     order(&s.child[0], 5, 5);
     order(&s.child[1], 3, 3);
-    finish(&s.child[1], PARTY_CLOSE);
-    assert_int_equal(myl_producer_gating(s.producer), 2);
+    finish(&s.child[1], PARTICIPANT_CLOSE);
+    assert_int_equal(myl_producer_last_consumed(s.producer), 2);
     assert_int_equal(myl_producer_is_consumed(s.producer, 2), 1);
     assert_int_equal(myl_producer_is_consumed(s.producer, 3), 0);
     test_ok(myl_producer_wait_consumed(s.producer, 2, MYL_TRY));
     test_code(MYL_EAGAIN, myl_producer_wait_consumed(s.producer, 3, MYL_TRY));
-    start_consumer(&s.child[1], &s.party[1], 3);
+    start_consumer(&s.child[1], &s.participant[1], 3);
     order(&s.child[1], 2, 5);
     test_ok(myl_producer_wait_consumed(s.producer, 4, MYL_TRY));
-    assert_int_equal(myl_producer_gating(s.producer), 4);
+    assert_int_equal(myl_producer_last_consumed(s.producer), 4);
     myl_producer_close(s.producer);
-    finish(&s.child[0], PARTY_CLOSE);
-    finish(&s.child[1], PARTY_CLOSE);
+    finish(&s.child[0], PARTICIPANT_CLOSE);
+    finish(&s.child[1], PARTICIPANT_CLOSE);
+    assert_false(ring_exists(s.name));
+}
+
+/* Two consumers joined and one has died. The dead one does not count for a quorum: by number, by prefix or by id. */
+static void dead_consumers_do_not_count_for_the_quorum(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"w_1", "w_2"};
+    struct setting s;
+    set_up(&s, "awaited", ids, 2, NULL);
+    test_ok(myl_producer_wait_consumers(s.producer, NULL, 2, MYL_SEC(15)));
+    test_kill(&s.child[0]);
+    for (int i = 0; i < 2; i++) {
+        const char *prefix = i == 0 ? NULL : "w_";
+        test_ok(myl_producer_wait_consumers(s.producer, prefix, 1, MYL_TRY));
+        test_code(MYL_EAGAIN, myl_producer_wait_consumers(s.producer, prefix, 2, MYL_TRY));
+        test_code(MYL_ETIMEDOUT, myl_producer_wait_consumers(s.producer, prefix, 2, MYL_MSEC(20)));
+        expect_detail("1 of 2");
+    }
+    test_code(MYL_EAGAIN, myl_producer_wait_consumers(s.producer, "w_1", 1, MYL_TRY));
+    test_ok(myl_producer_wait_consumers(s.producer, "w_2", 1, MYL_TRY));
+    myl_producer_leave(s.producer);
+    myl_producer_options o = producer_options(CAPACITY);
+    o.wait_consumers = 2;
+    o.wait_ids = ids;
+    o.wait_timeout_ns = MYL_MSEC(20);
+    expect_no_producer(MYL_ESTARTUP, "1 of 2", s.name, &o);
+    start_consumer(&s.child[0], &s.participant[0], 0);
+    o.wait_timeout_ns = MYL_SEC(15);
+    s.producer = open_producer(s.name, &o);
+    myl_producer_close(s.producer);
+    finish(&s.child[0], PARTICIPANT_CLOSE);
+    finish(&s.child[1], PARTICIPANT_CLOSE);
     assert_false(ring_exists(s.name));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_at_once),
-        cmocka_unit_test(test_plain_hides_no_required),
-        cmocka_unit_test(test_a_place_is_not_its_former_owner),
-        cmocka_unit_test(test_back_once),
-        cmocka_unit_test(test_who_polls_is_told),
-        cmocka_unit_test(test_a_dead_joiner_is_given_up),
-        cmocka_unit_test(test_a_dead_joiner_is_passed),
-        cmocka_unit_test(test_what_the_away_had_read),
+        cmocka_unit_test(two_deaths_are_reported_one_by_one),
+        cmocka_unit_test(plain_death_does_not_hide_a_required_death),
+        cmocka_unit_test(successor_in_an_entry_has_not_recovered),
+        cmocka_unit_test(consumer_that_returns_is_reported_once),
+        cmocka_unit_test(polling_producer_gets_each_death),
+        cmocka_unit_test(dead_joiner_can_be_evicted),
+        cmocka_unit_test(polling_producer_reaps_a_dead_joiner),
+        cmocka_unit_test(wait_consumed_counts_absent_required),
+        cmocka_unit_test(dead_consumers_do_not_count_for_the_quorum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A fork in the middle: the child's copies of the handles are of no use, its parent's work goes on undisturbed, and a
- * forked child does not keep its dead parent's seat. */
-#include "process/party.h"
+ * fork while handles are open. The child's copies of the handles are refused, the parent's work continues undisturbed,
+ * and a forked child does not hold its dead parent's participant lock. */
+#include "process/participant.h"
 
 struct handles {
     myl_producer *producer;
@@ -14,40 +14,44 @@ static int use_the_copies(test_peer *parent, void *argument)
     struct handles *h = argument;
     const void *event;
     void *to;
-    myl_run run;
+    myl_span span;
     uint64_t lost;
     int fd;
+    static char ticket[MYL_TICKET_MAX];
     struct event copy = {{0}};
     test_code(MYL_EFORKED, myl_producer_claim(h->producer, &to, MYL_FOREVER));
     expect_detail("fork");
-    test_code(MYL_EFORKED, myl_producer_claim_run(h->producer, 2, &run, MYL_TRY));
+    test_code(MYL_EFORKED, myl_producer_claim_span(h->producer, 2, &span, MYL_TRY));
     test_code(MYL_EFORKED, myl_producer_put(h->producer, &copy, sizeof copy, MYL_TRY));
     test_code(MYL_EFORKED, myl_producer_wait_consumed(h->producer, 0, MYL_TRY));
     test_code(MYL_EFORKED, myl_producer_wait_consumers(h->producer, NULL, 1, MYL_TRY));
     test_code(MYL_EFORKED, myl_producer_fd(h->producer, &fd));
+    test_code(MYL_EFORKED, myl_producer_ticket(h->producer, ticket, sizeof ticket));
     myl_producer_publish(h->producer);
     myl_producer_abort(h->producer);
     myl_producer_interrupt(h->producer);
     test_code(MYL_EFORKED, myl_consumer_next(h->consumer, &event, MYL_FOREVER));
-    test_code(MYL_EFORKED, myl_consumer_next_run(h->consumer, 2, &run, MYL_TRY));
+    test_code(MYL_EFORKED, myl_consumer_next_span(h->consumer, 2, &span, MYL_TRY));
     test_code(MYL_EFORKED, myl_consumer_get(h->consumer, &copy, sizeof copy, MYL_TRY));
     test_code(MYL_EFORKED, myl_consumer_release(h->consumer));
+    test_code(MYL_EFORKED, myl_consumer_release_to(h->consumer, 0));
     test_code(MYL_EFORKED, myl_consumer_fd(h->consumer, &fd));
+    test_code(MYL_EFORKED, myl_consumer_ticket(h->consumer, ticket, sizeof ticket));
     assert_int_equal(myl_consumer_end_of_batch(h->consumer), 1);
     assert_int_equal(myl_consumer_available(h->consumer), 0);
     myl_consumer_rewind(h->consumer);
     myl_consumer_interrupt(h->consumer);
     test_code(MYL_EFORKED, myl_observer_get(h->observer, &copy, sizeof copy, &lost, MYL_FOREVER));
     myl_observer_interrupt(h->observer);
-    test_tell(parent, 1);
-    test_hear_value(parent, 2);
+    test_send(parent, 1);
+    test_expect_value(parent, 2);
     myl_consumer_close(h->consumer);
     myl_observer_close(h->observer);
     myl_producer_close(h->producer);
     return 0;
 }
 
-static void test_copies_are_of_no_use(void **state)
+static void handles_fail_in_a_fork_child(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -60,18 +64,18 @@ static void test_copies_are_of_no_use(void **state)
     h.consumer = open_consumer(name, "c");
     test_ok(myl_observer_open(&h.observer, name, NULL));
     put_many(h.producer, 0, 4);
-    test_ok(myl_producer_claim(h.producer, &to, MYL_TRY)); /* in the middle of a claim and of a lease */
+    test_ok(myl_producer_claim(h.producer, &to, MYL_TRY)); /* with an open claim and an open lease */
     event_fill(to, 4);
     test_ok(myl_consumer_next(h.consumer, &event, MYL_TRY));
     test_child child;
     test_spawn(&child, use_the_copies, &h);
-    test_hear_value(&child.peer, 1);
+    test_expect_value(&child.peer, 1);
     expect_event(event, 0);
     myl_producer_publish(h.producer);
     test_ok(myl_consumer_release(h.consumer));
     take_many(h.consumer, 1, 4);
-    test_tell(&child.peer, 2);
-    test_expect_exit(&child, 0); /* whose closing closed nothing */
+    test_send(&child.peer, 2);
+    test_expect_exit(&child, 0); /* its closes had no effect on the parent's handles */
     myl_consumer_options same = consumer_options("c");
     expect_no_consumer(MYL_EDUPLICATE, "c", name, &same);
     expect_no_producer(MYL_EPRODUCERALIVE, name, name, &o);
@@ -81,7 +85,7 @@ static void test_copies_are_of_no_use(void **state)
     for (uint64_t i = 0; i < 5; i++) {
         int rc = myl_observer_get(h.observer, &copy, sizeof copy, &lost, MYL_TRY);
         test_ok(rc);
-        expect_event(&copy, (uint64_t)myl_observer_position(h.observer));
+        expect_event(&copy, (uint64_t)myl_observer_last_read(h.observer));
     }
     myl_observer_close(h.observer);
     myl_consumer_close(h.consumer);
@@ -92,24 +96,24 @@ static void test_copies_are_of_no_use(void **state)
 static int linger(test_peer *parent, void *argument)
 {
     (void)argument;
-    test_tell(parent, 0);
-    test_hear_value(parent, 2); /* until the very end */
+    test_send(parent, 0);
+    test_expect_value(parent, 2); /* until the end of the test */
     return 0;
 }
 
-/* Opens both seats, forks, tells the grandchild's pid, and waits to be killed. */
-static int own_and_fork(test_peer *parent, void *argument)
+/* Acquires both participant locks, forks, sends the grandchild's pid, and waits to be killed. */
+static int lock_and_fork(test_peer *parent, void *argument)
 {
-    struct party *party = argument;
-    myl_producer *producer = open_producer(party->name, &party->producer);
-    myl_consumer *consumer = open_consumer(party->name, "c");
+    struct participant *participant = argument;
+    myl_producer *producer = open_producer(participant->name, &participant->producer);
+    myl_consumer *consumer = open_consumer(participant->name, "c");
     put_many(producer, 0, 3);
     take_many(consumer, 0, 1);
     test_child grandchild;
     test_spawn(&grandchild, linger, NULL);
-    test_hear_value(&grandchild.peer, 0);
-    test_tell(parent, (uint64_t)grandchild.pid);
-    (void)test_hear(parent);
+    test_expect_value(&grandchild.peer, 0);
+    test_send(parent, (uint64_t)grandchild.pid);
+    (void)test_receive(parent);
     return 0;
 }
 
@@ -118,15 +122,15 @@ static int has_ended(void *pid)
     return kill(*(pid_t *)pid, 0) != 0;
 }
 
-static void test_seat_goes_with_the_parent(void **state)
+static void lock_ends_with_the_parent_not_the_child(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    struct party party = {.name = test_name(name, "orphan"), .producer = producer_options(8)};
+    struct participant participant = {.name = test_name(name, "orphan"), .producer = producer_options(8)};
     test_child owner;
-    test_spawn(&owner, own_and_fork, &party);
-    pid_t grandchild = (pid_t)test_hear(&owner.peer);
-    assert_int_equal(kill(grandchild, SIGSTOP), 0); /* it must live on, whatever it hears */
+    test_spawn(&owner, lock_and_fork, &participant);
+    pid_t grandchild = (pid_t)test_receive(&owner.peer);
+    assert_int_equal(kill(grandchild, SIGSTOP), 0); /* it must live on, whatever signal it gets */
     test_kill(&owner);
     assert_int_equal(kill(grandchild, 0), 0);
     myl_snapshot *s;
@@ -135,12 +139,54 @@ static void test_seat_goes_with_the_parent(void **state)
     assert_int_equal(s->live_consumers, 0);
     myl_snapshot_free(s);
     myl_producer *producer = open_producer(name, NULL);
-    assert_int_equal(myl_producer_last(producer), 2);
+    assert_int_equal(myl_producer_last_published(producer), 2);
     myl_consumer *consumer = open_consumer(name, "c");
     take_many(consumer, 1, 2);
     assert_int_equal(kill(grandchild, 0), 0);
     assert_int_equal(kill(grandchild, SIGKILL), 0);
-    test_until(has_ended, &grandchild, "the grandchild is gone");
+    test_until(has_ended, &grandchild, "the grandchild has ended");
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+}
+
+static int handle_nothing(const void *event, myl_sequence sequence, int end_of_batch, void *user)
+{
+    (void)event, (void)sequence, (void)end_of_batch, (void)user;
+    return 0;
+}
+
+static int join_the_copy(test_peer *parent, void *argument)
+{
+    myl_runner_result result;
+    (void)parent;
+    myl_runner_stop(argument);
+    test_code(MYL_EFORKED, myl_runner_join(argument, &result, MYL_FOREVER));
+    test_code(MYL_EFORKED, myl_runner_join(argument, NULL, MYL_TRY));
+    expect_detail("fork");
+    return 0;
+}
+
+/* The runner's thread exists in the parent only. In a child, join fails without waiting, and stop has no effect. */
+static void runner_fails_in_a_fork_child(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "runner"), &o);
+    myl_consumer *consumer = open_consumer(name, "c");
+    myl_runner *runner;
+    myl_runner_result result;
+    test_child child;
+    test_ok(myl_runner_start(&runner, consumer, handle_nothing, NULL, NULL));
+    put_many(producer, 0, 3);
+    test_spawn(&child, join_the_copy, runner);
+    test_expect_exit(&child, 0);
+    put_many(producer, 3, 3);
+    test_ok(myl_producer_wait_consumed(producer, 5, MYL_SEC(20)));
+    myl_runner_stop(runner);
+    test_ok(myl_runner_join(runner, &result, MYL_SEC(20)));
+    assert_int_equal(result.code, MYL_OK);
+    assert_int_equal(result.handled, 6);
     myl_consumer_close(consumer);
     myl_producer_close(producer);
 }
@@ -148,8 +194,9 @@ static void test_seat_goes_with_the_parent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copies_are_of_no_use),
-        cmocka_unit_test(test_seat_goes_with_the_parent),
+        cmocka_unit_test(handles_fail_in_a_fork_child),
+        cmocka_unit_test(runner_fails_in_a_fork_child),
+        cmocka_unit_test(lock_ends_with_the_parent_not_the_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

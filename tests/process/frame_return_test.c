@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * What a reader of frames has been given and gives back, or is refused: it comes again, and nothing that was passed
- * over on the way is gone back to, lost, or counted. Each of these was found by the simulation. */
+ * Messages that a consumer returns by a rewind or fails to get are delivered again. Messages that it skipped in between
+ * are not delivered again, lost or counted. The simulator found a fault for each of these tests. */
 #include <pthread.h>
 #include <sys/resource.h>
 
-#include "process/frame_party.h"
+#include "process/frame_participant.h"
 
 #define RING_BYTES 65536
 #define CELLS (RING_BYTES / 64)
@@ -33,11 +33,11 @@ static void close_pair(struct pair *pair)
 
 static myl_sequence acknowledged(const struct pair *pair)
 {
-    return myl_consumer_acknowledged(myl_frame_consumer_ring(pair->consumer));
+    return myl_consumer_last_acknowledged(myl_frame_consumer_ring(pair->consumer));
 }
 
-/* Four fragments, the last one shorter: they fit, and four of full length would not. */
-static void test_what_just_fits_is_held(void **state)
+/* Four fragments, the last one shorter. They fit in the ring; four of full length would not. */
+static void message_that_just_fits_is_held(void **state)
 {
     (void)state;
     struct pair pair;
@@ -52,7 +52,8 @@ static void test_what_just_fits_is_held(void **state)
     close_pair(&pair);
 }
 
-/* Of a message longer than the ring the reader has the only copy: it is not given away while it is leased. */
+/* A consumer has the only copy of a message longer than the ring. The buffer is not reused while the message is
+ * leased. */
 static void *send_three(void *argument)
 {
     const struct pair *pair = argument;
@@ -62,7 +63,7 @@ static void *send_three(void *argument)
     return NULL;
 }
 
-static void test_the_only_copy(void **state)
+static void reassembled_message_survives_a_rewind(void **state)
 {
     (void)state;
     struct pair pair;
@@ -88,8 +89,8 @@ static int refuse(const myl_message *message, void *user)
     return 1;
 }
 
-/* On the way to the message that is given back, the rest of one too long was passed over and acknowledged. */
-static void test_passed_over_is_acknowledged(void **state)
+/* Before the message that is returned, the consumer skipped and acknowledged the rest of one that was too long. */
+static void skipped_message_is_acknowledged(void **state)
 {
     (void)state;
     struct pair pair;
@@ -105,16 +106,16 @@ static void test_passed_over_is_acknowledged(void **state)
             test_code(MYL_EBUFFER, myl_frame_consumer_get(pair.consumer, buffer, sizeof buffer, &message, MYL_TRY));
         else
             test_code(MYL_EHANDLER, myl_frame_consumer_drain(pair.consumer, 0, refuse, NULL, &handled, MYL_TRY));
-        assert_int_equal(myl_consumer_position(myl_frame_consumer_ring(pair.consumer)), acknowledged(&pair));
+        assert_int_equal(myl_consumer_last_leased(myl_frame_consumer_ring(pair.consumer)), acknowledged(&pair));
         take_frame(pair.consumer, i, 200 + i, MYL_TRY);
     }
     assert_int_equal(handled, 0);
     close_pair(&pair);
 }
 
-/* An observer is told by the producer's end that a message will not be whole. That its successor says so, too, where
- * there was no room before, is no loss. */
-static void test_an_observer_told_of_the_end_loses_nothing(void **state)
+/* The producer leaves within a message, which tells an observer that the message is incomplete. The successor publishes
+ * the abort record later, because there was no room before. The observer must not count that as another loss. */
+static void observer_counts_no_loss_for_an_aborted_message(void **state)
 {
     (void)state;
     struct pair pair;
@@ -122,15 +123,15 @@ static void test_an_observer_told_of_the_end_loses_nothing(void **state)
     myl_frame_observer *observer;
     myl_message message;
     myl_frame_lost lost;
-    open_pair(&pair, 340 * 64, 0); /* three fragments leave room for nothing */
+    open_pair(&pair, 340 * 64, 0); /* three fragments leave no room */
     test_ok(myl_frame_observer_open(&observer, pair.name, NULL));
     test_code(MYL_ETIMEDOUT, myl_frame_producer_publish(pair.producer, bytes, sizeof bytes, 0, MYL_MSEC(2)));
-    assert_int_equal(myl_producer_last(myl_frame_producer_ring(pair.producer)) + 1, 3 * 341);
+    assert_int_equal(myl_producer_last_published(myl_frame_producer_ring(pair.producer)) + 1, 3 * 341);
     myl_frame_producer_leave(pair.producer);
     test_code(MYL_EABORTED, myl_frame_observer_get(observer, bytes, sizeof bytes, &message, &lost, MYL_FOREVER));
     test_code(MYL_EABORTED, myl_frame_consumer_next(pair.consumer, &message, MYL_FOREVER));
     pair.producer = open_frames(pair.name, NULL);
-    assert_int_equal(myl_producer_last(myl_frame_producer_ring(pair.producer)) + 1, CELLS);
+    assert_int_equal(myl_producer_last_published(myl_frame_producer_ring(pair.producer)) + 1, CELLS);
     send_frame(pair.producer, 1, 10, MYL_TRY);
     test_ok(myl_frame_observer_get(observer, bytes, sizeof bytes, &message, &lost, MYL_FOREVER));
     expect_message(&message, 1, 10);
@@ -140,22 +141,22 @@ static void test_an_observer_told_of_the_end_loses_nothing(void **state)
     close_pair(&pair);
 }
 
-/* Who comes back for what its predecessor had still to read, and finds no memory, changes nothing. */
-static void test_refused_memory_changes_nothing(void **state)
+/* A consumer resumes for messages that its predecessor had not read, and gets no memory. Nothing changes. */
+static void failed_allocation_changes_nothing(void **state)
 {
     (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip(); /* ends the program when it is asked for that much */
+    skip(); /* ends the program for an allocation of that size */
 #endif
     char name[TEST_NAME_SIZE];
-    struct frame_party party = {.name = test_name(name, "memory"), .id = "c", .most = 1000};
-    party.producer = frame_options(RING_BYTES, 1000);
-    party.producer.max_message = (uint64_t)1 << 46;
-    party.producer.ring.alone = MYL_ALONE_RUN_FREE;
-    party.consumer.max_message = 5000;
-    myl_frame_producer *producer = open_frames(name, &party.producer);
+    struct frame_participant participant = {.name = test_name(name, "memory"), .id = "c", .most = 1000};
+    participant.producer = frame_options(RING_BYTES, 1000);
+    participant.producer.max_message = (uint64_t)1 << 46;
+    participant.producer.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+    participant.consumer.max_message = 5000;
+    myl_frame_producer *producer = open_frames(name, &participant.producer);
     test_child child;
-    start_frames(&child, consume_frames, &party, 0);
+    start_frames(&child, consume_frames, &participant, 0);
     send_frame(producer, 0, 100, MYL_TRY);
     test_kill(&child);
     myl_frame_consumer_options o = frame_reader("c");
@@ -166,7 +167,7 @@ static void test_refused_memory_changes_nothing(void **state)
     assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
     test_code(MYL_ENOMEM, myl_frame_consumer_open(&consumer, name, &o));
     assert_int_equal(setrlimit(RLIMIT_AS, &most), 0);
-    for (int i = 0; i < 2000; i++) /* the ring fills up, and is not written over */
+    for (int i = 0; i < 2000; i++) /* the ring fills up and is not overwritten */
         (void)!myl_frame_producer_publish(producer, "", 1, 0, MYL_TRY);
     o.max_message = 5000;
     test_ok(myl_frame_consumer_open(&consumer, name, &o));
@@ -181,11 +182,11 @@ static void test_refused_memory_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_just_fits_is_held),
-        cmocka_unit_test(test_the_only_copy),
-        cmocka_unit_test(test_passed_over_is_acknowledged),
-        cmocka_unit_test(test_an_observer_told_of_the_end_loses_nothing),
-        cmocka_unit_test(test_refused_memory_changes_nothing),
+        cmocka_unit_test(message_that_just_fits_is_held),
+        cmocka_unit_test(reassembled_message_survives_a_rewind),
+        cmocka_unit_test(skipped_message_is_acknowledged),
+        cmocka_unit_test(observer_counts_no_loss_for_an_aborted_message),
+        cmocka_unit_test(failed_allocation_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Rings with lanes between processes: producers and consumers that are killed, stopped and started again, and a sleep
- * that any lane ends. Numbered rings, so that everybody knows where it is. */
-/* ctest: timeout=120 */
+ * Rings with lanes between processes: producers and consumers that are killed, stopped and restarted, and a park that
+ * any lane ends. The rings are numbered, so that each process knows its position. */
 #include <sys/mman.h>
 
-#include "process/frame_party.h"
+#include "process/frame_participant.h"
 
 enum { LANES = 3, MOST = 3000 };
 
-static uint64_t most = MOST; /* longest message; children have their parent's */
+static uint64_t most = MOST; /* longest message; children inherit it */
 
-struct lane_party {
+struct lane_participant {
     const char *name;
-    const char *lane;                /* a producer's */
-    const char *id;                  /* a consumer's */
+    const char *lane;                /* of a producer */
+    const char *id;                  /* of a consumer */
 };
 
 static myl_frame_producer_options lane_options(const char *lane)
@@ -26,7 +25,7 @@ static myl_frame_producer_options lane_options(const char *lane)
     return o;
 }
 
-/* Lane and number make a message. */
+/* A message is named by its lane and number. */
 static uint64_t name_of(uint32_t lane, uint64_t number)
 {
     return number * 4 + lane;
@@ -45,41 +44,43 @@ static void send_next(myl_frame_producer *producer)
     send_frame(producer, what, frame_length(what, most), MYL_SEC(15));
 }
 
-/* Publishes as many messages as it is told, again and again; tells the number behind the last one. 0: without end. */
+/* Publishes as many messages as the parent asks for, repeatedly, and sends the number after the last one. 0: without
+ * end. */
 static int produce(test_peer *parent, void *argument)
 {
-    const struct lane_party *party = argument;
-    myl_frame_producer_options o = lane_options(party->lane);
-    myl_frame_producer *producer = open_frames(party->name, &o);
-    test_tell(parent, lane_of(producer));
+    const struct lane_participant *participant = argument;
+    myl_frame_producer_options o = lane_options(participant->lane);
+    myl_frame_producer *producer = open_frames(participant->name, &o);
+    test_send(parent, lane_of(producer));
     for (;;) {
-        uint64_t order = test_hear(parent);
-        if (order == PARTY_CLOSE)
+        uint64_t order = test_receive(parent);
+        if (order == PARTICIPANT_CLOSE)
             break;
-        if (order == PARTY_LEASE) { /* claims, and leaves it at that */
+        if (order == PARTICIPANT_LEASE) { /* claims and does not commit */
             void *data;
             test_ok(myl_frame_producer_claim(producer, 900, &data, MYL_SEC(15)));
             memset(data, 0xff, 900);
         } else if (order == FRAME_PART) {
-            size_t bytes = 1 << 20; /* beyond the ring: goes as far as there is room */
+            size_t bytes = 1 << 20; /* longer than the ring: publishes as much as there is room for */
             void *message = calloc(1, bytes);
             assert_non_null(message);
-            test_tell(parent, 0);
+            test_send(parent, 0);
             test_ok(myl_frame_producer_publish(producer, message, bytes, 0, MYL_FOREVER));
             free(message);
         }
-        for (uint64_t i = 0; (order == 0 || i < order) && order < PARTY_DRAIN - 1000; i++)
+        for (uint64_t i = 0; (order == 0 || i < order) && order < PARTICIPANT_DRAIN - 1000; i++)
             send_next(producer);
-        test_tell(parent, myl_frame_producer_messages(producer));
+        test_send(parent, myl_frame_producer_messages(producer));
     }
     myl_frame_producer_close(producer);
     return 0;
 }
 
-static void start(test_child *child, test_child_function function, struct lane_party *party, uint64_t answer)
+static void start(test_child *child, test_child_function function, struct lane_participant *participant,
+                  uint64_t answer)
 {
-    test_spawn(child, function, party);
-    test_hear_value(&child->peer, answer);
+    test_spawn(child, function, participant);
+    test_expect_value(&child->peer, answer);
 }
 
 struct reader {
@@ -87,7 +88,7 @@ struct reader {
     uint64_t next[LANES];
 };
 
-/* A message that is the next one of its lane. */
+/* Checks that the message is the next one of its lane. */
 static void expect_next(struct reader *reader, const myl_message *message)
 {
     assert_true(message->lane < LANES);
@@ -100,8 +101,7 @@ static int read_one(struct reader *reader, int64_t timeout_ns)
 {
     myl_message message = {0};
     int rc = myl_frame_consumer_next(reader->consumer, &message, timeout_ns);
-    if (rc == MYL_EABORTED) /* killed between two fragments: that number is used up */
-        reader->next[message.lane]++;
+    assert_int_not_equal(rc, MYL_EABORTED); /* every message fits in the ring: all of it is published, or nothing */
     if (rc != MYL_OK)
         return rc;
     expect_next(reader, &message);
@@ -111,58 +111,58 @@ static int read_one(struct reader *reader, int64_t timeout_ns)
 
 /* --- killed producers -------------------------------------------------------------------------------------------- */
 
-/* One producer is killed at any moment, again and again, and goes on where it was; the others never notice, and nothing
- * is lost, torn or out of order in any lane. */
-static void test_producers_killed(void **state)
+/* One producer is killed at any moment, repeatedly, and resumes. The others are not affected. In no lane is a message
+ * lost, torn or out of order. */
+static void killed_producers_resume_without_loss(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     static const char *const ids[LANES] = {"a", "b", "c"};
-    struct lane_party party[LANES];
+    struct lane_participant participant[LANES];
     test_child child[LANES];
     struct reader reader = {0};
     test_name(name, "killed");
     for (uint32_t i = 0; i < LANES; i++) {
-        party[i] = (struct lane_party){.name = name, .lane = ids[i]};
-        start(&child[i], produce, &party[i], i);
+        participant[i] = (struct lane_participant){.name = name, .lane = ids[i]};
+        start(&child[i], produce, &participant[i], i);
     }
     reader.consumer = open_frame_consumer(name, "r");
     for (uint32_t i = 0; i < LANES; i++)
-        test_tell(&child[i].peer, 0);
+        test_send(&child[i].peer, 0);
     for (unsigned round = 0; round < 60; round++) {
         uint32_t victim = round % LANES;
         for (unsigned i = 0; i < 20 + round * 7 % 50; i++) {
             int rc = read_one(&reader, MYL_SEC(15));
-            if (rc != MYL_EPRODUCERDEAD && rc != MYL_EABORTED)
+            if (rc != MYL_EPRODUCERDEAD)
                 test_ok(rc);
         }
         test_kill(&child[victim]);
         uint64_t before = reader.next[victim];
-        for (unsigned i = 0; i < 100; i++) { /* the others go on */
+        for (unsigned i = 0; i < 100; i++) { /* the others continue */
             int rc = read_one(&reader, MYL_SEC(15));
-            if (rc != MYL_EPRODUCERDEAD && rc != MYL_EABORTED)
+            if (rc != MYL_EPRODUCERDEAD)
                 test_ok(rc);
         }
         assert_true(reader.next[victim] - before <= 1024);
-        start(&child[victim], produce, &party[victim], victim);
-        test_tell(&child[victim].peer, 0);
+        start(&child[victim], produce, &participant[victim], victim);
+        test_send(&child[victim].peer, 0);
     }
     for (uint32_t i = 0; i < LANES; i++)
         test_kill(&child[i]);
     int rc;
-    while ((rc = read_one(&reader, MYL_SEC(15))) == MYL_OK || rc == MYL_EABORTED)
+    while ((rc = read_one(&reader, MYL_SEC(15))) == MYL_OK)
         ;
     test_code(MYL_EPRODUCERDEAD, rc);
     for (uint32_t i = 0; i < LANES; i++) {
-        start(&child[i], produce, &party[i], i);
-        test_tell(&child[i].peer, 5);
+        start(&child[i], produce, &participant[i], i);
+        test_send(&child[i].peer, 5);
     }
     for (uint64_t want = 5 * LANES; want > 0; want--)
         while ((rc = read_one(&reader, MYL_SEC(15))) != MYL_OK)
-            assert_true(rc == MYL_EPRODUCERDEAD || rc == MYL_EABORTED);
+            test_code(MYL_EPRODUCERDEAD, rc);
     for (uint32_t i = 0; i < LANES; i++) {
-        test_hear_value(&child[i].peer, reader.next[i]);
-        test_tell(&child[i].peer, PARTY_CLOSE);
+        test_expect_value(&child[i].peer, reader.next[i]);
+        test_send(&child[i].peer, PARTICIPANT_CLOSE);
         test_expect_exit(&child[i], 0);
     }
     test_code(MYL_ECLOSED, read_one(&reader, MYL_SEC(15)));
@@ -179,12 +179,13 @@ static int lane_1_is_full(void *name)
     return full;
 }
 
-/* A producer dies within a message: told for its lane, once, then its death, once; another lane is read in between. */
-static void test_death_is_told_once(void **state)
+/* A producer dies within a message. The loss is reported once for its lane, then the death once. Another lane is read
+ * in between. */
+static void death_is_reported_once(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    struct lane_party a = {.name = test_name(name, "told"), .lane = "a"}, b = {.name = name, .lane = "b"};
+    struct lane_participant a = {.name = test_name(name, "told"), .lane = "a"}, b = {.name = name, .lane = "b"};
     test_child alive, dies;
     struct reader reader = {0};
     myl_message message;
@@ -192,7 +193,7 @@ static void test_death_is_told_once(void **state)
     start(&dies, produce, &b, 1);
     reader.consumer = open_frame_consumer(name, "r");
     order(&dies, FRAME_PART, 0);
-    test_until(lane_1_is_full, name, "a ring full of the message");
+    test_until(lane_1_is_full, name, "the message fills lane 1");
     order(&alive, 2, 2);
     test_kill(&dies);
     test_ok(read_one(&reader, MYL_SEC(15)));
@@ -208,32 +209,32 @@ static void test_death_is_told_once(void **state)
     test_ok(read_one(&reader, MYL_SEC(15)));
     test_kill(&alive);
     test_code(MYL_EPRODUCERDEAD, read_one(&reader, MYL_SEC(15)));
-    test_code(MYL_EPRODUCERDEAD, read_one(&reader, MYL_SEC(15))); /* nobody lives: nobody waits for ever */
+    test_code(MYL_EPRODUCERDEAD, read_one(&reader, MYL_SEC(15))); /* no producer is alive, so no call blocks */
     myl_frame_consumer_close(reader.consumer);
     test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
 }
 
 /* --- a stopped producer ------------------------------------------------------------------------------------------ */
 
-/* A producer that stands still with an open claim holds nobody up: not the others, nor who joins, nor a new lane. */
-static void test_stopped_within_a_claim(void **state)
+/* A producer is stopped with an open claim. It blocks neither the other producers, nor joiners, nor a new lane. */
+static void stopped_producer_blocks_no_other_lane(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    struct lane_party a = {.name = test_name(name, "stopped"), .lane = "a"}, b = {.name = name, .lane = "b"},
-                      c = {.name = name, .lane = "c"};
+    struct lane_participant a = {.name = test_name(name, "stopped"), .lane = "a"}, b = {.name = name, .lane = "b"},
+                            c = {.name = name, .lane = "c"};
     test_child first, stopped, late;
     struct reader reader = {0};
     start(&first, produce, &a, 0);
     start(&stopped, produce, &b, 1);
     reader.consumer = open_frame_consumer(name, "r");
     order(&stopped, 3, 3);
-    order(&stopped, PARTY_LEASE, 3);
+    order(&stopped, PARTICIPANT_LEASE, 3);
     test_stop(&stopped);
-    test_tell(&first.peer, 2000);
+    test_send(&first.peer, 2000);
     for (int i = 0; i < 2000 + 3; i++)
         test_ok(read_one(&reader, MYL_SEC(15)));
-    test_hear_value(&first.peer, 2000);
+    test_expect_value(&first.peer, 2000);
     struct reader other = {.next = {2000, 3, 0}};
     myl_frame_consumer_options now = frame_reader("other");
     now.ring.start = MYL_START_NOW;
@@ -244,11 +245,11 @@ static void test_stopped_within_a_claim(void **state)
         test_ok(read_one(&reader, MYL_SEC(15)));
         test_ok(read_one(&other, MYL_SEC(15)));
     }
-    test_code(MYL_ETIMEDOUT, read_one(&reader, MYL_MSEC(50))); /* it stands still, it is not dead */
+    test_code(MYL_ETIMEDOUT, read_one(&reader, MYL_MSEC(50))); /* it is stopped, not dead */
     test_continue(&stopped);
-    test_tell(&stopped.peer, PARTY_CLOSE);
-    test_tell(&first.peer, PARTY_CLOSE);
-    test_tell(&late.peer, PARTY_CLOSE);
+    test_send(&stopped.peer, PARTICIPANT_CLOSE);
+    test_send(&first.peer, PARTICIPANT_CLOSE);
+    test_send(&late.peer, PARTICIPANT_CLOSE);
     test_code(MYL_ECLOSED, read_one(&reader, MYL_SEC(15)));
     test_code(MYL_ECLOSED, read_one(&other, MYL_SEC(15)));
     test_expect_exit(&stopped, 0);
@@ -261,36 +262,38 @@ static void test_stopped_within_a_claim(void **state)
 
 /* --- killed consumers -------------------------------------------------------------------------------------------- */
 
-/* Reads so many, tells where each lane is, then leases some more and waits to be killed. */
+/* Reads the requested number of messages and sends the position of each lane. Then leases some more and waits to be
+ * killed. */
 static int consume(test_peer *parent, void *argument)
 {
-    const struct lane_party *party = argument;
-    struct reader reader = {.consumer = open_frame_consumer(party->name, party->id)};
+    const struct lane_participant *participant = argument;
+    struct reader reader = {.consumer = open_frame_consumer(participant->name, participant->id)};
     for (uint32_t i = 0; i < LANES; i++)
-        reader.next[i] = test_hear(parent);
-    uint64_t count = test_hear(parent);
+        reader.next[i] = test_receive(parent);
+    uint64_t count = test_receive(parent);
     for (uint64_t i = 0; i < count; i++)
         test_ok(read_one(&reader, MYL_SEC(15)));
     for (uint32_t i = 0; i < LANES; i++)
-        test_tell(parent, reader.next[i]);
+        test_send(parent, reader.next[i]);
     for (int i = 0; i < 4; i++) {
         myl_message message;
         int rc = myl_frame_consumer_next(reader.consumer, &message, MYL_SEC(15));
-        if (rc == MYL_ELEASED) /* one lane's second message in fragments, and nothing else */
+        if (rc == MYL_ELEASED) /* only messages of one lane in fragments are leased */
             break;
         test_ok(rc);
         expect_next(&reader, &message);
     }
-    test_tell(parent, 4);
-    return (int)test_hear(parent);
+    test_send(parent, 4);
+    return (int)test_receive(parent);
 }
 
-/* A consumer that is killed over and over gets in every lane what it had not acknowledged, and nothing twice. */
-static void test_consumers_killed(void **state)
+/* A consumer is killed repeatedly. In every lane it gets the messages that it had not acknowledged, and no message
+ * twice. */
+static void killed_consumer_resumes_in_every_lane(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    struct lane_party party = {.name = test_name(name, "phoenix"), .id = "phoenix"};
+    struct lane_participant participant = {.name = test_name(name, "phoenix"), .id = "phoenix"};
     myl_frame_producer *producer[LANES];
     uint64_t next[LANES] = {0}, sent = 0;
     for (uint32_t i = 0; i < LANES; i++) {
@@ -304,15 +307,15 @@ static void test_consumers_killed(void **state)
             for (uint32_t k = 0; k < 6 + i; k++, sent++)
                 send_next(producer[i]);
         }
-        test_spawn(&child, consume, &party);
+        test_spawn(&child, consume, &participant);
         for (uint32_t i = 0; i < LANES; i++)
-            test_tell(&child.peer, next[i]);
+            test_send(&child.peer, next[i]);
         uint64_t count = 15, total = 0;
-        test_tell(&child.peer, count);
+        test_send(&child.peer, count);
         for (uint32_t i = 0; i < LANES; i++)
-            total += (next[i] = test_hear(&child.peer));
+            total += (next[i] = test_receive(&child.peer));
         assert_int_equal(total, (uint64_t)(round + 1) * count);
-        test_hear_value(&child.peer, 4);
+        test_expect_value(&child.peer, 4);
         test_kill(&child);
     }
     struct reader reader = {.consumer = open_frame_consumer(name, "phoenix")};
@@ -328,12 +331,12 @@ static void test_consumers_killed(void **state)
     assert_int_equal(ring_exists(name), 0);
 }
 
-/* A dead consumer holds all lanes up, and is given up in all of them. */
-static void test_evicted_from_all_lanes(void **state)
+/* A dead consumer blocks all lanes. Its eviction frees all of them. */
+static void eviction_frees_all_lanes(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    struct lane_party party = {.name = test_name(name, "evicted"), .id = "dead"};
+    struct lane_participant participant = {.name = test_name(name, "evicted"), .id = "dead"};
     myl_frame_producer *producer[LANES];
     test_child child;
     void *data;
@@ -344,13 +347,13 @@ static void test_evicted_from_all_lanes(void **state)
         for (int k = 0; k < 4; k++)
             send_next(producer[i]);
     }
-    test_spawn(&child, consume, &party);
+    test_spawn(&child, consume, &participant);
     for (uint32_t i = 0; i < LANES; i++)
-        test_tell(&child.peer, 0);
-    test_tell(&child.peer, 0);
+        test_send(&child.peer, 0);
+    test_send(&child.peer, 0);
     for (uint32_t i = 0; i < LANES; i++)
-        test_hear_value(&child.peer, 0);
-    test_hear_value(&child.peer, 4);
+        test_expect_value(&child.peer, 0);
+    test_expect_value(&child.peer, 4);
     test_code(MYL_EINUSE, myl_evict(name, MYL_BACKEND_SHM, "dead"));
     test_kill(&child);
     for (uint32_t i = 0; i < LANES; i++) {
@@ -369,39 +372,39 @@ static void test_evicted_from_all_lanes(void **state)
     test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
 }
 
-/* --- sleeping ---------------------------------------------------------------------------------------------------- */
+/* --- parking ----------------------------------------------------------------------------------------------------- */
 
 enum { ROUNDS = 1500 };
 
-/* Sleeps whenever it can; nobody but a publisher wakes it. */
-static int consume_asleep(test_peer *parent, void *argument)
+/* Parks whenever it can. Only a publisher wakes it. */
+static int consume_parked(test_peer *parent, void *argument)
 {
-    const struct lane_party *party = argument;
-    myl_frame_consumer_options o = frame_reader(party->id);
+    const struct lane_participant *participant = argument;
+    myl_frame_consumer_options o = frame_reader(participant->id);
     o.ring.wait.strategy = MYL_WAIT_BLOCK;
     o.ring.liveness_ns = MYL_SEC(60);
     struct reader reader = {0};
-    test_ok(myl_frame_consumer_open(&reader.consumer, party->name, &o));
-    test_tell(parent, 0);
+    test_ok(myl_frame_consumer_open(&reader.consumer, participant->name, &o));
+    test_send(parent, 0);
     int rc;
-    while ((rc = read_one(&reader, MYL_FOREVER)) == MYL_OK)
-        ;
+    while ((rc = read_one(&reader, MYL_FOREVER)) == MYL_OK || rc == MYL_EPRODUCERLEFT)
+        ; /* the first producers leave, and the next ones continue */
     assert_int_equal(rc, MYL_ECLOSED);
     for (uint32_t i = 0; i < LANES; i++)
-        test_tell(parent, reader.next[i]);
+        test_send(parent, reader.next[i]);
     myl_frame_consumer_close(reader.consumer);
     return 0;
 }
 
-/* Publishes one at a time, and waits until it is read. */
-static int produce_in_step(test_peer *parent, void *argument)
+/* Publishes one message at a time, and waits until it is read. */
+static int produce_one_by_one(test_peer *parent, void *argument)
 {
-    const struct lane_party *party = argument;
-    myl_frame_producer_options o = lane_options(party->lane);
+    const struct lane_participant *participant = argument;
+    myl_frame_producer_options o = lane_options(participant->lane);
     o.ring.liveness_ns = MYL_SEC(60);
-    myl_frame_producer *producer = open_frames(party->name, &o);
-    test_tell(parent, lane_of(producer));
-    (void)test_hear(parent);
+    myl_frame_producer *producer = open_frames(participant->name, &o);
+    test_send(parent, lane_of(producer));
+    (void)test_receive(parent);
     for (int i = 0; i < ROUNDS; i++) {
         send_next(producer);
         test_ok(myl_frame_producer_wait_consumed(producer, MYL_SEC(15)));
@@ -410,11 +413,11 @@ static int produce_in_step(test_peer *parent, void *argument)
     return 0;
 }
 
-static void test_any_lane_wakes(void **state)
+static void any_lane_wakes_the_consumer(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    struct lane_party party[LANES], eater = {.name = test_name(name, "wakes"), .id = "r"};
+    struct lane_participant participant[LANES], eater = {.name = test_name(name, "wakes"), .id = "r"};
     static const char *const ids[LANES] = {"a", "b", "c"};
     myl_frame_producer *producer[LANES];
     test_child child[LANES], consumer;
@@ -422,8 +425,8 @@ static void test_any_lane_wakes(void **state)
         myl_frame_producer_options o = lane_options(ids[i]);
         producer[i] = open_frames(name, &o);
     }
-    start(&consumer, consume_asleep, &eater, 0);
-    for (uint64_t i = 0; i < 200; i++) { /* asleep in the kernel, and woken by one lane or another */
+    start(&consumer, consume_parked, &eater, 0);
+    for (uint64_t i = 0; i < 200; i++) { /* it sleeps in the kernel, and each lane in turn wakes it */
         if (i % 10 == 0)
             test_until(test_is_asleep, &consumer.pid, "the consumer sleeps");
         send_next(producer[i % LANES]);
@@ -431,34 +434,34 @@ static void test_any_lane_wakes(void **state)
     }
     for (uint32_t i = 0; i < LANES; i++)
         myl_frame_producer_leave(producer[i]);
-    for (uint32_t i = 0; i < LANES; i++) { /* all at once: a wake-up that is lost stops one of them for good */
-        party[i] = (struct lane_party){.name = name, .lane = ids[i]};
-        start(&child[i], produce_in_step, &party[i], i);
+    for (uint32_t i = 0; i < LANES; i++) { /* all lanes at once: a lost wake blocks one of them for good */
+        participant[i] = (struct lane_participant){.name = name, .lane = ids[i]};
+        start(&child[i], produce_one_by_one, &participant[i], i);
     }
     for (uint32_t i = 0; i < LANES; i++)
-        test_tell(&child[i].peer, 1);
+        test_send(&child[i].peer, 1);
     for (uint32_t i = 0; i < LANES; i++)
         test_expect_exit(&child[i], 0);
     uint64_t total = 0;
     for (uint32_t i = 0; i < LANES; i++)
-        total += test_hear(&consumer.peer);
+        total += test_receive(&consumer.peer);
     assert_int_equal(total, 200 + LANES * ROUNDS);
     test_expect_exit(&consumer, 0);
     assert_int_equal(ring_exists(name), 0);
 }
 
-/* --- everybody killed ------------------------------------------------------------------------------------------- */
+/* --- all participants killed ------------------------------------------------------------------------------------ */
 
-static uint64_t *handled; /* shared: how many messages of each lane the consumer has handled */
+static uint64_t *handled; /* shared: number of messages of each lane that the consumer has handled */
 
-/* Reads for ever, and notes in shared memory what it handles before it acknowledges it: so one message of a lane may
- * come again to who is started after a kill, and none is missing. */
-static int consume_and_note(test_peer *parent, void *argument)
+/* Reads for ever. Records each message in shared memory before acknowledging it. So after a kill one message of a lane
+ * may be delivered again, and none is missing. */
+static int consume_and_record(test_peer *parent, void *argument)
 {
-    const struct lane_party *party = argument;
-    struct reader reader = {.consumer = open_frame_consumer(party->name, party->id)};
+    const struct lane_participant *participant = argument;
+    struct reader reader = {.consumer = open_frame_consumer(participant->name, participant->id)};
     int again[LANES] = {1, 1, 1};
-    test_tell(parent, 0);
+    test_send(parent, 0);
     for (;;) {
         myl_message message;
         int rc = myl_frame_consumer_next(reader.consumer, &message, MYL_FOREVER);
@@ -499,38 +502,38 @@ static int has_read_all(void *name)
     return all;
 }
 
-static void test_everybody_killed(void **state)
+static void lanes_survive_kills_of_all_participants(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     static const char *const ids[LANES] = {"a", "b", "c"};
-    struct lane_party party[LANES], eater = {.name = test_name(name, "everybody"), .id = "r"};
+    struct lane_participant participant[LANES], eater = {.name = test_name(name, "everybody"), .id = "r"};
     test_child child[LANES], consumer;
     handled = mmap(NULL, LANES * sizeof *handled, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(handled != MAP_FAILED);
-    most = 900; /* without fragments no number is given up */
+    most = 900; /* without fragments no number is skipped */
     for (uint32_t i = 0; i < LANES; i++) {
-        party[i] = (struct lane_party){.name = name, .lane = ids[i]};
-        start(&child[i], produce, &party[i], i);
-        test_tell(&child[i].peer, 0);
+        participant[i] = (struct lane_participant){.name = name, .lane = ids[i]};
+        start(&child[i], produce, &participant[i], i);
+        test_send(&child[i].peer, 0);
     }
-    start(&consumer, consume_and_note, &eater, 0);
+    start(&consumer, consume_and_record, &eater, 0);
     for (unsigned round = 0; round < 80; round++) {
         uint64_t goal = sum_handled() + 50 + round * 37 % 400;
         test_until(has_handled, &goal, "messages");
         if (round % 2 == 0) {
             test_kill(&consumer);
-            start(&consumer, consume_and_note, &eater, 0);
+            start(&consumer, consume_and_record, &eater, 0);
         } else {
             uint32_t victim = round / 2 % LANES;
             test_kill(&child[victim]);
-            start(&child[victim], produce, &party[victim], victim);
-            test_tell(&child[victim].peer, 0);
+            start(&child[victim], produce, &participant[victim], victim);
+            test_send(&child[victim].peer, 0);
         }
     }
     for (uint32_t i = 0; i < LANES; i++)
         test_kill(&child[i]);
-    test_until(has_read_all, name, "all is read");
+    test_until(has_read_all, name, "all messages are read");
     test_kill(&consumer);
     for (uint32_t i = 0; i < LANES; i++) {
         myl_frame_producer_options o = lane_options(ids[i]);
@@ -540,13 +543,13 @@ static void test_everybody_killed(void **state)
     }
     most = MOST;
     assert_int_equal(munmap(handled, LANES * sizeof *handled), 0);
-    assert_int_equal(ring_exists(name), 0); /* every lane ended, and the dead one had read all */
+    assert_int_equal(ring_exists(name), 0); /* every lane has ended, and the dead consumer had read all of it */
 }
 
 /* --- fork -------------------------------------------------------------------------------------------------------- */
 
-/* The parent's handle in a fork child: every call is refused, and its end is nobody else's. */
-static int use_the_parents(test_peer *parent, void *argument)
+/* Uses the parent's handle in a forked child: every call is refused, and closing it has no effect on the parent. */
+static int use_parents_handle(test_peer *parent, void *argument)
 {
     struct reader *reader = argument;
     myl_message message;
@@ -554,19 +557,20 @@ static int use_the_parents(test_peer *parent, void *argument)
     myl_peer peer;
     test_code(MYL_EFORKED, myl_frame_consumer_next(reader->consumer, &message, MYL_FOREVER));
     test_code(MYL_EFORKED, myl_frame_consumer_get(reader->consumer, &byte, 1, &message, MYL_TRY));
+    test_code(MYL_EFORKED, myl_frame_consumer_peek(reader->consumer, &message, MYL_TRY));
     test_code(MYL_EFORKED, myl_frame_consumer_release(reader->consumer));
     test_code(MYL_EFORKED, myl_frame_consumer_lane(reader->consumer, 0, id));
     test_code(MYL_EFORKED, myl_frame_consumer_peer(reader->consumer, &peer));
     assert_int_equal(myl_frame_consumer_end_of_batch(reader->consumer), 1);
     myl_frame_consumer_rewind(reader->consumer);
     myl_frame_consumer_interrupt(reader->consumer);
-    myl_frame_consumer_busy(reader->consumer, "nothing", 0);
+    myl_frame_consumer_set_activity(reader->consumer, "nothing", 0);
     myl_frame_consumer_close(reader->consumer);
-    test_tell(parent, 1);
+    test_send(parent, 1);
     return 0;
 }
 
-static void test_fork(void **state)
+static void handle_fails_in_a_fork_child(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -580,8 +584,8 @@ static void test_fork(void **state)
     struct reader reader = {.consumer = open_frame_consumer(name, "r")};
     for (uint32_t i = 0; i < LANES; i++)
         send_next(producer[i]);
-    test_spawn(&child, use_the_parents, &reader);
-    test_hear_value(&child.peer, 1);
+    test_spawn(&child, use_parents_handle, &reader);
+    test_expect_value(&child.peer, 1);
     test_expect_exit(&child, 0);
     for (uint32_t i = 0; i < LANES; i++) {
         myl_snapshot *s;
@@ -597,37 +601,38 @@ static void test_fork(void **state)
     assert_int_equal(ring_exists(name), 0);
 }
 
-/* --- many at once ------------------------------------------------------------------------------------------------ */
+/* --- many producers at once -------------------------------------------------------------------------------------- */
 
-static int open_and_tell(test_peer *parent, void *argument)
+static int open_and_report(test_peer *parent, void *argument)
 {
-    const struct lane_party *party = argument;
-    (void)test_hear(parent);
-    myl_frame_producer_options o = lane_options(party->lane);
+    const struct lane_participant *participant = argument;
+    (void)test_receive(parent);
+    myl_frame_producer_options o = lane_options(participant->lane);
     myl_frame_producer *producer = NULL;
-    int rc = myl_frame_producer_open(&producer, party->name, &o);
-    test_tell(parent, rc == MYL_OK ? lane_of(producer) : (uint64_t)-rc);
-    (void)test_hear(parent);
+    int rc = myl_frame_producer_open(&producer, participant->name, &o);
+    test_send(parent, rc == MYL_OK ? lane_of(producer) : (uint64_t)-rc);
+    (void)test_receive(parent);
     myl_frame_producer_close(producer);
     return 0;
 }
 
-/* Everybody makes the ring, or finds it, at the same moment: as many as there are lanes get one, each another. */
-static void test_a_rush(void **state)
+/* Many processes create or open the ring at the same moment. As many as there are lanes get one, each a different
+ * one. */
+static void simultaneous_openers_get_different_lanes(void **state)
 {
     (void)state;
     enum { MANY = LANES + 2 };
     for (int round = 0; round < 30; round++) {
         char name[TEST_NAME_SIZE];
-        struct lane_party party = {.name = test_name(name, "rush")};
+        struct lane_participant participant = {.name = test_name(name, "rush")};
         test_child child[MANY];
         unsigned taken[LANES] = {0}, refused = 0;
         for (int i = 0; i < MANY; i++)
-            test_spawn(&child[i], open_and_tell, &party);
+            test_spawn(&child[i], open_and_report, &participant);
         for (int i = 0; i < MANY; i++)
-            test_tell(&child[i].peer, 1);
+            test_send(&child[i].peer, 1);
         for (int i = 0; i < MANY; i++) {
-            uint64_t answer = test_hear(&child[i].peer);
+            uint64_t answer = test_receive(&child[i].peer);
             if (answer < LANES)
                 taken[answer]++;
             else
@@ -637,7 +642,7 @@ static void test_a_rush(void **state)
             assert_int_equal(taken[i], 1);
         assert_int_equal(refused, MANY - LANES);
         for (int i = 0; i < MANY; i++)
-            test_tell(&child[i].peer, 1);
+            test_send(&child[i].peer, 1);
         for (int i = 0; i < MANY; i++)
             test_expect_exit(&child[i], 0);
         assert_int_equal(ring_exists(name), 0);
@@ -647,15 +652,15 @@ static void test_a_rush(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_producers_killed),
-        cmocka_unit_test(test_death_is_told_once),
-        cmocka_unit_test(test_stopped_within_a_claim),
-        cmocka_unit_test(test_consumers_killed),
-        cmocka_unit_test(test_evicted_from_all_lanes),
-        cmocka_unit_test(test_everybody_killed),
-        cmocka_unit_test(test_any_lane_wakes),
-        cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_a_rush),
+        cmocka_unit_test(killed_producers_resume_without_loss),
+        cmocka_unit_test(death_is_reported_once),
+        cmocka_unit_test(stopped_producer_blocks_no_other_lane),
+        cmocka_unit_test(killed_consumer_resumes_in_every_lane),
+        cmocka_unit_test(eviction_frees_all_lanes),
+        cmocka_unit_test(lanes_survive_kills_of_all_participants),
+        cmocka_unit_test(any_lane_wakes_the_consumer),
+        cmocka_unit_test(handle_fails_in_a_fork_child),
+        cmocka_unit_test(simultaneous_openers_get_different_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * A descriptor closed behind a handle's back, and its number used for something else: whoever has lost it is told so.
- * Nobody alive is found dead, reaped or replaced on the word of a wrong file, and no wrong file is closed. */
+ * A handle's descriptor is closed, and its number is used for another file. The handle's calls report that. No live
+ * participant is reported dead, reaped or replaced because of the wrong file, and no wrong file is closed. */
 /* ctest: not-under=emulator */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "process/party.h"
+#include "process/participant.h"
 #include "unit/lanes.h"
 
 enum { CAPACITY = 8 };
 
-/* What became of it. */
+/* What happened to the descriptor. */
 enum how { CLOSED, NULLED, HOW_COUNT };
 
 struct ring {
     enum myl_backend backend;
     char text[TEST_PATH_SIZE];
     const char *name;            /* NULL: a memfd */
-    int memfd;                   /* through which everybody opens it, or -1 */
+    int memfd;                   /* the descriptor by which all participants open it, or -1 */
     struct stat object;
 };
 
@@ -40,12 +40,14 @@ static void set_up_ring(struct ring *ring, enum myl_backend backend)
     assert_int_equal(ring->name == NULL ? fstat(ring->memfd, &ring->object) : stat(path, &ring->object), 0);
 }
 
-static struct party party_of(const struct ring *ring)
+static struct participant participant_of(const struct ring *ring)
 {
-    struct party party = {.name = ring->name, .producer = producer_options(0), .consumer = consumer_options(NULL)};
-    party.producer.backend = party.consumer.backend = ring->backend;
-    party.producer.fd = party.consumer.fd = ring->memfd < 0 ? 0 : ring->memfd;
-    return party;
+    struct participant participant = {.name = ring->name,
+                                      .producer = producer_options(0),
+                                      .consumer = consumer_options(NULL)};
+    participant.producer.backend = participant.consumer.backend = ring->backend;
+    participant.producer.fd = participant.consumer.fd = ring->memfd < 0 ? 0 : ring->memfd;
+    return participant;
 }
 
 static void drop_ring(const struct ring *ring)
@@ -69,7 +71,7 @@ static uint32_t logged(const struct ring *ring, enum myl_log_kind kind)
     return count;
 }
 
-/* The descriptor of the handle that this process opened last. */
+/* Returns the descriptor of the handle that this process opened last. */
 static int find_descriptor(const struct ring *ring)
 {
     int found = -1;
@@ -100,7 +102,7 @@ static int lose(const struct ring *ring, enum how how)
     return fd;
 }
 
-/* The handle has been closed: whose number it was, is left alone. */
+/* After the handle's close: a file that got its number is still open. */
 static void expect_untouched(int fd, enum how how)
 {
     struct stat null, st;
@@ -114,7 +116,7 @@ static void expect_untouched(int fd, enum how how)
 
 #define expect_lost(call)                                                                                              \
     do {                                                                                                               \
-        test_code(MYL_ESEATLOST, call);                                                                                \
+        test_code(MYL_ELOCKLOST, call);                                                                                \
         expect_detail("close the handle");                                                                             \
     } while (0)
 
@@ -122,32 +124,32 @@ static void expect_untouched(int fd, enum how how)
 
 struct scene {
     struct ring ring;
-    struct party party;
+    struct participant participant;
     enum how how;
     enum myl_peer_state truth;
 };
 
-static int consume_without(test_peer *parent, void *argument)
+static int consume_without_descriptor(test_peer *parent, void *argument)
 {
     const struct scene *s = argument;
     const void *event;
     myl_peer peer;
-    myl_verdict *verdict;
+    myl_diagnosis *diagnosis;
     myl_joined joined;
     int copy;
-    myl_consumer *consumer = open_consumer_with(s->ring.name, &s->party.consumer);
+    myl_consumer *consumer = open_consumer_with(s->ring.name, &s->participant.consumer);
     take_many(consumer, 0, 2);
     int fd = lose(&s->ring, s->how);
-    test_tell(parent, 1);
-    test_hear_value(parent, 1);
-    take_many(consumer, 2, 1); /* what is there is read all the same */
+    test_send(parent, 1);
+    test_expect_value(parent, 1);
+    take_many(consumer, 2, 1); /* published events can still be read */
     expect_lost(myl_consumer_next(consumer, &event, MYL_SEC(15)));
     expect_lost(myl_consumer_peer(consumer, &peer));
-    expect_lost(myl_consumer_why(consumer, 0, &verdict));
+    expect_lost(myl_consumer_diagnose(consumer, 0, &diagnosis));
     expect_lost(myl_consumer_fd(consumer, &copy));
     myl_consumer_close(consumer);
     expect_untouched(fd, s->how);
-    consumer = open_consumer_with(s->ring.name, &s->party.consumer); /* the way out */
+    consumer = open_consumer_with(s->ring.name, &s->participant.consumer); /* as the error text advises */
     test_ok(myl_consumer_joined(consumer, &joined));
     assert_int_equal(joined.start, 3);
     test_ok(myl_consumer_peer(consumer, &peer));
@@ -161,23 +163,23 @@ static void consumer_loses(enum myl_backend backend, enum how how, int killed)
     struct scene s = {.how = how, .truth = killed ? MYL_PEER_DEAD : MYL_PEER_ALIVE};
     test_child producer, consumer;
     set_up_ring(&s.ring, backend);
-    s.party = party_of(&s.ring);
-    s.party.consumer.id = "w";
-    start_producer(&producer, &s.party, 0);
+    s.participant = participant_of(&s.ring);
+    s.participant.consumer.id = "w";
+    start_producer(&producer, &s.participant, 0);
     order(&producer, 3, 3);
-    test_spawn(&consumer, consume_without, &s);
-    test_hear_value(&consumer.peer, 1);
+    test_spawn(&consumer, consume_without_descriptor, &s);
+    test_expect_value(&consumer.peer, 1);
     if (killed)
         test_kill(&producer);
-    test_tell(&consumer.peer, 1);
+    test_send(&consumer.peer, 1);
     test_expect_exit(&consumer, 0);
     assert_int_equal(logged(&s.ring, MYL_LOG_PRODUCER_DIED), killed && s.ring.name != NULL);
     if (!killed)
-        finish(&producer, PARTY_LEAVE);
+        finish(&producer, PARTICIPANT_LEAVE);
     drop_ring(&s.ring);
 }
 
-static void test_consumer(void **state)
+static void consumer_reports_its_lost_descriptor(void **state)
 {
     (void)state;
     for (enum myl_backend backend = MYL_BACKEND_SHM; backend <= LAST_BACKEND; backend++) {
@@ -192,13 +194,13 @@ static void test_consumer(void **state)
 
 static int try_to_produce(test_peer *parent, void *argument)
 {
-    const struct party *party = argument;
+    const struct participant *participant = argument;
     (void)parent;
-    expect_no_producer(MYL_EPRODUCERALIVE, "living producer", party->name, &party->producer);
+    expect_no_producer(MYL_EPRODUCERALIVE, "living producer", participant->name, &participant->producer);
     return 0;
 }
 
-static int claim_until_told(myl_producer *producer, int64_t timeout_ns)
+static int claim_until_reported(myl_producer *producer, int64_t timeout_ns)
 {
     void *event;
     int rc;
@@ -220,42 +222,42 @@ static void producer_loses(enum myl_backend backend, enum how how, enum myl_role
                                          .progress_timeout_ns = MYL_SEC(60)};
     struct ring ring;
     test_child consumer, other;
-    myl_verdict *verdict;
+    myl_diagnosis *diagnosis;
     char id[MYL_ID_MAX + 1];
     int copy;
     set_up_ring(&ring, backend);
-    struct party party = party_of(&ring);
-    party.id = "w";
-    party.consumer.role = &role_options;
-    myl_producer *producer = open_producer(ring.name, &party.producer);
-    start_consumer(&consumer, &party, 0);
+    struct participant participant = participant_of(&ring);
+    participant.id = "w";
+    participant.consumer.role = &role_options;
+    myl_producer *producer = open_producer(ring.name, &participant.producer);
+    start_consumer(&consumer, &participant, 0);
     if (managed)
-        test_ok(myl_producer_manage(producer, &policy));
+        test_ok(myl_producer_set_liveness(producer, &policy));
     put_many(producer, 0, CAPACITY);
     int fd = lose(&ring, how);
-    expect_lost(claim_until_told(producer, MYL_SEC(15)));
+    expect_lost(claim_until_reported(producer, MYL_SEC(15)));
     if (managed)
-        expect_lost(claim_until_told(producer, MYL_TRY)); /* who only polls is told too */
+        expect_lost(claim_until_reported(producer, MYL_TRY)); /* a producer that only polls gets the report, too */
     expect_lost(myl_producer_wait_consumed(producer, 0, MYL_SEC(15)));
     expect_lost(myl_producer_wait_consumers(producer, NULL, 1, MYL_TRY));
-    expect_lost(myl_producer_why(producer, 0, &verdict));
-    expect_lost(myl_producer_missing(producer, 0, id));
+    expect_lost(myl_producer_diagnose(producer, 0, &diagnosis));
+    expect_lost(myl_producer_missing_consumer(producer, 0, id));
     expect_lost(myl_producer_fd(producer, &copy));
-    test_spawn(&other, try_to_produce, &party); /* it is still the one that writes */
+    test_spawn(&other, try_to_produce, &participant); /* it still holds the producer's lock */
     test_expect_exit(&other, 0);
     assert_int_equal(logged(&ring, MYL_LOG_DIED) + logged(&ring, MYL_LOG_REAPED), 0);
     myl_producer_leave(producer);
     expect_untouched(fd, how);
-    order(&consumer, CAPACITY, CAPACITY); /* nothing of it was given up */
-    producer = open_producer(ring.name, &party.producer);
+    order(&consumer, CAPACITY, CAPACITY); /* none of these events was given up */
+    producer = open_producer(ring.name, &participant.producer);
     put_many(producer, CAPACITY, 1);
     order(&consumer, 1, CAPACITY + 1);
-    finish(&consumer, PARTY_CLOSE);
+    finish(&consumer, PARTICIPANT_CLOSE);
     myl_producer_leave(producer);
     drop_ring(&ring);
 }
 
-static void test_producer(void **state)
+static void producer_reports_its_lost_descriptor(void **state)
 {
     (void)state;
     for (enum myl_backend backend = MYL_BACKEND_SHM; backend <= LAST_BACKEND; backend++) {
@@ -268,8 +270,8 @@ static void test_producer(void **state)
     }
 }
 
-/* The required set is not complete because a wrong file says so, nor missing. */
-static void test_startup(void **state)
+/* The wrong file must not make the required set look complete or absent. */
+static void startup_wait_reports_a_lost_descriptor(void **state)
 {
     (void)state;
     static const char *const required[] = {"w"};
@@ -279,25 +281,25 @@ static void test_startup(void **state)
         test_child consumer;
         void *event;
         set_up_ring(&ring, MYL_BACKEND_SHM);
-        struct party party = party_of(&ring);
-        party.id = "w";
-        myl_producer *producer = open_producer(ring.name, &party.producer);
-        start_consumer(&consumer, &party, 0);
-        test_ok(myl_producer_manage(producer, &policy));
+        struct participant participant = participant_of(&ring);
+        participant.id = "w";
+        myl_producer *producer = open_producer(ring.name, &participant.producer);
+        start_consumer(&consumer, &participant, 0);
+        test_ok(myl_producer_set_liveness(producer, &policy));
         int fd = lose(&ring, how);
         expect_lost(myl_producer_claim(producer, &event, MYL_TRY));
         expect_lost(myl_producer_claim(producer, &event, MYL_SEC(15)));
         myl_producer_leave(producer);
         expect_untouched(fd, how);
-        finish(&consumer, PARTY_CLOSE);
+        finish(&consumer, PARTICIPANT_CLOSE);
         drop_ring(&ring);
     }
 }
 
-/* --- its number is another handle's of the same ring -------------------------------------------------------------- */
+/* --- another handle of the same ring gets the number -------------------------------------------------------------- */
 
-/* So that the next descriptor that is opened becomes number `fd`. */
-static void fill_holes(int fd)
+/* Makes `fd` the number of the next descriptor that is opened. */
+static void reserve_lower_numbers(int fd)
 {
     int filler;
     do {
@@ -308,30 +310,33 @@ static void fill_holes(int fd)
     close(fd);
 }
 
-static int share_a_number(test_peer *parent, void *argument)
+static int reuse_number_in_same_ring(test_peer *parent, void *argument)
 {
     const struct ring *ring = argument;
     const myl_role_options expendable = {.size = sizeof expendable, .role = MYL_ROLE_EXPENDABLE};
-    struct party party = party_of(ring);
+    struct participant participant = participant_of(ring);
     myl_peer peer;
     void *event;
     (void)parent;
-    myl_producer *producer = open_producer(ring->name, &party.producer);
+    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC); /* a handle opens its directory before its object */
+    myl_producer *producer = open_producer(ring->name, &participant.producer);
     int fd = find_descriptor(ring);
-    fill_holes(fd);
-    party.consumer.id = "w";
-    party.consumer.role = &expendable;
-    myl_consumer *consumer = open_consumer_with(ring->name, &party.consumer);
+    reserve_lower_numbers(fd);
+    if (ring->name != NULL)
+        close(spare);
+    participant.consumer.id = "w";
+    participant.consumer.role = &expendable;
+    myl_consumer *consumer = open_consumer_with(ring->name, &participant.consumer);
     assert_int_equal(find_descriptor(ring), fd);
     put_many(producer, 0, CAPACITY);
-    /* Asked through its own descriptor, the consumer's seat looks free. */
+    /* Through the consumer's own descriptor its lock looks free. */
     expect_lost(myl_producer_claim(producer, &event, MYL_SEC(15)));
     assert_int_equal(logged(ring, MYL_LOG_REAPED), 0);
     myl_producer_leave(producer);
-    assert_int_equal(find_descriptor(ring), fd); /* it is the consumer's, and still open */
+    assert_int_equal(find_descriptor(ring), fd); /* it belongs to the consumer, and is still open */
     test_ok(myl_consumer_peer(consumer, &peer));
     assert_int_equal(peer.state, MYL_PEER_LEFT);
-    producer = open_producer(ring->name, &party.producer);
+    producer = open_producer(ring->name, &participant.producer);
     take_many(consumer, 0, CAPACITY);
     put_many(producer, CAPACITY, 1);
     take_many(consumer, CAPACITY, 1);
@@ -340,93 +345,131 @@ static int share_a_number(test_peer *parent, void *argument)
     return 0;
 }
 
-static void test_number_of_another_handle(void **state)
+/* The consumer's number becomes a descriptor of the same object. Through that one the producer's lock looks free. */
+static int replace_by_producers_descriptor(test_peer *parent, void *argument)
+{
+    const struct ring *ring = argument;
+    struct participant participant = participant_of(ring);
+    const void *event;
+    myl_peer peer;
+    (void)parent;
+    myl_producer *producer = open_producer(ring->name, &participant.producer);
+    int producers = find_descriptor(ring);
+    participant.consumer.id = "w";
+    myl_consumer *consumer = open_consumer_with(ring->name, &participant.consumer);
+    int consumers = find_descriptor(ring);
+    assert_true(consumers > producers);
+    assert_int_equal(dup2(producers, consumers), consumers);
+    expect_lost(myl_consumer_next(consumer, &event, MYL_SEC(15))); /* and not MYL_EPRODUCERDEAD */
+    expect_lost(myl_consumer_peer(consumer, &peer));
+    assert_int_equal(logged(ring, MYL_LOG_PRODUCER_DIED), 0);
+    myl_consumer_close(consumer);
+    put_many(producer, 0, 1);
+    myl_producer_leave(producer);
+    return 0;
+}
+
+static void descriptor_of_another_handle_is_detected(void **state)
+{
+    (void)state;
+#ifdef MYL_OS_POSIX
+    skip(); /* with side files it is unknown which of two descriptors of one object was opened first */
+#endif
+    struct ring ring;
+    test_child child;
+    set_up_ring(&ring, MYL_BACKEND_SHM);
+    test_spawn(&child, replace_by_producers_descriptor, &ring);
+    test_expect_exit(&child, 0);
+    drop_ring(&ring);
+}
+
+static void number_reused_by_another_handle_is_detected(void **state)
 {
     (void)state;
     for (enum myl_backend backend = MYL_BACKEND_SHM; backend <= LAST_BACKEND; backend++) {
         struct ring ring;
         test_child child;
         set_up_ring(&ring, backend);
-        test_spawn(&child, share_a_number, &ring);
+        test_spawn(&child, reuse_number_in_same_ring, &ring);
         test_expect_exit(&child, 0);
         drop_ring(&ring);
     }
 }
 
-/* --- everything closed -------------------------------------------------------------------------------------------- */
+/* --- all descriptors closed --------------------------------------------------------------------------------------- */
 
 static int produce_as_a_daemon(test_peer *parent, void *argument)
 {
-    const struct party *party = argument;
-    myl_producer *producer = open_producer(party->name, &party->producer);
+    const struct participant *participant = argument;
+    myl_producer *producer = open_producer(participant->name, &participant->producer);
     void *event;
     int rc;
     for (int fd = 3; fd < 256; fd++) {
         if (fd != parent->in && fd != parent->out)
             close(fd);
     }
-    test_tell(parent, 1);
-    test_hear_value(parent, 1);
+    test_send(parent, 1);
+    test_expect_value(parent, 1);
     while ((rc = myl_producer_claim(producer, &event, MYL_SEC(15))) == MYL_OK) {
-        event_fill(event, (uint64_t)(myl_producer_last(producer) + 1));
+        event_fill(event, (uint64_t)(myl_producer_last_published(producer) + 1));
         myl_producer_publish(producer);
     }
-    test_code(MYL_ESEATLOST, rc); /* "its descriptor was closed", or "another producer has taken" it */
+    test_code(MYL_ELOCKLOST, rc); /* "its descriptor was closed", or "another producer took over" */
     expect_detail("handle");
     myl_producer_leave(producer);
-    producer = open_producer(party->name, &party->producer); /* nobody has it */
+    producer = open_producer(participant->name, &participant->producer); /* its lock is free */
     myl_producer_leave(producer);
     return 0;
 }
 
-/* A mapping keeps the seat. With the portable layer the seats are files that are closed too: the successor is let in,
- * and who was there before learns of it at its next look at the gate. */
-static void test_all_descriptors_closed(void **state)
+/* On Linux a mapping holds the participant lock. In the portable layer the locks are files, which are closed, too: the
+ * successor acquires the lock, and the former producer fails at its next gate check. */
+static void closing_all_descriptors_is_detected(void **state)
 {
     (void)state;
     struct ring ring;
     test_child child;
     set_up_ring(&ring, MYL_BACKEND_SHM);
-    struct party party = party_of(&ring);
-    test_spawn(&child, produce_as_a_daemon, &party);
-    test_hear_value(&child.peer, 1);
+    struct participant participant = participant_of(&ring);
+    test_spawn(&child, produce_as_a_daemon, &participant);
+    test_expect_value(&child.peer, 1);
 #ifdef MYL_OS_POSIX
-    myl_producer_leave(open_producer(ring.name, &party.producer));
+    myl_producer_leave(open_producer(ring.name, &participant.producer));
 #else
-    expect_no_producer(MYL_EPRODUCERALIVE, "living producer", ring.name, &party.producer);
+    expect_no_producer(MYL_EPRODUCERALIVE, "living producer", ring.name, &participant.producer);
 #endif
-    test_tell(&child.peer, 1);
+    test_send(&child.peer, 1);
     test_expect_exit(&child, 0);
     drop_ring(&ring);
 }
 
 /* --- other handles ------------------------------------------------------------------------------------------------ */
 
-static int look_at_number(test_peer *parent, void *argument)
+static int check_number(test_peer *parent, void *argument)
 {
     (void)parent;
     expect_untouched(*(int *)argument, NULLED);
     return 0;
 }
 
-/* What a fork child closes of its parent's handles. */
-static void test_fork(void **state)
+/* A forked child closes the descriptors of its parent's handles. */
+static void parent_keeps_its_descriptor_after_a_child_closes_it(void **state)
 {
     (void)state;
     struct ring ring;
     test_child child;
     set_up_ring(&ring, MYL_BACKEND_SHM);
-    struct party party = party_of(&ring);
-    myl_producer *producer = open_producer(ring.name, &party.producer);
+    struct participant participant = participant_of(&ring);
+    myl_producer *producer = open_producer(ring.name, &participant.producer);
     int fd = lose(&ring, NULLED);
-    test_spawn(&child, look_at_number, &fd);
+    test_spawn(&child, check_number, &fd);
     test_expect_exit(&child, 0);
     myl_producer_leave(producer);
     expect_untouched(fd, NULLED);
     drop_ring(&ring);
 }
 
-static void test_observer(void **state)
+static void observer_reports_its_lost_descriptor(void **state)
 {
     (void)state;
     for (enum how how = CLOSED; how < HOW_COUNT; how++) {
@@ -436,19 +479,19 @@ static void test_observer(void **state)
         test_child producer;
         myl_observer *observer = NULL;
         set_up_ring(&ring, MYL_BACKEND_SHM);
-        struct party party = party_of(&ring);
-        start_producer(&producer, &party, 0);
-        test_ok(myl_observer_open(&observer, ring.name, &party.consumer));
+        struct participant participant = participant_of(&ring);
+        start_producer(&producer, &participant, 0);
+        test_ok(myl_observer_open(&observer, ring.name, &participant.consumer));
         int fd = lose(&ring, how);
         expect_lost(myl_observer_get(observer, &event, sizeof event, &lost, MYL_SEC(15)));
         myl_observer_close(observer);
         expect_untouched(fd, how);
-        finish(&producer, PARTY_LEAVE);
+        finish(&producer, PARTICIPANT_LEAVE);
         drop_ring(&ring);
     }
 }
 
-static void test_lanes(void **state)
+static void lanes_report_their_lost_descriptors(void **state)
 {
     (void)state;
     for (enum how how = CLOSED; how < HOW_COUNT; how++) {
@@ -463,7 +506,7 @@ static void test_lanes(void **state)
         snprintf(path, sizeof path, "/dev/shm/%s", ring.name);
         assert_int_equal(stat(path, &ring.object), 0);
         myl_frame_consumer *consumer = open_frame_consumer(ring.name, "c");
-        int fd = lose(&ring, how); /* the consumer's: it was opened last */
+        int fd = lose(&ring, how); /* the consumer's, which was opened last */
         send_text(producer[1], "all the same");
         expect_text(consumer, 1, "all the same");
         expect_lost(myl_frame_consumer_next(consumer, &message, MYL_SEC(15)));
@@ -480,14 +523,15 @@ static void test_lanes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_consumer),
-        cmocka_unit_test(test_producer),
-        cmocka_unit_test(test_startup),
-        cmocka_unit_test(test_number_of_another_handle),
-        cmocka_unit_test(test_all_descriptors_closed),
-        cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_observer),
-        cmocka_unit_test(test_lanes),
+        cmocka_unit_test(consumer_reports_its_lost_descriptor),
+        cmocka_unit_test(producer_reports_its_lost_descriptor),
+        cmocka_unit_test(startup_wait_reports_a_lost_descriptor),
+        cmocka_unit_test(descriptor_of_another_handle_is_detected),
+        cmocka_unit_test(number_reused_by_another_handle_is_detected),
+        cmocka_unit_test(closing_all_descriptors_is_detected),
+        cmocka_unit_test(parent_keeps_its_descriptor_after_a_child_closes_it),
+        cmocka_unit_test(observer_reports_its_lost_descriptor),
+        cmocka_unit_test(lanes_report_their_lost_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Sleeping and waking between processes: no wake-up is lost, an idle consumer costs nothing, and a broadcast to eight
- * arrives whole under every strategy. */
-/* ctest: timeout=120 */
+ * Parking and waking between processes: no wake is lost, an idle consumer uses little CPU time, and a broadcast to
+ * eight consumers is complete with every strategy. */
 /* ctest: serial */
-#include "process/party.h"
+#include "process/participant.h"
 
 struct echo {
     char name[TEST_NAME_SIZE];
@@ -15,12 +14,12 @@ static int consume_echo(test_peer *parent, void *argument)
 {
     const struct echo *echo = argument;
     myl_consumer_options o = {.size = sizeof o, .prefix = "echo", .wait.strategy = echo->strategy};
-    o.liveness_ns = MYL_SEC(30); /* a lost wake-up shall show: nobody looks again by himself */
+    o.liveness_ns = MYL_SEC(30); /* longer than the test: a lost wake must show, no liveness check may end the wait */
     myl_consumer *consumer = open_consumer_with(echo->name, &o);
     const void *event;
     uint64_t n = 0;
     int rc;
-    test_tell(parent, 0);
+    test_send(parent, 0);
     while ((rc = myl_consumer_next(consumer, &event, MYL_FOREVER)) == MYL_OK) {
         if (!event_is(event, n))
             test_fail("consumer: not event %llu", (unsigned long long)n);
@@ -33,7 +32,7 @@ static int consume_echo(test_peer *parent, void *argument)
     return 0;
 }
 
-/* Ping-pong by wait_consumed: both sides wait for each other at every event. */
+/* Both sides wait for each other at every event, the producer by wait_consumed. */
 static void check_rounds(enum myl_wait_strategy strategy, uint64_t rounds)
 {
     struct echo echo = {.strategy = strategy, .events = rounds};
@@ -43,7 +42,7 @@ static void check_rounds(enum myl_wait_strategy strategy, uint64_t rounds)
     myl_producer *producer = open_producer(test_name(echo.name, "rounds"), &o);
     test_child child;
     test_spawn(&child, consume_echo, &echo);
-    test_hear_value(&child.peer, 0);
+    test_expect_value(&child.peer, 0);
     for (uint64_t i = 0; i < rounds; i++) {
         put(producer, i, MYL_SEC(15));
         if (i % 50 == 0 && strategy == MYL_WAIT_BLOCK)
@@ -55,7 +54,7 @@ static void check_rounds(enum myl_wait_strategy strategy, uint64_t rounds)
     assert_false(ring_exists(echo.name));
 }
 
-static void test_every_wake_up_arrives(void **state)
+static void every_wake_arrives(void **state)
 {
     (void)state;
     for (int s = MYL_WAIT_ADAPTIVE; s <= MYL_WAIT_BLOCK; s++)
@@ -77,36 +76,38 @@ static int has_parked(void *name)
 }
 
 #ifdef MYL_OS_POSIX
-enum { IDLE_MOST_NS = 100000000 }; /* a look a millisecond: cheap, not free */
+enum { IDLE_MOST_NS = 100000000 }; /* a check every millisecond: little CPU time, but not none */
 #else
-enum { IDLE_MOST_NS = 20000000 };  /* 2 % of a core, for tens of questions after the producer's life */
+enum { IDLE_MOST_NS = 20000000 };  /* 2 % of a core, for tens of checks of the producer */
 #endif
 
-static void test_idle_costs_nothing(void **state)
+static void idle_consumer_uses_little_cpu(void **state)
 {
     (void)state;
     static const enum myl_wait_strategy parking[] = {MYL_WAIT_BLOCK, MYL_WAIT_ADAPTIVE};
     for (size_t i = 0; i < 2; i++) {
         char name[TEST_NAME_SIZE];
-        struct party party = {.name = test_name(name, "idle"), .id = "c", .consumer.wait.strategy = parking[i]};
+        struct participant participant = {.name = test_name(name, "idle"),
+                                          .id = "c",
+                                          .consumer.wait.strategy = parking[i]};
         myl_producer_options o = producer_options(8);
         myl_producer *producer = open_producer(name, &o);
         test_child consumer;
-        start_consumer(&consumer, &party, 0);
-        test_tell(&consumer.peer, PARTY_DRAIN);
+        start_consumer(&consumer, &participant, 0);
+        test_send(&consumer.peer, PARTICIPANT_DRAIN);
         test_until(has_parked, name, "the consumer has parked");
         test_until(test_is_asleep, &consumer.pid, "the consumer sleeps");
         int64_t before = test_cpu_ns(consumer.pid);
         assert_true(before >= 0);
-        assert_int_equal(test_heard(&consumer.peer, 1000), 0);
+        assert_int_equal(test_can_receive(&consumer.peer, 1000), 0);
         int64_t used = test_cpu_ns(consumer.pid) - before;
         if (used > IDLE_MOST_NS)
-            test_fail("an idle second took %lld us of CPU", (long long)used / 1000);
-        put_many(producer, 0, 1); /* and it does wake up */
+            test_fail("%lld us of CPU time in an idle second", (long long)used / 1000);
+        put_many(producer, 0, 1); /* and the wake still works */
         myl_producer_close(producer);
-        test_hear_value(&consumer.peer, (uint64_t)-MYL_ECLOSED);
-        test_hear_value(&consumer.peer, 1);
-        finish(&consumer, PARTY_CLOSE);
+        test_expect_value(&consumer.peer, (uint64_t)-MYL_ECLOSED);
+        test_expect_value(&consumer.peer, 1);
+        finish(&consumer, PARTICIPANT_CLOSE);
     }
 }
 
@@ -122,8 +123,8 @@ static void check_broadcast(enum myl_wait_strategy strategy, uint32_t cell, uint
     for (int i = 0; i < CONSUMERS; i++)
         test_spawn(&child[i], consume_echo, &echo);
     for (int i = 0; i < CONSUMERS; i++)
-        test_hear_value(&child[i].peer, 0);
-    for (uint64_t n = 0; n < events;) { /* singly, and in batches of many sizes */
+        test_expect_value(&child[i].peer, 0);
+    for (uint64_t n = 0; n < events;) { /* single events, and batches of many sizes */
         uint64_t batch = n % 5 + 1 < events - n ? n % 5 + 1 : events - n;
         for (uint64_t i = 0; i < batch; i++) {
             void *event;
@@ -139,11 +140,11 @@ static void check_broadcast(enum myl_wait_strategy strategy, uint32_t cell, uint
     assert_false(ring_exists(echo.name));
 }
 
-static void test_broadcast_to_eight(void **state)
+static void broadcast_to_eight_is_complete(void **state)
 {
     (void)state;
     for (int s = MYL_WAIT_ADAPTIVE; s <= MYL_WAIT_BLOCK; s++) {
-        /* Nine who never give the CPU away, on a few cores, take turns by the clock. */
+        /* Nine spinning processes on a few cores: they run only in turns of the scheduler. */
         int spins = s == MYL_WAIT_BUSY_SPIN || s == MYL_WAIT_SPIN_HINT;
         check_broadcast((enum myl_wait_strategy)s, 0, spins ? 3000 : 20000);
         check_broadcast((enum myl_wait_strategy)s, 256, spins ? 3000 : 20000);
@@ -153,9 +154,9 @@ static void test_broadcast_to_eight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_wake_up_arrives),
-        cmocka_unit_test(test_idle_costs_nothing),
-        cmocka_unit_test(test_broadcast_to_eight),
+        cmocka_unit_test(every_wake_arrives),
+        cmocka_unit_test(idle_consumer_uses_little_cpu),
+        cmocka_unit_test(broadcast_to_eight_is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The product's malloc. Freed memory is overwritten and not given out again within a run, so that a use after the
- * free shows; every allocation is counted for its process. */
+ * The product's malloc. Freed memory is overwritten and not reused within a run, so that a use after free shows. Every
+ * allocation is counted for its process. */
 #include "engine.h"
 
 #include <stdint.h>
@@ -41,12 +41,12 @@ void *sim_malloc(size_t bytes)
     used += whole;
     block->mark = IN_USE;
     block->bytes = bytes;
-    memset(block + 1, FREED, bytes); /* nobody may count on zeroes */
+    memset(block + 1, FREED, bytes); /* uninitialised memory must not read as zeroes */
     sim.current->process->allocations++;
     return block + 1;
 }
 
-/* For alignments up to the heap's own. */
+/* For alignments up to that of the heap. */
 void *sim_aligned_alloc(size_t alignment, size_t bytes)
 {
     while ((used + sizeof(struct block)) % alignment != 0 && used < HEAP_BYTES)
@@ -68,7 +68,7 @@ void sim_free(void *memory)
         return;
     struct block *block = (struct block *)memory - 1;
     if ((unsigned char *)memory < heap || (unsigned char *)memory >= heap + used || block->mark != IN_USE)
-        sim_violation("free", "%s frees what is not allocated", sim_self_name());
+        sim_violation("free", "%s frees memory that is not allocated", sim_self_name());
     block->mark = 0;
     memset(memory, FREED, block->bytes);
     sim.current->process->allocations--;

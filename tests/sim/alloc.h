@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Put in front of every source of the product in the simulation: its allocations come from an arena that a run ends
- * with, so that the handles of killed processes do not pile up, and that can refuse. */
+ * Included before every source of the product in the simulation. Its allocations come from an arena that is reset after
+ * each run, so that handles of killed processes do not accumulate. An allocation can fail. */
 #ifndef MYL_SIM_ALLOC_H
 #define MYL_SIM_ALLOC_H
 

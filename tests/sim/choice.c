@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Every decision of a run comes from here: drawn from the seed, or taken from a list that is gone through
- * systematically (depth first, by running the program again with another last choice). */
+ * Makes every decision of a run: drawn from the seed, or taken from a list. The list is enumerated depth first, by
+ * running the program again with a different last choice. */
 #include "engine.h"
 
 #include <stdio.h>
@@ -98,7 +98,7 @@ void sim_enumerate_reset(void)
 
 int sim_enumerate_next(void)
 {
-    list.known = list.at; /* a run that ended early made fewer */
+    list.known = list.at; /* a run that ended early made fewer choices */
     while (list.known > 0) {
         size_t last = list.known - 1;
         if (list.taken[last] + 1U < list.of[last]) {
@@ -112,7 +112,7 @@ int sim_enumerate_next(void)
 
 void sim_choices_print(void)
 {
-    /* Run lengths: most choices are 0. */
+    /* Prints run lengths: most choices are 0. */
     for (size_t i = 0; i < list.at;) {
         size_t same = 1;
         while (i + same < list.at && list.taken[i + same] == list.taken[i])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Put in front of the sources of src/frame, and of all that inlines them: their copies from and to shared memory are
- * accesses of the simulation. */
+ * Included before the sources of src/frame, and before all sources that inline them. Their copies from and to shared
+ * memory become accesses of the simulation. */
 #ifndef MYL_SIM_COPY_H
 #define MYL_SIM_COPY_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Switching stacks. x86-64 and aarch64 have a few lines of assembly, since a switch happens at nearly every simulated
- * memory access and swapcontext makes two system calls; other machines use it all the same. */
+ * Switches stacks. On x86-64 and aarch64 by a few lines of assembly: nearly every simulated memory access switches, and
+ * swapcontext makes two system calls. Other machines use swapcontext. */
 #define _GNU_SOURCE
 #include "coro.h"
 
@@ -9,7 +9,7 @@
 
 #if defined(__x86_64__)
 
-/* Callee-saved registers go to the old stack, the new stack has them in the same order. */
+/* Pushes the callee-saved registers on the old stack and pops them from the new one. */
 __asm__(".text\n"
         ".globl sim_coro_swap\n"
         ".type sim_coro_swap, @function\n"
@@ -122,7 +122,7 @@ static void first(void)
     first_entry(first_argument);
 }
 
-/* A prepared context is started through this, since makecontext takes no pointers portably. */
+/* The argument of a prepared context: makecontext cannot pass pointers portably. */
 struct started {
     ucontext_t context;
     void (*entry)(void *);

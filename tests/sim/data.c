@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The bytes of events. Programs write and read them plainly, so beside what the memory models do to every word, the
- * weak one demands here what C11 demands of plain accesses: of two to the same word, one of them a write, one happens
- * before the other. Every party has a clock in its view, which ticks whenever it gives its view away; an access is
- * ordered before somebody's next one if that one's view knows the clock of it. So an order that is too weak is found
- * on the spot, even where no machine and no schedule would ever show another value. */
+ * The bytes of events. Programs write and read them by plain accesses, so the memory models apply to each word. In
+ * addition the weak model checks what C11 demands of plain accesses: of two accesses to one word, one of them a write,
+ * one must happen before the other. Every participant has a clock in its view, which ticks whenever it publishes its
+ * view. An access is ordered before a later one of another participant if that participant's view has the access's
+ * clock. So an ordering that is too weak is found at once, even where no machine and no schedule would show another
+ * value. */
 #include "engine.h"
 
 #include <string.h>
@@ -12,29 +13,29 @@ struct trail {
     uint64_t run;
     unsigned writer;
     uint32_t written;
-    uint32_t read[SIM_PARTIES];
+    uint32_t read[SIM_PARTICIPANTS];
 };
 
-/* Of a copied range, so many words are looked at closely: the first, the last, and some in between. */
+/* Number of words of a copied range that are simulated as accesses: the first, the last, and some in between. */
 #define PICKS 3U
 
 static struct trail trails[SIM_LOCATIONS];
 
 static void check(unsigned other, uint32_t clock, const char *what, uint64_t offset)
 {
-    const struct sim_party *self = sim.current;
+    const struct sim_participant *self = sim.current;
     if (clock == 0 || other == self->index || clock <= self->now.at[other])
         return;
     if (sim.tracing)
-        sim_trace_word("data race", offset, clock, sim.party[other].process->name);
-    sim_violation("data race", "%s %s an event's word that %s has %s, and nothing orders the two", sim_self_name(),
-                  what[0] == 'r' ? "reads" : "writes", sim.party[other].process->name,
+        sim_trace_word("data race", offset, clock, sim.participant[other].process->name);
+    sim_violation("data race", "%s %s an event's word that %s has %s, without an order between them", sim_self_name(),
+                  what[0] == 'r' ? "reads" : "writes", sim.participant[other].process->name,
                   what[1] == 'r' ? "read" : "written");
 }
 
 static void leave_trail(uint64_t offset, int writing)
 {
-    struct sim_party *self = sim.current;
+    struct sim_participant *self = sim.current;
     struct trail *trail = &trails[sim_memory_locate(offset, sizeof(uint64_t))];
     if (trail->run != sim.run) {
         memset(trail, 0, sizeof *trail);
@@ -45,7 +46,7 @@ static void leave_trail(uint64_t offset, int writing)
         trail->read[self->index] = self->now.at[self->index];
         return;
     }
-    for (unsigned i = 0; i < sim.parties; i++)
+    for (unsigned i = 0; i < sim.participants; i++)
         check(i, trail->read[i], "wr", offset);
     memset(trail->read, 0, sizeof trail->read);
     trail->writer = self->index;
@@ -92,7 +93,7 @@ static uint64_t shared_word(const unsigned char *address, int close, int writing
     return value;
 }
 
-/* One of the two is shared, at a multiple of 8; the tail is a word of its own, as far as it goes. */
+/* One of the two is shared, at a multiple of 8. The last bytes are a word of their own. */
 static void copy_shared(unsigned char *shared, unsigned char *own, size_t bytes, int writing)
 {
     size_t words = (bytes + 7) / 8, apart = words > PICKS ? (words - 1) / (PICKS - 1) : 1;
@@ -103,7 +104,8 @@ static void copy_shared(unsigned char *shared, unsigned char *own, size_t bytes,
         int close = i % apart == 0 || i + 1 == words;
         uint64_t value = 0;
         if (i == 0 || (uintptr_t)at % SIM_PAGE == 0)
-            (void)sim_offset_of(at, writing, &offset); /* anew for each page: it wraps where the mapping repeats */
+            /* translated again for each page: the double mapping may wrap here */
+            (void)sim_offset_of(at, writing, &offset);
         if (writing)
             memcpy(&value, own + i * 8, part);
         if (close)
@@ -120,7 +122,7 @@ void *sim_copy(void *to, const void *from, size_t bytes)
     if (sim.current == NULL || bytes == 0)
         return memmove(to, from, bytes);
     int reads = sim_offset_of(from, 0, &offset), writes = sim_offset_of(to, 1, &offset);
-    if (reads && writes) { /* within a claim: what was written there a moment ago */
+    if (reads && writes) { /* within a claim: bytes written just before */
         unsigned char own[64];
         SIM_CHECK(bytes <= sizeof own, "engine", "a copy of %zu bytes within shared memory", bytes);
         copy_shared((unsigned char *)(uintptr_t)from, own, bytes, 0);

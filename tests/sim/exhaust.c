@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Small worlds, gone through exhaustively: every schedule that differs in at most so many places from the one in which
- * nobody interferes with anybody, with a kill at every point, and every store and load as late or as old as the memory
- * model lets it be, within bounds of their own. Depth first over the choices of choice.c, by running the world again
- * with another last choice. A tree that is gone through to its end says: within these bounds there is no violation. */
+ * Explores small worlds exhaustively. The base schedule is the one without preemption. All schedules that differ from
+ * it in at most a given number of places are run, with a kill at every point, and with every store and load as late or
+ * as old as the memory model allows, within separate bounds. The search is depth first over the choices of choice.c: it
+ * runs the world again with a different last choice. If it completes, there is no violation within these bounds. */
 #include "exhaust.h"
 #include "sim.h"
 
@@ -23,25 +23,25 @@
 #define MESSAGES 6U
 #define RING ((uint64_t)64 << 10)
 #define CELLS (RING / 64)
-#define LONG 32640U /* with its header 511 cells: two fill the ring but for two cells */
+#define LONG 32640U /* with its header 511 cells: two of them fill the ring but for two cells */
 
-/* What the parties of a run know of each other, beside the ring. */
+/* What the participants of a run know of each other, in addition to the ring. */
 static struct {
-    unsigned here, expected; /* who is ready to begin */
-    uint64_t committed; /* published, for sure */
-    uint64_t publishing; /* ... perhaps */
-    uint64_t released[2]; /* by consumers: nothing below is needed any more */
-    uint64_t start[MESSAGES + 1]; /* frames: where each begins, as the last one said who wrote it */
+    unsigned here, expected; /* participants that are ready */
+    uint64_t committed; /* surely published */
+    uint64_t publishing; /* possibly published */
+    uint64_t released[2]; /* by each consumer: events below it are no longer needed */
+    uint64_t start[MESSAGES + 1]; /* frames: start of each message, as its producer recorded it */
 } now;
 
 static void ok(const char *call, int rc)
 {
-    SIM_CHECK(rc == MYL_OK, "answer", "%s: %s is answered with %s: %s", sim_self_name(), call, myl_errname(rc),
+    SIM_CHECK(rc == MYL_OK, "answer", "%s: %s returns %s: %s", sim_self_name(), call, myl_errname(rc),
               myl_error_detail());
 }
 
-/* Ready; the rest begins when all are. */
-static void meet(void)
+/* Waits until all participants are ready. */
+static void wait_for_all(void)
 {
     now.here++;
     sim_alone(0);
@@ -49,7 +49,7 @@ static void meet(void)
         myl_os_yield();
 }
 
-/* The first to come gets ready undisturbed; a successor finds the others at work. */
+/* The first producer starts without preemption; a successor starts while the others run. */
 static int is_first(void)
 {
     int first = now.here < now.expected && now.publishing == 0;
@@ -67,7 +67,7 @@ static void publish_up_to(myl_producer *producer, uint64_t end)
         ok("claim", myl_producer_claim(producer, &event, MYL_FOREVER));
         for (unsigned i = 0; i < 2; i++)
             SIM_CHECK(sequence < now.released[i] || sequence - now.released[i] < 2, "gate",
-                      "%s may write event %" PRIu64 ", but a consumer is at %" PRIu64, sim_self_name(), sequence,
+                      "%s may write event %" PRIu64 ", but a consumer needs %" PRIu64, sim_self_name(), sequence,
                       now.released[i]);
         sim_data_store(event, sequence * 2 + 1);
         sim_data_store((unsigned char *)event + 8, sequence * 2 + 2);
@@ -90,17 +90,17 @@ static void produces(void *argument)
     int first = is_first();
     int rc;
     while ((rc = myl_producer_open(&producer, NAME, &o)) == MYL_EPRODUCERALIVE)
-        myl_os_sleep(MYL_USEC(100)); /* the kernel has not buried its predecessor */
+        (void)myl_os_sleep(MYL_USEC(100)); /* the kernel has not released the predecessor's lock */
     ok("open", rc);
     if (producer->hot.published == 0 && now.committed == EVENTS) {
-        myl_producer_close(producer); /* the old one was closed: it is read by who has it, and this is a new one */
+        myl_producer_close(producer); /* the old ring was closed: its consumers read it, and this is a new one */
         return;
     }
     SIM_CHECK(producer->hot.published >= now.committed && producer->hot.published <= now.publishing, "takeover",
-              "%s goes on at %" PRIu64 ", though %" PRIu64 " to %" PRIu64 " events were published", sim_self_name(),
+              "%s continues at %" PRIu64 ", though %" PRIu64 " to %" PRIu64 " events were published", sim_self_name(),
               producer->hot.published, now.committed, now.publishing);
     if (first)
-        meet();
+        wait_for_all();
     publish_up_to(producer, EVENTS);
     myl_producer_close(producer);
 }
@@ -133,27 +133,27 @@ static void read_to_the_end(myl_consumer *consumer, uint64_t *released)
         *released = expected + 1;
         ok("release", myl_consumer_release(consumer));
     }
-    SIM_CHECK(consumer->hot.next == EVENTS, "lost", "%s is at the end at %" PRIu64, sim_self_name(),
+    SIM_CHECK(consumer->hot.next == EVENTS, "lost", "%s gets the end of the stream at %" PRIu64, sim_self_name(),
               consumer->hot.next);
     *released = UINT64_MAX;
     myl_consumer_close(consumer);
 }
 
-static void consumes(void *argument)
+static void run_consumer(void *argument)
 {
     (void)argument;
     sim_alone(1);
     myl_consumer *consumer = join("c");
     now.released[0] = consumer->hot.next;
-    meet();
+    wait_for_all();
     read_to_the_end(consumer, &now.released[0]);
 }
 
-/* Joins while the others are at it; it gates from the return of its open on. */
-static void joins(void *argument)
+/* Joins while the others run. It gates once its open has returned. */
+static void join_late(void *argument)
 {
     (void)argument;
-    meet();
+    wait_for_all();
     if (now.committed == EVENTS)
         return; /* the ring may be gone */
     myl_consumer_options o = {.size = sizeof o,
@@ -171,8 +171,9 @@ static void joins(void *argument)
 
 /* --- frames ------------------------------------------------------------------------------------------------------ */
 
-/* Short ones between long ones, so that each lap's headers lie in the payload of the one before. The first four leave
- * one cell, which the fifth does not get before the first is read: the word behind it is that one's header. */
+/* Short messages between long ones, so that headers of one lap lie in the payload of the lap before. The first four
+ * leave one cell. The fifth must not get it before the first is read, because the next word is the first one's
+ * header. */
 static uint64_t length_of(uint64_t i)
 {
     static const uint64_t lengths[MESSAGES] = {LONG, 16, LONG - 64, 8, 24, LONG};
@@ -184,7 +185,7 @@ static uint64_t cells_of(uint64_t i)
     return length_of(i) <= 48 ? 1 : 1 + (length_of(i) + 63) / 64;
 }
 
-/* Where a cell begins: what would be the next lap's stamp there. */
+/* Where a cell begins: the value that would be the next lap's stamp there. */
 static void fill(unsigned char *at, uint64_t i, uint64_t start)
 {
     for (uint64_t k = 0; k < length_of(i) / 8; k++) {
@@ -199,7 +200,7 @@ static void send(myl_frame_producer *producer, const myl_producer *ring, uint64_
     void *data;
     ok("claim", myl_frame_producer_claim(producer, (size_t)length_of(i), &data, MYL_FOREVER));
     SIM_CHECK(ring->hot.next + cells_of(i) + 1 <= now.released[0] + CELLS, "gate",
-              "%s may write message %" PRIu64 " over what is at %" PRIu64, sim_self_name(), i, now.released[0]);
+              "%s may write message %" PRIu64 " over the message at %" PRIu64, sim_self_name(), i, now.released[0]);
     fill(bytes, i, ring->hot.next);
     (void)sim_copy(data, bytes, (size_t)length_of(i));
     now.publishing = i + 1;
@@ -223,7 +224,7 @@ static void produces_frames(void *argument)
     int first = is_first();
     int rc;
     while ((rc = myl_frame_producer_open(&producer, NAME, &o)) == MYL_EPRODUCERALIVE)
-        myl_os_sleep(MYL_USEC(100));
+        (void)myl_os_sleep(MYL_USEC(100));
     ok("open", rc);
     const myl_producer *ring = myl_frame_producer_ring(producer);
     if (myl_published(ring) == 0 && now.committed == MESSAGES) {
@@ -231,14 +232,14 @@ static void produces_frames(void *argument)
         return;
     }
     uint64_t i = now.committed;
-    if (myl_published(ring) != now.start[i]) { /* the one on its way when its producer died is there */
+    if (myl_published(ring) != now.start[i]) { /* the message that its producer was publishing when it died is there */
         SIM_CHECK(now.publishing > i && myl_published(ring) == now.start[i] + cells_of(i), "takeover",
-                  "%s goes on at %" PRIu64 ", behind %" PRIu64 " messages", sim_self_name(), myl_published(ring), i);
+                  "%s continues at %" PRIu64 ", after %" PRIu64 " messages", sim_self_name(), myl_published(ring), i);
         now.committed = ++i;
         now.start[i] = myl_published(ring);
     }
     if (first)
-        meet();
+        wait_for_all();
     for (; i < MESSAGES; i++)
         send(producer, ring, i);
     myl_frame_producer_close(producer);
@@ -252,7 +253,7 @@ static void take(const myl_message *message, uint64_t i, uint64_t start)
               message->kind, i);
     fill(bytes, i, start);
     (void)sim_copy(copy, message->data, (size_t)message->length);
-    SIM_CHECK(memcmp(copy, bytes, (size_t)message->length) == 0, "torn", "%s reads other bytes as message %" PRIu64,
+    SIM_CHECK(memcmp(copy, bytes, (size_t)message->length) == 0, "torn", "%s reads wrong bytes in message %" PRIu64,
               sim_self_name(), i);
 }
 
@@ -268,13 +269,14 @@ static void consumes_frames(void *argument)
     sim_alone(1);
     ok("open", myl_frame_consumer_open(&consumer, NAME, &o));
     const myl_consumer *ring = myl_frame_consumer_ring(consumer);
-    meet();
+    wait_for_all();
     for (uint64_t i = 0;; i++) {
         myl_message message;
         uint64_t start = ring->hot.next;
         int rc = myl_frame_consumer_next(consumer, &message, MYL_FOREVER);
         if (rc == MYL_ECLOSED) {
-            SIM_CHECK(i == MESSAGES, "lost", "%s is at the end behind %" PRIu64 " messages", sim_self_name(), i);
+            SIM_CHECK(i == MESSAGES, "lost", "%s gets the end of the stream after %" PRIu64 " messages",
+                      sim_self_name(), i);
             break;
         }
         ok("next", rc);
@@ -289,19 +291,19 @@ static void consumes_frames(void *argument)
 
 struct small {
     const char *name;
-    sim_program *program[3]; /* the first is the producer's: it may be killed */
+    sim_program *program[3]; /* the first one is the producer's: it may be killed */
     enum sim_memory memory;
     unsigned budget, kills, drains, old_loads;
 };
 
 static const struct small worlds[] = {
-    {"publish, park, room: sc", {produces, consumes}, SIM_MEMORY_SC, 2, 0, 0, 0},
-    {"publish, park, room: tso", {produces, consumes}, SIM_MEMORY_TSO, 1, 0, 1, 0},
-    {"publish, park, room: weak", {produces, consumes}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
-    {"join, gate: sc", {produces, consumes, joins}, SIM_MEMORY_SC, 1, 0, 0, 0},
-    {"join, gate: weak", {produces, consumes, joins}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
-    {"takeover: sc", {produces, consumes}, SIM_MEMORY_SC, 1, 1, 0, 0},
-    {"takeover: tso", {produces, consumes}, SIM_MEMORY_TSO, 1, 1, 1, 0},
+    {"publish, park, room: sc", {produces, run_consumer}, SIM_MEMORY_SC, 2, 0, 0, 0},
+    {"publish, park, room: tso", {produces, run_consumer}, SIM_MEMORY_TSO, 1, 0, 1, 0},
+    {"publish, park, room: weak", {produces, run_consumer}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
+    {"join, gate: sc", {produces, run_consumer, join_late}, SIM_MEMORY_SC, 1, 0, 0, 0},
+    {"join, gate: weak", {produces, run_consumer, join_late}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
+    {"takeover: sc", {produces, run_consumer}, SIM_MEMORY_SC, 1, 1, 0, 0},
+    {"takeover: tso", {produces, run_consumer}, SIM_MEMORY_TSO, 1, 1, 1, 0},
     {"frames: sc", {produces_frames, consumes_frames}, SIM_MEMORY_SC, 1, 0, 0, 0},
     {"frames: weak", {produces_frames, consumes_frames}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
     {"frames, takeover: sc", {produces_frames, consumes_frames}, SIM_MEMORY_SC, 0, 1, 0, 0},
@@ -340,14 +342,15 @@ static struct sim_conditions conditions_of(const struct small *small, unsigned b
     return c;
 }
 
+/* CPU time of this process: the limit is one of work, so it does not depend on the machine's load. */
 static double seconds_now(void)
 {
     struct timespec at;
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
-/* The same choices again, written down. */
+/* Runs the same choices again, with a trace. */
 static void report(const struct small *small, const struct sim_conditions *conditions, struct sim_result *result)
 {
     sim_trace_enable(SIM_TRACE_TAIL);
@@ -356,8 +359,8 @@ static void report(const struct small *small, const struct sim_conditions *condi
     sim_trace_print_tail();
 }
 
-/* 1: something is violated. */
-static int go_through(const struct small *small, unsigned budget, double seconds, int loud)
+/* Returns 1 after a violation. */
+static int explore(const struct small *small, unsigned budget, double seconds, int verbose)
 {
     struct sim_conditions conditions = conditions_of(small, budget);
     struct sim_result result;
@@ -370,7 +373,7 @@ static int go_through(const struct small *small, unsigned budget, double seconds
         schedules++;
         points += result.points;
         if (result.invariant != NULL) {
-            if (loud)
+            if (verbose)
                 report(small, &conditions, &result);
             printf("FAILED exhaust \"%s\" schedules=%" PRIu64 " invariant=\"%s\" %s\n", small->name, schedules,
                    result.invariant, result.detail);
@@ -379,19 +382,18 @@ static int go_through(const struct small *small, unsigned budget, double seconds
         more = sim_enumerate_next();
         late = seconds > 0 && schedules % 64 == 0 && seconds_now() - begin >= seconds;
     }
-    printf("%-28s %8" PRIu64 " schedules, up to %u choices out of turn, %u kills, %3" PRIu64
-           " points each, %5.1f s: %s\n",
+    printf("%-28s %8" PRIu64 " schedules, up to %u preemptions, %u kills, %3" PRIu64 " points each, %5.1f s: %s\n",
            small->name, schedules, conditions.preemptions, small->kills, points / schedules, seconds_now() - begin,
-           more ? "NOT all" : "all there are");
+           more ? "not all" : "all");
     return 0;
 }
 
-unsigned exhaust_run(const char *only, unsigned budget, double seconds, int loud)
+unsigned exhaust_run(const char *only, unsigned budget, double seconds, int verbose)
 {
     unsigned failed = 0;
     for (unsigned i = 0; i < sizeof worlds / sizeof worlds[0]; i++) {
         if (only == NULL || strstr(worlds[i].name, only) != NULL)
-            failed += (unsigned)go_through(&worlds[i], budget, seconds, loud);
+            failed += (unsigned)explore(&worlds[i], budget, seconds, verbose);
         (void)fflush(stdout);
     }
     return failed;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Small worlds, gone through exhaustively. */
+ * Explores small worlds exhaustively. */
 #ifndef MYL_SIM_EXHAUST_H
 #define MYL_SIM_EXHAUST_H
 
-/* Goes through all of every world (or of those whose name has `only` in it), within its bounds or within `budget`
- * choices out of turn (0: the worlds' own), for at most `seconds` each (0: no limit). `loud`: a violation is traced.
- * What is violated first is printed; the number of worlds in which something was. */
+/* Explores every world (or those whose name contains `only`) within its bounds, or within `budget` preemptions (0: the
+ * worlds' own bounds), for at most `seconds` each (0: no limit). `verbose`: traces a violation. Prints the first
+ * violation of each world. Returns the number of worlds with one. */
 unsigned exhaust_run(const char *only, unsigned budget, double seconds, int loud);
 
 #endif

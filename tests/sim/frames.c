@@ -8,9 +8,9 @@
 #include <string.h>
 
 #define CELL 64U
-#define WHOLE 3U /* the flags of a message in one record */
+#define WHOLE 3U /* the flags of a message of one record */
 
-/* The messages of one session, in the order in which they lie. Only the last one can be in doubt. */
+/* The messages of one session, in ring order. Only the last one can be in doubt. */
 struct stream {
     struct item item[FRAMES_ITEMS];
     unsigned items;
@@ -43,7 +43,7 @@ static int is_open(const struct item *item)
     return item->state == ITEM_OPEN || item->state == ITEM_DEAD;
 }
 
-/* Behind all that it has, or may have. */
+/* First cell after all that the message has, or may have. */
 static uint64_t reach(const struct item *item)
 {
     return is_open(item) ? item->start + item->cells : item->end;
@@ -58,8 +58,9 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-/* The word at byte `at`. Where a cell begins it looks like a stamp, of this lap or one of the next, and behind that
- * like the header of a short message: whoever takes payload for a record reads on. */
+/* The word at byte `at`. At the start of a cell it looks like a stamp of this lap or one of the next, and the word
+ * after it like the header of a short message. A reader that takes payload for a record therefore reads on and is
+ * detected. */
 static uint64_t content(const struct item *item, uint64_t at, uint64_t capacity)
 {
     uint64_t in_fragment = at % item->chunk, r = mix(item->id * UINT64_C(0x9e3779b97f4a7c15) + at);
@@ -94,9 +95,10 @@ static void check_content(const char *who, const struct item *item, const unsign
     uint64_t capacity = capacity_of(item);
     for (uint64_t at = 0; at < item->length; at += sizeof(uint64_t)) {
         uint64_t word = content(item, at, capacity), left = item->length - at, is;
-        memcpy(&is, bytes + at, sizeof is); /* there is room behind it */
+        memcpy(&is, bytes + at, sizeof is); /* there is room after it */
         SIM_CHECK(is == word || memcmp(bytes + at, &word, left < sizeof word ? left : sizeof word) == 0, "torn",
-                  "%s reads the message of %" PRIu64 " bytes at %" PRIu64 ": byte %" PRIu64 " and what follows differ",
+                  "%s reads the message of %" PRIu64 " bytes at %" PRIu64 ": byte %" PRIu64
+                  " and the following ones are wrong",
                   who, item->length, item->start, at);
     }
 }
@@ -137,36 +139,39 @@ struct item *frames_publishes(struct session *session, uint64_t start, uint64_t 
     return item;
 }
 
-/* It turned out that [start, end) of the message in doubt is there. */
+/* Decides the message in doubt: [start, end) of it is published. */
 static void settle(struct session *session, struct item *item, uint64_t end, const char *how)
 {
     uint64_t there = end - item->start;
     uint64_t fragments = there / item->chunk_cells, given_up = there % item->chunk_cells;
     if (end == item->start) {
-        SIM_CHECK(!item->read && !item->told, "takeover", "%s a message that was read, and is gone", how);
+        SIM_CHECK(!item->read && !item->reported_to, "takeover", "%s a message that was read, and it is missing", how);
         stream_of(session)->items--;
         return;
     }
     item->end = end;
     item->state = there == item->cells ? ITEM_WHOLE : ITEM_PARTIAL;
     SIM_CHECK(item->state == ITEM_WHOLE || (there < item->cells && fragments > 0 && given_up <= 1), "takeover",
-              "%s %" PRIu64 " cells of a message of %" PRIu64 ", which are no number of its fragments", how, there,
+              "%s %" PRIu64 " cells of a message of %" PRIu64 ", which is no number of its fragments", how, there,
               item->cells);
-    SIM_CHECK(item->state != ITEM_WHOLE || !item->told, "aborted",
-              "%s the whole message at %" PRIu64 ", of which a reader was told that it was given up", how, item->start);
+    SIM_CHECK(item->state == ITEM_WHOLE || item->big, "takeover",
+              "%s %" PRIu64 " of %" PRIu64 " cells of a message that fits in the ring; it must be all or nothing", how,
+              there, item->cells);
+    SIM_CHECK(item->state != ITEM_WHOLE || !item->reported_to, "aborted",
+              "%s the complete message at %" PRIu64 ", which was reported as aborted", how, item->start);
     SIM_CHECK(item->state != ITEM_PARTIAL || !item->read, "takeover",
-              "%s a part of the message at %" PRIu64 ", which a reader has had whole", how, item->start);
+              "%s a part of the message at %" PRIu64 ", which a reader got completely", how, item->start);
 }
 
 void frames_published(struct session *session, int rc, uint64_t next)
 {
     struct item *item = last_of(session);
     SIM_CHECK(rc != MYL_OK || next == item->start + item->cells, "answer",
-              "a message of %" PRIu64 " cells at %" PRIu64 " is published, and goes up to %" PRIu64, item->cells,
+              "a message of %" PRIu64 " cells at %" PRIu64 " is published, and ends at %" PRIu64, item->cells,
               item->start, next);
     SIM_CHECK(rc == MYL_OK || item->big || next == item->start, "answer",
-              "a message that fits in the ring is refused with %s and is there up to %" PRIu64, myl_errname(rc), next);
-    settle(session, item, next, "the publish has left");
+              "a message that fits in the ring fails with %s and is published up to %" PRIu64, myl_errname(rc), next);
+    settle(session, item, next, "the publish left");
     session->committed = session->publishing = next;
 }
 
@@ -177,8 +182,9 @@ void frames_producer_died(struct session *session)
         item->state = ITEM_DEAD;
 }
 
-/* Says the last cell that the message before the one in doubt was given up? Then of that one there is nothing. */
-static void settle_given_up(struct session *session, uint64_t next)
+/* If the last cell has the abort record of the message before the one in doubt, then nothing of the one in doubt is
+ * published. */
+static void settle_aborted(struct session *session, uint64_t next)
 {
     struct stream *stream = stream_of(session);
     struct item *item = last_of(session);
@@ -196,16 +202,16 @@ static void settle_given_up(struct session *session, uint64_t next)
 void frames_resumed(struct session *session, uint64_t next, uint64_t messages, int gave_up)
 {
     if (gave_up)
-        settle_given_up(session, next);
+        settle_aborted(session, next);
     struct item *item = last_of(session);
     if (item != NULL && is_open(item))
-        settle(session, item, next, "the takeover has found");
+        settle(session, item, next, "the takeover found");
     else
         SIM_CHECK(next == session->committed, "takeover",
-                  "%s goes on at %" PRIu64 ", though what is published ends at %" PRIu64, sim_self_name(), next,
+                  "%s continues at %" PRIu64 ", but the published cells end at %" PRIu64, sim_self_name(), next,
                   session->committed);
     uint64_t expected = shape.numbers == MYL_FRAMES_BARE ? 0 : frames_count(session);
-    SIM_CHECK(messages == expected, "number", "%s believes in %" PRIu64 " messages so far, not %" PRIu64,
+    SIM_CHECK(messages == expected, "number", "%s counts %" PRIu64 " messages so far, expected %" PRIu64,
               sim_self_name(), messages, expected);
 }
 
@@ -227,9 +233,9 @@ void frames_claimed(const struct session *session, uint64_t end)
     for (unsigned i = 0; i < session->readers; i++) {
         const struct reader *r = &session->reader[i];
         uint64_t bound = frames_bound(session, r);
-        /* The word behind the last record is the producer's, too. */
+        /* The word after the last record belongs to the producer, too. */
         SIM_CHECK(!gates(r) || end + 1 <= bound + session->capacity, "gate",
-                  "%s may write up to %" PRIu64 ", over what consumer \"%s\", at %" PRIu64 ", has not released",
+                  "%s may write up to %" PRIu64 ", over cells that consumer \"%s\", at %" PRIu64 ", has not released",
                   sim_self_name(), end + 1, r->id, bound);
     }
 }
@@ -249,7 +255,7 @@ uint64_t frames_bound(const struct session *session, const struct reader *r)
         const struct item *item = &stream->item[i];
         if (reach(item) <= at)
             continue;
-        int passes = item->start < at || item->state == ITEM_PARTIAL || item->state == ITEM_DEAD ||
+        int passes = item->start < at || item->state == ITEM_PARTIAL || (item->state == ITEM_DEAD && item->big) ||
                      (item->fragments > 1 && item->length > r->room);
         if (!passes && whole-- <= 0)
             return item->big ? item->start + (item->fragments - 1) * item->chunk_cells : item->start;
@@ -263,12 +269,12 @@ void frames_joined(struct frame_view *view, struct session *session, uint64_t po
     *view = (struct frame_view){.session = session,
                                 .done = position,
                                 .from = position,
-                                .told = position,
+                                .reported_to = position,
                                 .room = room,
                                 .number = -1};
 }
 
-/* The first message of which nothing was told yet. */
+/* The first message for which the reader has no result yet. */
 static struct item *next_item(const struct frame_view *view)
 {
     struct stream *stream = stream_of(view->session);
@@ -290,17 +296,18 @@ static struct item *item_ending_at(const struct session *session, uint64_t end)
     return NULL;
 }
 
-/* Is what was handed over this message? */
+/* Checks that the delivered message is this one. */
 static void check_message(const struct frame_view *view, struct item *item, const myl_message *message,
                           const unsigned char *bytes, uint64_t end)
 {
     const char *who = sim_self_name();
-    SIM_CHECK(item != NULL, "unpublished", "%s gets a message of %" PRIu64 " bytes up to %" PRIu64 ", where none ends",
-              who, message->length, end);
+    SIM_CHECK(item != NULL, "unpublished",
+              "%s gets a message of %" PRIu64 " bytes up to %" PRIu64 "; no message ends there", who, message->length,
+              end);
     SIM_CHECK(message->length == item->length && message->kind == item->kind && message->fragments == item->fragments,
               "torn",
-              "%s gets %" PRIu64 " bytes of kind %u in %u parts at %" PRIu64 ", for %" PRIu64 " of kind %u in %u", who,
-              message->length, message->kind, message->fragments, item->start, item->length, item->kind,
+              "%s gets %" PRIu64 " bytes of kind %u in %u parts at %" PRIu64 "; expected %" PRIu64 " of kind %u in %u",
+              who, message->length, message->kind, message->fragments, item->start, item->length, item->kind,
               item->fragments);
     check_content(who, item, bytes);
     uint64_t number = (uint64_t)(item - stream_of(view->session)->item);
@@ -309,15 +316,16 @@ static void check_message(const struct frame_view *view, struct item *item, cons
     int in_time = shape.numbers != MYL_FRAMES_TIMED
                       ? message->sent_ns == 0
                       : message->sent_ns >= item->began_ns && message->sent_ns <= sim_now();
-    SIM_CHECK(in_time, "time", "%s gets a message that says it was sent at %" PRId64 ", begun at %" PRId64, who,
+    SIM_CHECK(in_time, "time", "%s gets a message with the time %" PRId64 ", but it began at %" PRId64, who,
               message->sent_ns, item->began_ns);
     item->read |= is_open(item);
-    SIM_CHECK(!item->told || !is_open(item), "aborted", "%s gets a message that another was told to be given up", who);
+    SIM_CHECK(!item->reported_to || !is_open(item), "aborted",
+              "%s gets a message that was reported to another reader as aborted", who);
     uint64_t seen = item->fragments > 1 || is_open(item) ? item->start + item->cells : item->end;
     view->session->seen = view->session->seen < seen ? seen : view->session->seen;
 }
 
-void frames_look(const struct frame_view *view, const myl_message *message, const unsigned char *bytes, uint64_t end)
+void frames_check(const struct frame_view *view, const myl_message *message, const unsigned char *bytes, uint64_t end)
 {
     check_message(view, item_ending_at(view->session, end), message, bytes, end);
 }
@@ -328,31 +336,31 @@ static void check_between(const struct frame_view *view, uint64_t up_to, const c
     if (missed == NULL || missed->start >= up_to || is_open(missed))
         return;
     SIM_CHECK(missed->state != ITEM_WHOLE, "lost",
-              "%s %s, though it has not had the message of %" PRIu64 " bytes at %" PRIu64, sim_self_name(), what,
+              "%s %s, but it has not got the message of %" PRIu64 " bytes at %" PRIu64, sim_self_name(), what,
               missed->length, missed->start);
-    sim_violation("aborted", "%s %s, and was never told that the message at %" PRIu64 " was given up", sim_self_name(),
+    sim_violation("aborted", "%s %s, without a report that the message at %" PRIu64 " was aborted", sim_self_name(),
                   what, missed->start);
 }
 
 void frames_read(struct frame_view *view, const myl_message *message, const unsigned char *bytes, uint64_t end,
-                 int keeps)
+                 int holds)
 {
     struct item *item = item_ending_at(view->session, end);
     check_message(view, item, message, bytes, end);
     SIM_CHECK(item->start >= view->done, "repeated", "%s gets the message at %" PRIu64 " again", sim_self_name(),
               item->start);
     check_between(view, item->start, "gets a later message");
-    if (!keeps)
+    if (!holds)
         view->done = item->start + 1;
 }
 
 void frames_aborted(struct frame_view *view)
 {
     struct item *item = next_item(view);
-    SIM_CHECK(item != NULL && item->state != ITEM_WHOLE && item->fragments > 1 && !item->read, "aborted",
-              "%s is told that a message was given up, but the one at %" PRIu64 " was not", sim_self_name(),
+    SIM_CHECK(item != NULL && item->state != ITEM_WHOLE && item->big && !item->read, "aborted",
+              "%s gets a report that a message was aborted, but the one at %" PRIu64 " was not", sim_self_name(),
               item == NULL ? view->done : item->start);
-    item->told |= is_open(item);
+    item->reported_to |= is_open(item);
     view->done = item->start + 1;
 }
 
@@ -360,8 +368,8 @@ void frames_too_big(struct frame_view *view)
 {
     const struct item *item = next_item(view);
     SIM_CHECK(item != NULL && item->fragments > 1 && item->length > view->room, "answer",
-              "%s is told that a message is too long for it, but the one at %" PRIu64 " has %" PRIu64 " bytes",
-              sim_self_name(), item == NULL ? view->done : item->start, item == NULL ? 0 : item->length);
+              "%s gets MYL_ETOOBIG, but the message at %" PRIu64 " has %" PRIu64 " bytes", sim_self_name(),
+              item == NULL ? view->done : item->start, item == NULL ? 0 : item->length);
     view->done = item->start + 1;
 }
 
@@ -369,13 +377,13 @@ void frames_next_is(const struct frame_view *view, uint64_t length)
 {
     const struct item *item = next_item(view);
     SIM_CHECK(item != NULL && item->length == length, "answer",
-              "%s is told that the next message has %" PRIu64 " bytes, not %" PRIu64, sim_self_name(), length,
+              "%s gets a description of a message of %" PRIu64 " bytes, expected %" PRIu64, sim_self_name(), length,
               item == NULL ? 0 : item->length);
 }
 
 void frames_ended(const struct frame_view *view, uint64_t end)
 {
-    check_between(view, end, "is told that the stream is over");
+    check_between(view, end, "gets the end of the stream");
 }
 
 void frames_rewound(struct frame_view *view, uint64_t acknowledged)
@@ -383,17 +391,17 @@ void frames_rewound(struct frame_view *view, uint64_t acknowledged)
     const struct stream *stream = stream_of(view->session);
     if (view->done > acknowledged)
         view->done = acknowledged;
-    /* One longer than the ring is whole again by its last fragment, all in front of which is acknowledged. */
+    /* A message longer than the ring is completed by its last fragment; all fragments before that are acknowledged. */
     for (unsigned i = 0; i < stream->items; i++) {
         const struct item *item = &stream->item[i];
         uint64_t last = item->start + (item->fragments - 1) * item->chunk_cells;
-        if (item->state != ITEM_PARTIAL && !item->told && item->big && item->length <= view->room &&
+        if (item->state != ITEM_PARTIAL && !item->reported_to && item->big && item->length <= view->room &&
             acknowledged == last && item->start >= view->from && view->done > item->start)
             view->done = item->start;
     }
 }
 
-/* Who began in the middle of a message, with fragments of it still to come, has skipped it. */
+/* A reader that began within a message, with fragments of it still to come, has skipped it. */
 void frames_skipped(const struct frame_view *view, uint64_t skipped, uint64_t position)
 {
     const struct stream *stream = stream_of(view->session);
@@ -402,18 +410,19 @@ void frames_skipped(const struct frame_view *view, uint64_t skipped, uint64_t po
         const struct item *item = &stream->item[i];
         uint64_t left = reach(item) - view->from;
         if (is_open(item) && item->start < view->from)
-            return; /* who knows */
+            return; /* unknown */
         if (item->start < view->from && view->from < reach(item) && position > view->from)
             expected = item->state == ITEM_WHOLE || left > 1;
     }
     SIM_CHECK(skipped == expected, "skipped",
-              "%s, which began at %" PRIu64 ", says that it skipped %" PRIu64 " messages, not %" PRIu64,
+              "%s, which began at %" PRIu64 ", reports %" PRIu64 " skipped messages, expected %" PRIu64,
               sim_self_name(), view->from, skipped, expected);
 }
 
 /* --- observers --------------------------------------------------------------------------------------------------- */
 
-/* Cells of what was told of, which are not lost. `spared`: so many of them may have been overwritten all the same. */
+/* Number of reported cells, which are not lost. `spared`: at most this many of them may have been overwritten
+ * nevertheless. */
 static uint64_t reported(const struct frame_view *view, uint64_t gate, uint64_t *spared)
 {
     uint64_t cells = 0;
@@ -431,7 +440,7 @@ static uint64_t reported(const struct frame_view *view, uint64_t gate, uint64_t 
     return cells;
 }
 
-/* Did it begin in the middle of a message, whose rest is lost to it though nobody overwrites it? */
+/* Returns 1 if the observer began within a message: the rest of it is lost without being overwritten. */
 static int begins_inside(const struct frame_view *view)
 {
     const struct stream *stream = stream_of(view->session);
@@ -449,34 +458,36 @@ void frames_observed(struct frame_view *view, const myl_message *message, const 
     check_message(view, item, message, bytes, end);
     SIM_CHECK(item->start >= view->done, "repeated", "%s gets the message at %" PRIu64 " again", sim_self_name(),
               item->start);
-    uint64_t spared, least = item->start - view->told - reported(view, gate, &spared);
+    uint64_t spared, least = item->start - view->reported_to - reported(view, gate, &spared);
     SIM_CHECK(lost->bytes >= least * CELL && lost->bytes <= (least + spared) * CELL, "observer",
-              "%s is told that %" PRIu64 " bytes were lost between %" PRIu64 " and %" PRIu64 "; it was %" PRIu64
-              " to %" PRIu64 " cells, and %u messages were told of",
-              sim_self_name(), lost->bytes, view->told, item->start, least, least + spared, view->reports);
-    if (lost->bytes > 0 && view->reports == 0 && !(view->told == view->from && begins_inside(view)))
-        oracle_overtaken(view->session, sim_self_name(), view->told, 1);
+              "%s gets a report that %" PRIu64 " bytes were lost between %" PRIu64 " and %" PRIu64 "; it was %" PRIu64
+              " to %" PRIu64 " cells, and %u messages were reported",
+              sim_self_name(), lost->bytes, view->reported_to, item->start, least, least + spared, view->reports);
+    if (lost->bytes > 0 && view->reports == 0 && !(view->reported_to == view->from && begins_inside(view)))
+        oracle_overrun(view->session, sim_self_name(), view->reported_to, 1);
     int64_t number = (int64_t)(item - stream_of(view->session)->item);
     uint64_t missed = view->number < 0 || shape.numbers == MYL_FRAMES_BARE
                           ? 0
                           : (uint64_t)(number - view->number - 1 - view->reports);
-    SIM_CHECK(lost->messages == missed, "observer", "%s is told that %" PRIu64 " messages were lost, not %" PRIu64,
-              sim_self_name(), lost->messages, missed);
+    SIM_CHECK(lost->messages == missed, "observer",
+              "%s gets a report that %" PRIu64 " messages were lost, expected %" PRIu64, sim_self_name(),
+              lost->messages, missed);
     view->done = item->start + 1;
-    view->told = end;
+    view->reported_to = end;
     view->reports = 0;
     view->number = number;
 }
 
-/* Which message an observer at `position` may be told of. That a message was given up is told at its end, or behind the
- * word that says so: where that stands, there may be one in doubt, too. */
-static struct item *told_of(const struct frame_view *view, int rc, uint64_t position)
+/* Returns the message that an observer at `position` may report. An abort is reported at the message's end, or after
+ * the abort record. Where that record is, a message in doubt may be, too. */
+static struct item *reported_of(const struct frame_view *view, int rc, uint64_t position)
 {
     struct stream *stream = stream_of(view->session);
     struct item *found = NULL;
     for (unsigned i = 0; i < stream->items; i++) {
         struct item *item = &stream->item[i];
-        int fits = rc == MYL_ETOOBIG ? item->length > view->room : item->state != ITEM_WHOLE && !item->read;
+        int fits =
+            rc == MYL_ETOOBIG ? item->length > view->room : item->state != ITEM_WHOLE && item->big && !item->read;
         if (item->start < view->done || item->start >= position || item->fragments == 1 || !fits)
             continue;
         found = item;
@@ -486,13 +497,13 @@ static struct item *told_of(const struct frame_view *view, int rc, uint64_t posi
     return found;
 }
 
-void frames_observer_told(struct frame_view *view, int rc, uint64_t position)
+void frames_observer_reported(struct frame_view *view, int rc, uint64_t position)
 {
-    struct item *item = told_of(view, rc, position);
-    SIM_CHECK(item != NULL, "answer", "%s, at %" PRIu64 ", is told %s, which no message explains", sim_self_name(),
+    struct item *item = reported_of(view, rc, position);
+    SIM_CHECK(item != NULL, "answer", "%s, at %" PRIu64 ", gets %s, which no message explains", sim_self_name(),
               position, myl_errname(rc));
     view->done = item->start + 1;
-    item->told |= rc == MYL_EABORTED && is_open(item);
-    SIM_CHECK(view->reports < FRAMES_REPORTS, "engine", "more than %d messages told of in a row", FRAMES_REPORTS);
+    item->reported_to |= rc == MYL_EABORTED && is_open(item);
+    SIM_CHECK(view->reports < FRAMES_REPORTS, "engine", "more than %d reported messages in a row", FRAMES_REPORTS);
     view->report[view->reports++] = item;
 }

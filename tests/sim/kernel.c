@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The simulated kernel's tables: objects, names, descriptions and their seats, and mappings.
+ * The simulated kernel's tables: objects, names, open file descriptions and their locks, and mappings.
  *
- * All objects live in one host memory object, the arena. It is mapped for every process twice, writable and
- * read-only, so that a process's pointers are its own, a wrong one is told apart, and mapping costs no system call in
- * a run. Behind these images lie the twins: places for what a process maps twice in a row. Runs map the same bytes at
- * the same places, mostly, so that those cost hardly any system call either. */
+ * All objects are in one host memory object, the arena. Each process has two images of it, one writable and one
+ * read-only. So each process has its own pointers, a pointer of another process is detected, and a simulated mapping
+ * needs no system call. After the images are the twins: places for double mappings (the same object twice in a row).
+ * Runs mostly map the same bytes at the same places, so that these need hardly any system call either. */
 #define _GNU_SOURCE
 #include "engine.h"
 
@@ -23,19 +23,19 @@ struct sim_view sim_directory;
 struct sim_view sim_futex_queues;
 
 #define TWINS 4U /* of one process */
-#define TWIN_BYTES ((uint64_t)256 << 10) /* at most, both halves */
+#define TWIN_BYTES ((uint64_t)256 << 10) /* maximum, both halves together */
 #define IMAGES (SIM_ARENA * 2 * SIM_PROCESSES)
 
 /* One place for a double mapping. */
 struct twin {
-    uint64_t offset, bytes; /* in the arena, of one half: what the host has mapped there */
+    uint64_t offset, bytes; /* range of the arena that the host has mapped there, of one half */
     int used, writable;
 };
 
 static struct twin twins[SIM_PROCESSES][TWINS];
 static int arena_fd;
 static unsigned char *images; /* process 0 read-only, process 0 writable, process 1 read-only, ... */
-static uint8_t mapped[SIM_PROCESSES][2][PAGES]; /* how often a page is mapped */
+static uint8_t mapped[SIM_PROCESSES][2][PAGES]; /* how often each page is mapped */
 static struct sim_object object[SIM_OBJECTS];
 static struct sim_description description[DESCRIPTIONS];
 static struct sim_name name[SIM_NAMES];
@@ -68,7 +68,7 @@ void sim_kernel_set_up(void)
         ok = mmap(image(i / 2, i % 2 != 0), SIM_ARENA, protection, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED;
     }
     if (!ok) {
-        perror("sim: the arena cannot be made");
+        perror("sim: cannot make the arena");
         exit(2);
     }
     arena_fd = fd;
@@ -76,7 +76,7 @@ void sim_kernel_set_up(void)
 
 void sim_kernel_begin(void)
 {
-    memset(mapped, 0, sizeof mapped[0] * sim.processes); /* those of the run before */
+    memset(mapped, 0, sizeof mapped[0] * sim.processes); /* pages of the previous run */
     for (unsigned i = 0; i < SIM_PROCESSES * TWINS; i++)
         twins[i / TWINS][i % TWINS].used = 0;
     memset(description, 0, sizeof description);
@@ -190,10 +190,10 @@ int sim_descriptor_make(struct sim_process *process, struct sim_object *target, 
     return 0;
 }
 
-void sim_seat_leave(struct sim_object *o, unsigned seat)
+void sim_lock_leave(struct sim_object *o, unsigned lock)
 {
-    o->seat[seat] = NULL;
-    o->seat_left_at[seat] = sim.points;
+    o->lock[lock] = NULL;
+    o->lock_released_at[lock] = sim.points;
 }
 
 struct sim_description *sim_description_of(const struct sim_process *process, int fd)
@@ -208,14 +208,15 @@ void sim_descriptor_close(struct sim_process *process, unsigned index)
     if (--d->descriptors > 0)
         return;
     struct sim_object *o = d->object;
-    /* The kernel gives up the locks of the last descriptor's description; everything its process did is before that. */
-    for (unsigned i = 0; i < sim.parties; i++) {
-        if (sim.party[i].process == process)
-            sim_memory_sync(&sim.party[i], &o->seats);
+    /* The kernel releases the locks of a description with its last descriptor. All accesses of its process happen
+     * before that. */
+    for (unsigned i = 0; i < sim.participants; i++) {
+        if (sim.participant[i].process == process)
+            sim_memory_sync(&sim.participant[i], &o->locks);
     }
-    for (unsigned i = 0; i < SIM_SEATS; i++) {
-        if (o->seat[i] == d)
-            sim_seat_leave(o, i);
+    for (unsigned i = 0; i < SIM_LOCKS; i++) {
+        if (o->lock[i] == d)
+            sim_lock_leave(o, i);
     }
     o->descriptions--;
     d->object = NULL;
@@ -277,7 +278,7 @@ int sim_map(struct sim_process *process, const struct sim_object *target, uint64
     if (offset % SIM_PAGE != 0 || bytes == 0)
         return EINVAL;
     if (offset > target->bytes || bytes > target->bytes - offset)
-        return EINVAL; /* a real map would succeed and fault later: no use of that is legitimate */
+        return EINVAL; /* a real map would succeed and fault later; no correct caller does this */
     uint64_t first = (target->offset + offset) / SIM_PAGE;
     for (uint64_t page = 0; page < (bytes + SIM_PAGE - 1) / SIM_PAGE; page++)
         mapped[process->index][writable ? 1 : 0][first + page]++;
@@ -301,7 +302,7 @@ int sim_map_twice(struct sim_process *process, const struct sim_object *target, 
     for (unsigned half = 0; half < 2 && (twin->offset != from || twin->bytes != bytes); half++) {
         if (mmap(at + half * bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, arena_fd, (off_t)from) ==
             MAP_FAILED) {
-            perror("sim: a double mapping cannot be made");
+            perror("sim: cannot make a double mapping");
             exit(2);
         }
     }
@@ -317,18 +318,18 @@ void sim_unmap(struct sim_process *process, const void *address, uint64_t bytes)
     struct twin *twin = twin_at(address, &owner);
     if (twin != NULL) {
         if (!twin->used || owner != process->index || bytes != 2 * twin->bytes || address != twin_address(twin))
-            sim_violation("unmapped memory", "%s unmaps what it has not mapped", process->name);
+            sim_violation("unmapped memory", "%s unmaps memory that it has not mapped", process->name);
         twin->used = 0;
         return;
     }
     uint64_t at = (uint64_t)((const unsigned char *)address - image(process->index, 0));
     unsigned writable = (unsigned)(at >> SIM_ARENA_BITS);
     if (at >= 2 * SIM_ARENA)
-        sim_violation("unmapped memory", "%s unmaps what it has not mapped", process->name);
+        sim_violation("unmapped memory", "%s unmaps memory that it has not mapped", process->name);
     at &= SIM_ARENA - 1;
     for (uint64_t page = at / SIM_PAGE; page < (at + bytes + SIM_PAGE - 1) / SIM_PAGE; page++) {
         if (mapped[process->index][writable][page] == 0)
-            sim_violation("unmapped memory", "%s unmaps what it has not mapped", process->name);
+            sim_violation("unmapped memory", "%s unmaps memory that it has not mapped", process->name);
         mapped[process->index][writable][page]--;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The simulator's own tests: small programs whose possible outcomes are known for each memory model. Each has one
- * strange outcome that a model allows or forbids; where it is forbidden, no schedule at all may give it; where it is
- * allowed, the enumeration and random schedules must both find it. */
+ * surprising outcome. If the model forbids it, no schedule may produce it. If the model allows it, both the enumeration
+ * and random schedules must find it. */
 #include "litmus.h"
 #include "sim.h"
 
@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PARTIES_MAX   4
+#define PARTICIPANTS_MAX   4
 #define RANDOM_RUNS     4000
 #define ENUMERATED_MOST 100000U
-#define SEAT          5U
+#define LOCK          5U
 
-/* The words, each on a line of its own, and what the parties found. */
+/* The words, each on its own cache line, and what the participants read. */
 struct words {
     _Alignas(64) myl_au64 x;
     _Alignas(64) myl_au64 y;
@@ -33,11 +33,11 @@ static struct words *words(void)
 
 struct litmus {
     const char *name;
-    sim_program *party[PARTIES_MAX];
+    sim_program *participant[PARTICIPANTS_MAX];
     int (*strange)(void);
-    const char *violation;          /* instead of `strange`: the run ends with this */
+    const char *violation;          /* instead of `strange`: the run must end with this violation */
     int allowed[SIM_MEMORIES];
-    int kill;                       /* the first party may be killed */
+    int kill;                       /* the first participant may be killed */
 };
 
 /* --- two stores, two loads -----------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ static int flag_without_message(void)
     return r[0] == 1 && r[1] == 0;
 }
 
-/* In between: adds to the flag, or hands it on. */
+/* A third participant in between: adds to the flag, or passes it on. */
 static void add_y(void *argument)
 {
     (void)argument;
@@ -279,7 +279,8 @@ static int no_common_order(void)
 /* --- sleeping and waking -------------------------------------------------------------------------------------------
  * */
 
-/* Bit SLEEP of w: somebody may sleep. x: what is waited for. The kernel's addition of 4 clears the bit and counts. */
+/* Bit SLEEP of w: a participant may sleep. x: the awaited value. The kernel's addition of 4 clears the bit and
+ * counts. */
 #define SLEEP 4U
 
 static void sleep_until_x(void *argument)
@@ -317,7 +318,7 @@ static void wake_fenced(void *argument)
     wake_if_asleep(1);
 }
 
-/* The kernel compares and falls asleep in one step: a wake-up in between is not lost. */
+/* The kernel compares and falls asleep in one step: no wake between them is lost. */
 static void sleep_once(void *argument)
 {
     (void)argument;
@@ -332,7 +333,7 @@ static void set_and_wake(void *argument)
     myl_os_wake(&words()->w);
 }
 
-/* As wake_fenced, but the bit goes before the system call: who is killed in between takes the wake-up with it. */
+/* As wake_fenced, but clears the bit before the system call: a kill in between loses the wake. */
 static void wake_in_two_steps(void *argument)
 {
     (void)argument;
@@ -343,32 +344,35 @@ static void wake_in_two_steps(void *argument)
         myl_os_wake(&words()->w);
 }
 
-/* --- death and seats -----------------------------------------------------------------------------------------------
- * */
+/* --- death and locks --------------------------------------------------------------------------------------------- */
 
-/* Writes x, then y, with a seat that only its death gives up. */
+/* Writes x, then y, holding a lock that only its death releases. */
 static void hold_and_write(void *argument)
 {
     int fd, read_only;
     (void)argument;
-    struct myl_os_object_spec spec = {.backend = MYL_BACKEND_SHM, .path = "/sim/litmus", .bytes = 4096};
-    if (myl_os_object_open("/sim/litmus", 0, &fd, &read_only) == ENOENT &&
-        (myl_os_object_create(&spec, &fd) != 0 || myl_os_seat_take(fd, SEAT) != 0 ||
-         myl_os_object_publish(fd, "/sim/litmus") != 0))
+    struct myl_os_place place;
+    struct myl_os_object_spec spec = {.backend = MYL_BACKEND_SHM, .place = &place, .bytes = 4096};
+    if (myl_os_place_open("/sim/litmus", &place) != 0)
+        return;
+    if (myl_os_object_open(&place, 0, &fd, &read_only) == ENOENT &&
+        (myl_os_object_create(&spec, &fd) != 0 || myl_os_lock_acquire(fd, LOCK) != 0 ||
+         myl_os_object_publish(fd, &place) != 0))
         return;
     myl_store_rlx(&words()->x, 1);
     myl_store_rlx(&words()->y, 1);
 }
 
-/* Who finds the seat free finds a prefix of what its holder wrote. */
+/* A participant that acquires the lock reads a prefix of the dead owner's writes. */
 static void read_after_death(void *argument)
 {
     int fd, read_only;
     (void)argument;
+    struct myl_os_place place;
     r[0] = r[1] = 0;
-    if (myl_os_object_open("/sim/litmus", 0, &fd, &read_only) != 0)
+    if (myl_os_place_open("/sim/litmus", &place) != 0 || myl_os_object_open(&place, 0, &fd, &read_only) != 0)
         return;
-    if (myl_os_seat_held(fd, SEAT) == 0) {
+    if (myl_os_lock_held(fd, LOCK) == 0) {
         r[0] = myl_load_rlx(&words()->y);
         r[1] = myl_load_rlx(&words()->x);
         r[2] = 1;
@@ -425,14 +429,14 @@ static const struct litmus tests[] = {
     {"message, rel and fence", {send_rel, receive_fenced}, flag_without_message, NULL, NOWHERE, 0},
     {"message, fence and acq", {send_fenced, receive_acq}, flag_without_message, NULL, NOWHERE, 0},
     {"message, fence and fence", {send_fenced, receive_fenced}, flag_without_message, NULL, NOWHERE, 0},
-    {"message through a third one's addition",
+    {"message through the addition of a third participant",
      {send_rel, add_y, receive_third},
      flag_without_message,
      NULL,
      NOWHERE,
      0},
-    {"message handed on, rel and acq", {store_x, hand_on, receive_acq}, flag_without_message, NULL, NOWHERE, 0},
-    {"message handed on, rlx", {store_x, hand_on_rlx, receive_rlx}, flag_without_message, NULL, WEAK, 0},
+    {"message passed on, rel and acq", {store_x, hand_on, receive_acq}, flag_without_message, NULL, NOWHERE, 0},
+    {"message passed on, rlx", {store_x, hand_on_rlx, receive_rlx}, flag_without_message, NULL, WEAK, 0},
     {"one word never goes backwards", {store_x_twice, load_x_twice}, backwards, NULL, NOWHERE, 0},
     {"no addition is lost", {add_x, add_x}, added_once, NULL, NOWHERE, 0},
     {"independent reads, acq", {store_x_rel, store_y, load_x_then_y, load_y_then_x}, no_common_order, NULL, WEAK, 0},
@@ -442,13 +446,13 @@ static const struct litmus tests[] = {
      NULL,
      NOWHERE,
      0},
-    {"wake-up without a fence", {wake_unfenced, sleep_until_x}, NULL, "wake-up", BUFFERS, 0},
-    {"wake-up with a fence", {wake_fenced, sleep_until_x}, NULL, "wake-up", NOWHERE, 0},
-    {"wake-up between compare and sleep", {set_and_wake, sleep_once}, NULL, "wake-up", NOWHERE, 0},
-    {"death in a wake-up of two steps", {wake_in_two_steps, wake_fenced, sleep_until_x}, NULL, "wake-up", ALWAYS, 1},
-    {"death in a wake-up of one step", {wake_fenced, wake_fenced, sleep_until_x}, NULL, "wake-up", NOWHERE, 1},
+    {"wake without a fence", {wake_unfenced, sleep_until_x}, NULL, "wake-up", BUFFERS, 0},
+    {"wake with a fence", {wake_fenced, sleep_until_x}, NULL, "wake-up", NOWHERE, 0},
+    {"wake between compare and sleep", {set_and_wake, sleep_once}, NULL, "wake-up", NOWHERE, 0},
+    {"death in a wake of two steps", {wake_in_two_steps, wake_fenced, sleep_until_x}, NULL, "wake-up", ALWAYS, 1},
+    {"death in a wake of one step", {wake_fenced, wake_fenced, sleep_until_x}, NULL, "wake-up", NOWHERE, 1},
     {"death leaves a prefix", {hold_and_write, read_after_death}, wrote_half, NULL, ALWAYS, 1},
-    {"death leaves no more than a prefix", {hold_and_write, read_after_death}, flag_without_message, NULL, NOWHERE, 1},
+    {"death leaves at most a prefix", {hold_and_write, read_after_death}, flag_without_message, NULL, NOWHERE, 1},
 };
 #undef NOWHERE
 #undef WEAK
@@ -459,10 +463,10 @@ static void set_up(void *argument)
 {
     const struct litmus *test = argument;
     memset(r, 0, sizeof r);
-    for (unsigned i = 0; i < PARTIES_MAX && test->party[i] != NULL; i++) {
-        static const char *const names[PARTIES_MAX] = {"P0", "P1", "P2", "P3"};
+    for (unsigned i = 0; i < PARTICIPANTS_MAX && test->participant[i] != NULL; i++) {
+        static const char *const names[PARTICIPANTS_MAX] = {"P0", "P1", "P2", "P3"};
         struct sim_process_spec spec = {.name = names[i],
-                                        .program = test->party[i],
+                                        .program = test->participant[i],
                                         .mortal = test->kill && i == 0,
                                         .expendable = 1};
         sim_start(&spec);
@@ -482,7 +486,7 @@ static int unexpected(const struct litmus *test, const struct sim_result *result
     return -1;
 }
 
-/* How many of all schedules are strange; -1: something else went wrong. */
+/* Returns the number of schedules with the surprising outcome, or -1 after another violation. */
 static int enumerate(const struct litmus *test, struct sim_conditions conditions, unsigned *schedules)
 {
     int strange = 0;
@@ -546,17 +550,62 @@ static int check(const struct litmus *test, enum sim_memory memory, int verbose)
                schedules, all, some, RANDOM_RUNS,
                good      ? ""
                : allowed ? "  WRONG: must be found"
-                         : "  WRONG: must not be");
+                         : "  WRONG: must not occur");
+    return good;
+}
+
+/* --- progress --------------------------------------------------------------------------------------------------- */
+
+#define CHAOS_POINTS 400U
+#define CALM_POINTS  1000U
+#define CALM_NS      MYL_MSEC(10)
+
+static void spin(void *argument)
+{
+    (void)argument;
+    while (myl_load_rlx(&words()->x) == 0) {}
+}
+
+static void poll_the_clock(void *argument)
+{
+    (void)argument;
+    for (;;)
+        (void)myl_os_now();
+}
+
+/* A program without an end breaks the invariant of progress: after `least` points of calm, and at most after `most`. */
+static int check_progress(const char *name, sim_program *program, uint64_t least, uint64_t most, int64_t least_ns)
+{
+    struct sim_conditions conditions = {
+        .clock_ns = 100,
+        .patience_ns = MYL_SEC(1),
+        .chaos_points = CHAOS_POINTS,
+        .calm_points = CALM_POINTS,
+        .calm_ns = CALM_NS,
+    };
+    const struct litmus test = {.name = name, .participant = {program}};
+    struct sim_result result;
+    unsigned points = 0;
+    long long us = -1;
+    sim_run(1, &conditions, set_up, (void *)(uintptr_t)&test, &result);
+    int good = result.invariant != NULL && strcmp(result.invariant, "progress") == 0 &&
+               sscanf(result.detail, "not at the end after %u points and %lld us", &points, &us) == 2 &&
+               points >= least && points <= most && result.points == CHAOS_POINTS + points && us * 1000 >= least_ns;
+    if (!good)
+        printf("litmus: \"%s\" ends after %llu points with %s: %s\n", name, (unsigned long long)result.points,
+               result.invariant != NULL ? result.invariant : "success", result.detail);
     return good;
 }
 
 int litmus_run(int verbose)
 {
-    unsigned bad = 0, done = 0;
+    unsigned bad = 0, done = 2;
+    bad += !check_progress("no end, and no time passes", spin, 16 * CALM_POINTS, 16 * CALM_POINTS, 0);
+    bad += !check_progress("no end, while time passes", poll_the_clock, CALM_POINTS + 1, 16 * CALM_POINTS - 1, CALM_NS);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
         for (int memory = 0; memory < SIM_MEMORIES; memory++, done++)
             bad += !check(&tests[i], (enum sim_memory)memory, verbose);
     }
-    printf("litmus: %u of %u as they should be\n", done - bad, done);
+    printf("litmus: %u of %u as expected\n", done - bad, done);
     return bad != 0;
 }

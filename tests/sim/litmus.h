@@ -3,7 +3,7 @@
 #ifndef MYL_SIM_LITMUS_H
 #define MYL_SIM_LITMUS_H
 
-/* Runs them all; 0 if the simulator behaves. */
+/* Runs all of them. Returns 0 if the simulator is correct. */
 int litmus_run(int verbose);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The simulator's command: runs schedules of the profiles, replays a seed, checks itself. README.md explains. */
+ * The simulator's command: runs schedules of the profiles, replays a seed, tests itself. See README.md. */
 #include "exhaust.h"
 #include "litmus.h"
 #include "world.h"
@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#define HUNG_SECONDS 20U
-#define HUNT_SECONDS 5.0 /* in each small world */
+#define HUNG_SECONDS 20 /* CPU time after which SIGPROF ends the process */
+#define HUNT_SECONDS 10.0 /* per small world */
 
 struct request {
     const char *profile; /* NULL: all */
@@ -22,14 +23,15 @@ struct request {
     int trace, one, verbose;
 };
 
+/* CPU time of this process: the limit is one of work, so it does not depend on the machine's load. */
 static double seconds_now(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The same seed again, written down. 1: it ends in the same way. */
+/* Runs the same seed again, with a trace. Returns 1 if it ends in the same way. */
 static int replay(const struct profile *profile, uint64_t seed, enum sim_tracing how, struct sim_result *result)
 {
     struct sim_result first = *result;
@@ -43,11 +45,10 @@ static void report(const struct profile *profile, uint64_t seed, struct sim_resu
 {
     int same = replay(profile, seed, SIM_TRACE_TAIL, result);
     sim_trace_print_tail();
-    printf("\nprofile %s, seed %" PRIu64 ", after %" PRIu64 " points: \"%s\" is violated\n  %s\n", profile->name, seed,
+    printf("\nprofile %s, seed %" PRIu64 ", after %" PRIu64 " points: violation of \"%s\"\n  %s\n", profile->name, seed,
            result->points, result->invariant, result->detail);
-    printf("%s\n  ./run sim --profile %s --seed %" PRIu64 "          shows all of it\n",
-           same ? "It replays exactly:" : "It does NOT replay exactly, which is a bug of the simulator:", profile->name,
-           seed);
+    printf("%s\n  ./run sim --profile %s --seed %" PRIu64 "          shows the whole trace\n",
+           same ? "The replay is exact:" : "The replay DIFFERS, which is a bug of the simulator:", profile->name, seed);
 }
 
 static int run_profile(const struct profile *profile, const struct request *request, uint64_t *points)
@@ -102,8 +103,15 @@ static int run_one(const struct request *request)
     printf("\nprofile %s, seed %" PRIu64 ": %" PRIu64 " points, hash %016" PRIx64 "\n", profile->name, request->seed,
            result.points, result.hash);
     if (result.invariant != NULL)
-        printf("\"%s\" is violated: %s\n", result.invariant, result.detail);
+        printf("violation of \"%s\": %s\n", result.invariant, result.detail);
     return result.invariant != NULL;
+}
+
+/* Ends the process if the next run uses more CPU time than any correct run. */
+static void limit_work(void)
+{
+    const struct itimerval limit = {.it_value = {.tv_sec = HUNG_SECONDS}};
+    (void)setitimer(ITIMER_PROF, &limit, NULL);
 }
 
 /* --- hunting a planted bug --------------------------------------------------------------------------------------- */
@@ -119,8 +127,8 @@ static int is_listed(const char *list, const char *name)
     return 0;
 }
 
-/* Small worlds, if "exhaust" is listed; schedules of the listed profiles in turn, then, if half of all do not do, of
- * all. Exit status 1: something was found. */
+/* Runs the small worlds, if "exhaust" is listed; then schedules of the listed profiles in turn; then, if half of the
+ * schedules find nothing, of all profiles. Exit status 1: a violation was found. */
 static int hunt(const char *list, unsigned most)
 {
     unsigned done = 0;
@@ -131,7 +139,7 @@ static int hunt(const char *list, unsigned most)
         for (unsigned i = 0; i < profiles_count; i++) {
             if (done < most / 2 && !is_listed(list, profiles[i].name))
                 continue;
-            (void)alarm(HUNG_SECONDS); /* an endless loop within the library is found, too */
+            limit_work(); /* detects an endless loop in the library */
             world_run(&profiles[i], seed, &result);
             done++;
             if (result.invariant == NULL)
@@ -149,25 +157,24 @@ static int hunt(const char *list, unsigned most)
 
 static int usage(void)
 {
-    fprintf(
-        stderr,
-        "sim [--schedules N | --seconds S] [--profile P] [--seed S] [--quiet]   runs schedules; with --profile\n"
-        "                    and --seed and no number: that one, with all its trace\n"
-        "sim --exhaust [--world W] [--budget N] [--seconds S]   goes through small worlds: all schedules with up to N\n"
-        "                    choices out of turn\n"
-        "sim --litmus        checks the simulated memory itself\n"
-        "sim --list          lists the profiles\n");
+    fprintf(stderr,
+            "sim [--schedules N | --seconds S] [--profile P] [--seed S] [--quiet]   runs schedules; with --profile\n"
+            "                    and --seed and without a number: that schedule, with its whole trace\n"
+            "sim --exhaust [--world W] [--budget N] [--seconds S]   explores small worlds: all schedules with up to N\n"
+            "                    preemptions\n"
+            "sim --litmus        tests the simulated memory\n"
+            "sim --list          lists the profiles\n");
     return 2;
 }
 
 static int list(void)
 {
     for (unsigned i = 0; i < profiles_count; i++)
-        printf("%-28s %s\n", profiles[i].name, profiles[i].about);
+        printf("%-28s %s\n", profiles[i].name, profiles[i].purpose);
     return 0;
 }
 
-/* Nothing but the seed decides. */
+/* Only the seed may decide: the environment must not change a run. */
 static void forget_environment(void)
 {
     static const char *const variables[] = {"MYELON_WAIT", "MYELON_SPIN_NS", "MYELON_SLEEP_NS", "MYELON_YIELDS"};
@@ -214,7 +221,7 @@ int main(int argc, char **argv)
     if (exhaust)
         return exhaust_run(small, budget, request.seconds, request.verbose) != 0;
     if (request.profile != NULL && profile_find(request.profile) == NULL) {
-        fprintf(stderr, "sim: there is no profile \"%s\"; --list lists them\n", request.profile);
+        fprintf(stderr, "sim: no profile \"%s\"; --list lists them\n", request.profile);
         return 2;
     }
     if (seeded && request.profile != NULL && request.schedules == 0 && request.seconds <= 0)

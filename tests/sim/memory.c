@@ -1,41 +1,42 @@
 /* SPDX-License-Identifier: MIT
- * How shared words behave: the accessors of include/myelon/atomic.h under MYL_SIM, in three models.
+ * The shared words: the accessors of include/myelon/atomic.h under MYL_SIM, in three models.
  *
- * Weak is C11 as views: every word has a history of values, numbered in the order they were stored; every party has for
- * each word the oldest number that it may still be given. A load takes any number from there on, and moves the party
- * up to it. A release store takes the storer's view along, an acquire load joins it; a relaxed store carries the view
- * of the storer's last fence, and what relaxed loads found is joined by the next fence; sequentially consistent
- * fences join one common view, both ways. Not covered: a store that takes effect before an earlier load of the same
- * party (load buffering), and a store that slips behind one that is already there.
+ * The weak model is C11 as views. Every word has a history of values, numbered in modification order. Every participant
+ * has, for each word, the oldest number that it may still read. A load returns any value from there on, and moves the
+ * participant's number up to it. A release store carries the view of its thread, and an acquire load joins it. A
+ * relaxed store carries the view of the thread's last release fence. Views that relaxed loads find are joined by the
+ * next acquire fence. Sequentially consistent fences join one common view, both ways. Not covered: a store that takes
+ * effect before an earlier load of the same thread (load buffering), and a store placed before an existing one in
+ * modification order.
  *
- * In every model the arena holds the newest value of a word that has left all buffers, so that plain accesses (the
- * header, fresh memory) and checkers can just read it. */
+ * In every model the arena holds the newest value of a word that has left all buffers. So plain accesses (the header,
+ * fresh memory) and checkers can read it directly. */
 #include "engine.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define CHUNK_BITS 16 /* objects begin at multiples of that */
+#define CHUNK_BITS 16 /* objects begin at multiples of this */
 #define SNAPSHOT_BYTES ((size_t)64 << 20)
 
 static struct sim_location location[SIM_LOCATIONS];
 static unsigned locations;
 static struct {
     uint32_t run, location;
-} location_of[SIM_ARENA / 4]; /* by the word's place; valid if `run` is this one */
+} location_of[SIM_ARENA / 4]; /* indexed by the word's offset; valid if `run` is the current run */
 static uint32_t this_run;
 static uint32_t untracked_from[SIM_ARENA >> CHUNK_BITS];
-/* Of payload, only the words that atomic accesses or data.c have picked have histories and buffers: by the word's
- * place, valid if it is this run. The others take effect at once. */
+/* In payload, only words that atomic accesses or data.c have picked have histories and buffers. Indexed by the word's
+ * offset, valid in this run only. The other words take effect at once. */
 static unsigned char sparse[SIM_ARENA >> CHUNK_BITS];
 static uint32_t picked[SIM_ARENA / 8];
-static struct sim_view others_carry; /* what the stores to words that were not picked carry along, all together */
-static uint32_t others_stored, others_seen[SIM_PARTIES];
-static struct sim_view sequential; /* what sequentially consistent fences agree on */
+static struct sim_view others_carry; /* the view that stores to words that are not picked carry */
+static uint32_t others_stored, others_seen[SIM_PARTICIPANTS];
+static struct sim_view sequential; /* the common view of sequentially consistent fences */
 static unsigned char snapshot_memory[SNAPSHOT_BYTES];
 static size_t snapshot_used;
 
-/* Words without histories and buffers: they take effect at once, everywhere, and are no scheduling points. */
+/* Words without histories and buffers take effect at once for all, and their accesses are no scheduling points. */
 static int is_untracked(uint64_t offset)
 {
     return (offset & ((1U << CHUNK_BITS) - 1)) >= untracked_from[offset >> CHUNK_BITS];
@@ -68,19 +69,19 @@ void sim_memory_begin(void)
     memset(untracked_from, 0xff, sizeof untracked_from);
     memset(sparse, 0, sizeof sparse);
     this_run++;
-    locations = SIM_PARTIES; /* the first ones are the parties' clocks, see data.c */
+    locations = SIM_PARTICIPANTS; /* the first ones are the participants' clocks, see data.c */
     snapshot_used = 0;
     memset(&sequential, 0, sizeof sequential);
 }
 
-void sim_memory_party(struct sim_party *party)
+void sim_memory_participant(struct sim_participant *participant)
 {
-    memset(&party->now, 0, sizeof party->now);
-    memset(&party->acquired, 0, sizeof party->acquired);
-    party->now.at[party->index] = 1;
-    party->released = NULL;
-    party->buffered = 0;
-    others_seen[party->index] = 0;
+    memset(&participant->now, 0, sizeof participant->now);
+    memset(&participant->acquired, 0, sizeof participant->acquired);
+    participant->now.at[participant->index] = 1;
+    participant->released = NULL;
+    participant->buffered = 0;
+    others_seen[participant->index] = 0;
 }
 
 enum sim_memory sim_memory_model(void)
@@ -132,36 +133,36 @@ void sim_view_join(struct sim_view *to, const struct sim_view *from)
     join(to, from->at, locations);
 }
 
-/* The words that are not picked have no views of their own: who reads one of them has read all that were stored. */
-void sim_memory_others_store(struct sim_party *party)
+/* Words that are not picked share one view: a read of one of them joins the views of all stores to them. */
+void sim_memory_others_store(struct sim_participant *participant)
 {
-    if (sim.conditions.memory != SIM_MEMORY_WEAK || party->released == NULL)
+    if (sim.conditions.memory != SIM_MEMORY_WEAK || participant->released == NULL)
         return;
-    join(&others_carry, party->released->at, party->released->count);
+    join(&others_carry, participant->released->at, participant->released->count);
     others_stored++;
 }
 
-void sim_memory_others_load(struct sim_party *party)
+void sim_memory_others_load(struct sim_participant *participant)
 {
-    if (sim.conditions.memory != SIM_MEMORY_WEAK || others_seen[party->index] == others_stored)
+    if (sim.conditions.memory != SIM_MEMORY_WEAK || others_seen[participant->index] == others_stored)
         return;
-    others_seen[party->index] = others_stored;
-    sim_view_join(&party->acquired, &others_carry);
+    others_seen[participant->index] = others_stored;
+    sim_view_join(&participant->acquired, &others_carry);
 }
 
-/* What `party` has seen so far, for others to join. What it does from here on is later than that. */
-static const struct sim_snapshot *snapshot(struct sim_party *party)
+/* Returns what the participant has read so far, for others to join. Its later accesses are after that. */
+static const struct sim_snapshot *snapshot(struct sim_participant *participant)
 {
-    const struct sim_view *view = &party->now;
+    const struct sim_view *view = &participant->now;
     size_t bytes = sizeof(struct sim_snapshot) + locations * sizeof view->at[0];
     bytes = (bytes + 7) & ~(size_t)7;
     if (snapshot_used + bytes > SNAPSHOT_BYTES)
-        sim_violation("engine", "the run stored more than the simulator keeps");
+        sim_violation("engine", "the run stored more values than the simulator keeps");
     struct sim_snapshot *made = (struct sim_snapshot *)(void *)(snapshot_memory + snapshot_used);
     snapshot_used += bytes;
     made->count = locations;
     memcpy(made->at, view->at, locations * sizeof view->at[0]);
-    party->now.at[party->index]++;
+    participant->now.at[participant->index]++;
     return made;
 }
 
@@ -194,18 +195,18 @@ unsigned sim_memory_locate(uint64_t offset, unsigned bytes)
     if (l->bytes != bytes)
         sim_violation("mixed sizes", "a word of %u bytes is accessed as one of %u", l->bytes, bytes);
     if (l->history[l->newest % SIM_HISTORY].value != value)
-        (void)append(index, value, NULL); /* a plain write went by */
+        (void)append(index, value, NULL); /* a plain write changed the word */
     return index;
 }
 
-/* Which of the values that it may give a load gives. */
-static uint32_t choose_value(struct sim_party *party, unsigned index)
+/* Chooses the value that a load returns, among those that it may return. */
+static uint32_t choose_value(struct sim_participant *participant, unsigned index)
 {
     struct sim_location *l = &location[index];
     uint32_t newest = l->newest;
     uint32_t oldest = newest < SIM_HISTORY ? 1 : newest - (SIM_HISTORY - 1);
-    if (oldest < party->now.at[index])
-        oldest = party->now.at[index];
+    if (oldest < participant->now.at[index])
+        oldest = participant->now.at[index];
     if (oldest == newest || sim.calm_since != 0 || sim.alone)
         return newest;
     if (sim.conditions.settle_ns != SIM_NEVER_SETTLES) {
@@ -222,115 +223,115 @@ static uint32_t choose_value(struct sim_party *party, unsigned index)
     return sim_luck(sim.conditions.stale) ? newest - 1 - sim_choose(newest - oldest) : newest;
 }
 
-static void take(struct sim_party *party, unsigned index, uint32_t number, int acquire)
+static void take(struct sim_participant *participant, unsigned index, uint32_t number, int acquire)
 {
     const struct sim_snapshot *view = location[index].history[number % SIM_HISTORY].view;
     if (view != NULL)
-        join(acquire ? &party->now : &party->acquired, view->at, view->count);
-    if (party->now.at[index] < number)
-        party->now.at[index] = number;
+        join(acquire ? &participant->now : &participant->acquired, view->at, view->count);
+    if (participant->now.at[index] < number)
+        participant->now.at[index] = number;
 }
 
-static void put(struct sim_party *party, unsigned index, uint64_t value, int release)
+static void put(struct sim_participant *participant, unsigned index, uint64_t value, int release)
 {
-    party->now.at[index] = location[index].newest + 1;
-    (void)append(index, value, release ? snapshot(party) : party->released);
+    participant->now.at[index] = location[index].newest + 1;
+    (void)append(index, value, release ? snapshot(participant) : participant->released);
     arena_store(location[index].offset, location[index].bytes, value);
 }
 
-static void weak_fence(struct sim_party *party)
+static void weak_fence(struct sim_participant *participant)
 {
-    sim_view_join(&party->now, &party->acquired);
-    sim_view_join(&party->now, &sequential);
-    sequential = party->now;
-    party->released = snapshot(party);
+    sim_view_join(&participant->now, &participant->acquired);
+    sim_view_join(&participant->now, &sequential);
+    sequential = participant->now;
+    participant->released = snapshot(participant);
 }
 
 /* --- store buffers ----------------------------------------------------------------------------------------------- */
 
-void sim_memory_drain(struct sim_party *party)
+void sim_memory_drain(struct sim_participant *participant)
 {
-    uint64_t offset = party->buffer[0].offset;
-    uint64_t value = party->buffer[0].value;
-    arena_store(offset, party->buffer[0].bytes, value);
-    party->buffered--;
-    memmove(&party->buffer[0], &party->buffer[1], party->buffered * sizeof party->buffer[0]);
+    uint64_t offset = participant->buffer[0].offset;
+    uint64_t value = participant->buffer[0].value;
+    arena_store(offset, participant->buffer[0].bytes, value);
+    participant->buffered--;
+    memmove(&participant->buffer[0], &participant->buffer[1], participant->buffered * sizeof participant->buffer[0]);
     sim_hash(SIM_OP_DRAINED, offset, value);
     if (sim.tracing) {
         char remark[64];
-        (void)snprintf(remark, sizeof remark, "leaves the buffer of %s", party->process->name);
+        (void)snprintf(remark, sizeof remark, "leaves the buffer of %s", participant->process->name);
         sim_trace_word("drained", offset, value, remark);
     }
 }
 
-void sim_memory_drain_all(struct sim_party *party)
+void sim_memory_drain_all(struct sim_participant *participant)
 {
-    while (party->buffered > 0)
-        sim_memory_drain(party);
+    while (participant->buffered > 0)
+        sim_memory_drain(participant);
 }
 
-static void buffer_store(struct sim_party *party, uint64_t offset, unsigned bytes, uint64_t value)
+static void buffer_store(struct sim_participant *participant, uint64_t offset, unsigned bytes, uint64_t value)
 {
-    if (party->buffered == SIM_BUFFER)
-        sim_memory_drain(party);
-    party->buffer[party->buffered].offset = offset;
-    party->buffer[party->buffered].bytes = bytes;
-    party->buffer[party->buffered].value = value;
-    party->buffer[party->buffered].since = sim.now;
-    party->buffered++;
+    if (participant->buffered == SIM_BUFFER)
+        sim_memory_drain(participant);
+    participant->buffer[participant->buffered].offset = offset;
+    participant->buffer[participant->buffered].bytes = bytes;
+    participant->buffer[participant->buffered].value = value;
+    participant->buffer[participant->buffered].since = sim.now;
+    participant->buffered++;
     if (sim.calm_since != 0 || sim.alone)
-        sim_memory_drain_all(party);
+        sim_memory_drain_all(participant);
 }
 
-static uint64_t buffered_load(const struct sim_party *party, uint64_t offset, unsigned bytes)
+static uint64_t buffered_load(const struct sim_participant *participant, uint64_t offset, unsigned bytes)
 {
-    for (unsigned i = party->buffered; i-- > 0;) {
-        if (party->buffer[i].offset == offset)
-            return party->buffer[i].value;
+    for (unsigned i = participant->buffered; i-- > 0;) {
+        if (participant->buffer[i].offset == offset)
+            return participant->buffer[i].value;
     }
     return arena_load(offset, bytes);
 }
 
-/* What is older than the settling time has left. */
+/* Stores older than the settling time leave the buffers. */
 static void drain_old(void)
 {
-    for (unsigned i = 0; i < sim.parties; i++) {
-        struct sim_party *party = &sim.party[i];
-        while (party->buffered > 0 && party->buffer[0].since + sim.conditions.settle_ns <= sim.now)
-            sim_memory_drain(party);
+    for (unsigned i = 0; i < sim.participants; i++) {
+        struct sim_participant *participant = &sim.participant[i];
+        while (participant->buffered > 0 && participant->buffer[0].since + sim.conditions.settle_ns <= sim.now)
+            sim_memory_drain(participant);
     }
 }
 
 /* --- in all models ----------------------------------------------------------------------------------------------- */
 
-void sim_memory_fence(struct sim_party *party)
+void sim_memory_fence(struct sim_participant *participant)
 {
-    sim_memory_drain_all(party);
+    sim_memory_drain_all(participant);
     if (sim.conditions.memory == SIM_MEMORY_WEAK)
-        weak_fence(party);
+        weak_fence(participant);
 }
 
-void sim_memory_sync(struct sim_party *party, struct sim_view *shared)
+void sim_memory_sync(struct sim_participant *participant, struct sim_view *shared)
 {
-    sim_memory_drain_all(party);
+    sim_memory_drain_all(participant);
     if (sim.conditions.memory != SIM_MEMORY_WEAK)
         return;
-    sim_view_join(&party->now, shared);
-    sim_view_join(shared, &party->now);
-    party->now.at[party->index]++;
+    sim_view_join(&participant->now, shared);
+    sim_view_join(shared, &participant->now);
+    participant->now.at[participant->index]++;
 }
 
-uint64_t sim_memory_peek(struct sim_party *party, uint64_t offset, unsigned bytes)
+uint64_t sim_memory_peek(struct sim_participant *participant, uint64_t offset, unsigned bytes)
 {
     if (sim.conditions.memory != SIM_MEMORY_WEAK)
         return arena_load(offset, bytes);
     unsigned index = sim_memory_locate(offset, bytes);
-    uint32_t number = choose_value(party, index);
-    take(party, index, number, 0);
+    uint32_t number = choose_value(participant, index);
+    take(participant, index, number, 0);
     return location[index].history[number % SIM_HISTORY].value;
 }
 
-/* Memory of one process only, like the flag of an interruption. */
+/* Memory of one process, like the flag of an interruption. */
 static uint64_t private_load(const void *word, unsigned bytes)
 {
     uint64_t wide = 0;
@@ -358,19 +359,19 @@ static void trace_access(const char *what, enum myl_sim_order order, uint64_t of
 
 uint64_t sim_memory_load(uint64_t offset, unsigned bytes, enum myl_sim_order order)
 {
-    struct sim_party *party = sim.current;
+    struct sim_participant *participant = sim.current;
     uint64_t value;
     if (sim.conditions.memory == SIM_MEMORY_WEAK) {
         unsigned index = sim_memory_locate(offset, bytes);
-        uint32_t number = choose_value(party, index);
+        uint32_t number = choose_value(participant, index);
         value = location[index].history[number % SIM_HISTORY].value;
-        take(party, index, number, order != MYL_SIM_RLX);
+        take(participant, index, number, order != MYL_SIM_RLX);
         if (sim.tracing)
             trace_access("load", order, offset, value, number == location[index].newest ? "" : "(old)");
     } else {
         if (sim.conditions.memory == SIM_MEMORY_TSO && sim.conditions.settle_ns != SIM_NEVER_SETTLES)
             drain_old();
-        value = buffered_load(party, offset, bytes);
+        value = buffered_load(participant, offset, bytes);
         if (sim.tracing)
             trace_access("load", order, offset, value, "");
     }
@@ -380,20 +381,20 @@ uint64_t sim_memory_load(uint64_t offset, unsigned bytes, enum myl_sim_order ord
 
 uint64_t myl_sim_load(const void *word, unsigned bytes, enum myl_sim_order order)
 {
-    struct sim_party *party = sim.current;
+    struct sim_participant *participant = sim.current;
     uint64_t offset;
-    if (party == NULL)
+    if (participant == NULL)
         return private_load(word, bytes);
     int shared = sim_offset_of(word, 0, &offset);
     if (shared && is_untracked(offset))
         return arena_load(offset, bytes);
     if (shared && order == MYL_SIM_RLX && !sim_memory_is_picked(offset)) {
-        sim_memory_others_load(party);
+        sim_memory_others_load(participant);
         return arena_load(offset, bytes);
     }
-    /* Since its last pause nobody has written anything: it would find the same again, whoever runs in between. */
-    if (!party->idle || party->seen_writes != sim.writes) {
-        party->idle = 0;
+    /* No store has happened since its last pause: it would find the same values again. */
+    if (!participant->idle || participant->seen_writes != sim.writes) {
+        participant->idle = 0;
         sim_point();
     }
     if (!shared)
@@ -404,24 +405,24 @@ uint64_t myl_sim_load(const void *word, unsigned bytes, enum myl_sim_order order
 
 void sim_memory_store(uint64_t offset, unsigned bytes, uint64_t value, enum myl_sim_order order)
 {
-    struct sim_party *party = sim.current;
+    struct sim_participant *participant = sim.current;
     value = truncated(value, bytes);
     sim_hash(SIM_OP_STORE, offset, value);
     if (sim.tracing)
         trace_access("store", order, offset, value, "");
     if (sim.conditions.memory == SIM_MEMORY_WEAK)
-        put(party, sim_memory_locate(offset, bytes), value, order != MYL_SIM_RLX);
+        put(participant, sim_memory_locate(offset, bytes), value, order != MYL_SIM_RLX);
     else if (sim.conditions.memory == SIM_MEMORY_TSO)
-        buffer_store(party, offset, bytes, value);
+        buffer_store(participant, offset, bytes, value);
     else
         arena_store(offset, bytes, value);
 }
 
 void myl_sim_store(void *word, unsigned bytes, uint64_t value, enum myl_sim_order order)
 {
-    struct sim_party *party = sim.current;
+    struct sim_participant *participant = sim.current;
     uint64_t offset;
-    if (party == NULL) {
+    if (participant == NULL) {
         private_store(word, bytes, value);
         return;
     }
@@ -439,74 +440,75 @@ void myl_sim_store(void *word, unsigned bytes, uint64_t value, enum myl_sim_orde
     sim_memory_store(offset, bytes, value, order);
 }
 
-/* Where a read-modify-write acts: on the newest value, behind all buffered stores. The word's index in the weak
+/* A read-modify-write acts on the newest value, after all buffered stores. Returns the word's index in the weak
  * model. */
-static unsigned rmw_begin(struct sim_party *party, uint64_t offset, unsigned bytes)
+static unsigned rmw_begin(struct sim_participant *participant, uint64_t offset, unsigned bytes)
 {
-    sim_memory_drain_all(party);
+    sim_memory_drain_all(participant);
     if (sim.conditions.memory != SIM_MEMORY_WEAK || is_untracked(offset))
         return 0;
     unsigned index = sim_memory_locate(offset, bytes);
-    take(party, index, location[index].newest, 1);
+    take(participant, index, location[index].newest, 1);
     return index;
 }
 
-static void rmw_end(struct sim_party *party, unsigned index, uint64_t offset, unsigned bytes, uint64_t value)
+static void rmw_end(struct sim_participant *participant, unsigned index, uint64_t offset, unsigned bytes,
+                    uint64_t value)
 {
     if (sim.conditions.memory == SIM_MEMORY_WEAK && !is_untracked(offset))
-        put(party, index, value, 1);
+        put(participant, index, value, 1);
     else
         arena_store(offset, bytes, value);
 }
 
-uint64_t sim_memory_add(struct sim_party *party, uint64_t offset, unsigned bytes, uint64_t value)
+uint64_t sim_memory_add(struct sim_participant *participant, uint64_t offset, unsigned bytes, uint64_t value)
 {
-    unsigned index = rmw_begin(party, offset, bytes);
+    unsigned index = rmw_begin(participant, offset, bytes);
     uint64_t before = arena_load(offset, bytes);
-    rmw_end(party, index, offset, bytes, truncated(before + value, bytes));
+    rmw_end(participant, index, offset, bytes, truncated(before + value, bytes));
     return before;
 }
 
 uint64_t myl_sim_add(void *word, unsigned bytes, uint64_t value, enum myl_sim_order order)
 {
-    struct sim_party *party = sim.current;
+    struct sim_participant *participant = sim.current;
     uint64_t offset;
-    if (party != NULL)
+    if (participant != NULL)
         sim_point();
-    if (party == NULL || !sim_offset_of(word, 1, &offset)) {
+    if (participant == NULL || !sim_offset_of(word, 1, &offset)) {
         uint64_t before = private_load(word, bytes);
         private_store(word, bytes, before + value);
         return before;
     }
-    uint64_t before = sim_memory_add(party, offset, bytes, value);
+    uint64_t before = sim_memory_add(participant, offset, bytes, value);
     sim_hash(SIM_OP_ADD, offset, before);
     if (sim.tracing)
         trace_access("add", order, offset, truncated(before + value, bytes), "");
     return before;
 }
 
-/* A compare-and-swap that fails is a load, and may have seen an old value. */
-static int fails_on_old(struct sim_party *party, uint64_t offset, unsigned bytes, uint64_t *expected)
+/* A compare-and-swap that fails is a load and may return an old value. */
+static int fails_on_old(struct sim_participant *participant, uint64_t offset, unsigned bytes, uint64_t *expected)
 {
     if (sim.conditions.memory != SIM_MEMORY_WEAK || is_untracked(offset))
         return 0;
     unsigned index = sim_memory_locate(offset, bytes);
-    uint32_t number = choose_value(party, index);
+    uint32_t number = choose_value(participant, index);
     uint64_t value = location[index].history[number % SIM_HISTORY].value;
     if (number == location[index].newest || value == *expected)
         return 0;
-    take(party, index, number, 1);
+    take(participant, index, number, 1);
     *expected = value;
     return 1;
 }
 
 int myl_sim_cas(void *word, unsigned bytes, uint64_t *expected, uint64_t desired, enum myl_sim_order order)
 {
-    struct sim_party *party = sim.current;
+    struct sim_participant *participant = sim.current;
     uint64_t offset;
-    if (party != NULL)
+    if (participant != NULL)
         sim_point();
-    if (party == NULL || !sim_offset_of(word, 1, &offset)) {
+    if (participant == NULL || !sim_offset_of(word, 1, &offset)) {
         uint64_t before = private_load(word, bytes);
         int same = before == *expected;
         if (same)
@@ -516,12 +518,12 @@ int myl_sim_cas(void *word, unsigned bytes, uint64_t *expected, uint64_t desired
     }
     desired = truncated(desired, bytes);
     int done = 0;
-    if (!fails_on_old(party, offset, bytes, expected)) {
-        unsigned index = rmw_begin(party, offset, bytes);
+    if (!fails_on_old(participant, offset, bytes, expected)) {
+        unsigned index = rmw_begin(participant, offset, bytes);
         uint64_t before = arena_load(offset, bytes);
         done = before == *expected;
         if (done)
-            rmw_end(party, index, offset, bytes, desired);
+            rmw_end(participant, index, offset, bytes, desired);
         *expected = before;
     }
     sim_hash(SIM_OP_CAS, offset, done ? desired : *expected);
@@ -532,14 +534,14 @@ int myl_sim_cas(void *word, unsigned bytes, uint64_t *expected, uint64_t desired
 
 void myl_sim_fence(enum myl_sim_order order)
 {
-    struct sim_party *party = sim.current;
-    if (party == NULL)
+    struct sim_participant *participant = sim.current;
+    if (participant == NULL)
         return;
     sim_point();
     sim_hash(SIM_OP_FENCE, (uint64_t)order, 0);
     SIM_TRACE("fence.%s", order_names[order]);
     if (order == MYL_SIM_SC)
-        sim_memory_fence(party);
+        sim_memory_fence(participant);
     else if (sim.conditions.memory == SIM_MEMORY_WEAK)
-        sim_view_join(&party->now, &party->acquired);
+        sim_view_join(&participant->now, &participant->acquired);
 }

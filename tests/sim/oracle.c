@@ -16,7 +16,7 @@ void oracle_begin(void)
     memset(&oracle, 0, sizeof oracle);
 }
 
-struct session *oracle_session(const myl_info *info, unsigned words, enum myl_alone alone, uint64_t since)
+struct session *oracle_session(const myl_info *info, unsigned words, enum myl_no_consumer_policy alone, uint64_t since)
 {
     for (unsigned i = 0; i < oracle.sessions; i++) {
         if (oracle.session[i].key == info->session[0] && oracle.session[i].lane == info->lane)
@@ -46,7 +46,7 @@ void oracle_removes(void)
 void oracle_begins_removal(void)
 {
     oracle.removals++;
-    oracle.unread_at = 0;
+    oracle.not_drained_at = 0;
 }
 
 void oracle_ends_removal(void)
@@ -74,10 +74,10 @@ uint64_t oracle_word(uint64_t sequence, unsigned tag, unsigned i)
 
 /* --- producers --------------------------------------------------------------------------------------------------- */
 
-void oracle_wants_seat(void)
+void oracle_wants_lock(void)
 {
     oracle.alone = oracle.wanting == 0;
-    oracle.unread_at = 0;
+    oracle.not_drained_at = 0;
     oracle.wanting++;
     for (unsigned i = 0; i < oracle.sessions; i++) {
         struct session *s = &oracle.session[i];
@@ -95,7 +95,7 @@ void oracle_has_lane(struct session *s, const char *id)
         SIM_CHECK(!kept || other != s || strcmp(s->owner, name) == 0, "lane",
                   "%s gets lane %" PRIu32 ", which \"%s\" has not ended", sim_self_name(), s->lane, s->owner);
         SIM_CHECK(!kept || other == s || id == NULL || strcmp(other->owner, id) != 0, "lane",
-                  "%s gets lane %" PRIu32 ", and has not ended its own, %" PRIu32, sim_self_name(), s->lane,
+                  "%s gets lane %" PRIu32 ", but has not ended its own, %" PRIu32, sim_self_name(), s->lane,
                   other->lane);
     }
     (void)snprintf(s->owner, sizeof s->owner, "%s", name);
@@ -105,18 +105,18 @@ unsigned oracle_produces(struct session *s, uint64_t next)
 {
     for (unsigned i = 0; i < oracle.sessions; i++) {
         const struct session *other = &oracle.session[i];
-        int beside = other != s && (other->superseding || s->superseding || other->key == s->key);
-        SIM_CHECK(!other->producing || beside, "two producers",
-                  "%s got the seat of inode %" PRIu64 " while inode %" PRIu64 " has a producer", sim_self_name(),
-                  s->inode, other->inode);
+        int other_lane = other != s && (other->superseding || s->superseding || other->key == s->key);
+        SIM_CHECK(!other->producing || other_lane, "two producers",
+                  "%s acquired the producer lock of inode %" PRIu64 " while inode %" PRIu64 " has a producer",
+                  sim_self_name(), s->inode, other->inode);
     }
-    SIM_CHECK(next >= s->committed, "takeover", "%s goes on at event %" PRIu64 ", though %" PRIu64 " were published",
+    SIM_CHECK(next >= s->committed, "takeover", "%s continues at event %" PRIu64 ", though %" PRIu64 " were published",
               sim_self_name(), next, s->committed);
-    SIM_CHECK(next >= s->seen, "takeover", "%s goes on at event %" PRIu64 ", though %" PRIu64 " were read",
+    SIM_CHECK(next >= s->seen, "takeover", "%s continues at event %" PRIu64 ", though %" PRIu64 " were read",
               sim_self_name(), next, s->seen);
     SIM_CHECK(next <= s->publishing, "takeover",
-              "%s goes on at event %" PRIu64 ", though no more than %" PRIu64 " can have been published",
-              sim_self_name(), next, s->publishing);
+              "%s continues at event %" PRIu64 ", but at most %" PRIu64 " can have been published", sim_self_name(),
+              next, s->publishing);
     s->committed = s->publishing = next;
     s->producing = 1;
     s->closing = s->closed = 0;
@@ -174,15 +174,15 @@ void oracle_published(struct session *s, uint64_t end, unsigned tag)
     s->committed = end;
 }
 
-void oracle_wanted_seat(void)
+void oracle_wanted_lock(void)
 {
     oracle.wanting--;
 }
 
-void oracle_unread(void)
+void oracle_not_drained(void)
 {
     if (oracle.alone && oracle.removals == 0)
-        oracle.unread_at = sim_points();
+        oracle.not_drained_at = sim_points();
 }
 
 void oracle_closes(struct session *s)
@@ -211,10 +211,10 @@ void oracle_producer_died(struct session *s)
 
 void oracle_open_died(void)
 {
-    oracle_wanted_seat();
+    oracle_wanted_lock();
     for (unsigned i = 0; i < oracle.sessions; i++)
         oracle.session[i].dead = 1;
-    oracle.dead_unknown = 1; /* perhaps of one that was just made */
+    oracle.dead_unknown = 1; /* possibly of a ring that was just created */
 }
 
 void oracle_open_failed(void)
@@ -222,7 +222,7 @@ void oracle_open_failed(void)
     oracle.open_failed = 1;
 }
 
-/* The highest position anybody had, or may have reached in a call that is going on. */
+/* Highest position that any reader has, or may have reached in a call that has not returned. */
 static uint64_t highest(const struct session *s)
 {
     uint64_t most = s->highest;
@@ -235,10 +235,19 @@ static uint64_t highest(const struct session *s)
 
 /* --- consumers --------------------------------------------------------------------------------------------------- */
 
+/* Neither id nor prefix: an automatic id that no reader has had before. */
 static int is_of(const struct reader *r, const char *id, const char *prefix)
 {
     size_t length = prefix == NULL ? 0 : strlen(prefix);
-    return id != NULL ? strcmp(r->id, id) == 0 : strncmp(r->id, prefix, length) == 0 && r->id[length] == '_';
+    if (id != NULL)
+        return strcmp(r->id, id) == 0;
+    return prefix != NULL && strncmp(r->id, prefix, length) == 0 && r->id[length] == '_' &&
+           strspn(r->id + length + 1, "0123456789") == strlen(r->id + length + 1);
+}
+
+int oracle_is_automatic(const char *id)
+{
+    return strncmp(id, "auto+", 5) == 0;
 }
 
 static int gives_up(const struct claim *c)
@@ -277,7 +286,7 @@ void oracle_claim_over(unsigned claim)
     oracle.claim[claim].used = 0;
 }
 
-static int somebody_joins(void)
+static int joiner_arrives(void)
 {
     unsigned joining = 0;
     for (unsigned i = 0; i < ORACLE_CLAIMS; i++)
@@ -285,8 +294,8 @@ static int somebody_joins(void)
     return joining > 0;
 }
 
-/* Does somebody join at the next event right now? It gates before its open returns. */
-static int somebody_joins_now(void)
+/* Returns 1 if a consumer is joining at the next event now. It gates before its open returns. */
+static int joiner_arrives_now(void)
 {
     for (unsigned i = 0; i < ORACLE_CLAIMS; i++) {
         if (oracle.claim[i].used && !oracle.claim[i].evicts && oracle.claim[i].start == MYL_START_NOW)
@@ -307,7 +316,7 @@ void oracle_join_died(const char *id, const char *prefix)
             r->dead_until = sim_points();
             if (r->state == READER_ACTIVE || (r->state == READER_DEAD && !r->given_up))
                 continue;
-            r->state = READER_UNSURE; /* it may have begun anew, if its entry was needed for somebody else */
+            r->state = READER_UNSURE; /* it may start again at the gate, if its entry was used for another consumer */
             r->low = 0;
         }
     }
@@ -315,9 +324,24 @@ void oracle_join_died(const char *id, const char *prefix)
 
 void oracle_refused(uint64_t since)
 {
-    SIM_CHECK(oracle.unread_at == 0 || since <= oracle.unread_at, "answer",
-              "%s is told that the session is over, which waits for a dead consumer: the producer was told so",
+    SIM_CHECK(oracle.not_drained_at == 0 || since <= oracle.not_drained_at, "answer",
+              "%s gets MYL_ESUPERSEDED, but the session waits for a dead consumer: the producer got MYL_ENOTDRAINED",
               sim_self_name());
+}
+
+/* Returns a new reader, or that of an automatic id whose consumer cannot return. */
+static struct reader *spare_reader(struct session *s)
+{
+    if (s->readers < ORACLE_READERS)
+        return &s->reader[s->readers++];
+    for (unsigned i = 0; i < s->readers; i++) {
+        struct reader *r = &s->reader[i];
+        if (oracle_is_automatic(r->id) &&
+            (r->state == READER_LEFT || (r->state == READER_UNSURE && r->dead_until != 0)))
+            return r;
+    }
+    SIM_CHECK(0, "engine", "more than %d consumer ids", ORACLE_READERS);
+    return NULL;
 }
 
 static struct reader *reader_of(struct session *s, const char *id)
@@ -326,29 +350,29 @@ static struct reader *reader_of(struct session *s, const char *id)
         if (strcmp(s->reader[i].id, id) == 0)
             return &s->reader[i];
     }
-    SIM_CHECK(s->readers < ORACLE_READERS, "engine", "more than %d consumer ids", ORACLE_READERS);
-    struct reader *r = &s->reader[s->readers++];
+    struct reader *r = spare_reader(s);
     memset(r, 0, sizeof *r);
     (void)snprintf(r->id, sizeof r->id, "%s", id);
     return r;
 }
 
-/* It goes on where the one before it stopped. */
+/* Checks that the consumer continues where the one before it stopped. */
 static void check_resumed(const struct reader *r, const myl_joined *j, uint64_t gate)
 {
     uint64_t stopped = j->start - j->lost;
     uint64_t most = r->high;
-    /* Somebody of this id may have come and died in between, and begun at the gate. */
+    /* A consumer with this id may have joined at the gate and died in between. */
     if (r->state == READER_UNSURE || (r->state == READER_LEFT && oracle.joins_died > 0))
         most = r->any_start ? UINT64_MAX : r->high > gate ? r->high : gate;
     if (r->state == READER_NONE) {
-        SIM_CHECK(oracle.joins_died > 0, "resume", "consumer \"%s\" resumes, though it never was here", j->id);
+        SIM_CHECK(oracle.joins_died > 0, "resume", "consumer \"%s\" resumes, but has never joined", j->id);
         return;
     }
     SIM_CHECK(stopped >= r->low, "repeated",
-              "consumer \"%s\" goes on at event %" PRIu64 ", though it acknowledged %" PRIu64, j->id, stopped, r->low);
+              "consumer \"%s\" continues at event %" PRIu64 ", but it had acknowledged %" PRIu64, j->id, stopped,
+              r->low);
     SIM_CHECK(stopped <= most, "lost",
-              "consumer \"%s\" goes on at event %" PRIu64 ", though it acknowledged only %" PRIu64, j->id, stopped,
+              "consumer \"%s\" continues at event %" PRIu64 ", but it had acknowledged only %" PRIu64, j->id, stopped,
               r->high);
     SIM_CHECK(r->state != READER_DEAD || j->lost == 0, "lost", "consumer \"%s\" died, and %" PRIu64 " events are lost",
               j->id, j->lost);
@@ -358,20 +382,21 @@ static void check_fresh(const struct session *s, const struct reader *r, const m
                         uint64_t published_before, uint64_t gate)
 {
     SIM_CHECK(r->state != READER_DEAD || r->given_up || start != MYL_START_RESUME, "resume",
-              "the place of the dead consumer \"%s\" was not found", j->id);
+              "the entry of the dead consumer \"%s\" was not found", j->id);
     if (start == MYL_START_NOW) {
-        /* What was published a moment ago may be in a buffer. */
+        /* A store published shortly before may still be in a buffer. */
         SIM_CHECK(j->start >= published_before || sim_memory_model() != SIM_MEMORY_SC, "start",
                   "consumer \"%s\" starts now at %" PRIu64 ", though %" PRIu64 " events were published before", j->id,
                   j->start, published_before);
         return;
     }
     SIM_CHECK(j->start <= gate, "lost",
-              "consumer \"%s\" starts at %" PRIu64 ", though everything from %" PRIu64 " on is there", j->id, j->start,
+              "consumer \"%s\" starts at %" PRIu64 ", but all events from %" PRIu64 " on are there", j->id, j->start,
               gate);
-    /* Nothing is kept from the first one, and from nobody what not everybody has read. */
-    SIM_CHECK(s->alone == MYL_ALONE_RUN_FREE || oracle.joins_died > 0 || somebody_joins_now() || j->start <= highest(s),
-              "lost", "consumer \"%s\" starts at %" PRIu64 ", though nobody has read more than %" PRIu64 " events",
+    /* The first consumer gets all events; a later one gets all events that not every consumer has read. */
+    SIM_CHECK(s->alone == MYL_NO_CONSUMERS_OVERWRITE || oracle.joins_died > 0 || joiner_arrives_now() ||
+                  j->start <= highest(s),
+              "lost", "consumer \"%s\" starts at %" PRIu64 ", but no reader has got more than %" PRIu64 " events",
               j->id, j->start, s->highest);
 }
 
@@ -379,12 +404,14 @@ struct reader *oracle_joined(struct session *s, const myl_joined *j, enum myl_st
                              uint64_t gate)
 {
     struct reader *r = reader_of(s, j->id);
+    SIM_CHECK(!oracle_is_automatic(j->id) || (!j->resumed && r->state == READER_NONE), "automatic",
+              "the automatic id \"%s\" was given to a second consumer", j->id);
     SIM_CHECK(r->state != READER_ACTIVE, "duplicate", "consumer id \"%s\" was given twice", j->id);
-    /* Whoever takes a ring of frames over may say in a cell that a message was given up, before its open returns. */
+    /* A takeover of a ring of frames may publish an abort record in a cell before its open returns. */
     uint64_t given_up = s->words == 0 && (oracle.wanting > 0 || oracle.dead_unknown);
     SIM_CHECK(j->start <= s->publishing + given_up, "start",
-              "consumer \"%s\" starts at %" PRIu64 ", though no more than %" PRIu64 " events were published", j->id,
-              j->start, s->publishing);
+              "consumer \"%s\" starts at %" PRIu64 ", but only %" PRIu64 " events were published", j->id, j->start,
+              s->publishing);
     if (j->resumed)
         check_resumed(r, j, gate);
     else
@@ -410,8 +437,8 @@ void oracle_read(struct session *s, const char *who, uint64_t expected, const ui
                   "\"%s\" reads at %" PRIu64 ": word %u is %#" PRIx64 " behind %#" PRIx64, who, expected, i, words[i],
                   words[0]);
     SIM_CHECK(sequence == expected, "order", "\"%s\" reads event %" PRIu64 " at %" PRIu64, who, sequence, expected);
-    SIM_CHECK(sequence < s->publishing, "unpublished", "\"%s\" reads event %" PRIu64 ", which nobody has published",
-              who, sequence);
+    SIM_CHECK(sequence < s->publishing, "unpublished", "\"%s\" reads event %" PRIu64 ", which is not published", who,
+              sequence);
     settle_writer(s, sequence, tag);
     s->seen = s->seen <= sequence ? sequence + 1 : s->seen;
 }
@@ -474,14 +501,14 @@ void oracle_evicted(const char *id, uint64_t since)
 
 void oracle_ended(const struct session *s, const char *who, uint64_t next)
 {
-    SIM_CHECK(s->closing, "end", "\"%s\" is told that the stream is closed, which nobody has done", who);
-    SIM_CHECK(next == s->closed_at, "lost",
-              "\"%s\" is told that the stream is over at %" PRIu64 " of %" PRIu64 " events", who, next, s->closed_at);
+    SIM_CHECK(s->closing, "end", "\"%s\" gets MYL_ECLOSED, but no producer has closed the stream", who);
+    SIM_CHECK(next == s->closed_at, "lost", "\"%s\" gets the end of the stream at %" PRIu64 " of %" PRIu64 " events",
+              who, next, s->closed_at);
 }
 
 int oracle_lane_lives(const struct session *s, uint64_t since)
 {
-    /* Who has seen a lane's end may see it for a while, where loads give old values. */
+    /* A reader that has seen a lane's end may continue to see it, because loads may return old values. */
     return s->producing && s->produced_at <= since && sim_memory_model() != SIM_MEMORY_WEAK;
 }
 
@@ -490,78 +517,80 @@ int oracle_lane_ended(const struct session *s, const char *who, uint64_t next, u
     int known = s->takeovers > 0 && s->first_at <= since, at_an_end = 0;
     for (unsigned i = 0; i < s->ends; i++)
         at_an_end |= s->ended[i] == next;
-    SIM_CHECK(!known || s->ends > 0, "end", "%s is told that all lanes are closed, and nobody has closed lane %" PRIu32,
+    SIM_CHECK(!known || s->ends > 0, "end", "%s gets the end of all lanes, but no producer has closed lane %" PRIu32,
               who, s->lane);
-    SIM_CHECK(!oracle_lane_lives(s, since), "end", "%s is told that all lanes are closed; lane %" PRIu32 " is not", who,
+    SIM_CHECK(!oracle_lane_lives(s, since), "end", "%s gets the end of all lanes; lane %" PRIu32 " is open", who,
               s->lane);
     SIM_CHECK(!known || at_an_end, "lost",
-              "%s is told that all lanes are closed, at %" PRIu64 " of lane %" PRIu32 ", where it never ended", who,
-              next, s->lane);
+              "%s gets the end of all lanes, at %" PRIu64 " of lane %" PRIu32 ", where it never ended", who, next,
+              s->lane);
     SIM_CHECK(sim_memory_model() == SIM_MEMORY_WEAK || !known || s->produced_at > since || next == s->closed_at, "lost",
-              "%s is told that all lanes are closed, at %" PRIu64 " of lane %" PRIu32 ", which ended at %" PRIu64, who,
-              next, s->lane, s->closed_at);
+              "%s gets the end of all lanes, at %" PRIu64 " of lane %" PRIu32 ", which ended at %" PRIu64, who, next,
+              s->lane, s->closed_at);
     return s->ends > 0;
 }
 
-/* Is everything below `end` read by somebody, or given away by a producer that runs free? */
+/* Returns 1 if all events below `end` were read, or may have been overwritten without consumers. */
 static int may_be_gone(const struct session *s, uint64_t end)
 {
-    return s->alone == MYL_ALONE_RUN_FREE || oracle.joins_died > 0 || somebody_joins_now() ? end <= s->publishing
-                                                                                           : end <= highest(s);
+    return s->alone == MYL_NO_CONSUMERS_OVERWRITE || oracle.joins_died > 0 || joiner_arrives_now()
+               ? end <= s->publishing
+               : end <= highest(s);
 }
 
 void oracle_ended_for_observer(const struct session *s, const char *who, uint64_t next)
 {
-    SIM_CHECK(s->closing, "end", "\"%s\" is told that the stream is closed, which nobody has done", who);
+    SIM_CHECK(s->closing, "end", "\"%s\" gets MYL_ECLOSED, but no producer has closed the stream", who);
     SIM_CHECK(next == s->closed_at || (next < s->closed_at && may_be_gone(s, s->closed_at)), "lost",
-              "\"%s\" is told that the stream is over at %" PRIu64 " of %" PRIu64 " events", who, next, s->closed_at);
+              "\"%s\" gets the end of the stream at %" PRIu64 " of %" PRIu64 " events", who, next, s->closed_at);
 }
 
-void oracle_overtaken(const struct session *s, const char *who, uint64_t next, uint64_t lost)
+void oracle_overrun(const struct session *s, const char *who, uint64_t next, uint64_t lost)
 {
     SIM_CHECK(lost == 0 || may_be_gone(s, next + lost), "lost",
-              "\"%s\" is told that it lost events %" PRIu64 " to %" PRIu64 ", which nobody can have overwritten", who,
-              next, next + lost - 1);
+              "\"%s\" gets a report that it lost events %" PRIu64 " to %" PRIu64 ", which cannot have been overwritten",
+              who, next, next + lost - 1);
 }
 
-void oracle_unseated(const struct session *s, const char *who, int rc, uint64_t next, uint64_t since,
-                     unsigned takeovers)
+void oracle_producer_left(const struct session *s, const char *who, int rc, uint64_t next, uint64_t since,
+                          unsigned takeovers)
 {
     int dead = s->dead || oracle.dead_unknown || s->dead_until >= since;
-    /* A ring that no producer ever had was left by its maker. */
+    /* A ring that never had a producer was left by the process that created it. */
     int left = s->left || s->left_until >= since || (s->takeovers == 0 && oracle.open_failed);
-    SIM_CHECK(rc == MYL_EPRODUCERDEAD ? dead : left, "verdict", "\"%s\" is told %s, but the producer has not %s", who,
-              myl_errname(rc), rc == MYL_EPRODUCERDEAD ? "died" : "left in order");
-    SIM_CHECK(sim_seat_was_free(s->inode, s->lane) >= since, "verdict",
-              "\"%s\" is told that the producer is gone, though the seat was held all the time", who);
+    SIM_CHECK(rc == MYL_EPRODUCERDEAD ? dead : left, "report", "\"%s\" gets %s, but the producer has not %s", who,
+              myl_errname(rc), rc == MYL_EPRODUCERDEAD ? "died" : "left");
+    SIM_CHECK(sim_lock_was_free(s->inode, s->lane) >= since, "report",
+              "\"%s\" gets a report that the producer ended, but its lock was held all the time", who);
     SIM_CHECK(s->takeovers != takeovers || next >= s->committed, "lost",
-              "\"%s\" is told that the producer is gone at %" PRIu64 ", though %" PRIu64 " events are published", who,
-              next, s->committed);
+              "\"%s\" gets a report that the producer ended at %" PRIu64 ", though %" PRIu64 " events are published",
+              who, next, s->committed);
 }
 
-void oracle_bereft(const struct session *s, uint64_t since)
+void oracle_consumer_death_reported(const struct session *s, uint64_t since)
 {
     for (unsigned i = 0; i < s->readers; i++) {
         if (s->reader[i].dead_until >= since)
             return;
     }
-    SIM_CHECK(oracle.joins_died > 0, "verdict", "%s is told that a consumer is dead, though none is", sim_self_name());
+    SIM_CHECK(oracle.joins_died > 0, "report", "%s gets a report that a consumer is dead, but none is",
+              sim_self_name());
 }
 
 void oracle_consumed(const struct session *s, uint64_t count, uint64_t since)
 {
     if (sim_memory_model() != SIM_MEMORY_SC)
-        return; /* somebody who has just joined may not be seen yet */
+        return; /* a consumer that has just joined may not be visible yet */
     for (unsigned i = 0; i < s->readers; i++) {
         const struct reader *r = &s->reader[i];
-        SIM_CHECK(!protects(r) || r->since >= since || frames_bound(s, r) >= count, "verdict",
-                  "%s is told that %" PRIu64 " events are consumed, but \"%s\" is at %" PRIu64, sim_self_name(), count,
-                  r->id, r->high);
+        SIM_CHECK(!protects(r) || r->since >= since || frames_bound(s, r) >= count, "report",
+                  "%s gets a report that %" PRIu64 " events are consumed, but \"%s\" is at %" PRIu64, sim_self_name(),
+                  count, r->id, r->high);
     }
 }
 
-/* A producer that sleeps asks for a quarter of the ring beyond what it needs, so that the next event need not wait
- * again; for what was published at the most. */
+/* A parked producer requests a quarter of the ring more than it needs, so that the next event need not wait again. It
+ * never requests more than was published. */
 static uint64_t cursor_it_waits_for(const struct session *s, uint64_t end, uint64_t published)
 {
     uint64_t least = end <= s->capacity ? 0 : floor_to(end - s->capacity + s->per_cell - 1, s->per_cell);
@@ -574,8 +603,8 @@ static uint64_t cursor_it_waits_for(const struct session *s, uint64_t end, uint6
 int oracle_has_room(const struct session *s, uint64_t end, uint64_t published)
 {
     unsigned gating = 0;
-    if (s->lanes > 1 && somebody_joins())
-        return 0; /* it has joined some lanes, perhaps, and waits for its turn to join the others */
+    if (s->lanes > 1 && joiner_arrives())
+        return 0; /* it may have joined some lanes, and waits for its turn to join the others */
     uint64_t cursor = cursor_it_waits_for(s, end, published);
     for (unsigned i = 0; i < s->readers; i++) {
         const struct reader *r = &s->reader[i];

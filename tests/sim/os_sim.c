@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * src/os/os.h over the simulated kernel. Every call is a scheduling point; those that can fail do so now and then. */
+ * src/os/os.h over the simulated kernel. Every call is a scheduling point. Calls that can fail do so at random. */
 #include "engine.h"
 
 #include "os/os.h"
@@ -17,14 +17,14 @@
 #define FIRST_PID 100U
 #define PAUSE_NS 40
 #define YIELD_NS 500
-#define CALM_PACE 50 /* who spins for some milliseconds shall not need a million points */
+#define CALM_PACE 50 /* a spin of some milliseconds must not need a million points */
 
 static struct sim_process *self(void)
 {
     return sim.current->process;
 }
 
-/* The scheduling point of a system call, and whether it fails this time. */
+/* The scheduling point of a system call. Returns 1 if the call fails this time. */
 static int fails(enum sim_fault fault)
 {
     sim_point();
@@ -38,14 +38,14 @@ static int answered(const char *call, uint64_t what, int err)
     return err;
 }
 
-/* The event log is for people: 256 records that writers share by ticket. It would be most of the words of a run. */
+/* The event log has 256 records that writers share by ticket. Nothing depends on them, and they would be most of the
+ * words of a run. */
 static void leave_log_out(const struct sim_object *object)
 {
     struct myl_header head;
     memcpy(&head, sim_arena() + object->offset, sizeof head);
     if (head.magic == MYL_MAGIC)
-        sim_memory_untrack(object->offset + head.control_offset + myl_control_bytes(head.max_consumers) -
-                           MYL_LOG_RECORDS * sizeof(struct myl_log_record));
+        sim_memory_untrack(object->offset + head.control_offset + myl_log_begin(&head));
 }
 
 /* --- objects ------------------------------------------------------------------------------------------------- */
@@ -53,6 +53,23 @@ static void leave_log_out(const struct sim_object *object)
 const char *myl_os_shm_directory(void)
 {
     return DIRECTORY;
+}
+
+/* There is only one directory. */
+int myl_os_place_open(const char *path, struct myl_os_place *place)
+{
+    *place = (struct myl_os_place){.directory = -1, .name = path};
+    return 0;
+}
+
+void myl_os_place_check(struct myl_os_place *place)
+{
+    (void)place;
+}
+
+void myl_os_place_close(struct myl_os_place *place)
+{
+    (void)place;
 }
 
 int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
@@ -66,7 +83,7 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
     return answered("create: descriptor", err == 0 ? (uint64_t)*fd : 0, err);
 }
 
-int myl_os_object_publish(int fd, const char *path)
+int myl_os_object_publish(int fd, const struct myl_os_place *place)
 {
     if (fails(SIM_FAULT_SYSTEM))
         return answered("link fails,", (uint64_t)fd, ENOSPC);
@@ -74,17 +91,17 @@ int myl_os_object_publish(int fd, const char *path)
     sim_memory_sync(sim.current, &sim_directory);
     if (d != NULL)
         leave_log_out(d->object);
-    int err = d == NULL ? EBADF : sim_name_make(path, d->object);
+    int err = d == NULL ? EBADF : sim_name_make(place->name, d->object);
     return answered("link the name to descriptor", (uint64_t)fd, err);
 }
 
-int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_only)
+int myl_os_object_open(const struct myl_os_place *place, int may_read_only, int *fd, int *read_only)
 {
     (void)may_read_only;
     *read_only = 0;
     if (fails(SIM_FAULT_SYSTEM))
         return answered("open fails,", 0, EMFILE);
-    const struct sim_name *name = sim_name_find(path);
+    const struct sim_name *name = sim_name_find(place->name);
     if (name == NULL)
         return answered("open: no such name", 0, ENOENT);
     sim_view_join(&sim.current->now, &sim_directory);
@@ -101,27 +118,64 @@ int myl_os_object_reopen(int fd, int *own)
     return answered("reopen descriptor", (uint64_t)fd, err);
 }
 
-int myl_os_object_stat(int fd, struct myl_os_object *about)
+int myl_os_object_stat(int fd, struct myl_os_object *object_info)
 {
     struct sim_description *d = sim_description_of(self(), fd);
     sim_point();
     if (d == NULL)
         return EBADF;
-    *about = (struct myl_os_object){.bytes = d->object->bytes,
-                                    .device = DEVICE,
-                                    .inode = d->object->inode,
-                                    .owner = USER,
-                                    .regular = 1};
+    *object_info = (struct myl_os_object){.bytes = d->object->bytes,
+                                          .device = DEVICE,
+                                          .inode = d->object->inode,
+                                          .owner = USER,
+                                          .regular = 1};
     return 0;
 }
 
-int myl_os_object_is_named(const char *path, const struct myl_os_object *about, int *same)
+/* One atomic step; it reads the newest values. */
+int myl_os_object_read(int fd, uint64_t offset, void *to, uint64_t bytes, uint64_t *got)
+{
+    if (fails(SIM_FAULT_SYSTEM))
+        return answered("read fails,", (uint64_t)fd, EIO);
+    struct sim_description *d = sim_description_of(self(), fd);
+    if (d == NULL)
+        return EBADF;
+    uint64_t left = offset < d->object->bytes ? d->object->bytes - offset : 0;
+    *got = bytes < left ? bytes : left;
+    memcpy(to, sim_arena() + d->object->offset + offset, *got);
+    return 0;
+}
+
+/* Objects have no holes in the simulation. */
+int myl_os_object_missing(int fd, uint64_t bytes, uint64_t *missing)
+{
+    (void)fd;
+    (void)bytes;
+    *missing = 0;
+    return 0;
+}
+
+int myl_os_object_reserve(int fd, uint64_t bytes)
+{
+    (void)fd;
+    (void)bytes;
+    return 0;
+}
+
+int myl_os_object_sealed(int fd, int *sealed)
+{
+    (void)fd;
+    *sealed = 1;
+    return 0;
+}
+
+int myl_os_object_is_named(const struct myl_os_place *place, const struct myl_os_object *object_info, int *same)
 {
     sim_point();
-    const struct sim_name *name = sim_name_find(path);
+    const struct sim_name *name = sim_name_find(place->name);
     sim_view_join(&sim.current->now, &sim_directory);
-    *same = name != NULL && name->object->inode == about->inode;
-    return answered(*same ? "the name still leads here, inode" : "the name leads elsewhere, not to inode", about->inode,
+    *same = name != NULL && name->object->inode == object_info->inode;
+    return answered(*same ? "the name still refers to inode" : "the name does not refer to inode", object_info->inode,
                     0);
 }
 
@@ -134,16 +188,16 @@ static int is_mine(const struct sim_description *d)
     return 0;
 }
 
-/* The producer's of this lane. */
-static unsigned producers_seat(const struct sim_object *object, uint32_t lane)
+/* The index of this lane's producer lock. */
+static unsigned producer_lock(const struct sim_object *object, uint32_t lane)
 {
     struct myl_header head;
     memcpy(&head, sim_arena() + object->offset, sizeof head);
-    return lane * (MYL_SEAT_ENTRY_0 + head.max_consumers);
+    return lane * (MYL_LOCK_ENTRY_0 + head.max_consumers);
 }
 
-/* Protocol 9: nobody takes a name away from an object without its registrar's seat, nor from a living producer or
- * consumer of an open stream without telling them. */
+/* Protocol 9: unlinking a name needs the registry lock of its object. If the stream is open and a producer or consumer
+ * is alive, `superseded` must be stored first. */
 static void check_unlink(const struct sim_object *object)
 {
     struct myl_header head;
@@ -151,32 +205,32 @@ static void check_unlink(const struct sim_object *object)
     unsigned others = 0;
     memcpy(&head, sim_arena() + object->offset, sizeof head);
     memcpy(&control, sim_arena() + object->offset + head.control_offset, sizeof control);
-    for (unsigned i = MYL_SEAT_ENTRY_0; i < SIM_SEATS; i++)
-        others += object->seat[i] != NULL && !is_mine(object->seat[i]);
-    if (!is_mine(object->seat[MYL_SEAT_REGISTRAR]))
-        sim_violation("names", "%s unlinks inode %llu without its registrar's seat", sim_self_name(),
+    for (unsigned i = MYL_LOCK_ENTRY_0; i < SIM_LOCKS; i++)
+        others += object->lock[i] != NULL && !is_mine(object->lock[i]);
+    if (!is_mine(object->lock[MYL_LOCK_REGISTRY]))
+        sim_violation("names", "%s unlinks inode %llu without its registry lock", sim_self_name(),
                       (unsigned long long)object->inode);
     int producers = 1;
     for (uint32_t lane = 0; lane < head.lanes; lane++) {
         struct myl_control its;
         memcpy(&its, sim_arena() + object->offset + head.control_offset + lane * head.control_bytes, sizeof its);
-        producers &= is_mine(object->seat[producers_seat(object, lane)]);
+        producers &= is_mine(object->lock[producer_lock(object, lane)]);
         if (head.lanes > 1 && control.superseded.v == 0 && its.epoch.v != 0 && its.closed.v == 0)
             sim_violation("names", "%s unlinks inode %llu, whose lane %u was not ended", sim_self_name(),
                           (unsigned long long)object->inode, lane);
     }
     if (control.superseded.v == 0 && !producers)
-        sim_violation("names", "%s unlinks inode %llu without its producer's seat", sim_self_name(),
+        sim_violation("names", "%s unlinks inode %llu without its producer lock", sim_self_name(),
                       (unsigned long long)object->inode);
     if (control.superseded.v == 0 && control.closed.v == 0 && others > 0)
         sim_violation("names", "%s unlinks inode %llu, which is neither closed nor superseded and has %u consumers",
                       sim_self_name(), (unsigned long long)object->inode, others);
 }
 
-int myl_os_object_unlink(const char *path)
+int myl_os_object_unlink(const struct myl_os_place *place)
 {
     sim_point();
-    struct sim_name *name = sim_name_find(path);
+    struct sim_name *name = sim_name_find(place->name);
     sim_memory_sync(sim.current, &sim_directory);
     if (name == NULL)
         return answered("unlink: no such name", 0, ENOENT);
@@ -191,20 +245,20 @@ void myl_os_object_close(int fd)
     sim_point();
     SIM_TRACE("close descriptor %d", fd);
     sim_hash(SIM_OP_NAME, (uint64_t)fd, 1);
-    SIM_CHECK(sim_description_of(self(), fd) != NULL, "descriptor", "%s closes descriptor %d, which it has not",
+    SIM_CHECK(sim_description_of(self(), fd) != NULL, "descriptor", "%s closes descriptor %d, which is not open",
               sim_self_name(), fd);
     sim_descriptor_close(self(), (unsigned)fd - 3);
 }
 
-/* Nobody closes a descriptor behind the library's back here. */
-int myl_os_object_check(int fd, const struct myl_os_object *object, uint32_t witness)
+/* In the simulation no descriptor is closed without the library's knowledge. */
+int myl_os_object_check(int fd, const struct myl_os_object *object, uint32_t owned_lock)
 {
     (void)object;
-    (void)witness;
+    (void)owned_lock;
     return sim_description_of(self(), fd) != NULL ? 0 : EBADF;
 }
 
-void myl_os_object_forsake(int fd, const struct myl_os_object *object)
+void myl_os_object_abandon(int fd, const struct myl_os_object *object)
 {
     (void)object;
     SIM_CHECK(0, "descriptor", "%s has lost descriptor %d", sim_self_name(), fd);
@@ -216,10 +270,11 @@ void myl_os_object_close_in_child(int fd, const struct myl_os_object *object)
     myl_os_object_close(fd);
 }
 
-uint64_t myl_os_free_bytes(const char *path)
+int myl_os_room(const struct myl_os_place *place, struct myl_os_room *room)
 {
-    (void)path;
-    return FREE_BYTES;
+    (void)place;
+    *room = (struct myl_os_room){.bytes = FREE_BYTES};
+    return 0;
 }
 
 int myl_os_directory_each(const char *path, int (*visit)(const char *name, void *user), void *user)
@@ -239,79 +294,87 @@ int myl_os_directory_each(const char *path, int (*visit)(const char *name, void 
     return 0;
 }
 
-/* --- seats --------------------------------------------------------------------------------------------------- */
+/* --- locks --------------------------------------------------------------------------------------------------- */
 
-static void trace_seat(const char *what, const struct sim_description *d, uint32_t seat, const char *answer)
+static void trace_lock(const char *what, const struct sim_description *d, uint32_t lock, const char *answer)
 {
-    static const char *const known[] = {"the producer's seat", "the registrar's seat"};
+    static const char *const known[] = {"producer lock", "registry lock"};
     char text[32];
-    (void)snprintf(text, sizeof text, "the seat of entry %u", seat - 2);
-    sim_hash(SIM_OP_SEAT, d->object->inode * 128 + seat, (uint64_t)answer[0]);
-    SIM_TRACE("%s %s of inode %llu: %s", what, seat < 2 ? known[seat] : text, (unsigned long long)d->object->inode,
+    (void)snprintf(text, sizeof text, "participant lock of entry %u", lock - 2);
+    sim_hash(SIM_OP_LOCK, d->object->inode * 128 + lock, (uint64_t)answer[0]);
+    SIM_TRACE("%s %s of inode %llu: %s", what, lock < 2 ? known[lock] : text, (unsigned long long)d->object->inode,
               answer);
 }
 
-int myl_os_seat_take(int fd, uint32_t seat)
+int myl_os_lock_acquire(int fd, uint32_t lock)
 {
     struct sim_description *d = sim_description_of(self(), fd);
     if (fails(SIM_FAULT_SYSTEM))
-        return answered("lock fails,", seat, ENOLCK);
-    if (d == NULL || seat >= SIM_SEATS)
+        return answered("lock fails,", lock, ENOLCK);
+    if (d == NULL || lock >= SIM_LOCKS)
         return EBADF;
-    sim_memory_sync(sim.current, &d->object->seats);
-    if (d->object->seat[seat] != NULL && d->object->seat[seat] != d) {
-        trace_seat("take", d, seat, "taken");
+    sim_memory_sync(sim.current, &d->object->locks);
+    if (d->object->lock[lock] != NULL && d->object->lock[lock] != d) {
+        trace_lock("take", d, lock, "taken");
         return EAGAIN;
     }
-    if (d->object->seat[seat] == NULL)
-        d->object->seat_taken_at[seat] = sim.points;
-    d->object->seat[seat] = d;
+    if (d->object->lock[lock] == NULL)
+        d->object->lock_acquired_at[lock] = sim.points;
+    d->object->lock[lock] = d;
     sim.writes++;
-    trace_seat("take", d, seat, "ours");
+    trace_lock("take", d, lock, "ours");
     return 0;
 }
 
-void myl_os_seat_drop(int fd, uint32_t seat)
+void myl_os_lock_release(int fd, uint32_t lock)
 {
     sim_point();
     struct sim_description *d = sim_description_of(self(), fd);
-    if (d == NULL || seat >= SIM_SEATS)
+    if (d == NULL || lock >= SIM_LOCKS)
         return;
-    sim_memory_sync(sim.current, &d->object->seats);
-    if (d->object->seat[seat] == d)
-        sim_seat_leave(d->object, seat);
+    sim_memory_sync(sim.current, &d->object->locks);
+    if (d->object->lock[lock] == d)
+        sim_lock_leave(d->object, lock);
     sim.writes++;
-    trace_seat("drop", d, seat, "free");
+    trace_lock("drop", d, lock, "free");
 }
 
-int myl_os_seat_held(int fd, uint32_t seat)
+int myl_os_lock_held(int fd, uint32_t lock)
 {
     if (fails(SIM_FAULT_SYSTEM))
-        return -answered("asking for a lock fails,", seat, EINTR);
+        return -answered("query of a lock fails,", lock, EINTR);
     struct sim_description *d = sim_description_of(self(), fd);
-    if (d == NULL || seat >= SIM_SEATS)
+    if (d == NULL || lock >= SIM_LOCKS)
         return -EBADF;
-    int held = d->object->seat[seat] != NULL && d->object->seat[seat] != d;
-    if (!held) /* who finds it free finds all that its holder did */
-        sim_view_join(&sim.current->now, &d->object->seats);
-    trace_seat("ask for", d, seat, held ? "held" : "free");
+    int held = d->object->lock[lock] != NULL && d->object->lock[lock] != d;
+    if (!held) /* a query that finds the lock free is after all accesses of its last owner */
+        sim_view_join(&sim.current->now, &d->object->locks);
+    trace_lock("query", d, lock, held ? "held" : "free");
     return held;
 }
 
-uint64_t sim_seat_was_free(uint64_t inode, uint32_t lane)
+int myl_os_any_lock_held(int fd, uint32_t first, uint32_t count)
+{
+    int held = 0;
+    for (uint32_t lock = first; held == 0 && lock - first < count && lock < SIM_LOCKS; lock++)
+        held = myl_os_lock_held(fd, lock);
+    return held;
+}
+
+uint64_t sim_lock_was_free(uint64_t inode, uint32_t lane)
 {
     const struct sim_object *object = sim_object_numbered(inode);
     if (object == NULL)
         return sim.points;
-    unsigned seat = producers_seat(object, lane);
-    return object->seat[seat] == NULL ? sim.points : object->seat_taken_at[seat];
+    unsigned lock = producer_lock(object, lane);
+    return object->lock[lock] == NULL ? sim.points : object->lock_acquired_at[lock];
 }
 
-uint64_t sim_seat_was_held(uint64_t inode, uint32_t entry)
+uint64_t sim_lock_was_held(uint64_t inode, uint32_t entry)
 {
     const struct sim_object *object = sim_object_numbered(inode);
-    unsigned seat = MYL_SEAT_ENTRY_0 + entry;
-    return object == NULL || object->seat[seat] != NULL ? sim.points : object->seat_left_at[seat];
+    unsigned lock = MYL_LOCK_ENTRY_0 + entry;
+    return object == NULL || object->lock[lock] != NULL ? sim.points : object->lock_released_at[lock];
 }
 
 uint64_t sim_inode_of_session(uint64_t session)
@@ -391,6 +454,16 @@ int myl_os_memory_bind(void *address, uint64_t bytes, uint32_t numa_node)
     return ENOTSUP;
 }
 
+void myl_os_affinity_get(struct myl_os_affinity *affinity)
+{
+    affinity->known = 0;
+}
+
+void myl_os_affinity_set(const struct myl_os_affinity *affinity)
+{
+    (void)affinity;
+}
+
 int myl_os_pin(int cpu)
 {
     (void)cpu;
@@ -402,13 +475,13 @@ int myl_os_pin(int cpu)
 int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
 {
     uint64_t offset;
-    struct sim_party *party = sim.current;
+    struct sim_participant *participant = sim.current;
     sim_point();
-    sim_memory_fence(party);
-    sim_memory_sync(party, &sim_futex_queues);
+    sim_memory_fence(participant);
+    sim_memory_sync(participant, &sim_futex_queues);
     if (!sim_offset_of(word, 0, &offset))
-        sim_violation("futex", "%s sleeps on a word that is not shared", sim_self_name());
-    if (sim_memory_peek(party, offset, 4) != value) {
+        sim_violation("futex", "%s sleeps on a word that is not in shared memory", sim_self_name());
+    if (sim_memory_peek(participant, offset, 4) != value) {
         sim_hash(SIM_OP_FUTEX, offset, 0);
         SIM_TRACE("futex wait: the word has changed");
         return 0;
@@ -423,21 +496,21 @@ int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
     return wake == SIM_TIMED_OUT ? ETIMEDOUT : 0;
 }
 
-static void wake_all(struct sim_party *party, uint64_t offset)
+static void wake_all(struct sim_participant *participant, uint64_t offset)
 {
-    sim_memory_sync(party, &sim_futex_queues);
+    sim_memory_sync(participant, &sim_futex_queues);
     unsigned woken = sim_wake_futex(offset + 1);
     sim_hash(SIM_OP_FUTEX, offset, 2 + woken);
     SIM_TRACE("futex wake: %u", woken);
 }
 
-/* One system call: nobody is killed between the addition and the waking. */
+/* One system call: no kill happens between the addition and the wake. */
 void myl_os_wake_add4(myl_au32 *word)
 {
     uint64_t offset;
     sim_point();
     if (!sim_offset_of(word, 1, &offset))
-        sim_violation("futex", "%s wakes on a word that is not shared", sim_self_name());
+        sim_violation("futex", "%s wakes on a word that is not in shared memory", sim_self_name());
     sim_memory_fence(sim.current);
     uint64_t before = sim_memory_add(sim.current, offset, 4, 4);
     if (sim.tracing)
@@ -450,7 +523,7 @@ void myl_os_wake(myl_au32 *word)
     uint64_t offset;
     sim_point();
     if (!sim_offset_of(word, 0, &offset))
-        sim_violation("futex", "%s wakes on a word that is not shared", sim_self_name());
+        sim_violation("futex", "%s wakes on a word that is not in shared memory", sim_self_name());
     sim_memory_fence(sim.current);
     wake_all(sim.current, offset);
 }
@@ -460,7 +533,7 @@ int myl_os_barrier_register(void)
     if (fails(SIM_FAULT_REGISTER))
         return answered("registering for the barrier fails,", 0, ENOSYS);
     self()->registered = 1;
-    sim_memory_fence(sim.current); /* whoever was not reached by a barrier before is, by this */
+    sim_memory_fence(sim.current); /* a process that earlier barriers did not reach is ordered by this fence */
     return answered("registers for the barrier", 0, 0);
 }
 
@@ -469,10 +542,10 @@ int myl_os_barrier(void)
     if (fails(SIM_FAULT_BARRIER))
         return answered("the barrier fails,", 0, EPERM);
     sim_memory_fence(sim.current);
-    for (unsigned i = 0; i < sim.parties; i++) {
-        struct sim_party *party = &sim.party[i];
-        if (party->process->registered) /* the dead, too: a processor that leaves a thread fences */
-            sim_memory_fence(party);
+    for (unsigned i = 0; i < sim.participants; i++) {
+        struct sim_participant *participant = &sim.participant[i];
+        if (participant->process->registered) /* dead processes, too: a processor fences when it leaves a thread */
+            sim_memory_fence(participant);
     }
     sim_memory_fence(sim.current);
     return answered("barrier through all registered processes", 0, 0);
@@ -500,10 +573,11 @@ uint64_t myl_os_realtime(void)
     return REALTIME_NS + (uint64_t)sim.now;
 }
 
-void myl_os_sleep(int64_t ns)
+int myl_os_sleep(int64_t ns)
 {
     SIM_TRACE("sleeps for %lld us", (long long)ns / 1000);
     (void)sim_sleep(0, ns > INT64_MAX - sim.now ? INT64_MAX : sim.now + ns);
+    return 0;
 }
 
 void myl_os_yield(void)
@@ -535,7 +609,7 @@ uint32_t myl_os_pid(void)
 
 void myl_os_identify(struct myl_os_identity *identity)
 {
-    *identity = (struct myl_os_identity){.pid = myl_os_pid(), .space = 1, .born = (uint64_t)sim.now};
+    *identity = (struct myl_os_identity){.pid = myl_os_pid(), .pid_namespace = 1, .started_ns = (uint64_t)sim.now};
 }
 
 int myl_os_is_stopped(const struct myl_os_identity *who)
@@ -550,6 +624,11 @@ int myl_os_is_stopped(const struct myl_os_identity *who)
 uint32_t myl_os_user(void)
 {
     return USER;
+}
+
+uint32_t myl_os_overflow_user(void)
+{
+    return UINT32_MAX;
 }
 
 uint64_t myl_os_cache_bytes(void)

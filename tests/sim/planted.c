@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Plants each bug of the table in a copy of its source, builds the simulator with it, and runs schedules until it is
- * caught. README.md explains. */
+ * Plants each bug of the table in a copy of its source, builds the simulator with it, and runs schedules until a
+ * violation is found. See README.md. */
 #include "planted.h"
 
 #include <errno.h>
@@ -56,19 +56,19 @@ static void make_directories(char *path)
     }
 }
 
-/* The file with the bug, below `into`. A sentence if it cannot be. */
+/* Writes the file with the bug below `into`. Returns NULL or the reason of a failure. */
 static const char *plant(const struct plant *p, const char *into)
 {
     char path[2 * PATH_BYTES];
     (void)snprintf(path, sizeof path, "%s/%s", request.root, p->file);
     char *text = read_file(path);
     if (text == NULL)
-        return "the file is not there";
+        return "the file does not exist";
     char *at = strstr(text, p->from);
     if (at == NULL || strstr(at + 1, p->from) != NULL) {
         free(text);
-        return at == NULL ? "its text is no longer found in the source: mend the table"
-                          : "its text is found more than once";
+        return at == NULL ? "its text is no longer in the source: update the table"
+                          : "its text is in the source more than once";
     }
     (void)snprintf(path, sizeof path, "%s/%s", into, p->file);
     make_directories(path);
@@ -77,7 +77,7 @@ static const char *plant(const struct plant *p, const char *into)
              fputs(p->to, file) >= 0 && fputs(at + strlen(p->from), file) >= 0;
     ok = file != NULL && fclose(file) == 0 && ok;
     free(text);
-    return ok ? NULL : "the copy cannot be written";
+    return ok ? NULL : "cannot write the copy";
 }
 
 static int ends_with(const char *text, const char *end)
@@ -86,26 +86,28 @@ static int ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/* Builds the program with the bug. A source replaces its member of the libraries, since it comes before them; for a
- * header all that may see it is built anew, with the copy found first. */
+/* Builds the program with the bug. A source replaces its member of the libraries, because it is linked before them. For
+ * a header all sources that may include it are built again, with the copy first in the include path. */
 static int build(const struct plant *p, const char *into)
 {
     char command[COMMAND_BYTES];
     int frames = strstr(p->file, "frame") != NULL;
     const char *flags = "-O1 -std=c11 -D_GNU_SOURCE= -DMYL_SIM=1 -w";
     int header = ends_with(p->file, ".h");
-    int n = snprintf(
-        command, sizeof command,
-        "cd '%s' && { inc=\"-I%s/include -I%s/src -Iinclude -Isrc -Itests/sim\"; "
-        "for f in %s $(ls src/frame/*.c | grep -v fixed) tests/sim/role*.c tests/sim/exhaust.c tests/sim/main.c; do "
-        "case $f in src/frame/*|*role_frames*|*exhaust*) front='-include tests/sim/copy.h';; "
-        "src/*) front='-include tests/sim/alloc.h';; *) front=;; esac; "
-        "%s %s $front $inc -c $f -o %s/$(echo $f | tr / _).o || exit; done; "
-        "%s %s/*.o %s -o %s/sim; } >%s/log 2>&1",
-        request.root, into, into,
-        frames ? "" : "$(grep -lE 'myl_i_|myl_(producer|consumer)_' src/ring/*.c | grep -v runner)", request.compiler,
-        flags, into, request.compiler, into, request.libraries, into, into);
-    if (!header) { /* the copy itself */
+    int n = snprintf(command, sizeof command,
+                     "cd '%s' && { inc=\"-I%s/include -I%s/src -Iinclude -Isrc -Itests/sim\"; "
+                     "for f in %s $(ls src/frame/*.c | grep -vE 'fixed|runner') tests/sim/role*.c tests/sim/exhaust.c "
+                     "tests/sim/main.c; do "
+                     "case $f in src/frame/*|*role_frames*|*exhaust*) front='-include tests/sim/copy.h';; "
+                     "src/*) front='-include tests/sim/alloc.h';; *) front=;; esac; "
+                     "%s %s $front $inc -c $f -o %s/$(echo $f | tr / _).o || exit; done; "
+                     "%s %s/*.o %s -o %s/sim; } >%s/log 2>&1",
+                     request.root, into, into,
+                     frames ? ""
+                            : "$(for d in registry wait ring liveness inspect; do "
+                              "grep -lE 'myl_i_|myl_(producer|consumer)_' src/$d/*.c; done | grep -v runner)",
+                     request.compiler, flags, into, request.compiler, into, request.libraries, into, into);
+    if (!header) { /* the copy */
         n = snprintf(
             command, sizeof command,
             "cd '%s' && { %s %s -include tests/sim/%s.h -Iinclude -Isrc -Itests/sim -I$(dirname %s) -c %s/%s "
@@ -118,7 +120,7 @@ static int build(const struct plant *p, const char *into)
     return n > 0 && (size_t)n < sizeof command && system(command) == 0;
 }
 
-/* Runs schedules until the bug is caught. */
+/* Runs schedules until the bug is found. */
 static void hunt(const struct plant *p, const char *into, struct outcome *outcome)
 {
     char command[COMMAND_BYTES];
@@ -126,7 +128,7 @@ static void hunt(const struct plant *p, const char *into, struct outcome *outcom
                    request.profiles != NULL ? request.profiles : p->profiles, request.most);
     FILE *answer = popen(command, "r");
     char line[LINE_BYTES];
-    (void)snprintf(outcome->line, sizeof outcome->line, "no answer");
+    (void)snprintf(outcome->line, sizeof outcome->line, "no output");
     while (answer != NULL && fgets(line, sizeof line, answer) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         if (strncmp(line, "CAUGHT ", 7) == 0 || strncmp(line, "MISSED ", 7) == 0)
@@ -138,7 +140,7 @@ static void hunt(const struct plant *p, const char *into, struct outcome *outcom
     }
     int status = answer == NULL ? -1 : pclose(answer);
     if (!outcome->caught && status != 0) {
-        outcome->caught = WIFEXITED(status) && WEXITSTATUS(status) > 128; /* the shell's way to say: by a signal */
+        outcome->caught = WIFEXITED(status) && WEXITSTATUS(status) > 128; /* the shell's exit status after a signal */
         (void)snprintf(outcome->line, sizeof outcome->line, "\"crash\" or \"endless loop\": status %d", status);
     }
 }
@@ -149,9 +151,9 @@ static void try(const struct plant *p, struct outcome *outcome)
     char clean[2 * PATH_BYTES + 64];
     (void)snprintf(into, sizeof into, "%s/%ld", request.work, (long)(p - plants));
     (void)snprintf(clean, sizeof clean, "rm -rf '%s'; mkdir -p '%s'", into, into);
-    const char *failed = system(clean) == 0 ? plant(p, into) : "there is no place to build in";
+    const char *failed = system(clean) == 0 ? plant(p, into) : "cannot make the build directory";
     if (failed == NULL && !build(p, into))
-        failed = "it cannot be built";
+        failed = "it does not build";
     if (failed != NULL)
         (void)snprintf(outcome->line, sizeof outcome->line, "FAILED: %s (%.200s/log)", failed, into);
     else
@@ -162,7 +164,7 @@ static void try(const struct plant *p, struct outcome *outcome)
     }
 }
 
-/* One child of several: every so-manieth row; tells through a pipe. */
+/* One of several worker processes: works on every step-th row and reports through a pipe. */
 static void work(unsigned first, unsigned step, const unsigned *chosen, unsigned count, int out)
 {
     for (unsigned i = first; i < count; i += step) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Bugs planted in the library's real sources, each of which the simulator must find. */
+ * Bugs planted in the library's sources. The simulator must find each of them. */
 #ifndef MYL_SIM_PLANTED_H
 #define MYL_SIM_PLANTED_H
 
 struct plant {
     const char *name;
-    const char *file;        /* below the project's root */
-    const char *from, *to;   /* this text, which must be there exactly once, becomes that */
-    const char *profiles;    /* where to look first, separated by commas */
+    const char *file;        /* relative to the project's root */
+    const char *from, *to;   /* `from`, which must be in the file exactly once, is replaced by `to` */
+    const char *profiles;    /* profiles to run first, separated by commas */
 };
 
 extern const struct plant plants[];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Simulated processes: started, killed, stopped, and what is left of the dead. */
+ * Simulated processes: started, killed, stopped; and what a dead process leaves. */
 #define _GNU_SOURCE
 #include "engine.h"
 
@@ -12,85 +12,85 @@
 
 static unsigned char *stacks;
 
-/* Each stack ends in a page that cannot be touched. */
-static void *stack_of(unsigned party)
+/* Each stack ends in an inaccessible page. */
+static void *stack_of(unsigned participant)
 {
     if (stacks == NULL) {
-        void *memory = mmap(NULL, (SIM_STACK + SIM_PAGE) * SIM_PARTIES, PROT_READ | PROT_WRITE,
+        void *memory = mmap(NULL, (SIM_STACK + SIM_PAGE) * SIM_PARTICIPANTS, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED) {
             perror("sim: no memory for stacks");
             exit(2);
         }
         stacks = memory;
-        for (unsigned i = 0; i < SIM_PARTIES; i++)
+        for (unsigned i = 0; i < SIM_PARTICIPANTS; i++)
             (void)mprotect(stacks + i * (SIM_STACK + SIM_PAGE), SIM_PAGE, PROT_NONE);
     }
-    return stacks + party * (SIM_STACK + SIM_PAGE) + SIM_PAGE;
+    return stacks + participant * (SIM_STACK + SIM_PAGE) + SIM_PAGE;
 }
 
-static uint32_t bit(const struct sim_party *party)
+static uint32_t bit(const struct sim_participant *participant)
 {
-    return (uint32_t)1 << party->index;
+    return (uint32_t)1 << participant->index;
 }
 
-static void for_parties(struct sim_process *process, void (*what)(struct sim_party *))
+static void for_participants(struct sim_process *process, void (*what)(struct sim_participant *))
 {
-    for (unsigned i = 0; i < sim.parties; i++) {
-        if (sim.party[i].process == process)
-            what(&sim.party[i]);
+    for (unsigned i = 0; i < sim.participants; i++) {
+        if (sim.participant[i].process == process)
+            what(&sim.participant[i]);
     }
 }
 
-static void end_party(struct sim_party *party)
+static void end_participant(struct sim_participant *participant)
 {
-    if (party->state == SIM_READY || party->state == SIM_ASLEEP)
-        party->state = SIM_KILLED;
-    sim.ready &= ~bit(party);
-    sim.asleep &= ~bit(party);
+    if (participant->state == SIM_READY || participant->state == SIM_ASLEEP)
+        participant->state = SIM_KILLED;
+    sim.ready &= ~bit(participant);
+    sim.asleep &= ~bit(participant);
 }
 
-/* The process is gone but for its descriptors and what is in its store buffers. */
+/* Ends the process. Its descriptors and buffered stores remain. */
 static void end_process(struct sim_process *process)
 {
     process->alive = process->stopped = 0;
     process->dying = 1;
-    for_parties(process, end_party);
+    for_participants(process, end_participant);
     sim.writes++;
 }
 
-static void party_main(void *argument)
+static void participant_main(void *argument)
 {
-    struct sim_party *party = argument;
-    party->program(party->argument);
-    party->state = SIM_DONE;
+    struct sim_participant *participant = argument;
+    participant->program(participant->argument);
+    participant->state = SIM_DONE;
     SIM_TRACE("returns");
-    sim_hash(SIM_OP_EVENT, 100, party->index);
-    if (party == &sim.party[party->process->first_party])
-        end_process(party->process); /* the main thread's return ends the others, too */
+    sim_hash(SIM_OP_EVENT, 100, participant->index);
+    if (participant == &sim.participant[participant->process->first_participant])
+        end_process(participant->process); /* when the main thread returns, the others end, too */
     else
-        end_party(party);
+        end_participant(participant);
     sim_point();
-    abort(); /* nobody switches to one who is done */
+    abort(); /* a finished participant never runs again */
 }
 
-struct sim_party *sim_add_party(struct sim_process *process, sim_program *program, void *argument)
+struct sim_participant *sim_add_participant(struct sim_process *process, sim_program *program, void *argument)
 {
-    if (sim.parties == SIM_PARTIES)
-        sim_violation("engine", "more than %d parties", SIM_PARTIES);
-    struct sim_party *party = &sim.party[sim.parties];
-    party->process = process;
-    party->index = sim.parties++;
-    party->state = SIM_READY;
-    party->program = program;
-    party->argument = argument;
-    party->step = "";
-    party->priority = (sim_random() >> 1) | ((uint64_t)1 << 62);
-    party->idle = 0;
-    sim_memory_party(party);
-    sim_coro_prepare(&party->coro, stack_of(party->index), SIM_STACK, party_main, party);
-    sim.ready |= bit(party);
-    return party;
+    if (sim.participants == SIM_PARTICIPANTS)
+        sim_violation("engine", "more than %d participants", SIM_PARTICIPANTS);
+    struct sim_participant *participant = &sim.participant[sim.participants];
+    participant->process = process;
+    participant->index = sim.participants++;
+    participant->state = SIM_READY;
+    participant->program = program;
+    participant->argument = argument;
+    participant->step = "";
+    participant->priority = (sim_random() >> 1) | ((uint64_t)1 << 62);
+    participant->idle = 0;
+    sim_memory_participant(participant);
+    sim_coro_prepare(&participant->coro, stack_of(participant->index), SIM_STACK, participant_main, participant);
+    sim.ready |= bit(participant);
+    return participant;
 }
 
 void sim_start(const struct sim_process_spec *spec)
@@ -114,19 +114,26 @@ void sim_launch(unsigned index)
     process->restarts_left = start.restarts_left;
     process->incarnation = start.incarnation;
     process->alive = 1;
-    process->first_party = sim.parties;
+    process->first_participant = sim.participants;
     if (start.incarnation == 0)
         (void)snprintf(process->name, sizeof process->name, "%s", start.spec.name);
     else
         (void)snprintf(process->name, sizeof process->name, "%s'%u", start.spec.name, start.incarnation);
-    (void)sim_add_party(process, start.spec.program, start.spec.argument);
+    (void)sim_add_participant(process, start.spec.program, start.spec.argument);
+    if (start.spec.thread != NULL)
+        (void)sim_add_participant(process, start.spec.thread, start.spec.argument);
     sim_hash(SIM_OP_EVENT, 101, process->index);
     SIM_TRACE("*** %s starts", process->name);
 }
 
 int sim_can_restart(void)
 {
-    return sim.processes + sim.starts < SIM_PROCESSES && sim.parties + sim.starts < SIM_PARTIES &&
+    unsigned threads = sim.starts, second = 0;
+    for (unsigned i = 0; i < sim.starts; i++)
+        threads += sim.start[i].spec.thread != NULL;
+    for (unsigned i = 0; i < sim.processes; i++)
+        second |= sim.process[i].spec.thread != NULL; /* a second thread may still start for a process that dies */
+    return sim.processes + sim.starts < SIM_PROCESSES && sim.participants + threads + second < SIM_PARTICIPANTS &&
            sim.starts < SIM_STARTS;
 }
 
@@ -149,9 +156,9 @@ void sim_kill(struct sim_process *process)
 
 void sim_reap(struct sim_process *process)
 {
-    for (unsigned i = 0; i < sim.parties; i++) {
-        if (sim.party[i].process == process && sim.party[i].buffered > 0) {
-            sim_memory_drain(&sim.party[i]);
+    for (unsigned i = 0; i < sim.participants; i++) {
+        if (sim.participant[i].process == process && sim.participant[i].buffered > 0) {
+            sim_memory_drain(&sim.participant[i]);
             return;
         }
     }
@@ -175,25 +182,24 @@ void sim_stop(struct sim_process *process, int stop)
     SIM_TRACE("*** %s for %s", stop ? "SIGSTOP" : "SIGCONT", process->name);
     sim_hash(SIM_OP_EVENT, stop ? 104 : 105, process->index);
     process->stopped = stop;
-    for (unsigned i = 0; i < sim.parties; i++) {
-        struct sim_party *party = &sim.party[i];
-        if (party->process != process || party->state != SIM_READY)
+    for (unsigned i = 0; i < sim.participants; i++) {
+        struct sim_participant *participant = &sim.participant[i];
+        if (participant->process != process || participant->state != SIM_READY)
             continue;
         if (stop)
-            sim.ready &= ~bit(party);
+            sim.ready &= ~bit(participant);
         else
-            sim.ready |= bit(party);
+            sim.ready |= bit(participant);
     }
 }
 
 void sim_begin_processes(void)
 {
-    sim.parties = sim.processes = sim.starts = 0;
+    sim.participants = sim.processes = sim.starts = 0;
     sim.ready = sim.asleep = 0;
 }
 
-/* --- what programs may ask -----------------------------------------------------------------------------------------
- * */
+/* --- queries for programs ---------------------------------------------------------------------------------------- */
 
 unsigned sim_self(void)
 {

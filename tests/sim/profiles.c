@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The worlds that are tried. Each profile draws one from the seed: the ring's shape, who is there, what may happen.
- * What is likely differs from seed to seed (a swarm), since what hardly ever happens together hides what needs many
- * of a kind. */
+ * The profiles. Each draws a world from the seed: the ring's shape, its participants, possible events. The
+ * probabilities differ from seed to seed (swarm testing): rare events that hide each other get separate seeds. */
 #include "profiles.h"
 
 #include <stddef.h>
@@ -29,13 +28,13 @@ static void draw_events(struct sim_conditions *c, unsigned traits)
     }
 }
 
-/* How late a wake-up may be, under conditions that are drawn. */
-static void set_patience(struct sim_conditions *c, unsigned traits)
+/* How late a wake may be under the drawn conditions. */
+static void set_activity(struct sim_conditions *c, unsigned traits)
 {
-    /* A consumer that dies between its cursor and the wake-up it owes makes the producer sleep for liveness_ns, no
-     * longer. */
+    /* A consumer may die between its cursor store and the wake that follows it. The producer then sleeps for at most
+     * liveness_ns. */
     c->patience_ns = (traits & KILLS) ? MYL_MSEC(5) + MYL_USEC(600) : MYL_MSEC(1) + MYL_USEC(600);
-    /* Behind that wait no wake-up is late, where stores cannot pass each other. */
+    /* After that wait no wake is late if stores cannot pass each other. */
     if (traits == NOTHING && c->memory != SIM_MEMORY_WEAK && c->settle_ns == 1500)
         c->patience_ns = MYL_USEC(600);
 }
@@ -51,6 +50,7 @@ static void draw_conditions(struct world *w, unsigned traits)
     c->clock_ns = DICE_OF(50, 500, 20000);
     c->chaos_points = (unsigned)DICE_OF(800, 2000, 4000, 8000);
     c->calm_points = 400000;
+    c->calm_ns = MYL_SEC(2); /* forty liveness checks of the rarest kind: a polling producer uses up all points */
     c->falls = dice(8);
     draw_events(c, traits);
     if (traits & FAULTS) {
@@ -59,10 +59,10 @@ static void draw_conditions(struct world *w, unsigned traits)
         c->fault[SIM_FAULT_BARRIER] = (unsigned)DICE_OF(0, SIM_ALWAYS / 2, SIM_ALWAYS - 1);
         c->fault[SIM_FAULT_SYSTEM] = (unsigned)DICE_OF(0, 400, 4000);
     }
-    /* That a store is seen within 2 us is what the first sleep of a wait counts on; where it is not, the sleep is
-     * short, and the next one has a barrier before it. Where there is none either, a millisecond must do. */
+    /* The first park of a wait relies on stores being visible within 2 us. Otherwise that park is short, and the next
+     * one has a barrier before it. Without a barrier, a millisecond must do. */
     c->settle_ns = (traits & FAULTS) ? DICE_OF(1500, 100000) : DICE_OF(1500, 100000, SIM_NEVER_SETTLES);
-    set_patience(c, traits);
+    set_activity(c, traits);
     w->faulty = (traits & FAULTS) != 0;
     w->calm_end = (traits & (KILLS | FAULTS)) == 0;
 }
@@ -76,6 +76,7 @@ static void draw_ring(struct world *w)
     w->batch = 1 + dice(4);
     w->sessions = 1;
     w->aborts = dice(4) == 0;
+    w->changes_policy = dice(4) == 0;
     if (dice(5) == 0) {
         w->packed_cell = 64;
         w->words = 1 + dice(3);
@@ -107,7 +108,7 @@ void profile_usual(struct world *w, unsigned traits)
     profile_consumers(w, 1 + dice(3), (traits & KILLS) ? 1 + dice(2) : 0);
 }
 
-/* Like draw_usual, but nobody loses its place by choice: all must see every event. */
+/* Like draw_usual, but all consumers resume: each must get every event. */
 void profile_all_resume(struct world *w)
 {
     for (unsigned i = 0; i < w->roles; i++)
@@ -147,7 +148,7 @@ static void park(struct world *w)
         w->role[i].strategy = MYL_WAIT_BLOCK;
 }
 
-/* A ring that is full again and again, and a consumer that frees it in small steps. */
+/* A ring that is repeatedly full, and a consumer that releases it in small steps. */
 static void room(struct world *w)
 {
     profile_usual(w, NOTHING);
@@ -161,14 +162,14 @@ static void room(struct world *w)
         w->role[i].strategy = MYL_WAIT_BLOCK;
 }
 
-/* Consumers that nobody has seen before come all the time, and see what is old. */
+/* New consumers join all the time and read old events. */
 static void strangers(struct world *w)
 {
     profile_usual(w, NOTHING);
     w->conditions.memory = SIM_MEMORY_WEAK;
     w->conditions.stale = SIM_ALWAYS / 2;
     w->conditions.settle_ns = SIM_NEVER_SETTLES;
-    set_patience(&w->conditions, NOTHING);
+    set_activity(&w->conditions, NOTHING);
     w->events = 30 + dice(30);
     for (unsigned i = 2; i < w->roles; i++) {
         w->role[i].start = MYL_START_OLDEST;
@@ -178,7 +179,7 @@ static void strangers(struct world *w)
     }
 }
 
-/* Consumers die within batches whose producer has not come further than their stamp. */
+/* Consumers die within batches whose producer has published only up to their stamp. */
 static void mid_batch(struct world *w)
 {
     profile_usual(w, KILLS);
@@ -195,7 +196,7 @@ static void mid_batch(struct world *w)
         w->role[i].lives = 4;
 }
 
-/* Again and again somebody leaves whom the producer waits for. */
+/* Consumers that the producer waits for leave repeatedly. */
 static void leavers(struct world *w)
 {
     profile_usual(w, NOTHING);
@@ -211,7 +212,7 @@ static void leavers(struct world *w)
     }
 }
 
-/* Producers leave their seat in order, and consumers keep asking. */
+/* Producers leave, and consumers keep polling. */
 static void handover(struct world *w)
 {
     profile_usual(w, NOTHING);
@@ -221,7 +222,7 @@ static void handover(struct world *w)
         w->role[i].liveness_ns = MYL_USEC(100);
 }
 
-/* Consumers whose death the producer's policy answers. */
+/* Consumers to whose death the producer's policy reacts. */
 static void duties(struct world *w)
 {
     profile_usual(w, KILLS);
@@ -239,9 +240,9 @@ static void duties(struct world *w)
     w->conditions.most[SIM_KILL] = 8;
 }
 
-/* Consumers that are required leave in order, die, and come back: nothing is lost to them, and nobody is called back
- * who was not missed. */
-static void required(struct world *w)
+/* Required consumers leave, die, and come back. They lose nothing, and an alert of recovery comes only after one of
+ * absence or death. */
+void profile_required(struct world *w)
 {
     profile_usual(w, dice(2) == 0 ? KILLS : NOTHING);
     profile_consumers(w, 1, 0);
@@ -259,7 +260,7 @@ static void required(struct world *w)
     }
 }
 
-static void all_block(struct world *w)
+void profile_all_block(struct world *w)
 {
     for (unsigned i = 0; i < w->roles; i++) {
         w->role[i].strategy = MYL_WAIT_BLOCK;
@@ -267,7 +268,7 @@ static void all_block(struct world *w)
     }
 }
 
-/* Full after every publish: whoever misses a wake-up is not helped by the next event. */
+/* Full after every publish: a missed wake is not repaired by the next event. */
 static void brink(struct world *w)
 {
     draw_ring(w);
@@ -280,7 +281,7 @@ static void brink(struct world *w)
     (void)world_add(w, ROLE_PRODUCER);
     profile_consumers(w, 1, 0);
     profile_all_resume(w);
-    all_block(w);
+    profile_all_block(w);
 }
 
 /* The same, with a producer that dies. */
@@ -289,13 +290,14 @@ static void mute(struct world *w)
     brink(w);
     draw_conditions(w, KILLS);
     w->conditions.memory = (enum sim_memory)DICE_OF(SIM_MEMORY_SC, SIM_MEMORY_TSO);
-    w->conditions.patience_ns = MYL_MSEC(1) + MYL_USEC(600); /* no consumer dies and owes a wake-up */
+    /* no consumer dies before the wake that follows its cursor store */
+    w->conditions.patience_ns = MYL_MSEC(1) + MYL_USEC(600);
     w->conditions.rate[SIM_KILL] = 2000;
     w->conditions.most[SIM_KILL] = 10;
     w->role[0].lives = 10;
 }
 
-/* More consumers than entries: who comes takes the place of who left, and may die of it. */
+/* More consumers than entries: a joiner reuses the entry of a consumer that left, and may die of it. */
 static void recycle(struct world *w)
 {
     profile_usual(w, KILLS);
@@ -326,7 +328,7 @@ static void churn(struct world *w)
         struct role *role = &w->role[i];
         role->rejoins = dice(4);
         role->quota = 1 + dice(6);
-        role->stays = i == 1 || dice(2) == 0; /* one stays, or the producer might wait for ever */
+        role->stays = i == 1 || dice(2) == 0; /* one stays, otherwise the producer might wait for ever */
         role->naming = (enum naming)DICE_OF(NAME_ID, NAME_IDS, NAME_PREFIX, NAME_AUTO);
         role->delay_ns = (int64_t)dice(200000);
     }
@@ -368,7 +370,7 @@ static void stops(struct world *w)
 static void observers(struct world *w)
 {
     profile_usual(w, dice(3) == 0 ? KILLS : NOTHING);
-    w->alone = (enum myl_alone)DICE_OF(MYL_ALONE_BLOCK, MYL_ALONE_RUN_FREE);
+    w->alone = (enum myl_no_consumer_policy)DICE_OF(MYL_NO_CONSUMERS_BLOCK, MYL_NO_CONSUMERS_OVERWRITE);
     w->events = 15 + dice(30);
     for (unsigned i = 0; i < 1 + dice(2); i++) {
         struct role *role = world_add(w, ROLE_OBSERVER);
@@ -380,7 +382,7 @@ static void only_observers(struct world *w)
 {
     draw_ring(w);
     draw_conditions(w, NOTHING);
-    w->alone = MYL_ALONE_RUN_FREE;
+    w->alone = MYL_NO_CONSUMERS_OVERWRITE;
     w->events = 20 + dice(40);
     (void)world_add(w, ROLE_PRODUCER);
     (void)world_add(w, ROLE_OBSERVER);
@@ -396,10 +398,10 @@ static void closing(struct world *w)
         w->role[i].delay_ns = (int64_t)dice(2) * (int64_t)dice(200000);
 }
 
-static void free_run(struct world *w)
+static void overwrite(struct world *w)
 {
     profile_usual(w, dice(3) == 0 ? KILLS : NOTHING);
-    w->alone = MYL_ALONE_RUN_FREE;
+    w->alone = MYL_NO_CONSUMERS_OVERWRITE;
     for (unsigned i = 1; i < w->roles; i++) {
         w->role[i].rejoins = dice(3);
         w->role[i].quota = 1 + dice(6);
@@ -411,7 +413,7 @@ static void free_run(struct world *w)
 static void buffered(struct world *w)
 {
     profile_usual(w, dice(3) == 0 ? KILLS : NOTHING);
-    w->alone = MYL_ALONE_BUFFER;
+    w->alone = MYL_NO_CONSUMERS_BUFFER;
     w->buffer = w->packed_cell != 0 ? w->capacity : 1 + dice(w->capacity);
     w->batch = 1;
     profile_all_resume(w);
@@ -473,7 +475,8 @@ static void names(struct world *w)
         (void)world_add(w, ROLE_ONLOOKER);
 }
 
-/* Sessions that are marked to go by somebody who dies before the name is gone, with something unread by their dead. */
+/* Sessions are marked as superseded by a process that dies before their name is removed; dead consumers have unread
+ * events. */
 static void marked(struct world *w)
 {
     profile_usual(w, KILLS);
@@ -500,7 +503,7 @@ static void rivals(struct world *w)
 static void everything(struct world *w)
 {
     profile_usual(w, KILLS | (dice(2) == 0 ? STOPS : 0) | (dice(2) == 0 ? FAULTS : 0));
-    w->alone = (enum myl_alone)DICE_OF(MYL_ALONE_BLOCK, MYL_ALONE_RUN_FREE);
+    w->alone = (enum myl_no_consumer_policy)DICE_OF(MYL_NO_CONSUMERS_BLOCK, MYL_NO_CONSUMERS_OVERWRITE);
     w->leaves = dice(3);
     for (unsigned i = 2; i < w->roles; i++) {
         w->role[i].rejoins = dice(3);
@@ -515,8 +518,7 @@ static void everything(struct world *w)
         (void)profile_mortal(w, ROLE_PRODUCER, 1);
 }
 
-/* --- the failure classes of the system this one replaces (reference 8.2)
- * ---------------------------------------------- */
+/* --- the failure classes of the predecessor system (reference 8.2) ----------------------------------------------- */
 
 static void consumers_come_late(struct world *w, unsigned traits, unsigned consumers)
 {
@@ -590,57 +592,69 @@ static void readiness_gate_violation(struct world *w)
 }
 
 const struct profile profiles[] = {
-    {"plain", "one producer, some consumers, nothing bad happens", plain},
-    {"tiny", "two cells: everybody always waits for somebody", tiny},
+    {"plain", "one producer, some consumers, no failures", plain},
+    {"tiny", "two cells: all participants wait all the time", tiny},
     {"packed", "several events in a cell, with and without deaths", packed},
-    {"park", "everybody sleeps whenever it can", park},
+    {"park", "all participants park whenever they can", park},
     {"brink", "a ring that every publish fills", brink},
     {"mute", "the same, with a producer that dies", mute},
     {"recycle", "more consumers than entries", recycle},
-    {"leavers", "the producer waits for those who leave", leavers},
-    {"handover", "producers leave in order, and consumers keep asking", handover},
+    {"leavers", "the producer waits for consumers that leave", leavers},
+    {"handover", "producers leave, and consumers keep polling", handover},
     {"duties", "consumers with roles, and a producer with a policy", duties},
-    {"required", "consumers that are required leave, die and come back", required},
-    {"room", "a ring that is full again and again", room},
-    {"strangers", "consumers that nobody knows come all the time, and see what is old", strangers},
+    {"required", "required consumers leave, die and come back", profile_required},
+    {"interrupt", "threads and signal handlers interrupt every call at any moment", profile_interrupted},
+    {"interrupt-asleep", "the same, with all participants parked whenever possible", profile_interrupted_asleep},
+    {"notices", "all participants set activity notices, and die within", profile_activities},
+    {"patience", "required consumers set an activity deadline, and stop", profile_activity},
+    {"room", "a ring that is repeatedly full", room},
+    {"strangers", "new consumers join all the time, and read old events", strangers},
     {"mid-batch", "consumers die within batches", mid_batch},
-    {"churn", "consumers come, leave, come back, by id, by prefix and without", churn},
-    {"takeover", "the producer dies or leaves, over and over", takeover},
-    {"kill", "anybody dies anywhere and comes back", kills},
+    {"churn", "consumers join, leave, come back, by id, by prefix and without", churn},
+    {"takeover", "the producer dies or leaves repeatedly", takeover},
+    {"kill", "any process dies anywhere and is restarted", kills},
     {"kill-churn", "churn, with deaths and stops", kill_churn},
-    {"stop", "anybody is stopped for a while", stops},
-    {"observers", "observers beside consumers", observers},
-    {"only-observers", "a producer that runs free, and observers", only_observers},
-    {"close", "streams that hardly begin before they end", closing},
-    {"free-run", "consumers come to a producer that overwrites while it is alone", free_run},
-    {"buffer", "a producer that keeps some events while it is alone", buffered},
-    {"evict", "consumers that die for good, and somebody who evicts, the living too", evictions},
+    {"stop", "any process is stopped for a while", stops},
+    {"observers", "observers with consumers", observers},
+    {"only-observers", "a producer that overwrites, and observers", only_observers},
+    {"close", "streams that end soon after their start", closing},
+    {"free-run", "consumers join a producer that overwrites without consumers", overwrite},
+    {"buffer", "a producer that buffers some events without consumers", buffered},
+    {"evict", "consumers that die for good, and evictions of dead and living consumers", evictions},
     {"orphans", "a producer that dies for good, or leaves and never closes", bereft_of_producers},
-    {"faults", "no memory, no descriptors, no locks, no barrier, now and then or never at all", faults},
+    {"faults", "allocations, descriptors, locks, barriers fail at random or always", faults},
     {"names", "several producers replace, supersede and remove each other's rings", names},
-    {"marked", "sessions whose successors die before they are rid of them", marked},
-    {"rivals", "several producers want one seat", rivals},
-    {"everything", "all of it at once", everything},
-    {"producer-before-consumers", "failure class: the stream is there first", producer_before_consumers},
-    {"late-consumer-attach", "failure class: one comes when the stream runs", late_consumer_attach},
-    {"create-attach-churn", "failure class: rings are made and attached to all the time", create_attach_churn},
+    {"marked", "sessions whose successors die before they remove them", marked},
+    {"rivals", "several producers open one ring", rivals},
+    {"everything", "all of these together", everything},
+    {"producer-before-consumers", "failure class: the producer starts before its consumers", producer_before_consumers},
+    {"late-consumer-attach", "failure class: a consumer joins a running stream", late_consumer_attach},
+    {"create-attach-churn", "failure class: rings are created and attached all the time", create_attach_churn},
     {"producer-crash-and-restart", "failure class", producer_crash_and_restart},
     {"consumer-crash-and-restart", "failure class", consumer_crash_and_restart},
-    {"discovery-visibility-lag", "failure class: consumers look for a ring that comes late, by id, prefix or without",
+    {"discovery-visibility-lag", "failure class: consumers wait for a ring that appears late, by id, prefix or without",
      discovery_visibility_lag},
-    {"readiness-gate-violation", "failure class: the producer may not start before its consumers are there",
+    {"readiness-gate-violation", "failure class: the producer must not start before its consumers have joined",
      readiness_gate_violation},
-    {"frames", "messages of all sizes, nothing bad happens", profile_frames},
-    {"frames-tiny", "rings that two or three messages fill, over and over", profile_frames_tiny},
-    {"frames-kill", "messages, and anybody dies anywhere and comes back", profile_frames_kill},
+    {"frames", "messages of all sizes, no failures", profile_frames},
+    {"frames-tiny", "rings that two or three messages fill", profile_frames_tiny},
+    {"frames-policy", "a policy is set, changed and dropped between claim and commit", profile_frames_policy},
+    {"frames-kill", "messages, and any process dies anywhere and is restarted", profile_frames_kill},
     {"frames-fragments", "messages longer than one piece, and longer than the ring", profile_frames_fragments},
-    {"frames-takeover", "the producer of messages dies or leaves, over and over", profile_frames_takeover},
+    {"frames-takeover", "the producer of messages dies or leaves repeatedly", profile_frames_takeover},
     {"frames-numbered", "the same, and every message has its number", profile_frames_numbered},
-    {"frames-observers", "messages, with observers beside consumers or alone", profile_frames_observers},
-    {"frames-churn", "consumers of messages come and go, and begin in the middle of some", profile_frames_churn},
-    {"frames-everything", "all of it at once, for messages", profile_frames_everything},
-    {"frames-lanes", "several producers in lanes, which end and begin anew; consumers of all", profile_frames_lanes},
-    {"frames-lanes-kill", "the same, and anybody dies or is stopped, and comes back", profile_frames_lanes_kill},
+    {"frames-observers", "messages, with observers and with or without consumers", profile_frames_observers},
+    {"frames-churn", "consumers of messages join and leave, and start within messages", profile_frames_churn},
+    {"frames-everything", "all of these together, for messages", profile_frames_everything},
+    {"frames-lanes", "several producers in lanes, which end and are reused; consumers of all lanes",
+     profile_frames_lanes},
+    {"frames-interrupt", "messages, with or without lanes, and every call is interrupted at any moment",
+     profile_frames_interrupt},
+    {"frames-notices", "messages, with or without lanes, and all participants set activity notices",
+     profile_frames_notices},
+    {"frames-lanes-park", "lanes, and all participants park whenever they can", profile_frames_lanes_park},
+    {"frames-lanes-return", "lanes, with consumers that leave or die, and come back", profile_frames_lanes_return},
+    {"frames-lanes-kill", "the same, and any process dies or is stopped, and is restarted", profile_frames_lanes_kill},
 };
 const unsigned profiles_count = sizeof profiles / sizeof profiles[0];
 

@@ -44,7 +44,7 @@ void profile_frames_kill(struct world *w)
         (void)world_add(w, ROLE_OBSERVER);
 }
 
-/* Messages in fragments, in rings that hold them and in rings that do not; who publishes them gives up. */
+/* Messages in fragments, in rings that hold them and in rings that do not; their producer aborts some. */
 void profile_frames_fragments(struct world *w)
 {
     draw_frames(w, dice(2) == 0 ? KILLS : NOTHING,
@@ -68,8 +68,9 @@ void profile_frames_takeover(struct world *w)
 void profile_frames_observers(struct world *w)
 {
     draw_frames(w, dice(3) == 0 ? KILLS : NOTHING, any_sizes());
-    w->alone = (enum myl_alone)DICE_OF(MYL_ALONE_BLOCK, MYL_ALONE_RUN_FREE, MYL_ALONE_RUN_FREE);
-    if (w->alone == MYL_ALONE_RUN_FREE && dice(2) == 0)
+    w->alone = (enum myl_no_consumer_policy)DICE_OF(MYL_NO_CONSUMERS_BLOCK, MYL_NO_CONSUMERS_OVERWRITE,
+                                                    MYL_NO_CONSUMERS_OVERWRITE);
+    if (w->alone == MYL_NO_CONSUMERS_OVERWRITE && dice(2) == 0)
         w->roles = 1;
     for (unsigned i = 0; i < 1 + dice(2); i++) {
         struct role *role = world_add(w, ROLE_OBSERVER);
@@ -86,7 +87,7 @@ void profile_frames_numbered(struct world *w)
         (void)world_add(w, ROLE_OBSERVER);
 }
 
-/* Two or three messages fill the ring: everybody always waits, and every lap covers the one before. */
+/* Two or three messages fill the ring: all participants wait all the time, and every lap overwrites the one before. */
 void profile_frames_tiny(struct world *w)
 {
     draw_frames(w, dice(3) == 0 ? KILLS : NOTHING, SIZE_ONE_PIECE | (dice(2) == 0 ? SIZE_SHORT : 0));
@@ -97,7 +98,18 @@ void profile_frames_tiny(struct world *w)
     profile_all_resume(w);
 }
 
-/* Consumers come and go, and begin anywhere, in the middle of messages too. */
+/* The liveness policy changes between claim and commit, for short messages in rings that are nearly full. */
+void profile_frames_policy(struct world *w)
+{
+    draw_frames(w, NOTHING, SIZE_ONE_PIECE | SIZE_SHORT);
+    w->shape.max_frame = MYL_SECTION - 128;
+    w->shape.max_message = w->shape.max_frame;
+    w->events = 20 + dice(20);
+    w->changes_policy = 1;
+    profile_all_resume(w);
+}
+
+/* Consumers join and leave, and start anywhere, also within messages. */
 void profile_frames_churn(struct world *w)
 {
     draw_frames(w, dice(2) == 0 ? KILLS : NOTHING, any_sizes());
@@ -123,14 +135,14 @@ void profile_frames_everything(struct world *w)
         (void)profile_mortal(w, ROLE_PRODUCER, 1);
 }
 
-/* Two to four lanes, each with a ring that a few messages fill; a producer more or less than there are lanes. */
+/* Two to four lanes, each with a ring that a few messages fill, and one producer more or less than lanes. */
 static void draw_lanes(struct world *w, unsigned traits)
 {
     draw_frames(w, traits,
                 (unsigned)DICE_OF(SIZE_SHORT, SIZE_ONE_PIECE, SIZE_ONE_PIECE | SIZE_SHORT,
                                   SIZE_ONE_PIECE | SIZE_FRAGMENTS, 15));
     w->lanes = (unsigned)DICE_OF(2, 2, 2, 2, 3, 3, 4);
-    int brief = dice(4) == 0; /* lanes that end and begin anew over and over */
+    int brief = dice(4) == 0; /* lanes that end and are reused repeatedly */
     w->events = brief ? 1 : 2 + dice(5);
     w->leaves = dice(3);
     w->conditions.chaos_points = (unsigned)DICE_OF(1000, 3000, 6000);
@@ -156,4 +168,56 @@ void profile_frames_lanes_kill(struct world *w)
 {
     draw_lanes(w, KILLS | (dice(4) == 0 ? STOPS : 0));
     profile_all_resume(w);
+}
+
+void profile_frames_interrupt(struct world *w)
+{
+    unsigned traits = dice(3) == 0 ? KILLS : NOTHING;
+    if (dice(2) == 0) {
+        draw_lanes(w, traits);
+    } else {
+        draw_frames(w, traits, any_sizes());
+        if (dice(3) == 0)
+            (void)world_add(w, ROLE_OBSERVER);
+    }
+    profile_interrupt(w);
+}
+
+void profile_frames_notices(struct world *w)
+{
+    unsigned traits = dice(3) == 0 ? KILLS : NOTHING;
+    if (dice(2) == 0)
+        draw_lanes(w, traits);
+    else
+        draw_frames(w, traits, any_sizes());
+    profile_notices(w);
+}
+
+/* A missed wake of one lane is not repaired by the next: small rings, long parks. */
+void profile_frames_lanes_park(struct world *w)
+{
+    draw_lanes(w, NOTHING);
+    w->sizes = SIZE_ONE_PIECE | (dice(2) == 0 ? SIZE_SHORT : 0);
+    w->shape.max_frame = (uint64_t)DICE_OF(16384, 32640, MYL_SECTION - 128);
+    w->shape.max_message = w->shape.max_frame;
+    for (unsigned i = 0; i < w->roles; i++) {
+        w->role[i].strategy = MYL_WAIT_BLOCK;
+        w->role[i].liveness_ns = MYL_MSEC(50);
+    }
+}
+
+/* Consumers come back to lanes whose producers died, left or ended meanwhile. */
+void profile_frames_lanes_return(struct world *w)
+{
+    draw_lanes(w, KILLS);
+    profile_all_resume(w);
+    w->events = 3 + dice(6);
+    for (unsigned i = 0; i < w->roles; i++) {
+        struct role *role = &w->role[i];
+        role->lives = 2;
+        if (role->kind != ROLE_CONSUMER)
+            continue;
+        role->rejoins = 1 + dice(4);
+        role->quota = 1 + dice(4);
+    }
 }

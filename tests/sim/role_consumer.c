@@ -21,10 +21,10 @@ static void read_event(struct role *role, uint64_t sequence, const void *event)
     oracle_read(role->session, sim_self_name(), sequence, words);
 }
 
-static void read_run(struct role *role, const myl_run *run)
+static void read_span(struct role *role, const myl_span *span)
 {
-    for (uint64_t i = 0; i < run->count; i++)
-        read_event(role, run->sequence + i, (const unsigned char *)run->event + i * run->stride);
+    for (uint64_t i = 0; i < span->count; i++)
+        read_event(role, span->sequence + i, (const unsigned char *)span->event + i * span->stride);
 }
 
 /* --- one session ------------------------------------------------------------------------------------------------- */
@@ -36,6 +36,8 @@ enum reading role_no_event(struct role *role, int rc, uint64_t next, uint64_t si
     case MYL_EAGAIN:
         myl_os_yield();
         return READ_ON;
+    case MYL_EINTERRUPTED:
+        return READ_ON;
     case MYL_ETIMEDOUT:
         if (role->on_death == MYL_DEATH_WAIT && role_all_is_over(role) && !s->closed)
             return READ_ALL_OVER;
@@ -44,66 +46,132 @@ enum reading role_no_event(struct role *role, int rc, uint64_t next, uint64_t si
         oracle_ended(s, sim_self_name(), next);
         return READ_ALL_OVER;
     case MYL_EPRODUCERDEAD:
-    case MYL_EUNSEATED:
+    case MYL_EPRODUCERLEFT:
         sim_note("%s", myl_error_detail());
-        oracle_unseated(s, sim_self_name(), rc, next, since, takeovers);
+        oracle_producer_left(s, sim_self_name(), rc, next, since, takeovers);
         return role_all_is_over(role) ? READ_ALL_OVER : READ_ON;
     case MYL_ESUPERSEDED:
         SIM_CHECK(s->superseding || role->kind == ROLE_OBSERVER || role->world->wait_consumers > 0 ||
                       role->world->faulty,
-                  "answer", "%s is told that its session was ended by force, which nobody did", sim_self_name());
+                  "answer", "%s gets MYL_ESUPERSEDED, but its session was not superseded", sim_self_name());
         return READ_SESSION_OVER;
     default:
         role_unexpected("next", rc);
     }
 }
 
-/* Releases what is leased. What was leased must still be there. */
-static void release(struct role *role, myl_consumer *consumer, const myl_run *last)
+/* Releases the leases, or the first part of them, after a check that the leased events are unchanged. */
+static void release(struct role *role, myl_consumer *consumer, const myl_span *last)
 {
-    uint64_t next = consumer->hot.next;
+    uint64_t next = consumer->hot.next, leased = next - consumer->hot.acknowledged;
+    int part = leased > 0 && sim_draw(3) == 0;
+    if (part)
+        next -= sim_draw((unsigned)leased);
     if (last->count > 0 && sim_draw(4) == 0)
-        read_run(role, last);
+        read_span(role, last);
     oracle_releases(role->session, role->reader, next);
     sim_note("releases up to %llu", (unsigned long long)next);
-    int rc = myl_consumer_release(consumer);
+    int rc = part ? myl_consumer_release_to(consumer, (myl_sequence)next - 1) : myl_consumer_release(consumer);
     if (rc != MYL_OK)
         role_unexpected("release", rc);
+    SIM_CHECK((uint64_t)(myl_consumer_last_acknowledged(consumer) + 1) == next, "release",
+              "%s has released up to %llu, and %llu are acknowledged", sim_self_name(), (unsigned long long)next,
+              (unsigned long long)(myl_consumer_last_acknowledged(consumer) + 1));
     oracle_released(role->reader, next);
 }
 
-static int lease(struct role *role, myl_consumer *consumer, myl_run *run)
+static int lease(struct role *role, myl_consumer *consumer, myl_span *span)
 {
-    /* Who sits on leases may not wait for ever: the producer may wait for them. */
-    int idle = consumer->hot.next == consumer->hot.acknowledged;
-    int64_t timeout = role_timeout(idle && role->on_death == MYL_DEATH_REPORT);
+    int64_t timeout = role_timeout(role->on_death == MYL_DEATH_REPORT); /* also with leases that the producer needs */
     const void *event = NULL;
     int rc;
     role_waits(role, consumer->hot.next);
+    role->endless = timeout == MYL_FOREVER;
     if (sim_draw(2) == 0) {
-        *run = (myl_run){.sequence = consumer->hot.next, .count = 1};
+        *span = (myl_span){.sequence = consumer->hot.next, .count = 1};
         rc = myl_consumer_next(consumer, &event, timeout);
-        run->event = (void *)(uintptr_t)event;
+        span->event = (void *)(uintptr_t)event;
     } else {
-        rc = myl_consumer_next_run(consumer, 1 + sim_draw(role->world->batch), run, timeout);
+        rc = myl_consumer_next_span(consumer, 1 + sim_draw(role->world->batch), span, timeout);
     }
-    role_goes_on(role);
+    role_goes_on(role, rc);
     if (rc != MYL_OK)
-        run->count = 0;
+        span->count = 0;
     return rc;
 }
 
+struct polling {
+    struct role *role;
+    unsigned stop_after; /* the handler ends the poll after so many events */
+};
+
+static enum myl_action poll_one(const void *event, myl_sequence sequence, int end_of_batch, void *user)
+{
+    struct polling *polling = user;
+    struct role *role = polling->role;
+    enum myl_action action = sim_draw(4) == 0 ? MYL_ACTION_COMMIT : MYL_ACTION_CONTINUE;
+    (void)end_of_batch;
+    read_event(role, (uint64_t)sequence, event);
+    if (polling->stop_after-- == 0)
+        action = sim_draw(2) == 0 ? MYL_ACTION_BREAK : MYL_ACTION_ABORT;
+    if (action != MYL_ACTION_ABORT)
+        oracle_releases(role->session, role->reader, (uint64_t)sequence + 1);
+    return action;
+}
+
+/* In place of leases and a release. Nothing is leased. */
+static int poll_some(struct role *role, myl_consumer *consumer)
+{
+    int64_t timeout = role_timeout(role->on_death == MYL_DEATH_REPORT);
+    struct polling polling = {.role = role, .stop_after = sim_draw(6)};
+    uint64_t handled, before = consumer->hot.next;
+    role_waits(role, before);
+    role->endless = timeout == MYL_FOREVER;
+    int rc = myl_consumer_poll(consumer, sim_draw(4), poll_one, &polling, &handled, timeout);
+    role_goes_on(role, rc);
+    sim_note("polls %llu events", (unsigned long long)handled);
+    SIM_CHECK(consumer->hot.next == before + handled && consumer->hot.acknowledged == before + handled, "release",
+              "%s polls %llu events from %llu on, and has acknowledged %llu", sim_self_name(),
+              (unsigned long long)handled, (unsigned long long)before, (unsigned long long)consumer->hot.acknowledged);
+    oracle_released(role->reader, consumer->hot.acknowledged);
+    return rc;
+}
+
+static void set_activity(void *handle, const char *doing, int64_t patience_ns)
+{
+    myl_consumer_set_activity(handle, doing, patience_ns);
+}
+
+static void interrupt(void *handle)
+{
+    myl_consumer_interrupt(handle);
+}
+
+/* Queries the producer's state and activity notice. */
+static void query_peer(const struct role *role, myl_consumer *consumer)
+{
+    myl_peer peer;
+    int64_t began = sim_now();
+    if (role->notices && sim_draw(4) == 0 && myl_consumer_peer(consumer, &peer) == MYL_OK)
+        notice_seen("the producer", peer.activity, peer.activity_left_ns, began);
+}
+
 /* Reads until the quota is reached (0: until the end). */
-static enum reading read_on(struct role *role, myl_consumer *consumer, uint64_t quota)
+static enum reading read_events(struct role *role, myl_consumer *consumer, uint64_t quota)
 {
     uint64_t begin = consumer->hot.next;
     for (;;) {
-        myl_run run = {0};
+        myl_span span = {0};
         uint64_t since = sim_points(), next = consumer->hot.next;
         unsigned takeovers = role->session->takeovers;
-        int rc = lease(role, consumer, &run);
+        role_set_activity(role, set_activity, consumer);
+        query_peer(role, consumer);
+        int polls = next == consumer->hot.acknowledged && sim_draw(6) == 0;
+        int rc = polls ? poll_some(role, consumer) : lease(role, consumer, &span);
+        if (polls) /* a result is about what comes after the events handled */
+            span.sequence = next = consumer->hot.next;
         if (rc == MYL_ELEASED) {
-            release(role, consumer, &run);
+            release(role, consumer, &span);
             continue;
         }
         if (rc != MYL_OK) {
@@ -111,16 +179,16 @@ static enum reading read_on(struct role *role, myl_consumer *consumer, uint64_t 
             if (how != READ_ON)
                 return how;
             if (consumer->hot.next != consumer->hot.acknowledged && sim_draw(2) == 0)
-                release(role, consumer, &run);
+                release(role, consumer, &span);
             continue;
         }
-        SIM_CHECK(run.sequence == next, "order", "%s gets event %llu at %llu", sim_self_name(),
-                  (unsigned long long)run.sequence, (unsigned long long)next);
-        read_run(role, &run);
+        SIM_CHECK(span.sequence == next, "order", "%s gets event %llu at %llu", sim_self_name(),
+                  (unsigned long long)span.sequence, (unsigned long long)next);
+        read_span(role, &span);
         if (sim_draw(20) == 0)
             myl_consumer_rewind(consumer);
         else if (sim_draw(3) != 0)
-            release(role, consumer, &run);
+            release(role, consumer, &span);
         if (quota != 0 && consumer->hot.next - begin >= quota)
             return READ_SESSION_OVER;
     }
@@ -133,7 +201,7 @@ static void choose_id(struct role *role, myl_consumer_options *o)
     if (role->naming == NAME_PREFIX)
         o->prefix = role->prefix = "w";
     else if (role->naming == NAME_AUTO)
-        role->prefix = "c";
+        return;
     else if (role->naming == NAME_IDS)
         (void)snprintf(role->id, sizeof role->id, "%s.%u", role->name, role->left % 3);
     else
@@ -158,18 +226,22 @@ void role_consumer_options(struct role *role, myl_consumer_options *o)
         choose_id(role, o);
 }
 
-/* The ring may go only when nobody who could come back has something left to read. */
+/* The ring may be removed only if no consumer that could resume has unread events. */
 static void check_missing(const struct role *role)
 {
     const struct session *s = role->session;
     const struct reader *r = role->reader;
     if (s == NULL || r == NULL || s->superseding || s->removing || r->state != READER_DEAD || r->given_up)
         return;
-    /* Whose seat was still held when the next session began was to drain what it had mapped (docs/hazards.md). */
-    if (s->gave_way_at != 0 && s->gave_way_at <= sim_seat_was_held(s->inode, r->entry))
+    /* An automatic id is not resumed: its unread events are kept until another consumer has read all. */
+    if (oracle_is_automatic(r->id) && (s->highest >= s->closed_at || oracle.joins_died > 0))
+        return;
+    /* A consumer whose lock was still held when the next session began reads the rest from its mapping
+     * (docs/hazards.md). */
+    if (s->gave_way_at != 0 && s->gave_way_at <= sim_lock_was_held(s->inode, r->entry))
         return;
     SIM_CHECK(!s->closing || r->high >= s->closed_at, "lost",
-              "the ring is gone, though \"%s\" has read only %llu of %llu events", r->id, (unsigned long long)r->high,
+              "the ring is removed, but \"%s\" has read only %llu of %llu events", r->id, (unsigned long long)r->high,
               (unsigned long long)s->closed_at);
 }
 
@@ -181,13 +253,14 @@ int role_consumer_refused(const struct role *role, int rc)
         check_missing(role);
         return !role_all_is_over(role);
     case MYL_EDUPLICATE:
-        SIM_CHECK(oracle.deaths > 0, "answer", "%s, though nobody else has this id", myl_error_detail());
+        SIM_CHECK(oracle.deaths > 0, "answer", "%s, but no other consumer has this id", myl_error_detail());
         return 1;
     case MYL_ETABLEFULL:
         SIM_CHECK(oracle.deaths > 0 || role->world->max_consumers < role->world->roles, "answer", "%s",
                   myl_error_detail());
         return !role_all_is_over(role);
-    case MYL_ESUPERSEDED: /* who ended the session may have died before the name was gone; the next producer goes on */
+    /* the process that superseded the session may have died before the name was removed; the next producer continues */
+    case MYL_ESUPERSEDED:
         return !role_all_is_over(role);
     case MYL_EBUSY:
         return 1;
@@ -198,8 +271,8 @@ int role_consumer_refused(const struct role *role, int rc)
     }
 }
 
-/* From an open to a close. 1: open again. */
-static int take_part(struct role *role)
+/* From an open to a close. Returns 1 to open again. */
+static int run_session(struct role *role)
 {
     myl_consumer_options o;
     myl_consumer *consumer;
@@ -213,7 +286,7 @@ static int take_part(struct role *role)
     role->claims = 1;
     role->phase = PHASE_OPENING;
     int rc = myl_consumer_open(&consumer, WORLD_NAME, &o);
-    role->phase = PHASE_AWAY;
+    role->phase = PHASE_ABSENT;
     role_claim_over(role);
     if (rc == MYL_ESUPERSEDED)
         oracle_refused(since);
@@ -227,22 +300,25 @@ static int take_part(struct role *role)
                                  consumer->handle.segment.control->gate.v);
     role->phase = PHASE_IN;
     SIM_CHECK(sim_is_named(s->inode) || consumer->handle.segment.control->superseded.v != 0, "names",
-              "consumer \"%s\" has joined a ring that has lost its name", role->reader->id);
+              "consumer \"%s\" has joined a ring without a name", role->reader->id);
     sim_note("\"%s\" starts at %llu%s, %llu lost", role->reader->id, (unsigned long long)consumer->joined.start,
              consumer->joined.resumed ? " again" : "", (unsigned long long)consumer->joined.lost);
-    /* Away or dead, or between two producers: the gate has not passed it. */
+    /* Absent or dead, or between two producers: the gate has not passed a required consumer. */
     SIM_CHECK(role->index >= role->world->required || consumer->joined.lost == 0, "required",
-              "%llu events are lost to \"%s\", which is required", (unsigned long long)consumer->joined.lost,
+              "%llu events are lost for \"%s\", which is required", (unsigned long long)consumer->joined.lost,
               role->reader->id);
     uint64_t quota = role->rejoins > 0 || !role->stays ? 1 + sim_draw(role->quota) : 0;
-    enum reading how = read_on(role, consumer, quota);
+    role_allow_interruptions(role, interrupt, consumer);
+    enum reading how = read_events(role, consumer, quota);
+    role_forbid_interruptions(role);
     role->phase = PHASE_ENDING;
     sim_note("\"%s\" leaves", role->reader->id);
     oracle_leaves(role->reader);
+    role->activity = (struct activity){0};
     myl_consumer_close(consumer);
     oracle_left(role->reader);
     role->left++;
-    role->phase = PHASE_AWAY;
+    role->phase = PHASE_ABSENT;
     int again = how == READ_SESSION_OVER && (role->rejoins > 0 || role->stays);
     role->rejoins -= role->rejoins > 0;
     return again;
@@ -250,7 +326,7 @@ static int take_part(struct role *role)
 
 void role_consume(struct role *role)
 {
-    while (role->world->frames ? role_take_frames(role) : take_part(role))
+    while (role->world->frames ? role_take_frames(role) : run_session(role))
         role_pause();
 }
 
@@ -261,20 +337,20 @@ static enum reading observe(struct role *role, myl_observer *observer)
 {
     for (;;) {
         uint64_t words[WORDS_MAX] = {0};
-        uint64_t lost = 0, next = (uint64_t)(myl_observer_position(observer) + 1);
+        uint64_t lost = 0, next = (uint64_t)(myl_observer_last_read(observer) + 1);
         uint64_t since = sim_points();
         unsigned takeovers = role->session->takeovers;
         role_waits(role, next);
         int rc =
             myl_observer_get(observer, words, sizeof words, &lost, role_timeout(role->on_death == MYL_DEATH_REPORT));
-        role_goes_on(role);
+        role_goes_on(role, rc);
         if (rc == MYL_OK) {
             oracle_read(role->session, sim_self_name(), next + lost, words);
-            oracle_overtaken(role->session, sim_self_name(), next, lost);
+            oracle_overrun(role->session, sim_self_name(), next, lost);
             continue;
         }
-        if (rc == MYL_EPRODUCERDEAD || rc == MYL_EUNSEATED)
-            next = UINT64_MAX; /* it may have been overtaken since */
+        if (rc == MYL_EPRODUCERDEAD || rc == MYL_EPRODUCERLEFT)
+            next = UINT64_MAX; /* it may have been overrun since */
         if (rc == MYL_ECLOSED) {
             oracle_ended_for_observer(role->session, sim_self_name(), next);
             return READ_ALL_OVER;
@@ -285,6 +361,11 @@ static enum reading observe(struct role *role, myl_observer *observer)
         SIM_CHECK(lost == 0, "observer", "%s lost %llu events in a call that got none", sim_self_name(),
                   (unsigned long long)lost);
     }
+}
+
+static void interrupt_observer(void *handle)
+{
+    myl_observer_interrupt(handle);
 }
 
 void role_observe(struct role *role)
@@ -302,7 +383,9 @@ void role_observe(struct role *role)
             if (myl_observer_info(observer, &info) != MYL_OK)
                 role_unexpected("info", MYL_EINVAL);
             role->session = oracle_session(&info, role->world->words, role->world->alone, since);
+            role_allow_interruptions(role, interrupt_observer, observer);
             enum reading how = observe(role, observer);
+            role_forbid_interruptions(role);
             myl_observer_close(observer);
             if (how == READ_ALL_OVER)
                 return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A producer of frames: fills a ring with messages of all sizes, by claim and commit, in one piece and in several; ends
- * as the producer of events does. */
+ * A producer of frames. Publishes messages of all sizes, by claim and commit, in one piece and in several. Ends as the
+ * producer of events does. */
 #include "world.h"
 
 #include "frame/producer.h"
@@ -12,10 +12,10 @@
 
 #define PIECES 4U
 
-/* The call for it looks at shared memory where there are lanes: not between an open and what the oracle is told. */
+/* With lanes the library's call reads shared memory, so it must not be used between an open and the oracle's update. */
 myl_info role_info(const struct myl_segment *segment)
 {
-    const struct myl_header *head = &segment->head;
+    const struct myl_header *head = segment->head;
     return (myl_info){.session = {head->session[0], head->session[1]},
                       .capacity = head->capacity,
                       .events_per_cell = head->events_per_cell,
@@ -38,7 +38,7 @@ static uint64_t around(uint64_t length, uint64_t least, uint64_t most)
     return moved < least || moved > most ? length : moved;
 }
 
-/* Lengths at which records end in the same places lap for lap are the likeliest: there old bytes matter. */
+/* Lengths at which records end at the same places in every lap are the most likely: there old bytes matter. */
 static uint64_t draw_length(const struct world *w)
 {
     uint64_t frame = w->shape.max_frame, most = w->shape.max_message;
@@ -68,7 +68,7 @@ static uint64_t draw_length(const struct world *w)
 
 /* --- publishing -------------------------------------------------------------------------------------------------- */
 
-/* What lies in a claim behind what is committed, or is given up, may be anything. */
+/* Bytes of a claim after the committed length, or of an aborted claim, are arbitrary. */
 static void scribble(const struct role *role, unsigned char *data, uint64_t from, uint64_t to, uint64_t stamp)
 {
     unsigned char *bytes = role_bytes(role);
@@ -84,18 +84,40 @@ static uint64_t cells_of(const struct role *role, uint64_t length)
     return length <= 64 - role->world->shape.header ? 1 : 1 + (length + 63) / 64;
 }
 
+static void ask_consumed(struct role *role, myl_frame_producer *producer)
+{
+    uint64_t since = sim_points(), count = myl_published(role->writing);
+    int64_t timeout = role_awaits_consumed(role, count);
+    int rc = myl_frame_producer_wait_consumed(producer, timeout);
+    role_goes_on(role, rc);
+    if (rc == MYL_OK && count > 0)
+        oracle_consumed(role->session, count, since);
+    else if (rc == MYL_ECONSUMERDEAD)
+        role_consumer_died(role, since);
+    else if (rc != MYL_OK && rc != MYL_ETIMEDOUT && rc != MYL_EINTERRUPTED)
+        role_unexpected("wait_consumed", rc);
+}
+
 static int by_claim(struct role *role, myl_frame_producer *producer, uint64_t length, int64_t timeout)
 {
     struct session *s = role->session;
     uint64_t start = role->writing->hot.next, frame = role->world->shape.max_frame;
     uint64_t most = sim_draw(2) == 0 ? length : length + sim_draw((unsigned)(frame - length) + 1);
+    if (length < 64 && sim_draw(3) == 0) /* slightly more than the header's cache line has room for */
+        most = 64 - role->world->shape.header + sim_draw(2);
+    if (most < length)
+        most = length;
     void *data;
     role_waits(role, cells_of(role, most) + 1);
+    role->endless = timeout == MYL_FOREVER;
     int rc = myl_frame_producer_claim(producer, (size_t)most, &data, timeout);
-    role_goes_on(role);
+    role_goes_on(role, rc);
     if (rc != MYL_OK)
         return rc;
     frames_claimed(s, start + cells_of(role, most));
+    role_change_policy(role, (myl_producer *)(uintptr_t)role->writing);
+    if (role->world->changes_policy && sim_draw(16) == 0)
+        ask_consumed(role, producer);
     if (role->world->aborts && sim_draw(4) == 0) {
         scribble(role, data, 0, most, start + 2);
         sim_note("aborts a claim of %llu bytes", (unsigned long long)most);
@@ -138,10 +160,11 @@ static int by_copy(struct role *role, myl_frame_producer *producer, uint64_t len
     frames_content(item, bytes);
     sim_note("publishes %llu bytes at %llu", (unsigned long long)length, (unsigned long long)start);
     role_waits(role, 0);
+    role->endless = timeout == MYL_FOREVER;
     int rc = sim_draw(3) == 0
                  ? in_pieces(producer, item, bytes, timeout)
                  : myl_frame_producer_publish(producer, bytes, (size_t)length, (uint8_t)item->kind, timeout);
-    role_goes_on(role);
+    role_goes_on(role, rc);
     frames_published(s, rc, role->writing->hot.next);
     if (rc == MYL_OK)
         frames_claimed(s, role->writing->hot.next);
@@ -151,33 +174,32 @@ static int by_copy(struct role *role, myl_frame_producer *producer, uint64_t len
     return MYL_EAGAIN;
 }
 
-static void ask_consumed(struct role *role, myl_frame_producer *producer)
+static void set_activity(void *handle, const char *doing, int64_t patience_ns)
 {
-    uint64_t since = sim_points(), count = myl_published(role->writing);
-    int rc = myl_frame_producer_wait_consumed(producer, MYL_USEC(1) + (int64_t)sim_draw(300000));
-    if (rc == MYL_OK && count > 0)
-        oracle_consumed(role->session, count, since);
-    else if (rc == MYL_ECONSUMERDEAD)
-        role_bereft(role, since);
-    else if (rc != MYL_OK && rc != MYL_ETIMEDOUT)
-        role_unexpected("wait_consumed", rc);
+    myl_frame_producer_set_activity(handle, doing, patience_ns);
 }
 
-/* One message. 0: this handle is done. */
+static void interrupt(void *handle)
+{
+    myl_frame_producer_interrupt(handle);
+}
+
+/* Publishes one message. Returns 0 if this handle is done. */
 static int step(struct role *role, myl_frame_producer *producer)
 {
     uint64_t since = sim_points(), length = draw_length(role->world);
     int64_t timeout = role_timeout(1);
-    if (sim_draw(4) == 0) /* as if it had been a long time since somebody slept */
+    if (sim_draw(4) == 0) /* as if no participant had slept for a long time */
         ((myl_producer *)(uintptr_t)role->writing)->quiet = MYL_PARK_QUIET_CALLS - 1;
     int rc = length <= role->world->shape.max_frame && sim_draw(2) == 0 ? by_claim(role, producer, length, timeout)
                                                                         : by_copy(role, producer, length, timeout);
     if (rc != MYL_OK)
-        sim_note("is answered with %s", myl_errname(rc));
+        sim_note("gets %s", myl_errname(rc));
     if (rc != MYL_OK && !role_claim_failed(role, rc, since))
         return 0;
-    if (role->world->managed)
-        myl_frame_producer_clear(producer);
+    if (role->world->managed || role->world->changes_policy)
+        myl_frame_producer_clear_failure(producer);
+    role_set_activity(role, set_activity, producer);
     if (sim_draw(16) == 0)
         ask_consumed(role, producer);
     return 1;
@@ -199,22 +221,23 @@ static void end(struct role *role, myl_frame_producer *producer, int leave)
         myl_frame_producer_close(producer);
         s->closed = 1;
     }
-    role->phase = PHASE_AWAY;
+    role->phase = PHASE_ABSENT;
 }
 
-/* Does the cell in front of `next` say that a message was given up, if a record begins there? */
-static int gave_up(const myl_producer *ring, uint64_t next)
+/* Returns 1 if the cell before `next` has an abort record, provided a record begins there. */
+static int has_abort(const myl_producer *ring, uint64_t next)
 {
-    uint64_t about, cells = ring->handle.segment.head.cells;
+    uint64_t head_word, cells = ring->handle.segment.head->cells;
     if (next == 0)
         return 0;
-    sim_alone(1); /* nobody is killed between an open and what the oracle is told */
-    memcpy(&about, (const unsigned char *)ring->handle.segment.data + (next - 1) % cells * 64 + 8, sizeof about);
+    sim_alone(1); /* no kill between an open and the oracle's update */
+    memcpy(&head_word, (const unsigned char *)ring->handle.segment.data + (next - 1) % cells * 64 + 8,
+           sizeof head_word);
     sim_alone(0);
-    return (about >> MYL_ABOUT_FLAGS_SHIFT & 255U) == MYL_RECORD_ABORTED;
+    return (head_word >> MYL_RECORD_FLAGS_SHIFT & 255U) == MYL_RECORD_ABORTED;
 }
 
-/* The id of its lane. */
+/* Returns the id of its lane. */
 static const char *lane_of(const struct role *role)
 {
     return role->world->lanes > 0 && role->naming == NAME_ID ? role->name : NULL;
@@ -227,7 +250,7 @@ static void begin(struct role *role, myl_frame_producer *producer, uint64_t sinc
     role->writing = myl_frame_producer_ring(producer);
     struct session *s = role->session = oracle_session(&info, 0, world->alone, since);
     uint64_t next = myl_published(role->writing);
-    frames_resumed(s, next, myl_frame_producer_messages(producer), gave_up(role->writing, next));
+    frames_resumed(s, next, myl_frame_producer_messages(producer), has_abort(role->writing, next));
     if (world->lanes > 0)
         oracle_has_lane(s, lane_of(role));
     (void)oracle_produces(s, next);
@@ -239,19 +262,19 @@ static void begin(struct role *role, myl_frame_producer *producer, uint64_t sinc
         myl_liveness_options policy = {.size = sizeof policy,
                                        .progress_timeout_ns = MYL_MSEC(1),
                                        .shutdown_grace_ns = MYL_MSEC(1)};
-        int rc = myl_frame_producer_manage(producer, &policy);
+        int rc = myl_frame_producer_set_liveness(producer, &policy);
         if (rc != MYL_OK && rc != MYL_ENOMEM)
             role_unexpected("manage", rc);
     }
 }
 
-/* One step after the other. 1: it leaves, and comes back. */
+/* Runs step after step. Returns 1 if it leaves and comes back. */
 static int fill(struct role *role, myl_frame_producer *producer)
 {
     struct world *world = role->world;
     const struct session *s = role->session;
     int usable = 1, lanes = world->lanes > 0;
-    /* Who finds a stream closed makes a new one that nobody reads. */
+    /* A producer that finds a closed stream makes a new ring, which has no readers. */
     int fills = lanes || s < &oracle.session[world->sessions];
     while (usable && fills && (lanes ? role->left_to_send > 0 : frames_count(s) < world->events)) {
         unsigned before = frames_count(s);
@@ -265,7 +288,7 @@ static int fill(struct role *role, myl_frame_producer *producer)
     return 0;
 }
 
-int role_hold_frame_seat(struct role *role)
+int role_hold_frame_lock(struct role *role)
 {
     struct world *world = role->world;
     myl_frame_producer_options o = {.size = sizeof o,
@@ -278,19 +301,21 @@ int role_hold_frame_seat(struct role *role)
     myl_frame_producer *producer;
     role_producer_options(role, &o.ring);
     uint64_t since = sim_points();
-    role_wants_seat(role);
+    role_wants_lock(role);
     int rc = myl_frame_producer_open(&producer, WORLD_NAME, &o);
-    role_wanted_seat(role, rc);
+    role_wanted_lock(role, rc);
     if (rc != MYL_OK)
         return role_producer_refused(role, rc);
     begin(role, producer, since);
     const struct session *s = role->session;
+    role_allow_interruptions(role, interrupt, producer);
     int leave = fill(role, producer);
+    role_forbid_interruptions(role);
     end(role, producer, leave || (world->never_closed && frames_count(s) >= world->events));
     if (leave && world->lanes > 0 && sim_draw(2) == 0)
-        myl_os_sleep((int64_t)sim_draw(3000000)); /* long enough for others to ask more than once */
+        (void)myl_os_sleep((int64_t)sim_draw(3000000)); /* long enough for several queries of the others */
     if (leave || role->rejoins == 0)
         return leave;
-    role->rejoins--; /* a lane that begins anew */
+    role->rejoins--; /* a lane is reused */
     return 1;
 }

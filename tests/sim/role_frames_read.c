@@ -11,22 +11,26 @@
 
 #define LEASES 4U
 
-/* A consumer's handle, and what it holds. */
-struct desk {
+/* A consumer's handle, and its leases. */
+struct reader_handle {
     struct role *role;
     myl_frame_consumer *consumer;
     struct frame_view view[WORLD_LANES];
-    unsigned lanes; /* a ring without has one */
+    unsigned lanes; /* 1 in a ring without lanes */
     struct {
         myl_message message;
         uint64_t end;
     } lease[LEASES];
     unsigned leases;
-    int stop_after; /* a drain: the handler stops after so many messages */
+    int untracked; /* more is leased than `lease` has room for */
+    int described; /* the next message was described: its lane and its length */
+    unsigned described_lane;
+    uint64_t described_length;
+    int stop_after; /* for a drain: the handler stops after this many messages */
 };
 
-/* What lies there, through the simulated memory. */
-static const unsigned char *look_at(const struct role *role, const myl_message *message)
+/* Reads the payload through the simulated memory. */
+static const unsigned char *payload_of(const struct role *role, const myl_message *message)
 {
     unsigned char *bytes = role_bytes(role);
     uintptr_t at = (uintptr_t)message->data;
@@ -41,313 +45,429 @@ static const unsigned char *look_at(const struct role *role, const myl_message *
 
 /* --- consumers --------------------------------------------------------------------------------------------------- */
 
-static uint64_t next_of(const struct desk *desk, unsigned lane)
+static uint64_t next_of(const struct reader_handle *reader_handle, unsigned lane)
 {
-    return desk->role->party[lane].ring->hot.next;
+    return reader_handle->role->participant[lane].ring->hot.next;
 }
 
-static int is_idle(const struct party *party)
+static int is_idle(const struct participant *participant)
 {
-    return party->ring->hot.next == party->ring->hot.acknowledged;
+    return participant->ring->hot.next == participant->ring->hot.acknowledged;
 }
 
-static int is_idle_everywhere(const struct desk *desk)
+static int is_idle_everywhere(const struct reader_handle *reader_handle)
 {
     int idle = 1;
-    for (unsigned i = 0; i < desk->lanes; i++)
-        idle &= is_idle(&desk->role->party[i]);
+    for (unsigned i = 0; i < reader_handle->lanes; i++)
+        idle &= is_idle(&reader_handle->role->participant[i]);
     return idle;
 }
 
-/* What the call that follows may acknowledge, and what it has. */
-static void calls(struct desk *desk, enum acking acking)
+/* Records what the next call may acknowledge, and its time-out. */
+static void begin_call(struct reader_handle *reader_handle, enum acking acking, int64_t timeout)
 {
-    for (unsigned i = 0; i < desk->lanes; i++) {
-        const struct party *party = &desk->role->party[i];
-        party->reader->acking = is_idle(party) ? acking : ACKS_NOTHING;
+    for (unsigned i = 0; i < reader_handle->lanes; i++) {
+        const struct participant *participant = &reader_handle->role->participant[i];
+        participant->reader->acking = is_idle(participant) ? acking : ACKS_NOTHING;
     }
-    role_waits(desk->role, 0);
+    role_waits(reader_handle->role, 0);
+    reader_handle->role->endless = timeout == MYL_FOREVER;
 }
 
-static void has_called(const struct desk *desk)
+static void has_called(const struct reader_handle *reader_handle, int rc)
 {
-    role_goes_on(desk->role);
-    for (unsigned i = 0; i < desk->lanes; i++) {
-        const struct party *party = &desk->role->party[i];
-        uint64_t acknowledged = party->ring->hot.acknowledged;
-        oracle_releases(party->session, party->reader, acknowledged);
-        oracle_released(party->reader, acknowledged);
-        party->reader->acking = ACKS_NOTHING;
+    role_goes_on(reader_handle->role, rc);
+    for (unsigned i = 0; i < reader_handle->lanes; i++) {
+        const struct participant *participant = &reader_handle->role->participant[i];
+        uint64_t acknowledged = participant->ring->hot.acknowledged;
+        oracle_releases(participant->session, participant->reader, acknowledged);
+        oracle_released(participant->reader, acknowledged);
+        participant->reader->acking = ACKS_NOTHING;
     }
 }
 
-/* Which lane a message is from. */
-static unsigned lane_of(const struct desk *desk, const myl_message *message)
+/* Returns the lane of a message. */
+static unsigned lane_of(const struct reader_handle *reader_handle, const myl_message *message)
 {
-    SIM_CHECK(message->lane < desk->lanes, "answer", "%s gets a message of lane %u of %u", sim_self_name(),
-              message->lane, desk->lanes);
+    SIM_CHECK(message->lane < reader_handle->lanes, "answer", "%s gets a message of lane %u of %u", sim_self_name(),
+              message->lane, reader_handle->lanes);
     return message->lane;
 }
 
-/* What was leased must still be there. */
-static void look_again(struct desk *desk)
+/* Checks that the leased messages are unchanged. */
+static void check_leases(struct reader_handle *reader_handle)
 {
-    for (unsigned i = 0; i < desk->leases; i++) {
-        const myl_message *message = &desk->lease[i].message;
+    for (unsigned i = 0; i < reader_handle->leases; i++) {
+        const myl_message *message = &reader_handle->lease[i].message;
         if (message->fragments == 1)
-            frames_look(&desk->view[message->lane], message, look_at(desk->role, message), desk->lease[i].end);
+            frames_check(&reader_handle->view[message->lane], message, payload_of(reader_handle->role, message),
+                         reader_handle->lease[i].end);
     }
 }
 
-static void release(struct desk *desk)
+static void release(struct reader_handle *reader_handle)
 {
-    const struct party *party = desk->role->party;
+    const struct participant *participant = reader_handle->role->participant;
     if (sim_draw(4) == 0)
-        look_again(desk);
-    desk->leases = 0;
-    for (unsigned i = 0; i < desk->lanes; i++) {
-        oracle_releases(party[i].session, party[i].reader, next_of(desk, i));
-        sim_note("releases up to %llu", (unsigned long long)next_of(desk, i));
+        check_leases(reader_handle);
+    reader_handle->leases = 0;
+    reader_handle->untracked = 0;
+    for (unsigned i = 0; i < reader_handle->lanes; i++) {
+        oracle_releases(participant[i].session, participant[i].reader, next_of(reader_handle, i));
+        sim_note("releases up to %llu", (unsigned long long)next_of(reader_handle, i));
     }
-    int rc = myl_frame_consumer_release(desk->consumer);
+    int rc = myl_frame_consumer_release(reader_handle->consumer);
     if (rc != MYL_OK)
         role_unexpected("release", rc);
-    for (unsigned i = 0; i < desk->lanes; i++)
-        oracle_released(party[i].reader, next_of(desk, i));
+    for (unsigned i = 0; i < reader_handle->lanes; i++)
+        oracle_released(participant[i].reader, next_of(reader_handle, i));
 }
 
-/* The lane that the sentence at hand is about, and the message, where the call gives one. */
-static int about_lane(const struct desk *desk, int rc, const myl_message *message)
+/* Releases any one of the leased messages, which are all in reader_handle->lease. What precedes the oldest one that is
+ * left is acknowledged. */
+static void release_one(struct reader_handle *reader_handle)
+{
+    unsigned at = sim_draw(reader_handle->leases);
+    const myl_message message = reader_handle->lease[at].message;
+    const struct participant *participant = &reader_handle->role->participant[message.lane];
+    uint64_t to = next_of(reader_handle, message.lane);
+    memmove(&reader_handle->lease[at], &reader_handle->lease[at + 1],
+            (--reader_handle->leases - at) * sizeof reader_handle->lease[0]);
+    for (unsigned i = 0; i < reader_handle->leases; i++) {
+        const myl_message *held = &reader_handle->lease[i].message;
+        if (held->lane == message.lane && held->position < to)
+            to = held->position;
+    }
+    oracle_releases(participant->session, participant->reader, to);
+    sim_note("releases the message at %llu", (unsigned long long)message.position);
+    int rc = myl_frame_consumer_release_message(reader_handle->consumer, &message);
+    if (rc != MYL_OK)
+        role_unexpected("release_message", rc);
+    SIM_CHECK(participant->ring->hot.acknowledged == to, "release",
+              "%s has acknowledged %llu, its oldest message is at %llu", sim_self_name(),
+              (unsigned long long)participant->ring->hot.acknowledged, (unsigned long long)to);
+    oracle_released(participant->reader, to);
+}
+
+/* Returns the lane that the error detail is about, and checks the lane in the message, if the call sets one. */
+static int lane_result(const struct reader_handle *reader_handle, int rc, const myl_message *message)
 {
     unsigned lane = 0;
-    if (desk->lanes == 1 || (rc != MYL_EABORTED && rc != MYL_ETOOBIG && rc != MYL_EPRODUCERDEAD && rc != MYL_EUNSEATED))
+    if (reader_handle->lanes == 1 ||
+        (rc != MYL_EABORTED && rc != MYL_ETOOBIG && rc != MYL_EPRODUCERDEAD && rc != MYL_EPRODUCERLEFT))
         return rc;
-    int named = sscanf(myl_error_detail(), "lane %u", &lane) == 1 && lane < desk->lanes;
+    int named = sscanf(myl_error_detail(), "lane %u", &lane) == 1 && lane < reader_handle->lanes;
     SIM_CHECK(named && (message == NULL || message->lane == lane), "answer", "%s, with lane %u in the message",
               myl_error_detail(), message == NULL ? 0 : message->lane);
     return rc;
 }
 
-static int take_next(struct desk *desk, int64_t timeout)
+static int take_description(struct reader_handle *reader_handle, int64_t timeout)
 {
     myl_message message;
-    calls(desk, ACKS_PASSED);
-    int rc = myl_frame_consumer_next(desk->consumer, &message, timeout);
-    has_called(desk);
+    begin_call(reader_handle, ACKS_PASSED, timeout);
+    int rc = myl_frame_consumer_peek(reader_handle->consumer, &message, timeout);
+    has_called(reader_handle, rc);
     if (rc != MYL_OK)
-        return about_lane(desk, rc, &message);
-    unsigned lane = lane_of(desk, &message);
-    uint64_t end = next_of(desk, lane);
-    frames_read(&desk->view[lane], &message, look_at(desk->role, &message), end, 0);
-    if (desk->leases < LEASES) {
-        desk->lease[desk->leases].message = message;
-        desk->lease[desk->leases++].end = end;
+        return lane_result(reader_handle, rc, &message);
+    unsigned lane = lane_of(reader_handle, &message);
+    SIM_CHECK(message.data == NULL, "answer", "%s gets a message where it requested a description", sim_self_name());
+    SIM_CHECK(!reader_handle->described ||
+                  (reader_handle->described_lane == lane && reader_handle->described_length == message.length),
+              "answer", "%s gets two descriptions of the next message", sim_self_name());
+    frames_next_is(&reader_handle->view[lane], message.length);
+    reader_handle->described = 1;
+    reader_handle->described_lane = lane;
+    reader_handle->described_length = message.length;
+    return MYL_OK;
+}
+
+/* A message was delivered, or a result reported instead of it. */
+static void check_described(struct reader_handle *reader_handle, const myl_message *message)
+{
+    SIM_CHECK(!reader_handle->described || (reader_handle->described_lane == message->lane &&
+                                            reader_handle->described_length == message->length),
+              "answer", "%s gets a message of %llu bytes of lane %u, but one of %llu bytes of lane %u was described",
+              sim_self_name(), (unsigned long long)message->length, message->lane,
+              (unsigned long long)reader_handle->described_length, reader_handle->described_lane);
+    reader_handle->described = 0;
+}
+
+static int take_next(struct reader_handle *reader_handle, int64_t timeout)
+{
+    myl_message message;
+    begin_call(reader_handle, ACKS_PASSED, timeout);
+    int rc = myl_frame_consumer_next(reader_handle->consumer, &message, timeout);
+    has_called(reader_handle, rc);
+    if (rc != MYL_OK)
+        return lane_result(reader_handle, rc, &message);
+    unsigned lane = lane_of(reader_handle, &message);
+    uint64_t end = next_of(reader_handle, lane);
+    check_described(reader_handle, &message);
+    frames_read(&reader_handle->view[lane], &message, payload_of(reader_handle->role, &message), end, 0);
+    if (reader_handle->leases < LEASES) {
+        reader_handle->lease[reader_handle->leases].message = message;
+        reader_handle->lease[reader_handle->leases++].end = end;
+    } else {
+        reader_handle->untracked = 1;
     }
     if (sim_draw(20) == 0) {
         sim_note("rewinds");
-        myl_frame_consumer_rewind(desk->consumer);
-        for (unsigned i = 0; i < desk->lanes; i++)
-            frames_rewound(&desk->view[i], desk->role->party[i].ring->hot.acknowledged);
-        desk->leases = 0;
-    } else if (sim_draw(3) != 0) {
-        release(desk);
+        reader_handle->described = 0;
+        myl_frame_consumer_rewind(reader_handle->consumer);
+        for (unsigned i = 0; i < reader_handle->lanes; i++)
+            frames_rewound(&reader_handle->view[i], reader_handle->role->participant[i].ring->hot.acknowledged);
+        reader_handle->leases = 0;
+        reader_handle->untracked = 0;
+    } else if (sim_draw(3) == 0) {
+        while (reader_handle->leases > 0 && !reader_handle->untracked && sim_draw(4) != 0)
+            release_one(reader_handle);
+    } else if (sim_draw(2) == 0) {
+        release(reader_handle);
     }
     return MYL_OK;
 }
 
-static int take_copy(struct desk *desk, int64_t timeout)
+static int take_copy(struct reader_handle *reader_handle, int64_t timeout)
 {
     static _Alignas(64) unsigned char copies[WORLD_ROLES][FRAMES_BYTES];
-    unsigned char *copy = copies[desk->role - desk->role->world->role];
+    unsigned char *copy = copies[reader_handle->role - reader_handle->role->world->role];
     myl_message message;
-    size_t bytes = sim_draw(3) == 0 ? sim_draw((unsigned)desk->role->world->shape.max_frame) : FRAMES_BYTES;
-    calls(desk, ACKS_ONE);
-    int rc = myl_frame_consumer_get(desk->consumer, copy, bytes, &message, timeout);
-    has_called(desk);
+    size_t bytes = sim_draw(3) == 0 ? sim_draw((unsigned)reader_handle->role->world->shape.max_frame) : FRAMES_BYTES;
+    begin_call(reader_handle, ACKS_ONE, timeout);
+    int rc = myl_frame_consumer_get(reader_handle->consumer, copy, bytes, &message, timeout);
+    has_called(reader_handle, rc);
+    if (rc != MYL_OK)
+        memset(copy, 0xA5, bytes); /* the buffer belongs to the caller again */
     if (rc == MYL_EBUFFER) {
         SIM_CHECK(message.length > bytes, "answer", "%s", myl_error_detail());
-        frames_next_is(&desk->view[lane_of(desk, &message)], message.length);
+        frames_next_is(&reader_handle->view[lane_of(reader_handle, &message)], message.length);
+        check_described(reader_handle, &message);
+        reader_handle->described = 1;
+        reader_handle->described_lane = message.lane;
+        reader_handle->described_length = message.length;
         return MYL_OK;
     }
     if (rc != MYL_OK)
-        return about_lane(desk, rc, &message);
-    unsigned lane = lane_of(desk, &message);
-    frames_read(&desk->view[lane], &message, message.data, next_of(desk, lane), 0);
+        return lane_result(reader_handle, rc, &message);
+    unsigned lane = lane_of(reader_handle, &message);
+    check_described(reader_handle, &message);
+    frames_read(&reader_handle->view[lane], &message, message.data, next_of(reader_handle, lane), 0);
     return rc;
 }
 
 static int handle(const myl_message *message, void *user)
 {
-    struct desk *desk = user;
-    int stop = desk->stop_after-- == 0;
-    unsigned lane = lane_of(desk, message);
-    frames_read(&desk->view[lane], message, look_at(desk->role, message), next_of(desk, lane), stop);
+    struct reader_handle *reader_handle = user;
+    int stop = reader_handle->stop_after-- == 0;
+    unsigned lane = lane_of(reader_handle, message);
+    check_described(reader_handle, message);
+    frames_read(&reader_handle->view[lane], message, payload_of(reader_handle->role, message),
+                next_of(reader_handle, lane), stop);
     return stop;
 }
 
-static int take_all(struct desk *desk, int64_t timeout)
+static enum myl_action handle_in_poll(const myl_message *message, void *user)
 {
-    uint64_t handled = 0;
-    desk->stop_after = (int)sim_draw(6) - 1;
-    calls(desk, ACKS_ANY);
-    int rc = myl_frame_consumer_drain(desk->consumer, sim_draw(4), handle, desk, &handled, timeout);
-    has_called(desk);
-    sim_note("drains %llu messages", (unsigned long long)handled);
-    SIM_CHECK(rc != MYL_EHANDLER || desk->stop_after < 0, "answer", "%s", myl_error_detail());
-    return rc == MYL_EHANDLER ? MYL_OK : about_lane(desk, rc, NULL);
+    struct reader_handle *reader_handle = user;
+    int stop = reader_handle->stop_after-- == 0, gives_back = stop && sim_draw(2) == 0;
+    unsigned lane = lane_of(reader_handle, message);
+    check_described(reader_handle, message);
+    frames_read(&reader_handle->view[lane], message, payload_of(reader_handle->role, message),
+                next_of(reader_handle, lane), gives_back);
+    if (stop)
+        return gives_back ? MYL_ACTION_ABORT : MYL_ACTION_BREAK;
+    return sim_draw(4) == 0 ? MYL_ACTION_COMMIT : MYL_ACTION_CONTINUE;
 }
 
-/* How things stood before a call. */
+static int take_all(struct reader_handle *reader_handle, int64_t timeout)
+{
+    uint64_t handled = 0;
+    reader_handle->stop_after = (int)sim_draw(6) - 1;
+    begin_call(reader_handle, ACKS_ANY, timeout);
+    int rc = sim_draw(2) == 0 ? myl_frame_consumer_drain(reader_handle->consumer, sim_draw(4), handle, reader_handle,
+                                                         &handled, timeout)
+                              : myl_frame_consumer_poll(reader_handle->consumer, sim_draw(4), handle_in_poll,
+                                                        reader_handle, &handled, timeout);
+    has_called(reader_handle, rc);
+    sim_note("drains %llu messages", (unsigned long long)handled);
+    SIM_CHECK(rc != MYL_EHANDLER || reader_handle->stop_after < 0, "answer", "%s", myl_error_detail());
+    return rc == MYL_EHANDLER ? MYL_OK : lane_result(reader_handle, rc, NULL);
+}
+
+/* State before a call. */
 struct before {
     uint64_t since;
     uint64_t committed[WORLD_LANES];
     unsigned takeovers[WORLD_LANES];
 };
 
-static struct before note_before(const struct desk *desk)
+static struct before note_before(const struct reader_handle *reader_handle)
 {
     struct before before = {.since = sim_points()};
-    for (unsigned i = 0; i < desk->lanes; i++) {
-        before.committed[i] = desk->role->party[i].session->committed;
-        before.takeovers[i] = desk->role->party[i].session->takeovers;
+    for (unsigned i = 0; i < reader_handle->lanes; i++) {
+        before.committed[i] = reader_handle->role->participant[i].session->committed;
+        before.takeovers[i] = reader_handle->role->participant[i].session->takeovers;
     }
     return before;
 }
 
-/* "Nothing there" holds for all lanes. Where loads give old values nobody can say so. */
-static void check_nothing_there(const struct desk *desk, int rc, const struct before *before)
+/* MYL_EAGAIN is a statement about all lanes. If loads may return old values it cannot be checked. */
+static void check_absence(const struct reader_handle *reader_handle, int rc, const struct before *before)
 {
-    for (unsigned i = 0; i < desk->lanes && sim_memory_model() == SIM_MEMORY_SC; i++)
-        SIM_CHECK(before->committed[i] <= next_of(desk, i), "lost",
-                  "%s is told %s at %llu of lane %u, where there was something up to %llu", sim_self_name(),
-                  myl_errname(rc), (unsigned long long)next_of(desk, i), i, (unsigned long long)before->committed[i]);
+    for (unsigned i = 0; i < reader_handle->lanes && sim_memory_model() == SIM_MEMORY_SC; i++)
+        SIM_CHECK(before->committed[i] <= next_of(reader_handle, i), "lost",
+                  "%s gets %s at %llu of lane %u, but events up to %llu are published", sim_self_name(),
+                  myl_errname(rc), (unsigned long long)next_of(reader_handle, i), i,
+                  (unsigned long long)before->committed[i]);
 }
 
-/* The end of all lanes. It is not for good: somebody may come, to this ring or to a new one. */
-static enum reading all_ended(const struct desk *desk, const struct before *before)
+/* The end of all lanes. It is not final: a producer may open a lane again, in this ring or in a new one. */
+static enum reading all_ended(const struct reader_handle *reader_handle, const struct before *before)
 {
     int ended = 0;
-    for (unsigned i = 0; i < desk->lanes; i++) {
-        frames_ended(&desk->view[i], next_of(desk, i));
-        ended |= oracle_lane_ended(desk->role->party[i].session, sim_self_name(), next_of(desk, i), before->since);
+    for (unsigned i = 0; i < reader_handle->lanes; i++) {
+        frames_ended(&reader_handle->view[i], next_of(reader_handle, i));
+        ended |= oracle_lane_ended(reader_handle->role->participant[i].session, sim_self_name(),
+                                   next_of(reader_handle, i), before->since);
     }
-    SIM_CHECK(ended, "end", "%s is told that all lanes are closed, and none ever was", sim_self_name());
-    if (role_all_is_over(desk->role))
+    SIM_CHECK(ended, "end", "%s gets the end of all lanes, but no lane was ever closed", sim_self_name());
+    if (role_all_is_over(reader_handle->role))
         return READ_ALL_OVER;
-    myl_os_yield(); /* no pause: what a release owes to a sleeping producer may be late until the next call */
+    myl_os_yield(); /* no pause: the wake that follows a release may be deferred to the next call */
     return sim_draw(2) == 0 ? READ_SESSION_OVER : READ_ON;
 }
 
-/* The end of one lane's producer is told once, and then again only when no producer lives. */
-static void check_told(struct desk *desk, unsigned lane, const struct before *before)
+/* The end of a lane's producer is reported once. It is reported again only when no producer lives. */
+static void check_reported(struct reader_handle *reader_handle, unsigned lane, const struct before *before)
 {
-    struct party *party = &desk->role->party[lane];
-    int again = party->told != 0 && party->told == party->session->takeovers;
-    for (unsigned i = 0; i < desk->lanes && again && !oracle.dead_unknown; i++)
-        SIM_CHECK(!oracle_lane_lives(desk->role->party[i].session, before->since), "verdict",
-                  "%s is told again of the end of lane %u's producer, though that of lane %u lives", sim_self_name(),
+    struct participant *participant = &reader_handle->role->participant[lane];
+    int again = participant->reported != 0 && participant->reported == participant->session->takeovers;
+    for (unsigned i = 0; i < reader_handle->lanes && again && !oracle.dead_unknown; i++)
+        SIM_CHECK(!oracle_lane_lives(reader_handle->role->participant[i].session, before->since), "report",
+                  "%s gets another report of the end of lane %u's producer, but that of lane %u lives", sim_self_name(),
                   lane, i);
-    party->told = party->session->takeovers;
+    participant->reported = participant->session->takeovers;
 }
 
-static enum reading nothing_in_lanes(struct desk *desk, unsigned lane, int rc, const struct before *before)
+static enum reading nothing_in_lanes(struct reader_handle *reader_handle, unsigned lane, int rc,
+                                     const struct before *before)
 {
-    struct role *role = desk->role;
+    struct role *role = reader_handle->role;
     switch (rc) {
     case MYL_ECLOSED:
-        return all_ended(desk, before);
+        return all_ended(reader_handle, before);
     case MYL_EPRODUCERDEAD:
-    case MYL_EUNSEATED:
-        check_told(desk, lane, before);
+    case MYL_EPRODUCERLEFT:
+        check_reported(reader_handle, lane, before);
         break;
     case MYL_EAGAIN:
     case MYL_ETIMEDOUT:
+    case MYL_EINTERRUPTED:
         break;
     default:
         role_unexpected("next", rc);
     }
-    check_nothing_there(desk, rc, before);
-    role->session = role->party[lane].session; /* whom the answer is about */
-    enum reading how = role_no_event(role, rc, next_of(desk, lane), before->since, before->takeovers[lane]);
-    role->session = role->party[0].session;
+    if (rc != MYL_EINTERRUPTED)
+        check_absence(reader_handle, rc, before);
+    role->session = role->participant[lane].session; /* the lane that the result is about */
+    enum reading how = role_no_event(role, rc, next_of(reader_handle, lane), before->since, before->takeovers[lane]);
+    role->session = role->participant[0].session;
     return how;
 }
 
-/* What a call that got no message is answered with. */
-static enum reading no_message(struct desk *desk, int rc, const struct before *before)
+/* Checks the result of a call that got no message. */
+static enum reading no_message(struct reader_handle *reader_handle, int rc, const struct before *before)
 {
-    int idle = is_idle_everywhere(desk);
+    int idle = is_idle_everywhere(reader_handle);
     unsigned lane = 0;
-    sim_note("is answered with %s", myl_errname(rc));
-    if (desk->lanes > 1)
+    sim_note("gets %s", myl_errname(rc));
+    if (rc != MYL_EAGAIN && rc != MYL_ETIMEDOUT && rc != MYL_EINTERRUPTED)
+        reader_handle->described = 0;
+    /* those two are about no single lane and have no detail */
+    if (reader_handle->lanes > 1 && rc != MYL_EAGAIN && rc != MYL_ETIMEDOUT)
         (void)sscanf(myl_error_detail(), "lane %u", &lane);
     switch (rc) {
     case MYL_ELEASED:
-        SIM_CHECK(!idle, "answer", "%s, though nothing is leased", myl_error_detail());
-        release(desk);
+        SIM_CHECK(!idle, "answer", "%s, but nothing is leased", myl_error_detail());
+        release(reader_handle);
         return READ_ON;
     case MYL_EABORTED:
-        frames_aborted(&desk->view[lane]);
+        frames_aborted(&reader_handle->view[lane]);
         return READ_ON;
     case MYL_ETOOBIG:
-        frames_too_big(&desk->view[lane]);
+        frames_too_big(&reader_handle->view[lane]);
         return READ_ON;
     case MYL_ECLOSED:
-        if (desk->lanes == 1)
-            frames_ended(&desk->view[0], UINT64_MAX);
+        if (reader_handle->lanes == 1)
+            frames_ended(&reader_handle->view[0], UINT64_MAX);
         break;
     default:
         break;
     }
-    enum reading how = desk->lanes > 1
-                           ? nothing_in_lanes(desk, lane, rc, before)
-                           : role_no_event(desk->role, rc, next_of(desk, 0), before->since, before->takeovers[0]);
+    enum reading how = reader_handle->lanes > 1 ? nothing_in_lanes(reader_handle, lane, rc, before)
+                                                : role_no_event(reader_handle->role, rc, next_of(reader_handle, 0),
+                                                                before->since, before->takeovers[0]);
     if (how == READ_ON && !idle && sim_draw(2) == 0)
-        release(desk);
+        release(reader_handle);
     return how;
 }
 
-/* Reads until the quota of messages is reached (0: until the end). */
-static enum reading read_on(struct desk *desk, uint64_t quota)
+static void set_activity(void *handle, const char *doing, int64_t patience_ns)
 {
-    const struct role *role = desk->role;
+    myl_frame_consumer_set_activity(handle, doing, patience_ns);
+}
+
+static void interrupt(void *handle)
+{
+    myl_frame_consumer_interrupt(handle);
+}
+
+/* Reads until the quota of messages is reached (0: until the end). */
+static enum reading read_messages(struct reader_handle *reader_handle, uint64_t quota)
+{
+    const struct role *role = reader_handle->role;
     for (uint64_t got = 0;;) {
-        struct before before = note_before(desk);
-        unsigned how_to = sim_draw(8);
-        /* Who sits on leases may not wait for ever: the producer may wait for them. */
-        int idle = is_idle_everywhere(desk);
-        int64_t timeout = role_timeout(idle && role->on_death == MYL_DEATH_REPORT);
-        int rc = !idle || how_to > 1 ? take_next(desk, timeout)
-                 : how_to == 0       ? take_copy(desk, timeout)
-                                     : take_all(desk, timeout);
+        role_set_activity(reader_handle->role, set_activity, reader_handle->consumer);
+        struct before before = note_before(reader_handle);
+        unsigned how_to = sim_draw(8), describe = sim_draw(8) == 0;
+        int idle = is_idle_everywhere(reader_handle);
+        /* also with leases that the producer needs */
+        int64_t timeout = role_timeout(role->on_death == MYL_DEATH_REPORT);
+        int rc = describe              ? take_description(reader_handle, timeout)
+                 : !idle || how_to > 1 ? take_next(reader_handle, timeout)
+                 : how_to == 0         ? take_copy(reader_handle, timeout)
+                                       : take_all(reader_handle, timeout);
         if (rc != MYL_OK) {
-            enum reading how = no_message(desk, rc, &before);
+            enum reading how = no_message(reader_handle, rc, &before);
             if (how != READ_ON)
                 return how;
         }
-        got += rc == MYL_OK;
+        got += rc == MYL_OK && !describe;
         if (quota != 0 && got >= quota)
             return READ_SESSION_OVER;
     }
 }
 
 /* The handle has joined a lane. */
-static void join_lane(struct desk *desk, unsigned lane, enum myl_start start, const uint64_t *published, uint64_t since)
+static void join_lane(struct reader_handle *reader_handle, unsigned lane, enum myl_start start,
+                      const uint64_t *published, uint64_t since)
 {
-    struct role *role = desk->role;
-    struct party *party = &role->party[lane];
-    myl_info info = role_info(&party->ring->handle.segment);
-    const myl_joined *joined = &party->ring->joined;
-    party->session = oracle_session(&info, 0, role->world->alone, since);
-    party->reader = oracle_joined(party->session, joined, start, published[party->session - oracle.session],
-                                  party->ring->handle.segment.control->gate.v);
-    party->reader->acking = ACKS_NOTHING;
-    party->told = 0;
-    sim_note("\"%s\" starts at %llu%s", party->reader->id, (unsigned long long)joined->start,
+    struct role *role = reader_handle->role;
+    struct participant *participant = &role->participant[lane];
+    myl_info info = role_info(&participant->ring->handle.segment);
+    const myl_joined *joined = &participant->ring->joined;
+    participant->session = oracle_session(&info, 0, role->world->alone, since);
+    participant->reader =
+        oracle_joined(participant->session, joined, start, published[participant->session - oracle.session],
+                      participant->ring->handle.segment.control->gate.v);
+    participant->reader->acking = ACKS_NOTHING;
+    participant->reported = 0;
+    sim_note("\"%s\" starts at %llu%s", participant->reader->id, (unsigned long long)joined->start,
              joined->resumed ? " again" : "");
 }
 
-static int open_consumer(struct role *role, struct desk *desk, uint64_t max_message)
+static int open_consumer(struct role *role, struct reader_handle *reader_handle, uint64_t max_message)
 {
     myl_frame_consumer_options o = {.size = sizeof o, .max_message = max_message};
     uint64_t published[ORACLE_SESSIONS], since = sim_points();
@@ -358,61 +478,66 @@ static int open_consumer(struct role *role, struct desk *desk, uint64_t max_mess
     role->claim = oracle_claims(o.ring.id, role->prefix, o.ring.start, 0);
     role->claims = 1;
     role->phase = PHASE_OPENING;
-    int rc = myl_frame_consumer_open(&desk->consumer, WORLD_NAME, &o);
-    role->phase = PHASE_AWAY;
+    int rc = myl_frame_consumer_open(&reader_handle->consumer, WORLD_NAME, &o);
+    role->phase = PHASE_ABSENT;
     role_claim_over(role);
     if (rc != MYL_OK)
         return rc;
-    desk->lanes = role->world->lanes == 0 ? 1 : role->world->lanes;
-    for (unsigned i = 0; i < desk->lanes; i++) {
-        role->party[i].ring =
-            role->world->lanes == 0 ? myl_frame_consumer_ring(desk->consumer) : &myl_lanes_get(desk->consumer, i)->ring;
-        join_lane(desk, i, o.ring.start, published, since);
+    reader_handle->lanes = role->world->lanes == 0 ? 1 : role->world->lanes;
+    for (unsigned i = 0; i < reader_handle->lanes; i++) {
+        role->participant[i].ring = role->world->lanes == 0 ? myl_frame_consumer_ring(reader_handle->consumer)
+                                                            : &reader_handle->consumer->reader[i]->ring;
+        join_lane(reader_handle, i, o.ring.start, published, since);
     }
-    role->session = role->party[0].session;
-    role->reader = role->party[0].reader;
-    role->parties = desk->lanes;
+    role->session = role->participant[0].session;
+    role->reader = role->participant[0].reader;
+    role->participants = reader_handle->lanes;
     role->phase = PHASE_IN;
     return MYL_OK;
 }
 
-/* Its longest message in fragments: what it asks for, if that is more than one piece. */
+/* The longest message in fragments that it accepts: the requested one, if that is longer than one fragment. */
 static uint64_t room_of(const struct world *world, uint64_t max_message)
 {
     uint64_t most = max_message == 0 || max_message > world->shape.max_message ? world->shape.max_message : max_message;
     return most <= world->shape.max_frame ? 0 : most;
 }
 
-static uint64_t skipped_in(const struct desk *desk, unsigned lane)
+static uint64_t skipped_in(const struct reader_handle *reader_handle, unsigned lane)
 {
-    return desk->lanes == 1 ? myl_frame_consumer_skipped(desk->consumer) : myl_lanes_get(desk->consumer, lane)->skipped;
+    return reader_handle->lanes == 1 ? myl_frame_consumer_skipped(reader_handle->consumer)
+                                     : reader_handle->consumer->reader[lane]->skipped;
 }
 
 int role_take_frames(struct role *role)
 {
-    struct desk desk = {.role = role};
+    struct reader_handle reader_handle = {.role = role};
     uint64_t max_message = sim_draw(6) == 0 ? 1 + sim_draw((unsigned)role->world->shape.max_message) : 0;
-    int rc = open_consumer(role, &desk, max_message);
+    int rc = open_consumer(role, &reader_handle, max_message);
     if (rc != MYL_OK)
         return role_consumer_refused(role, rc);
-    for (unsigned i = 0; i < desk.lanes; i++) {
-        role->party[i].reader->room = room_of(role->world, max_message);
-        frames_joined(&desk.view[i], role->party[i].session, next_of(&desk, i), role->party[i].reader->room);
+    for (unsigned i = 0; i < reader_handle.lanes; i++) {
+        role->participant[i].reader->room = room_of(role->world, max_message);
+        frames_joined(&reader_handle.view[i], role->participant[i].session, next_of(&reader_handle, i),
+                      role->participant[i].reader->room);
     }
     uint64_t quota = role->rejoins > 0 || !role->stays ? 1 + sim_draw(role->quota) : 0;
-    enum reading how = read_on(&desk, quota);
-    for (unsigned i = 0; i < desk.lanes; i++)
-        frames_skipped(&desk.view[i], skipped_in(&desk, i), next_of(&desk, i));
+    role_allow_interruptions(role, interrupt, reader_handle.consumer);
+    enum reading how = read_messages(&reader_handle, quota);
+    role_forbid_interruptions(role);
+    for (unsigned i = 0; i < reader_handle.lanes; i++)
+        frames_skipped(&reader_handle.view[i], skipped_in(&reader_handle, i), next_of(&reader_handle, i));
     role->phase = PHASE_ENDING;
-    role->parties = 0;
+    role->participants = 0;
     sim_note("\"%s\" leaves", role->reader->id);
-    for (unsigned i = 0; i < desk.lanes; i++)
-        oracle_leaves(role->party[i].reader);
-    myl_frame_consumer_close(desk.consumer);
-    for (unsigned i = 0; i < desk.lanes; i++)
-        oracle_left(role->party[i].reader);
+    for (unsigned i = 0; i < reader_handle.lanes; i++)
+        oracle_leaves(role->participant[i].reader);
+    role->activity = (struct activity){0};
+    myl_frame_consumer_close(reader_handle.consumer);
+    for (unsigned i = 0; i < reader_handle.lanes; i++)
+        oracle_left(role->participant[i].reader);
     role->left++;
-    role->phase = PHASE_AWAY;
+    role->phase = PHASE_ABSENT;
     int again = how == READ_SESSION_OVER && (role->rejoins > 0 || role->stays);
     role->rejoins -= role->rejoins > 0;
     return again;
@@ -433,25 +558,25 @@ static enum reading observe(struct role *role, myl_frame_observer *observer, str
         role_waits(role, ring->next);
         int rc = myl_frame_observer_get(observer, bytes, room, &message, &lost,
                                         role_timeout(role->on_death == MYL_DEATH_REPORT));
-        role_goes_on(role);
+        role_goes_on(role, rc);
         if (rc == MYL_OK) {
             frames_observed(view, &message, &lost, bytes, ring->next, ring->handle.segment.control->gate.v);
             continue;
         }
-        sim_note("is answered with %s", myl_errname(rc));
-        SIM_CHECK(lost.bytes == 0 && lost.messages == 0, "observer", "%s lost something in a call that got nothing",
+        sim_note("gets %s", myl_errname(rc));
+        SIM_CHECK(lost.bytes == 0 && lost.messages == 0, "observer", "%s lost messages in a call that got none",
                   sim_self_name());
         if (rc == MYL_EBUFFER) {
             SIM_CHECK(message.length > room, "answer", "%s", myl_error_detail());
             continue;
         }
         if (rc == MYL_EABORTED || rc == MYL_ETOOBIG) {
-            frames_observer_told(view, rc, ring->next);
+            frames_observer_reported(view, rc, ring->next);
             continue;
         }
         uint64_t next = ring->next;
-        if (rc == MYL_EPRODUCERDEAD || rc == MYL_EUNSEATED)
-            next = UINT64_MAX; /* it may have been overtaken since */
+        if (rc == MYL_EPRODUCERDEAD || rc == MYL_EPRODUCERLEFT)
+            next = UINT64_MAX; /* it may have been overrun since */
         if (rc == MYL_ECLOSED) {
             oracle_ended_for_observer(role->session, sim_self_name(), next);
             return READ_ALL_OVER;
@@ -460,6 +585,11 @@ static enum reading observe(struct role *role, myl_frame_observer *observer, str
         if (how != READ_ON)
             return how;
     }
+}
+
+static void interrupt_observer(void *handle)
+{
+    myl_frame_observer_interrupt(handle);
 }
 
 int role_observe_frames(struct role *role)
@@ -479,7 +609,9 @@ int role_observe_frames(struct role *role)
         role_unexpected("info", MYL_EINVAL);
     role->session = oracle_session(&info, 0, role->world->alone, since);
     frames_joined(&view, role->session, ring->next, room_of(role->world, max_message));
+    role_allow_interruptions(role, interrupt_observer, observer);
     enum reading how = observe(role, observer, &view);
+    role_forbid_interruptions(role);
     myl_frame_observer_close(observer);
     return how != READ_ALL_OVER;
 }

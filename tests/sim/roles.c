@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What all roles share, and the small ones: evicting, removing, looking on from outside. */
+ * Shared by all roles, and the small roles: evicting, removing, reading a ring from outside. */
 #include "world.h"
 
 #include "os/os.h"
@@ -14,24 +14,47 @@ int role_all_is_over(const struct role *role)
 
 void role_unexpected(const char *call, int rc)
 {
-    sim_violation("answer", "%s: %s is answered with %s: %s", sim_self_name(), call, myl_errname(rc),
-                  myl_error_detail());
+    sim_violation("answer", "%s: %s returns %s: %s", sim_self_name(), call, myl_errname(rc), myl_error_detail());
 }
 
 void role_pause(void)
 {
-    myl_os_sleep(MYL_USEC(20) + (int64_t)sim_draw(300000));
+    (void)myl_os_sleep(MYL_USEC(20) + (int64_t)sim_draw(300000));
 }
 
 void role_waits(struct role *role, uint64_t what)
 {
+    role_calls(role);
     role->waits_for = what;
     role->waiting = 1;
+    role->endless = 0;
+    role->stuck_since = 0;
 }
 
-void role_goes_on(struct role *role)
+static int reader_reads(const struct world *world)
+{
+    for (unsigned i = 0; i < world->roles; i++) {
+        if (world->role[i].kind == ROLE_CONSUMER && world->role[i].phase == PHASE_IN)
+            return 1;
+    }
+    return 0;
+}
+
+int64_t role_awaits_consumed(struct role *role, uint64_t count)
+{
+    role_calls(role);
+    /* Not for ever: all consumers may have left. Not with a spinning strategy: simulated time passes in sleeps. */
+    int is_long =
+        sim_draw(3) == 0 && role->strategy == MYL_WAIT_BLOCK && !role->world->spin_only && reader_reads(role->world);
+    role->consumed = is_long ? count : 0;
+    return is_long ? MYL_MSEC(1500) : MYL_USEC(1) + (int64_t)sim_draw(300000);
+}
+
+void role_goes_on(struct role *role, int rc)
 {
     role->waiting = 0;
+    role->consumed = 0;
+    role_has_called(role, rc);
 }
 
 int64_t role_timeout(int may_wait_forever)
@@ -97,36 +120,38 @@ static int visit(const char *name, void *user)
 {
     unsigned *found = user;
     ++*found;
-    SIM_CHECK(strcmp(name, WORLD_NAME) == 0, "names", "a ring \"%s\" that nobody has made is listed", name);
+    SIM_CHECK(strcmp(name, WORLD_NAME) == 0, "names", "a ring \"%s\" is listed that no process has made", name);
     return 0;
 }
 
-/* What can be seen from outside lies between what was true before and what is true behind. */
+/* A snapshot lies between the state before the call and the state after it. */
 static void check_snapshot(const myl_snapshot *snapshot, uint64_t committed_before)
 {
     if (oracle.sessions != 1)
         return;
     const struct session *s = &oracle.session[0];
     SIM_CHECK(snapshot->next >= committed_before || s->takeovers > 0, "snapshot",
-              "it says %llu events, %llu were published", (unsigned long long)snapshot->next,
+              "it has %llu events, %llu were published", (unsigned long long)snapshot->next,
               (unsigned long long)committed_before);
-    SIM_CHECK(snapshot->next <= s->publishing, "snapshot", "it says %llu events, no more than %llu can be",
+    SIM_CHECK(snapshot->next <= s->publishing, "snapshot", "it has %llu events, but at most %llu are possible",
               (unsigned long long)snapshot->next, (unsigned long long)s->publishing);
     for (uint32_t i = 0; i < snapshot->consumers; i++)
-        SIM_CHECK(snapshot->entry[i].cursor <= s->publishing, "snapshot", "consumer \"%s\" is said to be at %llu",
+        SIM_CHECK(snapshot->entry[i].cursor <= s->publishing, "snapshot", "consumer \"%s\" is at %llu in it",
                   snapshot->entry[i].id, (unsigned long long)snapshot->entry[i].cursor);
 }
 
-void role_look(struct role *role)
+void role_check_ring(struct role *role)
 {
-    for (unsigned looks = 0; looks < 5 && !role_all_is_over(role); looks++) {
+    for (unsigned checks = 0; checks < role->checks && !role_all_is_over(role); checks++) {
         myl_snapshot *snapshot;
         unsigned found = 0;
         role_pause();
+        int64_t began = sim_now();
         uint64_t before = oracle.sessions == 1 ? oracle.session[0].committed : 0;
         int rc = myl_snapshot_take(WORLD_NAME, MYL_BACKEND_SHM, &snapshot);
         if (rc == MYL_OK) {
             check_snapshot(snapshot, before);
+            notices_seen(snapshot, began);
             myl_snapshot_free(snapshot);
         } else if (rc == MYL_ECORRUPT || rc == MYL_ENOTRING) {
             role_unexpected("snapshot", rc);
@@ -142,8 +167,9 @@ void role_look(struct role *role)
 void role_main(void *argument)
 {
     struct role *role = argument;
-    role->phase = PHASE_AWAY;
+    role->phase = PHASE_ABSENT;
     role->waiting = 0;
+    role->consumed = 0;
     switch (role->kind) {
     case ROLE_PRODUCER:
         role_produce(role);
@@ -161,7 +187,7 @@ void role_main(void *argument)
         role_remove(role);
         break;
     case ROLE_ONLOOKER:
-        role_look(role);
+        role_check_ring(role);
         break;
     }
     role->gone = 1;
@@ -185,11 +211,14 @@ void role_killed(void *argument)
 {
     struct role *role = argument;
     role->waiting = 0;
+    role->consumed = 0;
+    role->interruptions = (struct interruptions){0};
+    role->activity = (struct activity){0};
     role_claim_over(role);
     role->gone = role->lives == 0;
     role->lives -= role->lives > 0;
     if (role->phase == PHASE_ENDED)
-        return; /* it was just about to return */
+        return; /* it was about to return */
     if (role->kind == ROLE_PRODUCER) {
         if (role->phase >= PHASE_IN)
             oracle_producer_died(role->session);
@@ -205,8 +234,8 @@ void role_killed(void *argument)
     if (role->kind == ROLE_CONSUMER && role->phase >= PHASE_IN) {
         reader_died(role, role->session, role->reader);
         for (unsigned i = 1; i < role->world->lanes; i++)
-            reader_died(role, role->party[i].session, role->party[i].reader);
+            reader_died(role, role->participant[i].session, role->participant[i].reader);
     }
-    role->phase = PHASE_AWAY;
-    role->parties = 0;
+    role->phase = PHASE_ABSENT;
+    role->participants = 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Who runs next and what happens meanwhile. A run has two parts: in the first the strategy and the event rates of its
- * conditions rule; in the second (calm) nothing bad happens any more, everybody runs in turn, and all must come to
- * their end within a number of points: that is the check of progress. */
+ * Decides which participant runs next and which events happen. A run has two parts. In the first, the strategy and the
+ * event rates of its conditions apply. In the second (calm), no failures happen, all participants run in turn, and each
+ * must end within a number of points. That is the check of progress. */
 #include "engine.h"
 
 #include "base/error.h"
@@ -10,16 +10,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TICK_WITHIN_NS ((int64_t)2000000) /* a tick never skips more than this: longer sleeps are the last resort */
+#define TICK_WITHIN_NS ((int64_t)2000000) /* a tick never skips more than this: longer sleeps end only when all sleep */
 #define LATE_NS ((int64_t)300000)
 #define OVERDUE_EVERY 8U
-#define IDLE_FALLS 8U /* SIM_PRIORITY: one of so many pauses makes the spinner fall */
+#define STUCK_EVERY 1024U
+#define CALM_POINTS_MOST 16U
+#define IDLE_FALLS 8U /* for SIM_PRIORITY: one of this many pauses lowers the spinner's priority */
 
 struct sim_engine sim;
 
-static uint32_t bit(const struct sim_party *party)
+static uint32_t bit(const struct sim_participant *participant)
 {
-    return (uint32_t)1 << party->index;
+    return (uint32_t)1 << participant->index;
 }
 
 /* The `n`th set bit. */
@@ -30,9 +32,9 @@ static unsigned nth(uint32_t bits, unsigned n)
     return (unsigned)__builtin_ctz(bits);
 }
 
-static struct sim_party *anyone(uint32_t bits)
+static struct sim_participant *anyone(uint32_t bits)
 {
-    return &sim.party[nth(bits, sim_choose((unsigned)__builtin_popcount(bits)))];
+    return &sim.participant[nth(bits, sim_choose((unsigned)__builtin_popcount(bits)))];
 }
 
 /* --- ends -------------------------------------------------------------------------------------------------------- */
@@ -59,38 +61,40 @@ void sim_violation(const char *invariant, const char *format, ...)
 static size_t describe_waiting(char *text, size_t bytes)
 {
     size_t used = 0;
-    for (unsigned i = 0; i < sim.parties && used < bytes; i++) {
-        const struct sim_party *party = &sim.party[i];
-        if (party->state != SIM_ASLEEP && party->state != SIM_READY)
+    for (unsigned i = 0; i < sim.participants && used < bytes; i++) {
+        const struct sim_participant *participant = &sim.participant[i];
+        if (participant->state != SIM_ASLEEP && participant->state != SIM_READY)
             continue;
-        used += (size_t)snprintf(text + used, bytes - used, "; %s (last step %s)", party->process->name, party->step);
-        if (party->state == SIM_ASLEEP && party->deadline != INT64_MAX && used < bytes)
+        used += (size_t)snprintf(text + used, bytes - used, "; %s (last step %s)", participant->process->name,
+                                 participant->step);
+        if (participant->state == SIM_ASLEEP && participant->deadline != INT64_MAX && used < bytes)
             used += (size_t)snprintf(text + used, bytes - used, " sleeps for %lld us more",
-                                     (long long)(party->deadline - sim.now) / 1000);
+                                     (long long)(participant->deadline - sim.now) / 1000);
         else if (used < bytes)
-            used += (size_t)snprintf(text + used, bytes - used, party->state == SIM_ASLEEP ? " sleeps" : " is ready");
+            used +=
+                (size_t)snprintf(text + used, bytes - used, participant->state == SIM_ASLEEP ? " sleeps" : " is ready");
     }
     return used;
 }
 
 /* --- events ------------------------------------------------------------------------------------------------------ */
 
-static void wake_late(struct sim_party *party)
+static void wake_late(struct sim_participant *participant)
 {
-    if (party->deadline > sim.now)
-        sim.now = party->deadline;
+    if (participant->deadline > sim.now)
+        sim.now = participant->deadline;
     if (sim.conditions.strategy != SIM_ENUMERATE)
         sim.now += sim_choose(2) * sim_choose((unsigned)LATE_NS);
-    sim_wake_one(party, SIM_TIMED_OUT);
+    sim_wake_one(participant, SIM_TIMED_OUT);
 }
 
 static int tick(void)
 {
     uint32_t soon = 0;
     for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
-        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
-        if (party->deadline - sim.now <= TICK_WITHIN_NS && !party->process->stopped)
-            soon |= bit(party);
+        struct sim_participant *participant = &sim.participant[__builtin_ctz(bits)];
+        if (participant->deadline - sim.now <= TICK_WITHIN_NS && !participant->process->stopped)
+            soon |= bit(participant);
     }
     if (soon != 0)
         wake_late(anyone(soon));
@@ -99,7 +103,7 @@ static int tick(void)
     return 1;
 }
 
-/* The living processes that `which` holds for: 1 of them, at random, or NULL. */
+/* Chooses a random living process for which `which` returns 1, or NULL. */
 static struct sim_process *any_process(int (*which)(const struct sim_process *))
 {
     uint32_t bits = 0;
@@ -125,6 +129,21 @@ static int is_stopped(const struct sim_process *p)
     return p->alive && p->stopped;
 }
 
+static int may_be_signalled(const struct sim_process *p)
+{
+    return p->alive && p->spec.on_signal != NULL && !p->signalled && !p->handling;
+}
+
+/* A sleep on a word ends, any other sleep continues, and the handler runs after it. */
+static void send_signal(struct sim_process *process)
+{
+    struct sim_participant *first = &sim.participant[process->first_participant];
+    SIM_TRACE("*** a signal for %s", process->name);
+    process->signalled = 1;
+    if (first->state == SIM_ASLEEP && first->futex != 0)
+        sim_wake_one(first, SIM_WOKEN);
+}
+
 static int is_dying(const struct sim_process *p)
 {
     return p->dying;
@@ -133,8 +152,8 @@ static int is_dying(const struct sim_process *p)
 static int drain_one(void)
 {
     uint32_t bits = 0;
-    for (unsigned i = 0; i < sim.parties; i++) {
-        if (sim.party[i].buffered > 0)
+    for (unsigned i = 0; i < sim.participants; i++) {
+        if (sim.participant[i].buffered > 0)
             bits |= (uint32_t)1 << i;
     }
     if (bits != 0)
@@ -146,14 +165,14 @@ static int wake_spuriously(void)
 {
     uint32_t bits = 0;
     for (uint32_t left = sim.asleep; left != 0; left &= left - 1) {
-        if (sim.party[__builtin_ctz(left)].futex != 0)
+        if (sim.participant[__builtin_ctz(left)].futex != 0)
             bits |= left & -left;
     }
     if (bits == 0)
         return 0;
-    struct sim_party *party = anyone(bits);
-    SIM_TRACE("*** spurious wake-up of %s", party->process->name);
-    sim_wake_one(party, SIM_WOKEN);
+    struct sim_participant *participant = anyone(bits);
+    SIM_TRACE("*** spurious wake-up of %s", participant->process->name);
+    sim_wake_one(participant, SIM_WOKEN);
     return 1;
 }
 
@@ -202,6 +221,11 @@ static int happen(enum sim_event event)
         break;
     case SIM_START:
         return start_one(1);
+    case SIM_SIGNAL:
+        process = any_process(may_be_signalled);
+        if (process != NULL)
+            send_signal(process);
+        break;
     case SIM_EVENTS:
         break;
     }
@@ -218,42 +242,52 @@ static void random_event(void)
         sim.happened[event]++;
 }
 
-/* --- nobody can run ---------------------------------------------------------------------------------------------- */
+/* --- all participants sleep -------------------------------------------------------------------------------------- */
 
-/* Sleeps for long, though there is something for it: nobody who could run is going to wake it. */
-static void check_due(const struct sim_party *party)
+/* A participant sleeps for long although it could continue, and no running participant can wake it. */
+static void check_due(const struct sim_participant *participant)
 {
     char text[400] = "";
     char due[160] = "";
-    if (party->deadline != INT64_MAX && party->deadline - sim.now <= sim.conditions.patience_ns)
+    if (participant->deadline != INT64_MAX && participant->deadline - sim.now <= sim.conditions.patience_ns)
         return;
-    if (sim.is_due != NULL && !sim.is_due(party->process->spec.argument, due, sizeof due))
+    if (participant->index != participant->process->first_participant)
+        return; /* a second thread waits for no participant */
+    if (sim.is_due != NULL && !sim.is_due(participant->process->spec.argument, due, sizeof due))
         return;
     (void)describe_waiting(text, sizeof text);
-    sim_violation("wake-up", "everybody sleeps%s%s%s", due[0] != '\0' ? ", though " : "", due, text);
+    sim_violation("wake-up", "all participants sleep%s%s%s", due[0] != '\0' ? ", though " : "", due, text);
+}
+
+static void check_stuck(void)
+{
+    char why[200] = "";
+    if (sim.is_stuck != NULL && sim.is_stuck(why, sizeof why))
+        sim_violation("deadlock", "%s", why);
 }
 
 static void pass_time(void)
 {
-    struct sim_party *first = NULL;
+    struct sim_participant *first = NULL;
     for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
-        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
-        if (first == NULL || party->deadline < first->deadline)
-            first = party;
+        struct sim_participant *participant = &sim.participant[__builtin_ctz(bits)];
+        if (first == NULL || participant->deadline < first->deadline)
+            first = participant;
     }
     if (first == NULL)
-        sim_finish(); /* all have come to their end */
+        sim_finish(); /* all have ended */
     for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1)
-        check_due(&sim.party[__builtin_ctz(bits)]);
+        check_due(&sim.participant[__builtin_ctz(bits)]);
+    check_stuck();
     if (first->deadline == INT64_MAX) {
         char text[400] = "";
         (void)describe_waiting(text, sizeof text);
-        sim_violation("wake-up", "everybody sleeps for ever%s", text);
+        sim_violation("wake-up", "all participants sleep for ever%s", text);
     }
     wake_late(first);
 }
 
-static void nobody_ready(void)
+static void none_ready(void)
 {
     while (sim.ready == 0) {
         if (!drain_one() && !happen(SIM_REAP) && !happen(SIM_CONTINUE) && !start_one(1) && !start_one(0))
@@ -263,44 +297,44 @@ static void nobody_ready(void)
 
 /* --- choosing ---------------------------------------------------------------------------------------------------- */
 
-static struct sim_party *by_walk(uint64_t random)
+static struct sim_participant *by_walk(uint64_t random)
 {
-    struct sim_party *self = sim.current;
+    struct sim_participant *self = sim.current;
     if ((sim.ready & bit(self)) != 0 && (random & 0xffffU) < sim.conditions.stick)
         return self;
     return anyone(sim.ready);
 }
 
-static struct sim_party *by_priority(void)
+static struct sim_participant *by_priority(void)
 {
-    struct sim_party *best = NULL;
+    struct sim_participant *best = NULL;
     for (unsigned i = 0; i < sim.conditions.falls; i++) {
         if (sim.fall_at[i] == sim.points)
             sim.current->priority = sim.lowest--;
     }
     for (uint32_t bits = sim.ready; bits != 0; bits &= bits - 1) {
-        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
-        if (best == NULL || party->priority > best->priority)
-            best = party;
+        struct sim_participant *participant = &sim.participant[__builtin_ctz(bits)];
+        if (best == NULL || participant->priority > best->priority)
+            best = participant;
     }
     return best;
 }
 
-static struct sim_party *in_turn(void)
+static struct sim_participant *in_turn(void)
 {
     uint32_t above = sim.ready & ~((bit(sim.current) << 1) - 1);
-    return &sim.party[__builtin_ctz(above != 0 ? above : sim.ready)];
+    return &sim.participant[__builtin_ctz(above != 0 ? above : sim.ready)];
 }
 
-/* The events that may be chosen now, beside somebody running. */
+/* The events that may be chosen now, instead of continuing. */
 static unsigned enumerable_events(enum sim_event events[SIM_EVENTS])
 {
     const struct sim_conditions *c = &sim.conditions;
-    const struct sim_party *self = sim.current;
+    const struct sim_participant *self = sim.current;
     unsigned count = 0;
     unsigned buffered = 0, dying = 0;
-    for (unsigned i = 0; i < sim.parties; i++)
-        buffered |= sim.party[i].buffered > 0;
+    for (unsigned i = 0; i < sim.participants; i++)
+        buffered |= sim.participant[i].buffered > 0;
     for (unsigned i = 0; i < sim.processes; i++)
         dying |= sim.process[i].dying != 0;
     if (sim.happened[SIM_KILL] < c->most[SIM_KILL] && (sim.ready & bit(self)) != 0 && may_be_killed(self->process))
@@ -316,11 +350,11 @@ static unsigned enumerable_events(enum sim_event events[SIM_EVENTS])
     return count;
 }
 
-/* Going on is choice 0 and free; going to somebody else is a preemption unless the running one cannot or has nothing
- * to do; then come the events that are left. */
-static struct sim_party *by_enumeration(int idle)
+/* Choice 0 continues the running participant and is free. A switch is a preemption, unless the running one cannot
+ * continue or is idle. After that come the events that are left. */
+static struct sim_participant *by_enumeration(int idle)
 {
-    struct sim_party *self = sim.current;
+    struct sim_participant *self = sim.current;
     const struct sim_conditions *c = &sim.conditions;
     uint32_t others = sim.ready & ~bit(self);
     int self_ready = (sim.ready & bit(self)) != 0;
@@ -335,7 +369,7 @@ static struct sim_party *by_enumeration(int idle)
         return self;
     if (choice < targets) {
         sim.preemptions += !must_leave;
-        return &sim.party[nth(others, choice - stay)];
+        return &sim.participant[nth(others, choice - stay)];
     }
     enum sim_event event = events[choice - targets];
     sim.happened[event]++;
@@ -346,28 +380,28 @@ static struct sim_party *by_enumeration(int idle)
     else
         (void)happen(event);
     if (sim.ready == 0)
-        nobody_ready();
+        none_ready();
     return by_enumeration(idle);
 }
 
-/* The same for worlds that are more than a few accesses: there is one way in which everything goes if nobody interferes
- * (going on; where that is not possible or of no use, the next one in turn), and every other choice is taken from one
- * budget. All that differs from that way in so many places is gone through. */
-static struct sim_party *by_delay(int idle)
+/* The same for worlds with more than a few accesses. There is one base schedule: the running participant continues; if
+ * that is impossible or useless, the next one in turn runs. Every other choice counts against one budget. All schedules
+ * with at most that many other choices are run. */
+static struct sim_participant *by_delay(int idle)
 {
-    struct sim_party *self = sim.current;
+    struct sim_participant *self = sim.current;
     const struct sim_conditions *c = &sim.conditions;
     uint32_t others = sim.ready & ~bit(self);
     int goes_on = (sim.ready & bit(self)) != 0 && !(idle && others != 0);
     unsigned count = 0, budget = sim.preemptions < c->preemptions;
-    struct sim_party *target[SIM_PARTIES];
+    struct sim_participant *target[SIM_PARTICIPANTS];
     enum sim_event event[SIM_EVENTS];
     if (goes_on)
         target[count++] = self;
-    for (unsigned i = 1; i < SIM_PARTIES && (budget || count == 0); i++) {
-        unsigned at = (self->index + i) % SIM_PARTIES;
+    for (unsigned i = 1; i < SIM_PARTICIPANTS && (budget || count == 0); i++) {
+        unsigned at = (self->index + i) % SIM_PARTICIPANTS;
         if ((others >> at & 1U) != 0)
-            target[count++] = &sim.party[at];
+            target[count++] = &sim.participant[at];
     }
     unsigned events = enumerable_events(event), kept = 0;
     for (unsigned i = 0; i < events; i++) {
@@ -384,42 +418,47 @@ static struct sim_party *by_delay(int idle)
     else
         (void)happen(event[choice - count]);
     if (sim.ready == 0)
-        nobody_ready();
+        none_ready();
     return by_delay(idle);
 }
 
 static void calm_down(void)
 {
     sim.calm_since = sim.points;
+    sim.calm_since_ns = sim.now;
     SIM_TRACE("*** from here on nothing happens but progress");
     while (drain_one() || happen(SIM_CONTINUE) || happen(SIM_REAP)) {}
 }
 
+/* Where points take no time, `calm_ns` does not pass: a multiple of the points is enough, too. */
 static void check_calm_end(void)
 {
-    if (sim.points - sim.calm_since < sim.conditions.calm_points)
+    uint64_t points = sim.points - sim.calm_since, least = sim.conditions.calm_points;
+    int64_t ns = sim.now - sim.calm_since_ns;
+    if (points < least || (ns < sim.conditions.calm_ns && points < CALM_POINTS_MOST * least))
         return;
     char text[400] = "";
     (void)describe_waiting(text, sizeof text);
-    sim_violation("progress", "not at the end after %u points without disturbance%s", sim.conditions.calm_points, text);
+    sim_violation("progress", "not at the end after %llu points and %lld us without disturbance%s",
+                  (unsigned long long)points, (long long)ns / 1000, text);
 }
 
-/* While somebody spins, time passes for those who sleep, too. */
+/* While a participant spins, time passes for sleepers, too. */
 static void wake_overdue(void)
 {
     int64_t late = sim.calm_since != 0 ? 0 : LATE_NS;
     for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
-        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
-        if (party->deadline != INT64_MAX && party->deadline + late <= sim.now)
-            sim_wake_one(party, SIM_TIMED_OUT);
+        struct sim_participant *participant = &sim.participant[__builtin_ctz(bits)];
+        if (participant->deadline != INT64_MAX && participant->deadline + late <= sim.now)
+            sim_wake_one(participant, SIM_TIMED_OUT);
     }
 }
 
-static struct sim_party *next_party(int idle)
+static struct sim_participant *next_participant(int idle)
 {
     if (sim.conditions.strategy == SIM_ENUMERATE && sim.calm_since == 0) {
         if (sim.ready == 0)
-            nobody_ready();
+            none_ready();
         return sim.conditions.bounded ? by_delay(idle) : by_enumeration(idle);
     }
     uint64_t random = sim_random();
@@ -432,35 +471,52 @@ static struct sim_party *next_party(int idle)
         (void)start_one(1);
     }
     if (sim.ready == 0)
-        nobody_ready();
+        none_ready();
     if (sim.calm_since != 0)
         return in_turn();
     return sim.conditions.strategy == SIM_PRIORITY ? by_priority() : by_walk(random >> 16);
 }
 
-static void go_to(struct sim_party *next)
+static void go_to(struct sim_participant *next)
 {
-    struct sim_party *self = sim.current;
+    struct sim_participant *self = sim.current;
     if (next == self)
         return;
     sim.current = next;
-    /* The sentence of an error is a thread's own, and there is one thread here. */
+    /* The error detail is per thread, and the simulation has one host thread. */
     char detail[MYL_DETAIL_MAX], *shared = (char *)(uintptr_t)myl_error_detail();
     memcpy(detail, shared, sizeof detail);
     sim_coro_switch(&self->coro, &next->coro);
     memcpy(shared, detail, sizeof detail);
 }
 
+/* A pending signal: the handler's accesses are scheduling points. */
+static void handle_signal(const struct sim_participant *self)
+{
+    struct sim_process *process = self->process;
+    if (!process->signalled || self->index != process->first_participant)
+        return;
+    SIM_TRACE("the handler runs");
+    process->signalled = 0;
+    process->handling = 1;
+    process->spec.on_signal(process->spec.argument);
+    process->handling = 0;
+}
+
 static void point(int idle)
 {
+    const struct sim_participant *self = sim.current;
     if (sim.alone)
         return;
     sim.points++;
+    if (sim.points % STUCK_EVERY == 0)
+        check_stuck();
     if (sim.calm_since != 0)
         check_calm_end();
     else if (sim.points >= sim.conditions.chaos_points)
         calm_down();
-    go_to(next_party(idle));
+    go_to(next_participant(idle));
+    handle_signal(self);
 }
 
 void sim_point(void)
@@ -470,7 +526,7 @@ void sim_point(void)
 
 void sim_point_idle(void)
 {
-    struct sim_party *self = sim.current;
+    struct sim_participant *self = sim.current;
     self->idle = 1;
     self->seen_writes = sim.writes;
     if (sim.conditions.strategy == SIM_PRIORITY && sim_choose(IDLE_FALLS) == 0)
@@ -482,7 +538,7 @@ void sim_point_idle(void)
 
 enum sim_wake sim_sleep(uint64_t futex, int64_t deadline)
 {
-    struct sim_party *self = sim.current;
+    struct sim_participant *self = sim.current;
     if (sim.alone)
         sim_violation("engine", "%s sleeps while it runs alone", self->process->name);
     self->state = SIM_ASLEEP;
@@ -494,23 +550,23 @@ enum sim_wake sim_sleep(uint64_t futex, int64_t deadline)
     return self->wake;
 }
 
-void sim_wake_one(struct sim_party *party, enum sim_wake reason)
+void sim_wake_one(struct sim_participant *participant, enum sim_wake reason)
 {
-    party->state = SIM_READY;
-    party->wake = reason;
-    sim.asleep &= ~bit(party);
-    if (!party->process->stopped)
-        sim.ready |= bit(party);
-    sim_hash(SIM_OP_EVENT, 106, party->index);
+    participant->state = SIM_READY;
+    participant->wake = reason;
+    sim.asleep &= ~bit(participant);
+    if (!participant->process->stopped)
+        sim.ready |= bit(participant);
+    sim_hash(SIM_OP_EVENT, 106, participant->index);
 }
 
 unsigned sim_wake_futex(uint64_t futex)
 {
     unsigned woken = 0;
     for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
-        struct sim_party *party = &sim.party[__builtin_ctz(bits)];
-        if (party->futex == futex) {
-            sim_wake_one(party, SIM_WOKEN);
+        struct sim_participant *participant = &sim.participant[__builtin_ctz(bits)];
+        if (participant->futex == futex) {
+            sim_wake_one(participant, SIM_WOKEN);
             woken++;
         }
     }
@@ -529,6 +585,11 @@ void sim_alone(int on)
 void sim_when_all_sleep(int (*is_due)(const void *argument, char *why, size_t bytes))
 {
     sim.is_due = is_due;
+}
+
+void sim_when_stuck(int (*is_stuck)(char *why, size_t bytes))
+{
+    sim.is_stuck = is_stuck;
 }
 
 int sim_is_calm(void)
@@ -550,6 +611,7 @@ static void begin(uint64_t seed, const struct sim_conditions *conditions)
 {
     sim.run++;
     sim.is_due = NULL;
+    sim.is_stuck = NULL;
     sim.conditions = *conditions;
     sim_choices_begin(seed);
     sim_kernel_set_up();
@@ -584,8 +646,8 @@ void sim_run(uint64_t seed, const struct sim_conditions *conditions, void (*setu
     int any = start_one(0);
     while (start_one(1)) {}
     if (any) {
-        sim.current = &sim.party[0];
-        sim_coro_switch(&sim.main, &sim.party[0].coro);
+        sim.current = &sim.participant[0];
+        sim_coro_switch(&sim.main, &sim.participant[0].coro);
     }
     result->points = sim.points;
     result->hash = sim.hash;

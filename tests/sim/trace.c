@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The trace of a run: a line for everything that happens, with the names of the segment's words. */
+ * The trace of a run: a line for each event, with the names of the segment's words. */
 #include "engine.h"
 
 #include "segment/layout.h"
@@ -17,48 +17,41 @@ static const struct {
     { \
         offsetof(struct myl_control, member), sizeof(((struct myl_control *)0)->member), #member \
     }
-        WORD(next),
-        WORD(gate),
-        WORD(version),
-        WORD(closed),
-        WORD(superseded),
-        WORD(epoch),
-        WORD(producer_state),
-        WORD(producer_pid),
-        WORD(publisher_fences),
-        WORD(entries_used),
-        WORD(data.word),
-        WORD(data.need),
-        WORD(room.word),
-        WORD(room.need),
-        WORD(producer_parks),
-        WORD(producer_wakes),
-        WORD(gate_looks),
-        WORD(log_next),
-        WORD(producer_noted),
-        WORD(producer_died_ns),
-        WORD(producer_waiting),
-        WORD(producer_waits_for),
-        WORD(producer_waited),
-        WORD(producer_space),
-        WORD(producer_born),
-        WORD(producer_opened_ns),
-        WORD(missing),
-        WORD(doing),
+        WORD(next),       WORD(gate),      WORD(version),          WORD(closed),
+        WORD(superseded), WORD(epoch),     WORD(publisher_fences), WORD(entries_used),
+        WORD(data.word),  WORD(data.need), WORD(room.word),        WORD(room.need),
+        WORD(log_next),   WORD(missing),
 #undef WORD
 },
   entry_words[] = {
 #define WORD(member) \
     { \
-        offsetof(struct myl_entry, member), sizeof(((struct myl_entry *)0)->member), #member \
+        offsetof(struct myl_participant, member), sizeof(((struct myl_participant *)0)->member), #member \
     }
-      WORD(cursor),   WORD(state), WORD(generation), WORD(id),     WORD(joined_ns), WORD(left_order), WORD(pid),
-      WORD(role),     WORD(parks), WORD(waiting),    WORD(waited), WORD(still),     WORD(died_ns),    WORD(progress_ms),
-      WORD(grace_ms), WORD(noted), WORD(space),      WORD(born),   WORD(doing),
+      WORD(cursor),
+      WORD(state),
+      WORD(generation),
+      WORD(id),
+      WORD(opened_ns),
+      WORD(left_order),
+      WORD(pid),
+      WORD(role),
+      WORD(pid_namespace),
+      WORD(started_ns),
+      WORD(waiting),
+      WORD(waits_for),
+      WORD(stalled_since),
+      WORD(died_ns),
+      WORD(progress_ms),
+      WORD(grace_ms),
+      WORD(death_logged_generation),
+      WORD(histograms),
+      WORD(counters),
+      WORD(activity),
 #undef WORD
 };
 
-/* A word of the control area. 0: none that is known. */
+/* Names a word of the control area. Returns 0 if it is unknown. */
 static int name_control(uint64_t at, char *text, size_t bytes)
 {
     for (size_t i = 0; i < sizeof control_words / sizeof control_words[0]; i++) {
@@ -69,11 +62,14 @@ static int name_control(uint64_t at, char *text, size_t bytes)
     }
     if (at < sizeof(struct myl_control))
         return 0;
-    uint64_t entry = (at - sizeof(struct myl_control)) / sizeof(struct myl_entry);
-    uint64_t within = (at - sizeof(struct myl_control)) % sizeof(struct myl_entry);
+    uint64_t entry = (at - sizeof(struct myl_control)) / sizeof(struct myl_participant);
+    uint64_t within = (at - sizeof(struct myl_control)) % sizeof(struct myl_participant);
     for (size_t i = 0; i < sizeof entry_words / sizeof entry_words[0]; i++) {
         if (within >= entry_words[i].offset && within < entry_words[i].offset + entry_words[i].bytes) {
-            (void)snprintf(text, bytes, "entry[%u].%s", (unsigned)entry, entry_words[i].name);
+            if (entry == 0)
+                (void)snprintf(text, bytes, "producer.%s", entry_words[i].name);
+            else
+                (void)snprintf(text, bytes, "entry[%u].%s", (unsigned)entry - 1, entry_words[i].name);
             return 1;
         }
     }
@@ -111,11 +107,11 @@ static unsigned lines;
 
 static void line(const char *indent, const char *text)
 {
-    const struct sim_party *party = sim.current;
+    const struct sim_participant *participant = sim.current;
     char buffer[LINE_BYTES];
     (void)snprintf(buffer, sizeof buffer, "%6llu %12.3f us  %-12s %-4s %s%s", (unsigned long long)sim.points,
-                   (double)(sim.now - 1000000000) / 1000, party == NULL ? "" : party->process->name,
-                   party == NULL ? "" : party->step, indent, text);
+                   (double)(sim.now - 1000000000) / 1000, participant == NULL ? "" : participant->process->name,
+                   participant == NULL ? "" : participant->step, indent, text);
     if (sim.tracing == SIM_TRACE_ALL)
         printf("%s\n", buffer);
     else
@@ -158,7 +154,7 @@ void sim_trace_enable(enum sim_tracing how)
 {
     sim.tracing = how;
     if (how != SIM_TRACE_OFF)
-        lines = 0; /* what was kept is printed afterwards */
+        lines = 0; /* the lines that were kept are printed afterwards */
 }
 
 void sim_trace_print_tail(void)

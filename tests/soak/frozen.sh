@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The tests, on a machine that stands still again and again: frozen.sh BUILD MINUTES [CTEST ARGUMENT...]. The kernel's
-# freezer stops all of their processes at once, for 5 to 65 ms mostly and up to half a second sometimes, as a host does
-# with a guest; no clock waits for them meanwhile. A test that fails here, and not otherwise, takes time for granted.
-# Needs root, and a control group of version 1 or 2. Status 0: no test failed.
+# Usage: frozen.sh BUILD MINUTES [CTEST ARGUMENT...]. Runs the tests while the kernel's freezer repeatedly stops all of
+# their processes at once, as a host does with a guest. A stop takes 5 to 65 ms, and one in ten 200 to 500 ms; clocks
+# continue meanwhile. A test that fails only here depends on time. Needs root, and a control group of version 1 or 2.
+# Exit status 0: no test failed.
 set -eu
 build=${1:?usage: frozen.sh BUILD MINUTES}
 minutes=${2:?usage: frozen.sh BUILD MINUTES}
 shift 2
 
-# The group, the file that freezes it, and what to write there.
+# Makes the control group. Sets the file that freezes it (switch) and the values to write (freeze, thaw).
 make_group() {
     for root in /sys/fs/cgroup/freezer /sys/fs/cgroup /sys/fs/cgroup/unified; do
         group=$root/myelon-frozen-$$
@@ -23,7 +23,7 @@ make_group() {
         fi
         rmdir "$group"
     done
-    echo "frozen: no control group can be made here that freezes; run it as root, with /sys/fs/cgroup mounted" >&2
+    echo "frozen: cannot make a control group with a freezer; run as root, with /sys/fs/cgroup mounted" >&2
     exit 1
 }
 
@@ -41,12 +41,12 @@ clean_up() {
 
 keep_freezing() {
     while :; do
-        # shellcheck disable=SC2046 # three numbers
+        # shellcheck disable=SC2046 # three numbers, split on purpose
         set -- $(od -An -N6 -tu2 /dev/urandom)
-        stand=$(($2 % 10 == 0 ? 200 + $3 % 300 : 5 + $3 % 60))
+        duration=$(($2 % 10 == 0 ? 200 + $3 % 300 : 5 + $3 % 60))
         sleep "$(printf '0.%03d' $((50 + $1 % 900)))"
         echo $freeze >"$switch"
-        sleep "$(printf '0.%03d' $stand)"
+        sleep "$(printf '0.%03d' $duration)"
         echo $thaw >"$switch"
     done
 }
@@ -63,7 +63,7 @@ rounds=0
 failed=0
 while [ "$(date +%s)" -lt "$end" ]; do
     rounds=$((rounds + 1))
-    # shellcheck disable=SC2016 # the inner shell's
+    # shellcheck disable=SC2016 # expanded by the inner shell
     sh -c 'echo $$ >"$0" && exec "$@"' "$group/cgroup.procs" \
         ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel 3 "$@" >"$log" 2>&1 || {
         failed=$((failed + 1))
@@ -71,5 +71,5 @@ while [ "$(date +%s)" -lt "$end" ]; do
     }
     echo "round $rounds: $(grep 'tests passed' "$log" || echo "no summary")"
 done
-echo "frozen: $rounds rounds, $failed with failures"
+echo "frozen: $rounds rounds, $failed of them with failed tests"
 [ "$failed" -eq 0 ]

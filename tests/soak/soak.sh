@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Everything at once, for as long as one likes: soak.sh BUILD MINUTES. Two storms (tests/crash/storm_test.c: kills, stops,
-# takeovers, full rings, slow consumers, observers, packed cells, each with rings and a seed of its own) side by side, and
-# beside them, again and again, the tests of joining and leaving, of files and memfds, of endings, of parking, and those of
-# messages and lanes between processes, whose writers die. Every 10 s, and at the end, the account. Status 0: nothing lost,
-# repeated, left behind or failed.
+# Usage: soak.sh BUILD MINUTES. Runs two storm tests at the same time, repeatedly, each with its own rings and seed
+# (tests/crash/storm_test.c: kills, stops, takeovers, full rings, slow consumers, observers, packed cells). At the same
+# time runs the tests of $others in turn: join and leave, files and memfds, end of stream, parking, messages and lanes
+# between processes whose producers die. Prints a report every 10 s and at the end. Exit status 0: no event was lost or
+# repeated beyond leases, no object was left, and no test failed.
 set -eu
 build=${1:?usage: soak.sh BUILD MINUTES}
 minutes=${2:?usage: soak.sh BUILD MINUTES}
@@ -12,7 +12,7 @@ MYL_TEST_SOURCE_DIR=$(cd "$(dirname "$0")/../.." && pwd)
 MYL_TEST_BINARY_DIR=$(cd "$build" && pwd)
 export MYL_TEST_SOURCE_DIR MYL_TEST_BINARY_DIR
 check=$build/tests/support/leakcheck
-others="process/seat process/descriptor process/end process/deaths process/park unit/join unit/observer unit/ring
+others="process/lock process/descriptor process/end process/deaths process/park unit/join unit/observer unit/ring
     process/frame process/fragment process/lanes crash/frame_kill crash/lanes crash/frame_observer"
 turn_kills=1500
 end=$(($(date +%s) + minutes * 60))
@@ -22,7 +22,7 @@ trap 'for worker in $workers; do kill "$worker" 2>/dev/null || true; done; wait;
 trap 'exit 130' INT TERM
 before=$(find /dev/shm -name 'myl-test-*' | wc -l)
 
-# Runs one test program under the leak checker; what it printed on failure is kept.
+# Runs one test program under the leak checker. Appends its output to `all`, or the end of it to `failed`.
 run_one() {
     log=$logs/$1.out
     shift
@@ -49,8 +49,8 @@ rest() {
     done
 }
 
-# The sum of all accounts so far.
-account() {
+# Prints the sums over the reports of all storm tests so far.
+report() {
     touch "$logs/all" "$logs/failed" "$logs/turns"
     awk -v turns="$(wc -l <"$logs/turns")" -v failed="$(grep -c '^FAILED' "$logs/failed" || true)" '
         / kills, .* stops, .* takeovers, / { kills += $1; stops += $3; takeovers += $5; messages += $7 }
@@ -58,7 +58,7 @@ account() {
         /^lost: / {
             gsub(/,/, "")
             lost += $2; beyond += $7
-            for (i = 1; i <= NF; i++) if ($i == "calm:" && $(i + 1) > stall) stall = $(i + 1)
+            for (i = 1; i <= NF; i++) if ($i == "stall:" && $(i + 1) > stall) stall = $(i + 1)
             left += $NF
         }
         END {
@@ -81,17 +81,17 @@ began=$(date +%s)
 while [ "$(date +%s)" -lt "$end" ]; do
     sleep 10
     printf '%5d s: ' $(($(date +%s) - began))
-    account || true
+    report || true
 done
-echo "The time is over; waiting for the turns under way."
+echo "Time is over; waiting for the running tests."
 # shellcheck disable=SC2086 # a list of process ids
 wait $workers
 workers=
 echo
-account && status=0 || status=1
+report && status=0 || status=1
 cat "$logs/failed"
 left=$(($(find /dev/shm -name 'myl-test-*' | wc -l) - before))
-echo "entries in /dev/shm, compared with the beginning: $left"
+echo "entries in /dev/shm that were left: $left"
 [ "$left" -le 0 ] || status=1
 [ "$status" -eq 0 ] && echo "soak: passed" || echo "soak: FAILED"
 exit "$status"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Child processes of tests: start, talk, stop, kill, wait with a deadline. */
+ * Child processes of tests: start, exchange numbers, stop, kill, wait with a deadline. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -32,8 +32,8 @@ void test_fail_at(const char *file, int line, const char *format, ...)
     abort();
 }
 
-/* Turns a fork of the test into a process of its own: cmocka's asserts must not jump back into the copy of its runner,
- * and a crash must look like one. */
+/* Prepares a forked child. cmocka's asserts must not jump into the child's copy of the runner, and a crash must end the
+ * child by its signal. */
 static void become_child(void)
 {
     in_child = 1;
@@ -51,7 +51,7 @@ static void make_pipe(int ends[2])
     fcntl(ends[1], F_SETFD, FD_CLOEXEC);
 }
 
-/* Forks; the child returns 0 and has `*mine` as its end of the pipes. */
+/* Forks. The child returns 0, with its ends of the pipes in `*mine`. */
 static pid_t start(test_child *child, test_peer *mine)
 {
     int down[2], up[2];
@@ -74,7 +74,7 @@ static pid_t start(test_child *child, test_peer *mine)
     return pid;
 }
 
-#ifdef MYL_TEST_COVERAGE /* tools/coverage.sh: _exit would leave out what the child did */
+#ifdef MYL_TEST_COVERAGE /* tools/coverage.sh: _exit does not write the child's counters */
 extern void __gcov_dump(void);
 #define dump_coverage() __gcov_dump()
 #else
@@ -102,13 +102,14 @@ void test_spawn_program(test_child *child, const char *const *argv)
     union {
         const char *const *in;
         char *const *out;
-    } vector = {.in = argv}; /* execv takes, and does not write, what is not const for history's sake */
+    /* execv does not write to its arguments; its prototype lacks const for historical reasons */
+    } vector = {.in = argv};
     execv(argv[0], vector.out);
     fprintf(stderr, "cannot run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 
-/* 1: readable or at its end, 0: neither within `ms`. */
+/* Returns 1 if `fd` is readable or at its end within `ms`, otherwise 0. */
 static int wait_readable(int fd, int64_t ms)
 {
     int64_t deadline = test_now_ns() + ms * 1000000;
@@ -125,35 +126,35 @@ static int wait_readable(int fd, int64_t ms)
     }
 }
 
-void test_tell(test_peer *peer, uint64_t value)
+void test_send(test_peer *peer, uint64_t value)
 {
-    /* A child that died makes this fail with EPIPE, not kill the test. */
+    /* If the child has died, this write must fail with EPIPE instead of ending the test. */
     void (*before)(int) = signal(SIGPIPE, SIG_IGN);
     ssize_t n = write(peer->out, &value, sizeof value);
     signal(SIGPIPE, before);
     if (n != (ssize_t)sizeof value)
-        test_fail("the other side does not listen: %s", strerror(errno));
+        test_fail("cannot send to the other process: %s", strerror(errno));
 }
 
-uint64_t test_hear(test_peer *peer)
+uint64_t test_receive(test_peer *peer)
 {
     uint64_t value = 0;
     if (!wait_readable(peer->in, TEST_DEADLINE_MS))
-        test_fail("the other side said nothing for %d ms", TEST_DEADLINE_MS);
+        test_fail("no number from the other process within %d ms", TEST_DEADLINE_MS);
     ssize_t n = read(peer->in, &value, sizeof value);
     if (n != (ssize_t)sizeof value)
-        test_fail("the other side ended instead of saying something");
+        test_fail("the other process closed its pipe; a number was expected");
     return value;
 }
 
-void test_hear_value(test_peer *peer, uint64_t expected)
+void test_expect_value(test_peer *peer, uint64_t expected)
 {
-    uint64_t value = test_hear(peer);
+    uint64_t value = test_receive(peer);
     if (value != expected)
-        test_fail("the other side said %llu, not %llu", (unsigned long long)value, (unsigned long long)expected);
+        test_fail("received %llu, expected %llu", (unsigned long long)value, (unsigned long long)expected);
 }
 
-int test_heard(test_peer *peer, int64_t ms)
+int test_can_receive(test_peer *peer, int64_t ms)
 {
     return wait_readable(peer->in, ms);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Mapping under qemu's user mode, which ignores MADV_DONTFORK. A mapping keeps its open-file description alive, and
- * with it the seats taken through it; so a fork child that inherits one would sit on its parent's seats. The linker
- * puts these in front of the library's own (--wrap): they map through a description of their own. */
+ * Mappings under qemu's user mode, which ignores MADV_DONTFORK. A mapping keeps its open file description alive, and
+ * with it the locks acquired through it. A forked child that inherits the mapping would therefore hold its parent's
+ * participant locks. The linker replaces the library's functions by these (--wrap). They map through a separate
+ * description. */
 #include "os/os.h"
 
 int __real_myl_os_map(int fd, uint64_t offset, uint64_t bytes, int writable, void **address);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Runs one test and fails it when it leaves something behind: leakcheck [--timeout SECONDS] PROGRAM [ARGUMENT...].
+ * Runs one test and fails it if it leaves anything behind: leakcheck [--timeout SECONDS] PROGRAM [ARGUMENT...].
  *
- * The test runs in a process group of its own, with MYL_TEST_TAG (a number; the names of its rings start with
- * myl-test-TAG-) and MYL_TEST_DIR (a directory for its files). Afterwards there must be no process, no entry of
- * /dev/shm with the tag in its name, and nothing in the directory; what is there is named, removed, and the test has
- * failed. Exit status: the test's; 124 after the timeout; 125 for something left behind; 128 + n after signal n. */
+ * The test runs in its own process group. MYL_TEST_TAG is a number: the names of the test's rings start with
+ * myl-test-TAG-. MYL_TEST_DIR is a directory for its files. After the test there must be no process, no entry of
+ * /dev/shm with the tag in its name, and no file in the directory. Anything left is reported and removed, and the test
+ * fails. Exit status: the test's; 124 after the timeout; 125 if anything was left; 128 + n after signal n. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 #include <sys/prctl.h>
 #endif
 
-enum { EXIT_TIMEOUT = 124, EXIT_LEAK = 125, EXIT_TROUBLE = 126, GRACE_MS = 2000 };
+enum { EXIT_TIMEOUT = 124, EXIT_LEAK = 125, EXIT_BROKEN = 126, GRACE_MS = 2000 };
 
 static volatile sig_atomic_t asked_to_stop;
 
@@ -33,9 +33,9 @@ static void on_signal(int signal)
     asked_to_stop = signal;
 }
 
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void report_leak(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-static void say(const char *format, ...)
+static void report_leak(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -52,13 +52,13 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Waits until a child changes (SIGCHLD, blocked), something asks us to stop, or `ms` are over. */
+/* Waits until a child changes state (SIGCHLD, blocked), a signal asks this process to stop, or `ms` have passed. */
 static void wait_for_child(const sigset_t *set, int64_t ms)
 {
     if (ms > 100)
-        ms = 100; /* bounds what a SIGCHLD lost to another child can cost */
+        ms = 100; /* limits the delay after a SIGCHLD that another child consumed */
 #ifdef __APPLE__
-    (void)set; /* no sigtimedwait there */
+    (void)set; /* macOS has no sigtimedwait */
     struct timespec t = {.tv_nsec = 2000000};
     nanosleep(&t, NULL);
 #else
@@ -67,7 +67,8 @@ static void wait_for_child(const sigset_t *set, int64_t ms)
 #endif
 }
 
-/* Waits for the test itself; orphans that become our children are reaped on the way. 0: ended, -1: not in time. */
+/* Waits for the test itself, and reaps orphans that have become children of this process. Returns 0 after the test's
+ * end, -1 after the timeout. */
 static int wait_for_test(pid_t test, int timeout_s, const sigset_t *set, int *status)
 {
     int64_t deadline = now_ms() + (int64_t)timeout_s * 1000;
@@ -87,7 +88,7 @@ static int wait_for_test(pid_t test, int timeout_s, const sigset_t *set, int *st
     }
 }
 
-/* Prints who is left (children of ours: orphans come to us as their reaper), kills them if `kill_them`. */
+/* Prints the remaining children (orphans are reparented to this process). Kills them if `kill_them`. */
 static int each_child(int kill_them)
 {
     int count = 0;
@@ -108,7 +109,7 @@ static int each_child(int kill_them)
         }
         count++;
         if (kill_them) {
-            say("process %d (%s) was left running", pid, name);
+            report_leak("process %d (%s) was left running", pid, name);
             kill(pid, SIGKILL);
         }
     }
@@ -120,7 +121,7 @@ static int each_child(int kill_them)
     return count;
 }
 
-/* Prints the first line of /proc/PID/WHAT, NULs as spaces; nothing if there is none. */
+/* Prints the first line of /proc/PID/WHAT, with NULs as spaces. Prints nothing if the file does not exist. */
 static void show_line(int pid, const char *what)
 {
     char path[64], text[256];
@@ -140,7 +141,8 @@ static void show_line(int pid, const char *what)
     fprintf(stderr, " %s", text);
 }
 
-/* The test hangs: who is in its process group, and what the kernel says each waits for (Linux). */
+/* After the timeout: prints the processes of the test's group, and what each waits for according to the kernel
+ * (Linux). */
 static void show_group(pid_t group)
 {
     DIR *dir = opendir("/proc");
@@ -160,8 +162,8 @@ static void show_group(pid_t group)
         closedir(dir);
 }
 
-/* After the test's end: its other processes get a moment to end by themselves (a child just killed may not be gone
- * yet), then they are killed and count as left behind. Returns how many were. */
+/* Ends the test's remaining processes. They first get `grace_ms` to end by themselves, because a killed child may not
+ * be gone yet. Then they are killed and counted as left behind. Returns their number. */
 static int end_children(pid_t group, const sigset_t *set, int64_t grace_ms)
 {
     int64_t deadline = now_ms() + grace_ms;
@@ -184,15 +186,15 @@ static int end_children(pid_t group, const sigset_t *set, int64_t grace_ms)
     }
 }
 
-/* Removes `directory`/`name`, a directory with everything in it; says so. Returns the number of entries that were not
- * directories. */
+/* Removes `directory`/`name` and reports it; a directory is removed with its contents. Returns the number of entries
+ * that were not directories. */
 static int remove_tree(int parent, const char *name, const char *shown)
 {
     struct stat st;
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return 0;
     if (!S_ISDIR(st.st_mode)) {
-        say("%s/%s (%lld bytes) was left behind", shown, name, (long long)st.st_size);
+        report_leak("%s/%s (%lld bytes) was left behind", shown, name, (long long)st.st_size);
         unlinkat(parent, name, 0);
         return 1;
     }
@@ -210,7 +212,7 @@ static int remove_tree(int parent, const char *name, const char *shown)
     return count;
 }
 
-/* Whatever /dev/shm holds with the test's tag in its name, prefix or not. */
+/* Removes all entries of /dev/shm that have the tag in their names, with or without the prefix. */
 static int remove_shm(const char *tag)
 {
     int count = 0;
@@ -231,15 +233,15 @@ static void run_test(char **argv, const sigset_t *old)
     sigprocmask(SIG_SETMASK, old, NULL);
     setenv("MYL_TEST_TAG", tag, 1);
     execvp(argv[0], argv);
-    say("cannot run %s: %s", argv[0], strerror(errno));
-    _exit(EXIT_TROUBLE);
+    report_leak("cannot run %s: %s", argv[0], strerror(errno));
+    _exit(EXIT_BROKEN);
 }
 
 static int exit_status(int status)
 {
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
-    say("the test was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    report_leak("the test was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     return 128 + WTERMSIG(status);
 }
 
@@ -249,8 +251,8 @@ static int check(char **argv, int timeout_s)
     const char *tmp = getenv("TMPDIR");
     snprintf(directory, sizeof directory, "%s/myl-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(directory)) {
-        say("cannot make %s: %s", directory, strerror(errno));
-        return EXIT_TROUBLE;
+        report_leak("cannot make %s: %s", directory, strerror(errno));
+        return EXIT_BROKEN;
     }
     setenv("MYL_TEST_DIR", directory, 1);
 #ifdef __linux__
@@ -264,15 +266,15 @@ static int check(char **argv, int timeout_s)
     if (test == 0)
         run_test(argv, &old);
     if (test < 0) {
-        say("cannot fork: %s", strerror(errno));
+        report_leak("cannot fork: %s", strerror(errno));
         rmdir(directory);
-        return EXIT_TROUBLE;
+        return EXIT_BROKEN;
     }
-    setpgid(test, test); /* both sides do it, so that it is done whoever comes first */
+    setpgid(test, test); /* parent and child both call it, so the order does not matter */
     int status = 0;
     int in_time = wait_for_test(test, timeout_s, &set, &status) == 0;
     if (!in_time && !asked_to_stop) {
-        say("no end after %d s: killed", timeout_s);
+        report_leak("did not end within %d s: killed", timeout_s);
         show_group(test);
     }
     int leaks = end_children(test, &set, in_time ? GRACE_MS : 0);
@@ -296,7 +298,7 @@ int main(int argc, char **argv)
     }
     if (first >= argc || timeout_s <= 0) {
         fputs("usage: leakcheck [--timeout SECONDS] PROGRAM [ARGUMENT...]\n", stderr);
-        return EXIT_TROUBLE;
+        return EXIT_BROKEN;
     }
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);

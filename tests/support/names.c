@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Names of rings and files that belong to one test run, so that the leak checker finds what is left. */
+ * Names of rings and files. Each belongs to one test run, so that the leak checker finds what the test leaves. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 
 #include "support/test.h"
 
-/* The leak checker's number for this test; without a checker the first process that asks is the test. Goes by the
- * environment, so that children and programs they start agree. */
+/* Returns the leak checker's number for this test. Without a checker, the first process that asks uses its own number.
+ * The number is passed in the environment, so that children and the programs they start use the same one. */
 static const char *tag(void)
 {
     const char *set = getenv("MYL_TEST_TAG");
@@ -21,7 +21,7 @@ static const char *tag(void)
     return getenv("MYL_TEST_TAG");
 }
 
-/* A child counts on from its parent's value, so the pid tells its names from its sisters'. */
+/* A child continues from its parent's value. The pid distinguishes its names from those of other children. */
 static unsigned next_number(void)
 {
     static unsigned number;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A /dev/shm of one's own, of a given size. */
+ * A private /dev/shm of a given size. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,7 +34,7 @@ static int write_file(const char *path, const char *text)
     return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* An ordinary user may mount inside a user namespace where he is root. */
+/* An ordinary user may mount in a user namespace in which that user is root. */
 static const char *become_root_of_namespace(void)
 {
     char map[64];
@@ -73,7 +73,7 @@ const char *test_private_shm(size_t bytes)
 const char *test_private_shm(size_t bytes)
 {
     (void)bytes;
-    return "mount namespaces are of Linux";
+    return "mount namespaces exist on Linux only";
 }
 
 #endif

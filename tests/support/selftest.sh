@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The leak checker must fail what it is there to fail: selftest.sh LEAKCHECK.
+# Tests that the leak checker fails each kind of leak. Usage: selftest.sh LEAKCHECK.
 set -u
 leakcheck=$1
 failed=0
 
-# expect STATUS WHAT LEAKCHECK-ARGUMENT...
+# expect STATUS WHAT LEAKCHECK-ARGUMENT...: runs the leak checker, which must end with STATUS.
 expect() {
     status=$1 what=$2
     shift 2

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The helpers of test.h do what they say, failing included. */
+ * The helpers of test.h work as documented, also when they fail. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,27 +13,27 @@
 static int echo_until_zero(test_peer *parent, void *argument)
 {
     for (;;) {
-        uint64_t value = test_hear(parent);
+        uint64_t value = test_receive(parent);
         if (value == 0)
             return *(int *)argument;
-        test_tell(parent, value + 1);
+        test_send(parent, value + 1);
     }
 }
 
-static void test_child_talks_and_ends(void **state)
+static void child_exchanges_numbers_and_ends(void **state)
 {
     (void)state;
     test_child child;
     int status = 7;
     test_spawn(&child, echo_until_zero, &status);
-    assert_int_equal(test_heard(&child.peer, 0), 0);
-    test_tell(&child.peer, 41);
-    test_hear_value(&child.peer, 42);
-    test_tell(&child.peer, 0);
+    assert_int_equal(test_can_receive(&child.peer, 0), 0);
+    test_send(&child.peer, 41);
+    test_expect_value(&child.peer, 42);
+    test_send(&child.peer, 0);
     test_expect_exit(&child, 7);
 }
 
-static void test_child_is_killed(void **state)
+static void killed_child_ends_by_signal(void **state)
 {
     (void)state;
     test_child child;
@@ -45,25 +45,25 @@ static void test_child_is_killed(void **state)
     test_expect_signal(&child, SIGKILL);
 }
 
-static void test_child_stops_and_continues(void **state)
+static void child_stops_and_continues(void **state)
 {
     (void)state;
     test_child child;
     int status = 0;
     test_spawn(&child, echo_until_zero, &status);
     test_stop(&child);
-    test_tell(&child.peer, 1);
-    assert_int_equal(test_heard(&child.peer, 50), 0);
+    test_send(&child.peer, 1);
+    assert_int_equal(test_can_receive(&child.peer, 50), 0);
     test_continue(&child);
-    test_hear_value(&child.peer, 2);
-    test_tell(&child.peer, 0);
+    test_expect_value(&child.peer, 2);
+    test_send(&child.peer, 0);
     test_expect_exit(&child, 0);
 }
 
 static int fail_by_assert(test_peer *parent, void *argument)
 {
     (void)parent;
-    close(STDERR_FILENO); /* the message of this failure is not one of the test */
+    close(STDERR_FILENO); /* the failure is intended: do not print its message */
     close(STDOUT_FILENO);
     assert_int_equal(*(int *)argument, 1);
     return 0;
@@ -74,12 +74,12 @@ static int fail_by_helper(test_peer *parent, void *argument)
     (void)argument;
     close(STDERR_FILENO);
     close(STDOUT_FILENO);
-    test_hear_value(parent, 2);
+    test_expect_value(parent, 2);
     return 0;
 }
 
-/* A failing assert must end the child, not run the rest of the tests a second time in it. */
-static void test_failure_in_child_ends_it(void **state)
+/* A failing assert must end the child. It must not run the remaining tests in the child a second time. */
+static void failed_assert_ends_the_child(void **state)
 {
     (void)state;
     test_child child;
@@ -87,11 +87,11 @@ static void test_failure_in_child_ends_it(void **state)
     test_spawn(&child, fail_by_assert, &value);
     test_expect_signal(&child, SIGABRT);
     test_spawn(&child, fail_by_helper, NULL);
-    test_tell(&child.peer, 3);
+    test_send(&child.peer, 3);
     test_expect_signal(&child, SIGABRT);
 }
 
-static void test_program_output(void **state)
+static void program_output_is_read(void **state)
 {
     (void)state;
     const char *argv[] = {"/bin/sh", "-c", "echo out; echo err >/dev/null; exit 4", NULL};
@@ -106,33 +106,33 @@ static void test_program_output(void **state)
 static int sleep_for_ever(test_peer *parent, void *argument)
 {
     (void)argument;
-    return (int)test_hear(parent);
+    return (int)test_receive(parent);
 }
 
-static void test_sleeper_is_seen_asleep(void **state)
+static void sleeping_child_is_seen_asleep(void **state)
 {
     (void)state;
     if (access("/proc/self/stat", R_OK) != 0)
-        test_skip("no /proc to look into");
+        test_skip("no /proc to read");
     test_child child;
     test_spawn(&child, sleep_for_ever, NULL);
     test_until(test_is_asleep, &child.pid, "the child sleeps");
     pid_t own = getpid();
     assert_int_equal(test_is_asleep(&own), 0);
     assert_true(test_cpu_ns(child.pid) >= 0);
-    test_tell(&child.peer, 0);
+    test_send(&child.peer, 0);
     test_expect_exit(&child, 0);
 }
 
-static int tell_name(test_peer *parent, void *argument)
+static int send_name(test_peer *parent, void *argument)
 {
     char name[TEST_NAME_SIZE];
     test_name(name, "x");
-    test_tell(parent, strcmp(name, argument) == 0);
+    test_send(parent, strcmp(name, argument) == 0);
     return strstr(name, getenv("MYL_TEST_TAG")) ? 0 : 1;
 }
 
-static void test_names_differ(void **state)
+static void names_differ(void **state)
 {
     (void)state;
     char a[TEST_NAME_SIZE], b[TEST_NAME_SIZE], path[TEST_PATH_SIZE];
@@ -140,14 +140,14 @@ static void test_names_differ(void **state)
     assert_memory_equal(a, "myl-test-", 9);
     assert_non_null(strstr(test_path(path, "file"), "myl-test-"));
     test_child child;
-    test_spawn(&child, tell_name, b);
-    test_hear_value(&child.peer, 0);
+    test_spawn(&child, send_name, b);
+    test_expect_value(&child.peer, 0);
     test_expect_exit(&child, 0);
 }
 
 enum { SHM_BYTES = 1 << 20, NOT_POSSIBLE = 77 };
 
-static int look_at_private_shm(test_peer *parent, void *argument)
+static int check_private_shm(test_peer *parent, void *argument)
 {
     (void)parent;
     (void)argument;
@@ -166,15 +166,15 @@ static int look_at_private_shm(test_peer *parent, void *argument)
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(test_shm_entries(), 1);
-    return 0; /* the entry goes with the namespace: the leak checker sees nothing of it */
+    return 0; /* the entry ends with the namespace, so the leak checker does not see it */
 }
 
-static void test_private_shm_is_private(void **state)
+static void private_shm_is_private(void **state)
 {
     (void)state;
     test_child child;
     int before = test_shm_entries();
-    test_spawn(&child, look_at_private_shm, NULL);
+    test_spawn(&child, check_private_shm, NULL);
     if (test_wait_child(&child, TEST_DEADLINE_MS) && child.status == NOT_POSSIBLE << 8) {
         test_kill(&child);
         test_skip("no private /dev/shm here");
@@ -186,14 +186,14 @@ static void test_private_shm_is_private(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_child_talks_and_ends),
-        cmocka_unit_test(test_child_is_killed),
-        cmocka_unit_test(test_child_stops_and_continues),
-        cmocka_unit_test(test_failure_in_child_ends_it),
-        cmocka_unit_test(test_program_output),
-        cmocka_unit_test(test_sleeper_is_seen_asleep),
-        cmocka_unit_test(test_names_differ),
-        cmocka_unit_test(test_private_shm_is_private),
+        cmocka_unit_test(child_exchanges_numbers_and_ends),
+        cmocka_unit_test(killed_child_ends_by_signal),
+        cmocka_unit_test(child_stops_and_continues),
+        cmocka_unit_test(failed_assert_ends_the_child),
+        cmocka_unit_test(program_output_is_read),
+        cmocka_unit_test(sleeping_child_is_seen_asleep),
+        cmocka_unit_test(names_differ),
+        cmocka_unit_test(private_shm_is_private),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Helpers for the tests: cmocka's asserts, ring names nobody else has, child processes that are waited for with a
- * deadline and synchronised by pipes, and a /dev/shm of one's own. No helper sleeps to be in step with anybody.
+ * Helpers for the tests: cmocka's asserts, unique ring names, child processes, and a private /dev/shm. Children are
+ * synchronised by pipes and waited for with a deadline. No helper uses a sleep as synchronisation.
  *
- * A failing helper fails the running test. In a child process a failing assert (ours or cmocka's) ends the child by
- * SIGABRT with its message on stderr, which the parent sees as an unexpected end. */
+ * A failing helper fails the running test. In a child process a failing assert (of these helpers or of cmocka) prints
+ * its message on stderr and ends the child by SIGABRT. The parent reports the unexpected end. */
 #ifndef MYL_TESTS_SUPPORT_TEST_H
 #define MYL_TESTS_SUPPORT_TEST_H
 
@@ -11,40 +11,49 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
-#include <cmocka.h> /* under a libc without cmocka: tests/support/mini/cmocka.h */
+#include <cmocka.h> /* with a libc for which there is no cmocka: tests/support/mini/cmocka.h */
 
 #define TEST_NAME_SIZE 128
 #define TEST_PATH_SIZE 4096
-#define TEST_DEADLINE_MS 20000 /* for what should take no time at all; only a broken test or library comes near */
+#define TEST_DEADLINE_MS 120000 /* for operations that take almost no time: exceeded only if something is broken */
+#define TEST_DEADLINE_NS ((int64_t)TEST_DEADLINE_MS * 1000000)
 
-/* Fails the test, or ends the child, with the place and a formatted message. */
+/* Fails the test, or ends the child, with file, line and a formatted message. */
 #define test_fail(...) test_fail_at(__FILE__, __LINE__, __VA_ARGS__)
 void test_fail_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4), noreturn));
 
-/* A myelon call that must succeed / must answer `code`; the message has both codes' names and the detail. Programs that
- * use these link the library; test.h itself does not need it. */
+/* A myelon call that must succeed, or return `code`. The message has the names of both codes and the error detail.
+ * Programs that use these macros link the library; test.h itself does not need it. */
 #define test_ok(call) test_code(MYL_OK, call)
 #define test_code(expected, call)                                                                                      \
     do {                                                                                                               \
         int test_got = (call);                                                                                         \
         int test_want = (expected);                                                                                    \
         if (test_got != test_want)                                                                                     \
-            test_fail("%s answered %s, not %s: %s", #call, test_got >= 0 ? "success" : myl_errname(test_got),          \
+            test_fail("%s gave %s, expected %s: %s", #call, test_got >= 0 ? "success" : myl_errname(test_got),         \
                       test_want >= 0 ? "success" : myl_errname(test_want), myl_error_detail());                        \
+    } while (0)
+
+/* Fails unless the detail sentence of the last failure contains `fragment`. */
+#define expect_detail(fragment)                                                                                        \
+    do {                                                                                                               \
+        if (strstr(myl_error_detail(), (fragment)) == NULL)                                                            \
+            test_fail("\"%s\" is not in the detail \"%s\"", (fragment), myl_error_detail());                           \
     } while (0)
 
 /* --- names ------------------------------------------------------------------------------------------------ */
 
-/* Writes a ring name that starts with myl-test-TAG- and ends with `what`: each call another one. The leak checker knows
- * the tag. Children use the parent's names by having been given them. */
+/* Writes a new ring name at each call. It starts with myl-test-TAG- and ends with `what`. The leak checker knows the
+ * tag. To use the same ring, a child must get the name from its parent. */
 const char *test_name(char buffer[TEST_NAME_SIZE], const char *what);
 
-/* The same for a path in the test's own directory, which the leak checker expects to be empty at the end. */
+/* The same for a path in the test's own directory. The leak checker expects that directory to be empty at the end. */
 const char *test_path(char buffer[TEST_PATH_SIZE], const char *what);
 
-/* Number of entries in /dev/shm whose names start with myl-test-TAG-, or -1 if there is no /dev/shm to look into. */
+/* Number of entries in /dev/shm whose names start with myl-test-TAG-, or -1 if there is no /dev/shm. */
 int test_shm_entries(void);
 
 /* --- children ----------------------------------------------------------------------------------------------- */
@@ -61,42 +70,42 @@ typedef struct test_child {
     int ended;
 } test_child;
 
-/* What a child runs; its result is the child's exit status. */
+/* The function that a child runs. Its result is the child's exit status. */
 typedef int (*test_child_function)(test_peer *parent, void *argument);
 
 /* Forks a child that runs `function` and exits. */
 void test_spawn(test_child *child, test_child_function function, void *argument);
 
-/* Forks a child that executes `argv` (argv[0] a path), with standard output going to the parent's end of the pipe. */
+/* Forks a child that executes `argv` (argv[0] is a path). Its standard output is the parent's end of the pipe. */
 void test_spawn_program(test_child *child, const char *const *argv);
 
-/* Sends a number to the other side; never waits (64 KiB of pipe are enough for what tests say). */
-void test_tell(test_peer *peer, uint64_t value);
+/* Sends a number to the other process. Does not block as long as less than 64 KiB of the pipe are unread. */
+void test_send(test_peer *peer, uint64_t value);
 
-/* Waits for a number from the other side; an end of the pipe or a missed deadline fails. */
-uint64_t test_hear(test_peer *peer);
+/* Waits for a number from the other process. Fails at the end of the pipe or after the deadline. */
+uint64_t test_receive(test_peer *peer);
 
-/* Hears a number and fails if it is another one: a point both sides have reached. */
-void test_hear_value(test_peer *peer, uint64_t expected);
+/* Waits for a number and fails unless it equals `expected`: both processes have reached this point. */
+void test_expect_value(test_peer *peer, uint64_t expected);
 
-/* 1 if the other side has said something that is not heard yet (or has ended), within `ms`. */
-int test_heard(test_peer *peer, int64_t ms);
+/* Returns 1 if a number from the other process (or its end) is there within `ms`, otherwise 0. */
+int test_can_receive(test_peer *peer, int64_t ms);
 
-/* Reads what test_spawn_program's child prints until it closes its output: at most size - 1 bytes, ended by a NUL.
- * Returns the number of bytes. */
+/* Reads the output of test_spawn_program's child until the child closes it: at most size - 1 bytes, terminated by a
+ * NUL. Returns the number of bytes. */
 size_t test_read_output(test_child *child, char *buffer, size_t size);
 
-/* Waits for the child's end. 1: ended, 0: not within `ms`. */
+/* Waits for the child's end. Returns 1 if it has ended, 0 if it has not within `ms`. */
 int test_wait_child(test_child *child, int64_t ms);
 
-/* Waits for the child's end, which must be this exit status / this signal. Closes the pipes. */
+/* Waits for the child's end and fails unless the exit status (or the signal) is the expected one. Closes the pipes. */
 void test_expect_exit(test_child *child, int status);
 void test_expect_signal(test_child *child, int signal);
 
-/* SIGKILL, and waits until the child is really gone: the kernel has dropped its locks. Closes the pipes. */
+/* Sends SIGKILL and waits until the kernel has ended the child and released its locks. Closes the pipes. */
 void test_kill(test_child *child);
 
-/* SIGSTOP, and waits until the child does stand still; SIGCONT. */
+/* Sends SIGSTOP and waits until the child is stopped; sends SIGCONT. */
 void test_stop(test_child *child);
 void test_continue(test_child *child);
 
@@ -104,24 +113,24 @@ void test_continue(test_child *child);
 
 int64_t test_now_ns(void); /* CLOCK_MONOTONIC */
 
-/* CPU time used so far by this process, or by process `pid` (Linux; -1 where it cannot be told). */
+/* CPU time used so far by this process, or by process `pid` (Linux; -1 where it cannot be read). */
 int64_t test_cpu_ns(pid_t pid);
 
-/* Looks at `condition` until it answers non-zero, giving the CPU away in between: for states that only show from
- * outside, such as "is parked". A missed deadline fails the test, naming `what`. */
+/* Polls `condition` until it returns non-zero, and yields the CPU in between. Use it for states that are visible only
+ * from outside, such as "is parked". After the deadline the test fails with `what` in its message. */
 void test_until(int (*condition)(void *argument), void *argument, const char *what);
 
-/* Is this process or thread asleep in the kernel (Linux: state S)? Usable with test_until; argument: pid_t *. */
+/* Returns 1 if this process or thread sleeps in the kernel (Linux: state S). A condition for test_until; argument:
+ * pid_t *. */
 int test_is_asleep(void *pid);
 
 /* --- /dev/shm ------------------------------------------------------------------------------------------------ */
 
-/* From now on this process, and the children it starts, have an empty tmpfs of `bytes` as /dev/shm, in a mount
- * namespace of their own. Call it in a child, first thing. NULL, or the reason why it is not possible here (then skip
- * the test). */
+/* Gives this process, and the children it starts later, an empty tmpfs of `bytes` as /dev/shm, in its own mount
+ * namespace. Call it first in a child. Returns NULL, or the reason why it is not possible here (then skip the test). */
 const char *test_private_shm(size_t bytes);
 
-/* Skips the running test with a reason on stderr. */
+/* Skips the running test and prints the reason on stderr. */
 #define test_skip(reason)                                                                                              \
     do {                                                                                                               \
         print_message("skipped: %s\n", reason);                                                                        \

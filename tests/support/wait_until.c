@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Time, CPU time, and waiting for what can only be seen from outside. */
+ * Time, CPU time, and waiting for states that are visible only from outside. */
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ void test_until(int (*condition)(void *argument), void *argument, const char *wh
         int64_t waited = test_now_ns() - start;
         if (waited > (int64_t)TEST_DEADLINE_MS * 1000000)
             test_fail("not within %d ms: %s", TEST_DEADLINE_MS, what);
-        /* A look costs system calls: after a while they come more rarely, so that the others get the CPU. */
+        /* A check costs system calls. After 2 ms the interval is longer, so that the other processes get the CPU. */
         struct timespec pause = {.tv_nsec = waited < 2000000 ? 20000 : 1000000};
         nanosleep(&pause, NULL);
     }
@@ -49,6 +49,6 @@ int test_is_asleep(void *pid)
     size_t n = fread(line, 1, sizeof line - 1, file);
     fclose(file);
     line[n] = 0;
-    char *end = strrchr(line, ')'); /* the name before it may hold anything */
+    char *end = strrchr(line, ')'); /* the name before it may contain any character */
     return end && strncmp(end, ") S", 3) == 0;
 }

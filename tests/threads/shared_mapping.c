@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One mapping for all handles of this process. ThreadSanitizer follows addresses: it sees no race between two mappings
- * of the same memory. So the linker puts these two in front of the library's own (--wrap). */
+ * One mapping for all handles of this process. ThreadSanitizer tracks addresses, so it sees no race between two
+ * mappings of the same memory. The linker replaces the library's functions by these two (--wrap). */
 #include "os/os.h"
 
 #include <errno.h>
@@ -22,7 +22,8 @@ struct mapping {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct mapping *mappings;
 
-/* Through a description of its own: a mapping keeps its description alive, and with it the seats taken through it. */
+/* Maps through a separate description: a mapping keeps its description alive, and with it the locks acquired through
+ * it. */
 static int map_once(int fd, uint64_t offset, uint64_t bytes, void **address)
 {
     int own;
@@ -38,7 +39,7 @@ int __wrap_myl_os_map(int fd, uint64_t offset, uint64_t bytes, int writable, voi
 {
     struct myl_os_object object;
     int err = myl_os_object_stat(fd, &object);
-    if (err != 0 || offset == 0) /* the header is copied once and let go */
+    if (err != 0 || offset == 0) /* the header is copied once and unmapped */
         return err != 0 ? err : __real_myl_os_map(fd, offset, bytes, writable, address);
     (void)pthread_mutex_lock(&lock);
     struct mapping *mapping = mappings;

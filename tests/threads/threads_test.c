@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Producer, consumers and observer as threads over one mapping, for ThreadSanitizer (shared_mapping.c): every word of
- * every event is checked, every waiting strategy parks or spins for real. */
-/* ctest: timeout=120 */
+ * Producer, consumers and observer as threads over one mapping, for ThreadSanitizer (shared_mapping.c). Every word of
+ * every event is checked. Every wait strategy really parks or spins. */
 #include "support/test.h"
 
 #include <myelon/myelon.h>
@@ -86,25 +85,25 @@ static void broadcast(enum myl_wait_strategy strategy, uint64_t capacity, uint32
     }
 }
 
-static void test_block(void **state)
+static void blocking_consumers_get_all_events(void **state)
 {
     (void)state;
     broadcast(MYL_WAIT_BLOCK, 64, 0);
 }
 
-static void test_adaptive(void **state)
+static void adaptive_consumers_get_all_events(void **state)
 {
     (void)state;
     broadcast(MYL_WAIT_ADAPTIVE, 16, 0);
 }
 
-static void test_yield_packed(void **state)
+static void packed_events_reach_yielding_consumers(void **state)
 {
     (void)state;
     broadcast(MYL_WAIT_SPIN_YIELD, 60, 256);
 }
 
-static void test_sleep(void **state)
+static void sleeping_consumers_get_all_events(void **state)
 {
     (void)state;
     broadcast(MYL_WAIT_SLEEP, 1024, 0);
@@ -118,7 +117,7 @@ static int count_event(const void *event, myl_sequence sequence, int end_of_batc
     return 0;
 }
 
-static void test_runner(void **state)
+static void runner_gets_all_events(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -149,8 +148,11 @@ static void test_runner(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_block), cmocka_unit_test(test_adaptive), cmocka_unit_test(test_yield_packed),
-        cmocka_unit_test(test_sleep), cmocka_unit_test(test_runner),
+        cmocka_unit_test(blocking_consumers_get_all_events),
+        cmocka_unit_test(adaptive_consumers_get_all_events),
+        cmocka_unit_test(packed_events_reach_yielding_consumers),
+        cmocka_unit_test(sleeping_consumers_get_all_events),
+        cmocka_unit_test(runner_gets_all_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

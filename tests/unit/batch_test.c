@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A batch has one stamp, in the cell of its first event: whoever begins inside of one, or was thrown back into one,
- * must still find every event, once. */
+ * A batch has one stamp, in the cell of its first event. A reader that starts within a batch, or is set back into one,
+ * must get every event once. */
 #include "unit/rings.h"
 
 static void put_batch(myl_producer *producer, uint64_t from, uint64_t count)
@@ -13,26 +13,27 @@ static void put_batch(myl_producer *producer, uint64_t from, uint64_t count)
     myl_producer_publish(producer);
 }
 
-static myl_producer *open_ring(char *name, const char *base, uint32_t cell, enum myl_alone alone, uint64_t *capacity)
+static myl_producer *open_ring(char *name, const char *base, uint32_t cell, enum myl_no_consumer_policy alone,
+                               uint64_t *capacity)
 {
     myl_producer_options o = producer_options(cell == 0 ? 16 : 20);
     o.packed_cell = cell;
-    o.alone = alone;
+    o.no_consumers = alone;
     myl_producer *producer = open_producer(test_name(name, base), &o);
     myl_info info = {.size = sizeof info};
     test_ok(myl_producer_info(producer, &info));
-    *capacity = info.capacity - info.events_per_cell; /* never more than fits behind a half-filled cell */
+    *capacity = info.capacity - info.events_per_cell; /* at most what fits after a half-filled cell */
     return producer;
 }
 
-/* A consumer that leaves in the middle of a batch goes on there, whatever was published meanwhile. */
-static void test_resume_inside(void **state)
+/* A consumer that leaves within a batch resumes there, whatever was published meanwhile. */
+static void consumer_resumes_within_a_batch(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
         char name[TEST_NAME_SIZE];
         uint64_t capacity, read = 0, published = 0;
-        myl_producer *producer = open_ring(name, "inside", cell, MYL_ALONE_BLOCK, &capacity);
+        myl_producer *producer = open_ring(name, "inside", cell, MYL_NO_CONSUMERS_BLOCK, &capacity);
         myl_consumer *consumer = open_consumer(name, "c"), *stays = open_consumer(name, "stays");
         for (uint64_t round = 1; round < 200; round++) {
             uint64_t batch = 1 + round % (capacity - (published - read));
@@ -57,14 +58,14 @@ static void test_resume_inside(void **state)
     }
 }
 
-/* The next producer begins where the last batch ended, and its consumers are inside of it. */
-static void test_next_producer(void **state)
+/* The next producer begins after the last batch, while its consumers are within it. */
+static void successor_starts_at_the_end_of_the_last_batch(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
         char name[TEST_NAME_SIZE];
         uint64_t capacity, n = 0;
-        myl_producer *producer = open_ring(name, "next", cell, MYL_ALONE_BLOCK, &capacity);
+        myl_producer *producer = open_ring(name, "next", cell, MYL_NO_CONSUMERS_BLOCK, &capacity);
         myl_consumer *consumer = open_consumer(name, "c");
         for (uint64_t batch = 2; batch <= capacity; batch++) {
             put_batch(producer, n, batch / 2);
@@ -81,15 +82,15 @@ static void test_next_producer(void **state)
     }
 }
 
-/* An observer that was overtaken stands at the gate, which may lie anywhere in a batch. */
-static void test_observer_inside(void **state)
+/* An overrun observer continues at the gate, which may be anywhere in a batch. */
+static void overrun_observer_continues_within_a_batch(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
         char name[TEST_NAME_SIZE];
         uint64_t capacity, published = 0, expected = 0, lost, total = 0;
         struct event event;
-        myl_producer *producer = open_ring(name, "observer", cell, MYL_ALONE_RUN_FREE, &capacity);
+        myl_producer *producer = open_ring(name, "observer", cell, MYL_NO_CONSUMERS_OVERWRITE, &capacity);
         myl_consumer_options o = {.size = sizeof o, .start = MYL_START_OLDEST};
         myl_observer *observer;
         test_ok(myl_observer_open(&observer, name, &o));
@@ -99,7 +100,7 @@ static void test_observer_inside(void **state)
                 put_batch(producer, published, batch);
                 published += batch;
             }
-            for (uint64_t i = 0; i < 1 + round % 9; i++) { /* not always all */
+            for (uint64_t i = 0; i < 1 + round % 9; i++) { /* some rounds read only a part */
                 int rc = myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY);
                 if (rc == MYL_EAGAIN)
                     break;
@@ -118,33 +119,33 @@ static void test_observer_inside(void **state)
     }
 }
 
-/* Runs follow one publish after the other, and stop where the publishing does. */
-static void test_runs_over_publishes(void **state)
+/* A span may cross publishes, and ends where the published events end. */
+static void spans_cross_publishes(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     uint64_t capacity;
-    myl_run run;
-    myl_producer *producer = open_ring(name, "runs", 0, MYL_ALONE_BLOCK, &capacity);
+    myl_span span;
+    myl_producer *producer = open_ring(name, "runs", 0, MYL_NO_CONSUMERS_BLOCK, &capacity);
     myl_consumer *consumer = open_consumer(name, "c");
     put_batch(producer, 0, 3);
     put_batch(producer, 3, 1);
     put_batch(producer, 4, 5);
-    test_ok(myl_consumer_next_run(consumer, 2, &run, MYL_TRY));
-    assert_int_equal(run.count, 2);
-    test_ok(myl_consumer_next_run(consumer, 100, &run, MYL_TRY));
-    assert_int_equal(run.sequence, 2);
-    assert_int_equal(run.count, 7);
-    for (uint64_t i = 0; i < run.count; i++)
-        expect_event((const unsigned char *)run.event + i * run.stride, 2 + i);
-    test_code(MYL_EAGAIN, myl_consumer_next_run(consumer, 1, &run, MYL_TRY));
+    test_ok(myl_consumer_next_span(consumer, 2, &span, MYL_TRY));
+    assert_int_equal(span.count, 2);
+    test_ok(myl_consumer_next_span(consumer, 100, &span, MYL_TRY));
+    assert_int_equal(span.sequence, 2);
+    assert_int_equal(span.count, 7);
+    for (uint64_t i = 0; i < span.count; i++)
+        expect_event((const unsigned char *)span.event + i * span.stride, 2 + i);
+    test_code(MYL_EAGAIN, myl_consumer_next_span(consumer, 1, &span, MYL_TRY));
     test_ok(myl_consumer_release(consumer));
     put_batch(producer, 9, 15);
-    test_ok(myl_consumer_next_run(consumer, 100, &run, MYL_TRY)); /* up to the end of the memory */
-    assert_int_equal(run.count, 7);
-    test_ok(myl_consumer_next_run(consumer, 100, &run, MYL_TRY));
-    assert_int_equal(run.sequence, 16);
-    assert_int_equal(run.count, 8);
+    test_ok(myl_consumer_next_span(consumer, 100, &span, MYL_TRY)); /* up to the end of the data area */
+    assert_int_equal(span.count, 7);
+    test_ok(myl_consumer_next_span(consumer, 100, &span, MYL_TRY));
+    assert_int_equal(span.sequence, 16);
+    assert_int_equal(span.count, 8);
     test_ok(myl_consumer_release(consumer));
     myl_consumer_close(consumer);
     myl_producer_close(producer);
@@ -153,10 +154,10 @@ static void test_runs_over_publishes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume_inside),
-        cmocka_unit_test(test_next_producer),
-        cmocka_unit_test(test_observer_inside),
-        cmocka_unit_test(test_runs_over_publishes),
+        cmocka_unit_test(consumer_resumes_within_a_batch),
+        cmocka_unit_test(successor_starts_at_the_end_of_the_last_batch),
+        cmocka_unit_test(overrun_observer_continues_within_a_batch),
+        cmocka_unit_test(spans_cross_publishes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

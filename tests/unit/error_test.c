@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The error table: every code has a name, a text, a class, and a place in docs/errors.md. */
+ * The error table: every code has a name, a text, a class, and an entry in docs/errors.md. */
 #include <ctype.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static const struct known codes[] = {
 };
 enum { CODES = sizeof codes / sizeof codes[0] };
 
-static void test_every_code_is_described(void **state)
+static void every_code_is_described(void **state)
 {
     (void)state;
     for (size_t i = 0; i < CODES; i++) {
@@ -34,7 +34,7 @@ static void test_every_code_is_described(void **state)
     }
 }
 
-static void test_success_and_unknown_codes(void **state)
+static void success_and_unknown_codes_have_names(void **state)
 {
     (void)state;
     assert_string_equal(myl_errname(MYL_OK), "MYL_OK");
@@ -46,7 +46,7 @@ static void test_success_and_unknown_codes(void **state)
     assert_int_not_equal(myl_errclass(-9999), MYL_CLASS_OK);
 }
 
-static void test_documentation_has_every_code(void **state)
+static void documentation_has_every_code(void **state)
 {
     (void)state;
     const char *source = getenv("MYL_TEST_SOURCE_DIR");
@@ -74,7 +74,7 @@ static void *other_thread(void *seen)
     return myl_check_name("of/another") == MYL_ENAME ? seen : NULL;
 }
 
-static void test_detail_is_the_threads_own(void **state)
+static void detail_belongs_to_its_thread(void **state)
 {
     (void)state;
     pthread_t thread;
@@ -90,7 +90,7 @@ static void test_detail_is_the_threads_own(void **state)
     expect_detail("of/mine"); /* valid until the next failing call */
 }
 
-static void test_system_errors_are_named(void **state)
+static void system_errors_are_named(void **state)
 {
     (void)state;
     myl_consumer_options o = consumer_options("c");
@@ -98,7 +98,7 @@ static void test_system_errors_are_named(void **state)
     expect_no_consumer(MYL_ENOTFOUND, strerror(ENOTDIR), "/dev/null/ring", &o);
 }
 
-static void test_version(void **state)
+static void version_is_that_of_the_headers(void **state)
 {
     (void)state;
     char expected[32];
@@ -109,9 +109,9 @@ static void test_version(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_code_is_described),      cmocka_unit_test(test_success_and_unknown_codes),
-        cmocka_unit_test(test_documentation_has_every_code), cmocka_unit_test(test_detail_is_the_threads_own),
-        cmocka_unit_test(test_system_errors_are_named),      cmocka_unit_test(test_version),
+        cmocka_unit_test(every_code_is_described),      cmocka_unit_test(success_and_unknown_codes_have_names),
+        cmocka_unit_test(documentation_has_every_code), cmocka_unit_test(detail_belongs_to_its_thread),
+        cmocka_unit_test(system_errors_are_named),      cmocka_unit_test(version_is_that_of_the_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

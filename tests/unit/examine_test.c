@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * What is left behind and cannot be read: damaged, of another version, unfinished. It is known for what it is, and
- * removed if no seat of it is held; what is not ours is never touched. */
+ * Objects that are not intact rings: damaged, of another version, unfinished. They are classified, and removed if none
+ * of their locks is held. Files that are no rings are never touched. */
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "os/os.h"
+#include "segment/header.h"
+#include "segment/kind.h"
 #include "segment/segment.h"
 #include "unit/rings.h"
 
@@ -27,7 +29,7 @@ static myl_object examine(const char *name)
     return object;
 }
 
-/* A ring that its producer has left, and its header. */
+/* Makes a ring whose producer has left, and reads its header. */
 static void leave_ring(const char *name, struct myl_header *head)
 {
     myl_producer_options options = producer_options(8);
@@ -57,7 +59,7 @@ static void expect_kind(const char *name, enum myl_object_kind kind, int reason)
     assert_true((object.detail[0] != '\0') == (reason != MYL_OK));
 }
 
-static void test_damaged_rings_are_removed(void **state)
+static void damaged_rings_are_removed(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -80,7 +82,7 @@ static void test_damaged_rings_are_removed(void **state)
         write_header(name, &head, i > 0);
         int fd = open_path(name, 0);
         if (i >= 4)
-            assert_int_equal(ftruncate(fd, i == 4 ? 4096 : 100), 0); /* less than a header is left */
+            assert_int_equal(ftruncate(fd, i == 4 ? 4096 : 100), 0); /* shorter than a header */
         close(fd);
         expect_kind(name, wants[i].kind, wants[i].reason);
         test_ok(myl_remove(name, MYL_BACKEND_SHM, (int)i % 2));
@@ -88,31 +90,32 @@ static void test_damaged_rings_are_removed(void **state)
     }
 }
 
-/* A seat is a lock on the object, whatever its header says. */
-static void test_used_ones_stay(void **state)
+/* A participant lock is a lock on the object, whatever the header contains. */
+static void used_rings_stay(void **state)
 {
     (void)state;
-    static const uint32_t seats[] = {MYL_SEAT_PRODUCER, MYL_SEAT_ENTRY_0, MYL_SEAT_ENTRY_0 + MYL_CONSUMERS_MAX - 1};
+    static const uint32_t locks[] = {MYL_LOCK_PRODUCER, MYL_LOCK_ENTRY_0, MYL_LOCK_ENTRY_0 + MYL_CONSUMERS_MAX - 1};
     char name[TEST_NAME_SIZE];
     struct myl_header head;
     leave_ring(test_name(name, "used"), &head);
     head.layout_version = 4711;
     write_header(name, &head, 1);
-    for (unsigned i = 0; i < sizeof seats / sizeof seats[0]; i++) {
+    for (unsigned i = 0; i < sizeof locks / sizeof locks[0]; i++) {
         int fd = open_path(name, 0);
-        assert_int_equal(myl_os_seat_take(fd, seats[i]), 0);
+        assert_int_equal(myl_os_lock_acquire(fd, locks[i]), 0);
         assert_int_equal(examine(name).used, 1);
         test_code(MYL_EINUSE, myl_remove(name, MYL_BACKEND_SHM, 0));
-        expect_detail("somebody alive");
-        test_code(MYL_EINUSE, myl_remove(name, MYL_BACKEND_SHM, 1)); /* force is no help: nobody can be told */
+        expect_detail("a live process");
+        /* force does not help: the participant cannot be notified */
+        test_code(MYL_EINUSE, myl_remove(name, MYL_BACKEND_SHM, 1));
         assert_true(ring_exists(name));
-        myl_os_seat_drop(fd, seats[i]);
+        myl_os_lock_release(fd, locks[i]);
         close(fd);
     }
     test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
 }
 
-static void test_what_is_not_ours_stays(void **state)
+static void other_files_stay(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE], path[TEST_NAME_SIZE + 16];
@@ -121,7 +124,8 @@ static void test_what_is_not_ours_stays(void **state)
     assert_int_equal(write(fd, "some text, not a ring", 21), 21);
     expect_kind(name, MYL_OBJECT_OTHER, MYL_ENOTRING);
     assert_int_equal(ftruncate(fd, 4096), 0);
-    assert_int_equal(pwrite(fd, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 21, 0), 21); /* blank, but so named */
+    /* empty, but with such a name */
+    assert_int_equal(pwrite(fd, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 21, 0), 21);
     expect_kind(name, MYL_OBJECT_OTHER, MYL_ENOTRING);
     test_code(MYL_ENOTRING, myl_remove(name, MYL_BACKEND_SHM, 1));
     assert_true(ring_exists(name));
@@ -137,7 +141,7 @@ static void test_what_is_not_ours_stays(void **state)
     test_code(MYL_EINVAL, myl_examine(NULL, MYL_BACKEND_MEMFD, &(myl_object){.size = sizeof object}));
 }
 
-static void test_temporary_names(void **state)
+static void temporary_names_are_recognised(void **state)
 {
     (void)state;
     static const char *const are[] = {"ring.tmp-1-0123456789abcdef", "/dev/shm/a.tmp-4711-ffffffffffffffff",
@@ -159,7 +163,7 @@ static void test_temporary_names(void **state)
         assert_true(myl_name_is_temporary(are[i]));
     for (unsigned i = 0; i < sizeof are_not / sizeof are_not[0]; i++) {
         if (myl_name_is_temporary(are_not[i]))
-            test_fail("\"%s\" is no temporary name", are_not[i]);
+            test_fail("\"%s\" is not recognised as a temporary name", are_not[i]);
     }
 }
 
@@ -169,8 +173,8 @@ static int count_name(const char *name, void *user)
     return 0;
 }
 
-/* As a maker leaves it that is killed while it makes one: reserved, the header written or not, no seat held. */
-static void test_unfinished_ones_are_removed(void **state)
+/* A process that is killed while it creates a ring leaves this: reserved, with or without a header, no lock held. */
+static void unfinished_rings_are_removed(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE], base[TEST_NAME_SIZE];
@@ -188,16 +192,16 @@ static void test_unfinished_ones_are_removed(void **state)
         int listed = 0;
         assert_int_equal(myl_list(count_name, &listed), 0);
         assert_int_equal(listed, 0);
-        assert_int_equal(myl_os_seat_take(fd, MYL_SEAT_PRODUCER), 0); /* its maker is alive after all */
+        assert_int_equal(myl_os_lock_acquire(fd, MYL_LOCK_PRODUCER), 0); /* its creator is alive */
         assert_int_equal(examine(name).used, 1);
         test_code(MYL_EINUSE, myl_remove(name, MYL_BACKEND_SHM, 1));
-        myl_os_seat_drop(fd, MYL_SEAT_PRODUCER);
+        myl_os_lock_release(fd, MYL_LOCK_PRODUCER);
         test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
         assert_false(ring_exists(name));
         close(fd);
     }
     int fd = open_path(name, O_CREAT | O_EXCL);
-    assert_int_equal(write(fd, "#!/bin/sh\n", 10), 10); /* such a name, but somebody else's file */
+    assert_int_equal(write(fd, "#!/bin/sh\n", 10), 10); /* a file of another kind with such a name */
     expect_kind(name, MYL_OBJECT_OTHER, MYL_ENOTRING);
     test_code(MYL_ENOTRING, myl_remove(name, MYL_BACKEND_SHM, 1));
     close(fd);
@@ -209,9 +213,11 @@ static void test_unfinished_ones_are_removed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_damaged_rings_are_removed),   cmocka_unit_test(test_used_ones_stay),
-        cmocka_unit_test(test_what_is_not_ours_stays),      cmocka_unit_test(test_temporary_names),
-        cmocka_unit_test(test_unfinished_ones_are_removed),
+        cmocka_unit_test(damaged_rings_are_removed),
+        cmocka_unit_test(used_rings_stay),
+        cmocka_unit_test(other_files_stay),
+        cmocka_unit_test(temporary_names_are_recognised),
+        cmocka_unit_test(unfinished_rings_are_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

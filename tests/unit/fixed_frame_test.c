@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Messages over a bare ring of fixed-size events: cut into frames, put together, given up, come upon in the middle. */
+ * Messages over a ring of fixed-size events: divided into frames, reassembled, aborted, and read from the middle. */
 #include <pthread.h>
 
 #include "unit/frames.h"
@@ -61,7 +61,7 @@ static void expect_none(struct bare *bare, int code)
     test_code(code, myl_recv_fixed_frames(bare->consumer, &bare->parts, &message, MYL_TRY));
 }
 
-static void test_flags(void **state)
+static void flags_mark_first_and_last_frames(void **state)
 {
     (void)state;
     assert_true(myl_is_single_frame(myl_frame_flags(1, 1)));
@@ -73,8 +73,8 @@ static void test_flags(void **state)
     assert_int_equal(sizeof(myl_fixed_frame) % 16, 0);
 }
 
-/* All lengths, around the ring's end, one message and several waiting. */
-static void test_within_the_ring(void **state)
+/* All lengths, across the ring's end, with one or several unread messages. */
+static void messages_within_the_ring_arrive(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 4096; cell += 4096) {
@@ -84,7 +84,7 @@ static void test_within_the_ring(void **state)
             expect_none(bare, MYL_EAGAIN);
             test_ok(send(bare, i, length, MYL_TRY));
             receive(bare, i, length);
-            if (i % 2 == 0) { /* given back, it comes again */
+            if (i % 2 == 0) { /* after a rewind it is delivered again */
                 myl_consumer_rewind(bare->consumer);
                 receive(bare, i, length);
             }
@@ -109,7 +109,7 @@ static void *send_long(void *argument)
     return NULL;
 }
 
-static void test_beyond_the_ring(void **state)
+static void messages_longer_than_the_ring_arrive(void **state)
 {
     (void)state;
     struct bare *bare = open_bare(8, 1000, 0);
@@ -122,7 +122,7 @@ static void test_beyond_the_ring(void **state)
         test_ok(myl_consumer_release(bare->consumer));
     }
     pthread_join(thread, NULL);
-    /* Nobody reads: it is given up. The ring is full, so the next message has to say it. */
+    /* No consumer reads: the publish is aborted. The ring is full, so the next message has to report the abort. */
     test_code(MYL_ETIMEDOUT, myl_publish_fixed_frames(bare->producer, bare->bytes, 20000, 0, MYL_MSEC(5)));
     expect_none(bare, MYL_EAGAIN);
     test_ok(send(bare, 7, 3000, MYL_TRY));
@@ -132,7 +132,7 @@ static void test_beyond_the_ring(void **state)
     close_bare(bare);
 }
 
-/* Frames by hand, as a producer leaves them that dies between them. */
+/* Publishes frames as a producer leaves them that dies between two of them. */
 static void put_frame(struct bare *bare, myl_fixed_frame frame)
 {
     void *event;
@@ -142,7 +142,7 @@ static void put_frame(struct bare *bare, myl_fixed_frame frame)
     myl_producer_publish(bare->producer);
 }
 
-static void test_aborted_and_skipped(void **state)
+static void aborted_and_skipped_messages_are_reported(void **state)
 {
     (void)state;
     struct bare *bare = open_bare(64, 96, 0);
@@ -150,23 +150,24 @@ static void test_aborted_and_skipped(void **state)
     put_frame(bare, (myl_fixed_frame){.len = 96, .msg_id = 0, .total = 300, .offset = 96});
     expect_none(bare, MYL_EAGAIN);
     test_ok(send(bare, 1, 500, MYL_TRY));
-    expect_none(bare, MYL_EABORTED); /* by the next message, which is whole */
-    assert_int_equal(myl_consumer_acknowledged(bare->consumer), 1);
+    expect_none(bare, MYL_EABORTED); /* reported by the next message, which is complete */
+    assert_int_equal(myl_consumer_last_acknowledged(bare->consumer), 1);
     receive(bare, 1, 500);
     test_ok(myl_consumer_release(bare->consumer));
     put_frame(bare, (myl_fixed_frame){.len = 96, .flags = MYL_FRAME_FIRST, .msg_id = 8, .total = 300});
     expect_none(bare, MYL_EAGAIN);
     put_frame(bare, (myl_fixed_frame){.flags = MYL_FRAME_ABORTED, .msg_id = 8, .total = 300});
-    expect_none(bare, MYL_EABORTED); /* in so many words */
+    expect_none(bare, MYL_EABORTED); /* reported by an abort frame */
     expect_none(bare, MYL_EAGAIN);
-    put_frame(bare, (myl_fixed_frame){.len = 96, .msg_id = 9, .total = 300, .offset = 96}); /* without its first */
+    /* without the first frame */
+    put_frame(bare, (myl_fixed_frame){.len = 96, .msg_id = 9, .total = 300, .offset = 96});
     put_frame(bare,
               (myl_fixed_frame){.len = 108 - 96, .msg_id = 9, .total = 300, .offset = 288, .flags = MYL_FRAME_LAST});
     test_ok(send(bare, 3, 10, MYL_TRY));
     receive(bare, 3, 10);
     assert_int_equal(bare->parts.skipped, 1);
     test_ok(myl_consumer_release(bare->consumer));
-    bare->parts.room = 299; /* too long for this reader: said once, and passed over */
+    bare->parts.room = 299; /* too long for this reader: reported once, and skipped */
     test_ok(send(bare, 4, 300, MYL_TRY));
     test_ok(send(bare, 5, 299, MYL_TRY));
     expect_none(bare, MYL_ETOOBIG);
@@ -174,24 +175,24 @@ static void test_aborted_and_skipped(void **state)
     assert_int_equal(bare->parts.skipped, 1);
     test_ok(send(bare, 6, 10, MYL_TRY));
     test_ok(send(bare, 7, 200, MYL_TRY));
-    receive(bare, 6, 10); /* the last one is leased still */
+    receive(bare, 6, 10); /* the last one is still leased */
     expect_none(bare, MYL_ELEASED);
     test_ok(myl_consumer_release(bare->consumer));
     receive(bare, 7, 200);
     test_ok(myl_consumer_release(bare->consumer));
     bare->parts.room = MOST;
     put_frame(bare, (myl_fixed_frame){.len = 96, .flags = MYL_FRAME_FIRST, .msg_id = 25, .total = 300});
-    uint64_t id = (uint64_t)myl_producer_last(bare->producer);
+    uint64_t id = (uint64_t)myl_producer_last_published(bare->producer);
     if (id != 25)
         test_fail("count the frames: %llu", (unsigned long long)id);
     myl_producer_close(bare->producer);
     bare->producer = NULL;
-    expect_none(bare, MYL_EABORTED); /* by the end of the stream */
+    expect_none(bare, MYL_EABORTED); /* reported by the end of the stream */
     expect_none(bare, MYL_ECLOSED);
     close_bare(bare);
 }
 
-static void test_impossible_frames(void **state)
+static void impossible_frames_are_refused(void **state)
 {
     (void)state;
     static const myl_fixed_frame wrong[] = {
@@ -227,14 +228,74 @@ static void test_impossible_frames(void **state)
     myl_producer_close(producer);
 }
 
+/* Memory that grows to the length of a message. */
+static void memory_may_grow_to_the_reported_length(void **state)
+{
+    (void)state;
+    struct bare *bare = open_bare(64, 100, 0);
+    uint64_t length;
+    free(bare->parts.data);
+    bare->parts.data = NULL;
+    bare->parts.room = 0;
+    test_code(MYL_EAGAIN, myl_peek_fixed_frames(bare->consumer, &bare->parts, &length, MYL_TRY));
+    test_code(MYL_ETIMEDOUT, myl_peek_fixed_frames(bare->consumer, &bare->parts, &length, MYL_USEC(1)));
+    for (uint64_t i = 0; i < 200; i++) {
+        uint64_t wanted = i * 31;
+        test_ok(send(bare, i, wanted, MYL_TRY));
+        for (int twice = 0; twice < 2; twice++) {
+            test_ok(myl_peek_fixed_frames(bare->consumer, &bare->parts, &length, MYL_TRY));
+            assert_int_equal(length, wanted);
+        }
+        if (length > bare->parts.room) {
+            free(bare->parts.data);
+            bare->parts.room = length;
+            bare->parts.data = aligned_alloc(64, length + 64 - length % 64);
+            assert_non_null(bare->parts.data);
+        }
+        receive(bare, i, wanted);
+        test_ok(myl_consumer_release(bare->consumer));
+    }
+    close_bare(bare);
+}
+
+/* A message of which only the last frames are available is skipped, not described. */
+static void rest_of_a_message_is_not_described(void **state)
+{
+    (void)state;
+    struct bare *bare = open_bare(8, 100, 0);
+    uint64_t length;
+    test_code(MYL_ETIMEDOUT, send(bare, 1, 2000, MYL_USEC(1))); /* aborted for lack of room */
+    test_ok(myl_peek_fixed_frames(bare->consumer, &bare->parts, &length, MYL_TRY));
+    assert_int_equal(length, 2000);
+    expect_none(bare, MYL_EAGAIN); /* half of it is received */
+    test_ok(myl_peek_fixed_frames(bare->consumer, &bare->parts, &length, MYL_TRY));
+    assert_int_equal(length, 2000);
+    test_ok(send(bare, 2, 10, MYL_TRY));
+    expect_none(bare, MYL_EABORTED);
+    test_ok(myl_peek_fixed_frames(bare->consumer, &bare->parts, &length, MYL_TRY));
+    assert_int_equal(length, 10);
+    receive(bare, 2, 10);
+    test_ok(myl_consumer_release(bare->consumer));
+    bare->parts.room = 50;
+    test_ok(send(bare, 3, 300, MYL_TRY));
+    test_ok(send(bare, 4, 40, MYL_TRY));
+    expect_none(bare, MYL_ETOOBIG); /* its first frame is skipped, two more are not yet */
+    test_ok(myl_peek_fixed_frames(bare->consumer, &bare->parts, &length, MYL_TRY));
+    assert_int_equal(length, 40);
+    receive(bare, 4, 40);
+    close_bare(bare);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_within_the_ring),
-        cmocka_unit_test(test_beyond_the_ring),
-        cmocka_unit_test(test_aborted_and_skipped),
-        cmocka_unit_test(test_impossible_frames),
+        cmocka_unit_test(flags_mark_first_and_last_frames),
+        cmocka_unit_test(messages_within_the_ring_arrive),
+        cmocka_unit_test(messages_longer_than_the_ring_arrive),
+        cmocka_unit_test(aborted_and_skipped_messages_are_reported),
+        cmocka_unit_test(impossible_frames_are_refused),
+        cmocka_unit_test(memory_may_grow_to_the_reported_length),
+        cmocka_unit_test(rest_of_a_message_is_not_described),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Copying into the ring: the bytes arrive and no others change, at any place and length, whichever way is taken. */
+ * Copies into the ring: the bytes arrive and no other bytes change, at any offset and length, with each copy method. */
 #include "frame/copy.h"
 
 #include <string.h>
@@ -47,8 +47,8 @@ static void bytes_arrive_past_the_caches(void **state)
     }
 }
 
-/* Through the trials of both ways and what they settle on. */
-static void bytes_arrive_in_every_turn(void **state)
+/* Long enough to pass the trials of both methods and use the chosen one. */
+static void bytes_arrive_during_and_after_the_trials(void **state)
 {
     (void)state;
     setup_bytes();
@@ -58,7 +58,7 @@ static void bytes_arrive_in_every_turn(void **state)
         check_copy(myl_copy_in, &copier, turn % 70, turn % 33, 1024 + turn % 2000);
     assert_true(copier.streams == 0 || copier.streams == 1);
     uint32_t before = copier.turn;
-    check_copy(myl_copy_in, &copier, 3, 4, 1023); /* too short to be worth a thought */
+    check_copy(myl_copy_in, &copier, 3, 4, 1023); /* too short for a choice of the method */
     assert_int_equal(copier.turn, before);
 }
 
@@ -66,7 +66,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_arrive_past_the_caches),
-        cmocka_unit_test(bytes_arrive_in_every_turn),
+        cmocka_unit_test(bytes_arrive_during_and_after_the_trials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Messages of one record, one producer and its consumers in one thread: lengths, places, order, what claim, commit and
- * abort mean, around the end of the ring, on every back end. */
+ * Messages of one record, one producer and its consumers in one thread: lengths, positions, order, the meaning of
+ * claim, commit and abort, across the end of the ring, on every backend. */
 #include <fcntl.h>
 
 #include "unit/frames.h"
@@ -39,8 +39,8 @@ static void close_pair(struct pair *pair)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-/* Every length up to some, several times around the ring. */
-static void test_every_length(void **state)
+/* Every length up to a limit, several times around the ring. */
+static void every_length_arrives(void **state)
 {
     (void)state;
     for (int backend = MYL_BACKEND_SHM; backend <= LAST_BACKEND; backend++) {
@@ -61,8 +61,8 @@ static void test_every_length(void **state)
     }
 }
 
-/* Messages wait in the ring in any number, and come out in order. */
-static void test_order(void **state)
+/* Any number of unread messages is read in order. */
+static void messages_arrive_in_order(void **state)
 {
     (void)state;
     struct pair pair;
@@ -79,7 +79,7 @@ static void test_order(void **state)
                 break;
             }
             test_ok(rc);
-            myl_frame_producer_abort(pair.producer); /* and the same once more, in some way */
+            myl_frame_producer_abort(pair.producer); /* and the same again, in each way */
             send_frame(pair.producer, in++, length, MYL_TRY);
         }
         for (uint64_t n = random >> 56 & 15; n > 0 && out < in; n--, out++)
@@ -91,7 +91,7 @@ static void test_order(void **state)
     close_pair(&pair);
 }
 
-static void test_claim_and_commit(void **state)
+static void commit_publishes_the_claimed_bytes(void **state)
 {
     (void)state;
     struct pair pair;
@@ -115,9 +115,9 @@ static void test_claim_and_commit(void **state)
     close_pair(&pair);
 }
 
-/* What was claimed and written and then given up, or not used, leaves no trace: neither as a message nor as a header
- * that somebody could take for one. */
-static void test_aborted_claims_leave_nothing(void **state)
+/* Bytes that were claimed and written, and then aborted or not committed, have no effect: they are neither a message
+ * nor taken for a header. */
+static void aborted_claims_have_no_effect(void **state)
 {
     (void)state;
     struct pair pair;
@@ -139,8 +139,8 @@ static void test_aborted_claims_leave_nothing(void **state)
     close_pair(&pair);
 }
 
-/* The ring takes what it says it takes: a header's cell and the payload's for each message, and one word more. */
-static void test_full(void **state)
+/* The documented capacity: a header's cell and the payload's cells for each message, and one word more. */
+static void full_ring_has_its_documented_capacity(void **state)
 {
     (void)state;
     struct pair pair;
@@ -156,14 +156,14 @@ static void test_full(void **state)
         for (uint64_t i = 0; i < 511; i++)
             take_frame(pair.consumer, round * 1000 + i, 64, MYL_TRY);
         take_frame(pair.consumer, round * 1000 + 511, 48, MYL_TRY);
-        send_frame(pair.producer, round, 200, MYL_TRY); /* so that every round begins somewhere else */
+        send_frame(pair.producer, round, 200, MYL_TRY); /* so that every round begins at another position */
         take_frame(pair.consumer, round, 200, MYL_TRY);
     }
     close_pair(&pair);
 }
 
 /* 4096 pending messages of 64 bytes in a segment below 1 MiB. */
-static void test_small_segment(void **state)
+static void small_segment_holds_4096_messages(void **state)
 {
     (void)state;
     struct pair pair;
@@ -179,8 +179,8 @@ static void test_small_segment(void **state)
     close_pair(&pair);
 }
 
-/* max_frame may be all of the ring but its last two cells. */
-static void test_one_message_fills_the_ring(void **state)
+/* max_frame may be the whole ring but its last two cells. */
+static void one_message_may_fill_the_ring(void **state)
 {
     (void)state;
     struct pair pair;
@@ -198,7 +198,7 @@ static void test_one_message_fills_the_ring(void **state)
     close_pair(&pair);
 }
 
-static void test_rewind(void **state)
+static void rewind_delivers_again(void **state)
 {
     (void)state;
     struct pair pair;
@@ -216,7 +216,7 @@ static void test_rewind(void **state)
     close_pair(&pair);
 }
 
-static void test_get(void **state)
+static void get_copies_a_message(void **state)
 {
     (void)state;
     struct pair pair;
@@ -255,7 +255,7 @@ static int drained(const myl_message *message, void *user)
     return 0;
 }
 
-static void test_drain(void **state)
+static void drain_handles_all_messages(void **state)
 {
     (void)state;
     struct pair pair;
@@ -275,14 +275,14 @@ static void test_drain(void **state)
     d.stop_at = UINT64_MAX;
     test_ok(myl_frame_consumer_drain(pair.consumer, 0, drained, &d, NULL, MYL_FOREVER));
     assert_int_equal(d.next, 100);
-    assert_int_equal(myl_consumer_acknowledged(myl_frame_consumer_ring(pair.consumer)),
-                     myl_producer_last(myl_frame_producer_ring(pair.producer)));
+    assert_int_equal(myl_consumer_last_acknowledged(myl_frame_consumer_ring(pair.consumer)),
+                     myl_producer_last_published(myl_frame_producer_ring(pair.producer)));
     myl_frame_producer_close(pair.producer);
     test_code(MYL_ECLOSED, myl_frame_consumer_drain(pair.consumer, 0, drained, &d, &handled, MYL_FOREVER));
     myl_frame_consumer_close(pair.consumer);
 }
 
-static void test_numbers_and_time(void **state)
+static void numbers_and_times_are_recorded(void **state)
 {
     (void)state;
     struct pair pair;
@@ -291,7 +291,7 @@ static void test_numbers_and_time(void **state)
     o.numbers = MYL_FRAMES_TIMED;
     open_pair_on(&pair, o, MYL_BACKEND_SHM);
     for (uint64_t i = 0; i < 300; i++) {
-        if (i % 50 == 49) { /* the next producer counts on, whether everything is read or not */
+        if (i % 50 == 49) { /* the next producer continues the count, whether all is read or not */
             myl_frame_producer_leave(pair.producer);
             o.numbers = i == 99 ? MYL_FRAMES_BARE : MYL_FRAMES_TIMED; /* 0: as it is */
             pair.producer = open_frames(pair.name, &o);
@@ -329,7 +329,7 @@ static void refuse(int code, myl_frame_producer_options o)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-static void test_refused_shapes(void **state)
+static void invalid_shapes_are_refused(void **state)
 {
     (void)state;
     refuse(MYL_ECAPACITY, (myl_frame_producer_options){.ring_bytes = 65535});
@@ -342,12 +342,12 @@ static void test_refused_shapes(void **state)
     refuse(MYL_EINVAL, (myl_frame_producer_options){.ring = {.size = sizeof(myl_producer_options), .event_size = 8}});
     refuse(MYL_EINVAL, (myl_frame_producer_options){.ring_bytes = 65536,
                                                     .ring = {.size = sizeof(myl_producer_options),
-                                                             .alone = MYL_ALONE_BUFFER,
+                                                             .no_consumers = MYL_NO_CONSUMERS_BUFFER,
                                                              .buffer = 65537}});
 }
 
-/* What is named must be what is there. */
-static void test_other_shapes(void **state)
+/* Requested values must match those of the existing ring. */
+static void other_shapes_of_an_existing_ring_are_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -368,8 +368,8 @@ static void test_other_shapes(void **state)
     myl_frame_producer_close(producer);
 }
 
-/* An observer's limit and its buffer are its own. */
-static void test_an_observers_limits(void **state)
+/* An observer's limit and its buffer are separate from the ring's. */
+static void observer_has_its_own_limits(void **state)
 {
     (void)state;
     struct pair pair;
@@ -404,8 +404,8 @@ static void test_an_observers_limits(void **state)
     close_pair(&pair);
 }
 
-/* As in a ring of events: more consumers than there is room for are not waited for. */
-static void test_too_many_are_waited_for(void **state)
+/* As in a ring of events: waiting for more consumers than there are entries is refused. */
+static void waiting_for_too_many_consumers_is_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -416,17 +416,17 @@ static void test_too_many_are_waited_for(void **state)
     o.ring.wait_consumers = 3;
     o.ring.wait_timeout_ns = MYL_FOREVER;
     test_code(MYL_EINVAL, myl_frame_producer_open(&none, test_name(name, "crowd"), &o));
-    expect_detail("3 consumers cannot be waited for: the ring has room for 2");
+    expect_detail("cannot wait for 3 consumers: the ring has entries for 2");
     assert_null(none);
     assert_false(ring_exists(name));
     o.ring.wait_consumers = 0;
     myl_frame_producer *producer = open_frames(name, &o);
     test_code(MYL_EINVAL, myl_frame_producer_wait_consumers(producer, NULL, 3, MYL_FOREVER));
-    expect_detail("3 consumers cannot be waited for: the ring has room for 2");
+    expect_detail("cannot wait for 3 consumers: the ring has entries for 2");
     o.ring.max_consumers = 0;
     o.ring.wait_consumers = 3; /* in the other lane, which stays free */
     test_code(MYL_EINVAL, myl_frame_producer_open(&none, name, &o));
-    expect_detail("the ring has room for 2");
+    expect_detail("the ring has entries for 2");
     o.ring.wait_consumers = 0;
     myl_frame_producer_close(open_frames(name, &o));
     myl_frame_producer_close(producer);
@@ -436,21 +436,21 @@ static void test_too_many_are_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_claim_and_commit),
-        cmocka_unit_test(test_aborted_claims_leave_nothing),
-        cmocka_unit_test(test_full),
-        cmocka_unit_test(test_small_segment),
-        cmocka_unit_test(test_one_message_fills_the_ring),
-        cmocka_unit_test(test_rewind),
-        cmocka_unit_test(test_get),
-        cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_numbers_and_time),
-        cmocka_unit_test(test_refused_shapes),
-        cmocka_unit_test(test_other_shapes),
-        cmocka_unit_test(test_an_observers_limits),
-        cmocka_unit_test(test_too_many_are_waited_for),
+        cmocka_unit_test(every_length_arrives),
+        cmocka_unit_test(messages_arrive_in_order),
+        cmocka_unit_test(commit_publishes_the_claimed_bytes),
+        cmocka_unit_test(aborted_claims_have_no_effect),
+        cmocka_unit_test(full_ring_has_its_documented_capacity),
+        cmocka_unit_test(small_segment_holds_4096_messages),
+        cmocka_unit_test(one_message_may_fill_the_ring),
+        cmocka_unit_test(rewind_delivers_again),
+        cmocka_unit_test(get_copies_a_message),
+        cmocka_unit_test(drain_handles_all_messages),
+        cmocka_unit_test(numbers_and_times_are_recorded),
+        cmocka_unit_test(invalid_shapes_are_refused),
+        cmocka_unit_test(other_shapes_of_an_existing_ring_are_refused),
+        cmocka_unit_test(observer_has_its_own_limits),
+        cmocka_unit_test(waiting_for_too_many_consumers_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Rings of frames as tests use them: messages whose length and every byte follow from their number, written in all ways
- * that there are. */
+ * Rings of frames for tests. The length and every byte of a message follow from its number. Messages are published in
+ * all possible ways. */
 #ifndef MYL_TESTS_UNIT_FRAMES_H
 #define MYL_TESTS_UNIT_FRAMES_H
 
@@ -8,8 +8,8 @@
 
 #include "unit/rings.h"
 
-/* Payloads look like stamps: words that equal the stamp of some position near by, so that a reader who takes payload
- * for a header believes it. */
+/* Payload looks like stamps: words that equal the stamp of some nearby position. A reader that takes payload for a
+ * header therefore accepts it, and is detected. */
 RINGS_UNUSED static unsigned char frame_byte(uint64_t number, uint64_t i)
 {
     uint64_t word = number * 2 + i / 64 + 1;
@@ -32,7 +32,7 @@ RINGS_UNUSED static void expect_bytes(const void *data, uint64_t number, uint64_
     }
 }
 
-/* Lengths that meet every border: of the header's line, of cells, of max_frame. */
+/* Lengths around every boundary: of the header's cache line, of cells, of max_frame. */
 RINGS_UNUSED static uint64_t frame_length(uint64_t number, uint64_t most)
 {
     static const uint64_t borders[] = {0, 1, 15, 16, 31, 32, 33, 47, 48, 49, 63, 64, 65, 127, 128, 129, 500, 1000};
@@ -70,7 +70,7 @@ RINGS_UNUSED static myl_frame_consumer *open_frame_consumer(const char *name, co
     return consumer;
 }
 
-/* Publishes message `number` in one of four ways; its kind is its number's low byte. */
+/* Publishes message `number` in one of four ways. Its kind is the low byte of its number. */
 RINGS_UNUSED static void send_frame(myl_frame_producer *producer, uint64_t number, uint64_t length, int64_t timeout_ns)
 {
     unsigned char *copy = malloc(length + 1);
@@ -89,10 +89,10 @@ RINGS_UNUSED static void send_frame(myl_frame_producer *producer, uint64_t numbe
                       : length + number % 200 < info.event_size ? length + number % 200
                                                                 : length;
         int rc = myl_frame_producer_claim(producer, most, &data, timeout_ns);
-        if (rc == MYL_EAGAIN && most > length) /* room for the message, and not for more */
+        if (rc == MYL_EAGAIN && most > length) /* room for the message, but not for more */
             rc = myl_frame_producer_claim(producer, most = length, &data, timeout_ns);
         test_ok(rc);
-        memset(data, (int)number, most); /* all that was claimed may be written */
+        memset(data, (int)number, most); /* all claimed bytes may be written */
         memcpy(data, copy, length);
         test_ok(myl_frame_producer_commit(producer, length, (uint8_t)number));
     }
@@ -102,7 +102,7 @@ RINGS_UNUSED static void send_frame(myl_frame_producer *producer, uint64_t numbe
 RINGS_UNUSED static void expect_message(const myl_message *message, uint64_t number, uint64_t length)
 {
     if (message->length != length)
-        test_fail("message %llu has %llu bytes, not %llu", (unsigned long long)number,
+        test_fail("message %llu has %llu bytes, expected %llu", (unsigned long long)number,
                   (unsigned long long)message->length, (unsigned long long)length);
     assert_int_equal(message->kind, number & 255);
     assert_non_null(message->data);

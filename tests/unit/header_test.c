@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * A header that does not tell the truth: every field garbled, another version, the other byte order, cut short, not a
- * ring at all. Each gets its own error, and nothing of the segment is touched. */
+ * Damaged headers: every field changed, another version, another byte order, truncated, not a ring. Each gives its own
+ * error, and the segment is not changed. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "segment/header.h"
 #include "segment/segment.h"
 #include "unit/rings.h"
 
-/* A ring without a producer, for the tests to damage. */
+/* A ring without a producer, to be damaged. */
 struct victim {
     char name[TEST_NAME_SIZE];
     struct myl_header good;
@@ -53,7 +54,7 @@ static uint64_t sum_of(int fd)
     return sum;
 }
 
-/* Everybody who opens it is told the same, and leaves it as it is. */
+/* Every kind of open returns the same error, and does not change the ring. */
 static void expect_refused(struct victim *victim, int code, const char *text)
 {
     uint64_t before = sum_of(victim->fd);
@@ -77,7 +78,7 @@ static void write_head(struct victim *victim, struct myl_header *head, int seal)
     assert_int_equal(pwrite(victim->fd, head, sizeof *head, 0), sizeof *head);
 }
 
-static void test_identity(void **state)
+static void other_identities_are_refused(void **state)
 {
     (void)state;
     struct victim victim;
@@ -100,8 +101,28 @@ static void test_identity(void **state)
     remove_victim(&victim);
 }
 
-/* One bit anywhere in the header is found: by a check of its own, or by the checksum. */
-static void test_every_byte_counts(void **state)
+static void unknown_incompatible_features_are_refused(void **state)
+{
+    (void)state;
+    struct victim victim;
+    make_victim(&victim);
+    struct myl_header head = victim.good;
+    for (int bit = 0; bit < 64; bit++) {
+        head.features_incompatible = UINT64_C(1) << bit;
+        write_head(&victim, &head, 1);
+        expect_refused(&victim, MYL_EVERSION, "uses features");
+    }
+    head = victim.good;
+    head.features_compatible = UINT64_MAX;
+    write_head(&victim, &head, 1);
+    myl_snapshot *snapshot;
+    test_ok(myl_snapshot_take(victim.name, MYL_BACKEND_SHM, &snapshot));
+    myl_snapshot_free(snapshot);
+    remove_victim(&victim);
+}
+
+/* Every changed bit of the header is detected, by its own check or by the checksum. */
+static void every_changed_byte_is_detected(void **state)
 {
     (void)state;
     struct victim victim;
@@ -122,7 +143,7 @@ static void test_every_byte_counts(void **state)
     remove_victim(&victim);
 }
 
-/* Every field for itself, with a checksum that fits: the checks behind it. */
+/* Each field alone, with a correct checksum: tests the checks after the checksum. */
 #define GARBLE(field, value, text)                                                                                     \
     do {                                                                                                               \
         struct myl_header garbled = victim.good;                                                                       \
@@ -131,7 +152,7 @@ static void test_every_byte_counts(void **state)
         expect_refused(&victim, MYL_ECORRUPT, (text));                                                                 \
     } while (0)
 
-static void test_shape_fields(void **state)
+static void wrong_shape_fields_are_refused(void **state)
 {
     (void)state;
     struct victim victim;
@@ -158,13 +179,17 @@ static void test_shape_fields(void **state)
     GARBLE(event_offset, 0, "offset is 0");
     GARBLE(event_offset, 12, "offset is 12");
     GARBLE(event_offset, 4096, "offset is 4096");
+    GARBLE(max_producers, 0, "producer records is 0");
+    GARBLE(max_producers, 2, "producer records is 2");
+    GARBLE(schema_bytes, 65537, "schema size is 65537");
+    GARBLE(schema_bytes, 65536, "control offset is 65536"); /* the text would overlap the control area */
     GARBLE(max_consumers, 0, "consumer entries is 0");
     GARBLE(max_consumers, 1025, "consumer entries is 1025");
-    GARBLE(alone, 3, "mode is 3");
-    GARBLE(alone, MYL_ALONE_BUFFER, "buffer is 0");
+    GARBLE(no_consumers, 3, "mode is 3");
+    GARBLE(no_consumers, MYL_NO_CONSUMERS_BUFFER, "buffer is 0");
     GARBLE(backend, 3, "back end is 3");
     GARBLE(lanes, 0, "lanes is 0");
-    GARBLE(lanes, 2, "lanes is 2"); /* events have one */
+    GARBLE(lanes, 2, "lanes is 2"); /* a ring of events has one lane */
     GARBLE(lanes, UINT32_MAX, "lanes is 4294967295");
     struct myl_header head = victim.good; /* the second cell's event would not be aligned */
     head.event_align = head.event_offset = 128;
@@ -174,7 +199,7 @@ static void test_shape_fields(void **state)
     remove_victim(&victim);
 }
 
-static void test_place_fields(void **state)
+static void wrong_offsets_are_refused(void **state)
 {
     (void)state;
     struct victim victim;
@@ -187,6 +212,8 @@ static void test_place_fields(void **state)
     GARBLE(control_bytes, 64, "control size is 64");
     GARBLE(control_bytes, all, "control size");
     GARBLE(control_bytes, UINT64_MAX, "control size");
+    GARBLE(control_bytes, victim.good.control_bytes + 64, "control size");
+    GARBLE(control_bytes, victim.good.control_bytes - 128, "control size");
     GARBLE(data_offset, 0, "data offset is 0");
     GARBLE(data_offset, all + 65536, "data offset");
     GARBLE(data_bytes, 0, "data size is 0");
@@ -197,7 +224,7 @@ static void test_place_fields(void **state)
     remove_victim(&victim);
 }
 
-static void test_truncated(void **state)
+static void truncated_rings_are_refused(void **state)
 {
     (void)state;
     struct victim victim;
@@ -218,7 +245,7 @@ static void test_truncated(void **state)
     remove_victim(&victim);
 }
 
-static void test_foreign_objects(void **state)
+static void other_objects_are_refused(void **state)
 {
     (void)state;
     struct victim foreign;
@@ -231,7 +258,7 @@ static void test_foreign_objects(void **state)
     expect_refused(&foreign, MYL_ENOTRING, "4141414141414141");
     test_code(MYL_ENOTRING, myl_remove(foreign.name, MYL_BACKEND_SHM, 1));
     assert_true(ring_exists(foreign.name));
-    /* A link at the end of the name is not followed. */
+    /* A symbolic link at the end of the name is not followed. */
     snprintf(link, sizeof link, "/dev/shm/%s", test_name(target, "link"));
     assert_int_equal(symlink(path, link), 0);
     expect_no_consumer(MYL_ENAME, target, target, NULL);
@@ -249,7 +276,7 @@ static void test_foreign_objects(void **state)
     unlink(path);
 }
 
-static void test_nothing_there(void **state)
+static void missing_ring_is_notfound(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -262,19 +289,19 @@ static void test_nothing_there(void **state)
     test_code(MYL_ENOTFOUND, myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
     assert_null(snapshot);
     int64_t start = test_now_ns();
-    myl_consumer_options patient = consumer_options("c");
-    patient.attach_timeout_ns = MYL_MSEC(30);
-    expect_no_consumer(MYL_ENOTFOUND, name, name, &patient);
+    myl_consumer_options reader = consumer_options("c");
+    reader.attach_timeout_ns = MYL_MSEC(30);
+    expect_no_consumer(MYL_ENOTFOUND, name, name, &reader);
     assert_true(test_now_ns() - start >= MYL_MSEC(30));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity),      cmocka_unit_test(test_every_byte_counts),
-        cmocka_unit_test(test_shape_fields),  cmocka_unit_test(test_place_fields),
-        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_foreign_objects),
-        cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(other_identities_are_refused),   cmocka_unit_test(unknown_incompatible_features_are_refused),
+        cmocka_unit_test(every_changed_byte_is_detected), cmocka_unit_test(wrong_shape_fields_are_refused),
+        cmocka_unit_test(wrong_offsets_are_refused),      cmocka_unit_test(truncated_rings_are_refused),
+        cmocka_unit_test(other_objects_are_refused),      cmocka_unit_test(missing_ring_is_notfound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

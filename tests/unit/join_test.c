@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Joining and leaving: where a consumer starts, what it is told to have lost, a full table, eviction; and what a
- * producer does while it is alone. */
+ * Joining and leaving: where a consumer starts, what it reports as lost, a full table, eviction; and what a producer
+ * does without consumers. */
 #include "ring/consumer.h"
 #include "ring/producer.h"
 #include "unit/rings.h"
+
+#include <pthread.h>
 
 static myl_joined joined_of(const myl_consumer *consumer)
 {
@@ -26,7 +28,7 @@ static void expect_full(myl_producer *producer)
     test_code(MYL_ETIMEDOUT, myl_producer_claim(producer, &event, MYL_MSEC(2)));
 }
 
-static void test_alone_block(void **state)
+static void full_ring_without_consumers_blocks(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -34,11 +36,11 @@ static void test_alone_block(void **state)
     myl_producer *producer = open_producer(test_name(name, "block"), &o);
     put_many(producer, 0, 8);
     expect_full(producer);
-    assert_int_equal(myl_producer_gating(producer), 7); /* nobody gates */
+    assert_int_equal(myl_producer_last_consumed(producer), 7); /* no consumer gates */
     myl_consumer *consumer = open_consumer(name, "late");
     assert_int_equal(joined_of(consumer).start, 0);
     assert_int_equal(joined_of(consumer).resumed, 0);
-    assert_int_equal(myl_producer_gating(producer), MYL_SEQUENCE_NONE);
+    assert_int_equal(myl_producer_last_consumed(producer), MYL_SEQUENCE_NONE);
     take_many(consumer, 0, 8);
     put_many(producer, 8, 8);
     take_many(consumer, 8, 8);
@@ -47,13 +49,13 @@ static void test_alone_block(void **state)
     assert_false(ring_exists(name));
 }
 
-static void test_alone_run_free(void **state)
+static void ring_without_consumers_overwrites(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(16);
-        o.alone = MYL_ALONE_RUN_FREE;
+        o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
         o.packed_cell = cell;
         myl_producer *producer = open_producer(test_name(name, "free"), &o);
         put_many(producer, 0, 1000);
@@ -72,25 +74,25 @@ static void test_alone_run_free(void **state)
     }
 }
 
-static void test_alone_buffer(void **state)
+static void ring_without_consumers_buffers(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(16);
-    o.alone = MYL_ALONE_BUFFER;
+    o.no_consumers = MYL_NO_CONSUMERS_BUFFER;
     o.buffer = 5;
     myl_producer *producer = open_producer(test_name(name, "buffer"), &o);
     put_many(producer, 0, 5);
     expect_full(producer);
     myl_consumer *consumer = open_consumer(name, "c");
-    put_many(producer, 5, 11); /* with a consumer it is the whole ring */
+    put_many(producer, 5, 11); /* with a consumer the limit is the whole ring */
     expect_full(producer);
     take_many(consumer, 0, 16);
     myl_consumer_close(consumer);
     myl_producer_close(producer);
 }
 
-static void test_startup_timeout(void **state)
+static void startup_timeout_is_reported(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -110,7 +112,7 @@ static void test_startup_timeout(void **state)
     o.wait_ids = ids;
     expect_no_producer(MYL_ESTARTUP, "0 of 2", name, &o);
     assert_int_equal(test_shm_entries(), before);
-    /* On a ring that exists, the ones that do not count are not counted, and the ring stays. */
+    /* On an existing ring, invalid options have no effect, and the ring stays. */
     myl_producer_options make = producer_options(8);
     myl_producer *producer = open_producer(name, &make);
     myl_consumer *left = open_consumer(name, "left");
@@ -123,7 +125,7 @@ static void test_startup_timeout(void **state)
     expect_no_producer(MYL_ESTARTUP, "1 of 2", name, &o);
     assert_true(ring_exists(name));
     const void *event;
-    test_code(MYL_EUNSEATED, myl_consumer_next(left, &event, MYL_SEC(10))); /* nobody has died */
+    test_code(MYL_EPRODUCERLEFT, myl_consumer_next(left, &event, MYL_SEC(10))); /* the producer has not died */
     myl_consumer *right = open_consumer(name, "right");
     producer = open_producer(name, &o);
     put_many(producer, 0, 2);
@@ -136,9 +138,9 @@ static void test_startup_timeout(void **state)
     myl_producer_close(producer);
 }
 
-/* More than there is room for could never come: that is said at once, also to who would wait for ever, and whatever is
- * there stays as it is. */
-static void test_startup_of_too_many(void **state)
+/* A quorum larger than the table can never be complete. It is refused at once, also without a time-out, and an existing
+ * ring stays as it is. */
+static void startup_of_too_many_is_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -146,31 +148,35 @@ static void test_startup_of_too_many(void **state)
     int before = test_shm_entries();
     myl_producer_options o = producer_options(8);
     o.wait_timeout_ns = MYL_FOREVER;
-    o.wait_consumers = 65; /* a new ring has room for 64 */
-    expect_no_producer(MYL_EINVAL, "65 consumers cannot be waited for: the ring has room for 64", name, &o);
-    o.max_consumers = 2;
+    o.wait_consumers = 65; /* a new ring has 64 entries */
+    expect_no_producer(MYL_EINVAL, "cannot wait for 65 consumers: the ring has entries for 64", name, &o);
+    static const char *const twice[] = {"a", "b", "a"};
     o.wait_consumers = 3;
-    expect_no_producer(MYL_EINVAL, "3 consumers cannot be waited for: the ring has room for 2", name, &o);
+    o.wait_ids = twice;
+    expect_no_producer(MYL_EINVAL, "consumer \"a\" is awaited twice", name, &o);
+    o.wait_ids = NULL;
+    o.max_consumers = 2;
+    expect_no_producer(MYL_EINVAL, "cannot wait for 3 consumers: the ring has entries for 2", name, &o);
     expect_detail("max_consumers");
     assert_int_equal(test_shm_entries(), before);
 #ifndef MYL_OS_POSIX
     o.backend = MYL_BACKEND_MEMFD;
-    expect_no_producer(MYL_EINVAL, "room for 2", NULL, &o);
+    expect_no_producer(MYL_EINVAL, "entries for 2", NULL, &o);
     o.backend = MYL_BACKEND_SHM;
 #endif
     myl_producer_options make = producer_options(8);
     make.max_consumers = 2;
     myl_producer *producer = open_producer(name, &make);
     test_code(MYL_EINVAL, myl_producer_wait_consumers(producer, NULL, 3, MYL_FOREVER));
-    expect_detail("3 consumers cannot be waited for: the ring has room for 2");
+    expect_detail("cannot wait for 3 consumers: the ring has entries for 2");
     test_code(MYL_EAGAIN, myl_producer_wait_consumers(producer, NULL, 2, MYL_TRY));
     put_many(producer, 0, 3);
     myl_producer_leave(producer);
-    o.max_consumers = 0; /* as the ring has it */
-    expect_no_producer(MYL_EINVAL, "3 consumers cannot be waited for: the ring has room for 2", name, &o);
-    o.existing = MYL_EXISTING_SUPERSEDE; /* not even the old ring is gone */
+    o.max_consumers = 0; /* the value of the existing ring */
+    expect_no_producer(MYL_EINVAL, "cannot wait for 3 consumers: the ring has entries for 2", name, &o);
+    o.existing = MYL_EXISTING_SUPERSEDE; /* the old ring stays, too */
     o.wait_consumers = 65;
-    expect_no_producer(MYL_EINVAL, "65 consumers cannot be waited for: the ring has room for 64", name, &o);
+    expect_no_producer(MYL_EINVAL, "cannot wait for 65 consumers: the ring has entries for 64", name, &o);
     myl_consumer *consumer = open_consumer(name, "c");
     take_many(consumer, 0, 3);
     producer = open_producer(name, NULL);
@@ -179,8 +185,8 @@ static void test_startup_of_too_many(void **state)
     assert_false(ring_exists(name));
 }
 
-/* A ring that has room for more than a new one would have is waited for as it is. */
-static void test_startup_of_many(void **state)
+/* A ring with more entries than a new one would have: its own number counts. */
+static void startup_of_many_succeeds(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -196,7 +202,7 @@ static void test_startup_of_many(void **state)
     assert_false(ring_exists(name));
 }
 
-static void test_starts(void **state)
+static void start_options_choose_the_first_event(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -225,7 +231,7 @@ static void test_starts(void **state)
     myl_producer_close(producer);
 }
 
-static void test_resume_and_lost(void **state)
+static void resumed_consumer_counts_lost_events(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -256,7 +262,7 @@ static void test_resume_and_lost(void **state)
     take_many(guest, joined.start, 28 - joined.start);
     take_many(keeper, 20, 8);
     myl_consumer_close(guest);
-    guest = open_at(name, "guest", MYL_START_NOW); /* not resumed, though known */
+    guest = open_at(name, "guest", MYL_START_NOW); /* known, but not resumed */
     assert_int_equal(joined_of(guest).start, 28);
     assert_int_equal(joined_of(guest).lost, 0);
     myl_consumer_close(guest);
@@ -264,7 +270,7 @@ static void test_resume_and_lost(void **state)
     myl_producer_close(producer);
 }
 
-static void test_table_full(void **state)
+static void full_table_refuses_a_join(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE], id[16];
@@ -284,22 +290,22 @@ static void test_table_full(void **state)
         take_many(consumer[i], 0, 2);
     myl_consumer_close(consumer[3]);
     myl_consumer_close(consumer[2]);
-    consumer[2] = open_consumer(name, "id2"); /* a join later ... */
+    consumer[2] = open_consumer(name, "id2"); /* a later join ... */
     myl_consumer_close(consumer[1]);
-    consumer[3] = open_consumer_with(name, &one_more); /* takes the place that was left first */
+    consumer[3] = open_consumer_with(name, &one_more); /* reuses the entry that was left first */
     assert_int_equal(joined_of(consumer[3]).entry, 3);
     consumer[1] = open_consumer(name, "id1"); /* still known */
     assert_int_equal(joined_of(consumer[1]).resumed, 1);
     assert_int_equal(joined_of(consumer[1]).entry, 1);
     myl_consumer_close(consumer[0]);
-    consumer[0] = open_consumer(name, "id3"); /* forgotten */
+    consumer[0] = open_consumer(name, "id3"); /* no longer known */
     assert_int_equal(joined_of(consumer[0]).resumed, 0);
     for (int i = 0; i < 5; i++)
         myl_consumer_close(consumer[i]);
     myl_producer_close(producer);
 }
 
-static void test_most_consumers(void **state)
+static void largest_table_can_be_filled(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE], id[16];
@@ -324,7 +330,83 @@ static void test_most_consumers(void **state)
     myl_producer_close(producer);
 }
 
-static void test_duplicate(void **state)
+struct joiners {
+    const char *name, *prefix;
+    pthread_barrier_t barrier;
+};
+
+static void *join_at_once(void *argument)
+{
+    struct joiners *joiners = argument;
+    myl_consumer_options o = {.size = sizeof o, .prefix = joiners->prefix};
+    myl_consumer *consumer = NULL;
+    (void)pthread_barrier_wait(&joiners->barrier);
+    if (myl_consumer_open(&consumer, joiners->name, &o) != MYL_OK)
+        fprintf(stderr, "%s\n", myl_error_detail());
+    return consumer;
+}
+
+/* Hundreds of consumers that join at once succeed, however their ids are chosen. */
+static void hundreds_join_at_once(void **state)
+{
+    (void)state;
+    enum { JOINERS = 256 };
+    static pthread_t thread[JOINERS];
+    static myl_consumer *consumer[JOINERS];
+    static const char *const prefix[] = {"w", NULL};
+    for (size_t k = 0; k < 2; k++) {
+        char name[TEST_NAME_SIZE];
+        struct joiners joiners = {.name = test_name(name, "crowd"), .prefix = prefix[k]};
+        uint8_t seen[JOINERS] = {0};
+        myl_producer_options o = producer_options(8);
+        o.max_consumers = JOINERS;
+        myl_producer *producer = open_producer(name, &o);
+        assert_int_equal(pthread_barrier_init(&joiners.barrier, NULL, JOINERS), 0);
+        for (int i = 0; i < JOINERS; i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, join_at_once, &joiners), 0);
+        for (int i = 0; i < JOINERS; i++)
+            assert_int_equal(pthread_join(thread[i], (void **)&consumer[i]), 0);
+        for (int i = 0; i < JOINERS; i++) {
+            assert_non_null(consumer[i]);
+            unsigned number = JOINERS;
+            assert_int_equal(sscanf(joined_of(consumer[i]).id, k == 0 ? "w_%u" : "auto+%u", &number), 1);
+            assert_true(number < JOINERS && !seen[number]);
+            seen[number] = 1;
+        }
+        expect_no_consumer(MYL_ETABLEFULL, "256", name, NULL);
+        myl_consumer_options again = {.size = sizeof again, .prefix = "w"};
+        expect_no_consumer(MYL_ETABLEFULL, "256", name, &again);
+        for (int i = 0; i < JOINERS; i++)
+            myl_consumer_close(consumer[i]);
+        (void)pthread_barrier_destroy(&joiners.barrier);
+        myl_producer_close(producer);
+    }
+}
+
+/* A consumer with an automatic id leaves an entry that tools can read and the next consumer reuses. */
+static void automatic_entry_is_reused(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "again"), &o);
+    put_many(producer, 0, 3);
+    for (int i = 0; i < 3; i++) {
+        myl_consumer *consumer = open_consumer_with(name, NULL);
+        assert_int_equal(joined_of(consumer).entry, 0);
+        assert_int_equal(joined_of(consumer).start, 0);
+        take_many(consumer, 0, 2);
+        myl_consumer_close(consumer);
+        myl_snapshot *snapshot;
+        test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
+        assert_int_equal(snapshot->entry[0].state, MYL_PARTICIPANT_LEFT);
+        assert_int_equal(snapshot->entry[0].cursor, 2);
+        myl_snapshot_free(snapshot);
+    }
+    myl_producer_close(producer);
+}
+
+static void id_of_a_live_consumer_is_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -338,28 +420,28 @@ static void test_duplicate(void **state)
     again.start = MYL_START_NOW;
     expect_no_consumer(MYL_EDUPLICATE, "only-one", name, &again);
     again.prefix = "x";
-    expect_no_consumer(MYL_EID, "only-one", name, &again); /* both */
+    expect_no_consumer(MYL_EID, "only-one", name, &again); /* both are set */
     expect_no_producer(MYL_EPRODUCERALIVE, name, name, &o);
     expect_no_producer(MYL_EPRODUCERALIVE, name, name, NULL);
-    assert_int_equal(myl_producer_gating(producer), 0); /* nothing moved */
+    assert_int_equal(myl_producer_last_consumed(producer), 0); /* nothing has changed */
     take_many(consumer, 1, 2);
     myl_consumer_close(consumer);
     myl_producer_close(producer);
 }
 
-/* Its process still runs, but its seat is gone: what a closed descriptor does. */
-static void lose_seat(myl_consumer *consumer)
+/* Releases the lock of a live process, as closing the descriptor does. */
+static void lose_lock(myl_consumer *consumer)
 {
-    myl_os_seat_drop(consumer->handle.segment.fd, myl_entry_seat(consumer->joined.entry));
+    myl_os_lock_release(consumer->handle.segment.fd, myl_entry_lock_index(consumer->joined.entry));
 }
 
-static void test_eviction(void **state)
+static void dead_consumer_can_be_evicted(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     const void *event;
     void *room;
-    myl_run run;
+    myl_span span;
     myl_producer_options o = producer_options(4);
     myl_producer *producer = open_producer(test_name(name, "evict"), &o);
     myl_consumer *consumer = open_consumer(name, "slow");
@@ -370,26 +452,27 @@ static void test_eviction(void **state)
     test_code(MYL_EINUSE, myl_evict(name, MYL_BACKEND_SHM, "slow"));
     expect_detail("slow");
     expect_full(producer);
-    lose_seat(consumer);
+    lose_lock(consumer);
     test_code(MYL_ECONSUMERDEAD, myl_producer_claim(producer, &room, MYL_FOREVER));
     expect_detail("slow");
     expect_detail("4 events");
-    test_code(MYL_ECONSUMERDEAD, myl_producer_claim(producer, &room, MYL_FOREVER)); /* asked again, told again */
+    test_code(MYL_ECONSUMERDEAD, myl_producer_claim(producer, &room, MYL_FOREVER)); /* reported again */
     test_ok(myl_evict(name, MYL_BACKEND_SHM, "slow"));
     test_code(MYL_ENOTFOUND, myl_evict(name, MYL_BACKEND_SHM, "slow"));
+    test_code(MYL_EEVICTED, myl_consumer_release_to(consumer, 0));
     test_code(MYL_EEVICTED, myl_consumer_release(consumer));
     expect_detail("slow");
-    expect_full(producer); /* alone again, and what nobody has read is kept */
-    myl_consumer *next = open_consumer(name, "slow"); /* nothing known of it any more */
+    expect_full(producer); /* without consumers again; the unread events stay */
+    myl_consumer *next = open_consumer(name, "slow"); /* it is no longer known */
     assert_int_equal(joined_of(next).resumed, 0);
     take_many(next, 0, 4);
     put(producer, 4, MYL_TRY);
-    while (myl_consumer_next(consumer, &event, MYL_TRY) == MYL_OK) /* what it can still see */
+    while (myl_consumer_next(consumer, &event, MYL_TRY) == MYL_OK) /* events that are still available */
         ;
     test_code(MYL_EEVICTED, myl_consumer_next(consumer, &event, MYL_FOREVER));
-    test_code(MYL_EEVICTED, myl_consumer_next_run(consumer, 4, &run, MYL_FOREVER));
+    test_code(MYL_EEVICTED, myl_consumer_next_span(consumer, 4, &span, MYL_FOREVER));
     take_many(next, 4, 1);
-    myl_consumer_close(consumer); /* does not touch the place of its successor */
+    myl_consumer_close(consumer); /* does not touch its successor's entry */
     put_many(producer, 5, 4);
     expect_full(producer);
     take_many(next, 5, 4);
@@ -397,9 +480,9 @@ static void test_eviction(void **state)
     myl_producer_close(producer);
 }
 
-/* Evicted between the store of its cursor and the second look: then nothing was acknowledged. Here the store itself
- * changes what is looked at next. */
-static void test_evicted_while_releasing(void **state)
+/* Evicted between the store of its cursor and the second check: then nothing is acknowledged. In this test the store
+ * itself changes the word that is checked next. */
+static void eviction_during_a_release_is_reported(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -422,20 +505,20 @@ static void test_evicted_while_releasing(void **state)
     test_code(MYL_EEVICTED, myl_consumer_release(consumer));
     expect_detail("at event 1");
     expect_detail("3 leased events");
-    assert_int_equal(place.cursor.v, 4); /* it came that far */
-    assert_int_equal(myl_consumer_acknowledged(consumer), 0);
+    assert_int_equal(place.cursor.v, 4); /* its cursor was stored */
+    assert_int_equal(myl_consumer_last_acknowledged(consumer), 0);
     consumer->hot.cursor = own.cursor;
     consumer->hot.generation = own.generation;
     myl_consumer_rewind(consumer);
     take_many(consumer, 1, 3);
-    assert_int_equal(myl_consumer_acknowledged(consumer), 3);
+    assert_int_equal(myl_consumer_last_acknowledged(consumer), 3);
     myl_consumer_close(consumer);
     myl_producer_close(producer);
 }
 
-/* A producer made a new ring of a closed one, whose reader lived, and died before the old name was gone; then the
- * reader died too. It cannot come back, so the next producer finishes what its predecessor began. */
-static void test_retired_by_half(void **state)
+/* A producer replaced a closed ring with a live consumer, and died before the old name was removed. Then the consumer
+ * died, too. It cannot resume, so the next producer completes the replacement. */
+static void successor_finishes_a_half_done_replacement(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -445,19 +528,19 @@ static void test_retired_by_half(void **state)
     myl_consumer *consumer = open_consumer(name, "reader");
     put_many(producer, 0, 4);
     myl_producer_close(producer);
-    lose_seat(consumer);
-    expect_no_producer(MYL_EUNREAD, "4 events", name, &o); /* it can still come back */
+    lose_lock(consumer);
+    expect_no_producer(MYL_ENOTDRAINED, "4 events", name, &o); /* it can still resume */
     consumer->handle.segment.control->superseded.v = 1;    /* C6, and no C7 */
     expect_no_consumer(MYL_ESUPERSEDED, "ended by force", name, &again);
     producer = open_producer(name, &o);
-    assert_int_equal(myl_producer_last(producer), MYL_SEQUENCE_NONE);
+    assert_int_equal(myl_producer_last_published(producer), MYL_SEQUENCE_NONE);
     myl_consumer_close(consumer);
     assert_true(ring_exists(name));
     myl_producer_close(producer);
     assert_false(ring_exists(name));
 }
 
-static void test_death_wait_goes_on(void **state)
+static void death_wait_keeps_waiting(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -468,7 +551,7 @@ static void test_death_wait_goes_on(void **state)
     myl_producer *producer = open_producer(test_name(name, "patient"), &o);
     myl_consumer *consumer = open_consumer(name, "gone");
     put_many(producer, 0, 2);
-    lose_seat(consumer);
+    lose_lock(consumer);
     test_code(MYL_ETIMEDOUT, myl_producer_claim(producer, &room, MYL_MSEC(5)));
     myl_consumer *again = open_consumer(name, "gone");
     assert_int_equal(joined_of(again).resumed, 1);
@@ -480,14 +563,14 @@ static void test_death_wait_goes_on(void **state)
     myl_producer_close(producer);
 }
 
-/* As when another producer was let into a lost seat: who was there before may use the room that it knew of, and then
- * learns of it at the gate. */
-static void test_seat_lost(void **state)
+/* Another producer acquired a lost lock. The former producer may use the room that it knows of, and then fails at the
+ * gate check. */
+static void lost_lock_ends_claims_at_the_gate(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     void *room;
-    myl_run run;
+    myl_span span;
     myl_producer_options o = producer_options(4);
     myl_producer *producer = open_producer(test_name(name, "seatless"), &o);
     myl_consumer *consumer = open_consumer(name, "c");
@@ -495,14 +578,14 @@ static void test_seat_lost(void **state)
     producer->handle.segment.control->epoch.v++;
     put_many(producer, 2, 2);
     take_many(consumer, 0, 4);
-    test_code(MYL_ESEATLOST, myl_producer_claim(producer, &room, MYL_TRY));
+    test_code(MYL_ELOCKLOST, myl_producer_claim(producer, &room, MYL_TRY));
     expect_detail(name);
     expect_detail("close this handle");
-    test_code(MYL_ESEATLOST, myl_producer_claim(producer, &room, MYL_SEC(10)));
-    test_code(MYL_ESEATLOST, myl_producer_claim_run(producer, 2, &run, MYL_TRY));
-    assert_int_equal(myl_errclass(MYL_ESEATLOST), MYL_CLASS_END);
-    assert_int_equal(myl_producer_last(producer), 3);
-    myl_producer_close(producer); /* the stream is the other one's to end */
+    test_code(MYL_ELOCKLOST, myl_producer_claim(producer, &room, MYL_SEC(10)));
+    test_code(MYL_ELOCKLOST, myl_producer_claim_span(producer, 2, &span, MYL_TRY));
+    assert_int_equal(myl_errclass(MYL_ELOCKLOST), MYL_CLASS_END);
+    assert_int_equal(myl_producer_last_published(producer), 3);
+    myl_producer_close(producer); /* the other producer ends the stream */
     expect_nothing(consumer, MYL_EAGAIN);
     producer = open_producer(name, &o);
     put(producer, 4, MYL_TRY);
@@ -515,22 +598,24 @@ static void test_seat_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alone_block),
-        cmocka_unit_test(test_alone_run_free),
-        cmocka_unit_test(test_alone_buffer),
-        cmocka_unit_test(test_startup_timeout),
-        cmocka_unit_test(test_startup_of_too_many),
-        cmocka_unit_test(test_startup_of_many),
-        cmocka_unit_test(test_starts),
-        cmocka_unit_test(test_resume_and_lost),
-        cmocka_unit_test(test_table_full),
-        cmocka_unit_test(test_most_consumers),
-        cmocka_unit_test(test_duplicate),
-        cmocka_unit_test(test_eviction),
-        cmocka_unit_test(test_evicted_while_releasing),
-        cmocka_unit_test(test_retired_by_half),
-        cmocka_unit_test(test_death_wait_goes_on),
-        cmocka_unit_test(test_seat_lost),
+        cmocka_unit_test(full_ring_without_consumers_blocks),
+        cmocka_unit_test(ring_without_consumers_overwrites),
+        cmocka_unit_test(ring_without_consumers_buffers),
+        cmocka_unit_test(startup_timeout_is_reported),
+        cmocka_unit_test(startup_of_too_many_is_refused),
+        cmocka_unit_test(startup_of_many_succeeds),
+        cmocka_unit_test(start_options_choose_the_first_event),
+        cmocka_unit_test(resumed_consumer_counts_lost_events),
+        cmocka_unit_test(full_table_refuses_a_join),
+        cmocka_unit_test(largest_table_can_be_filled),
+        cmocka_unit_test(hundreds_join_at_once),
+        cmocka_unit_test(automatic_entry_is_reused),
+        cmocka_unit_test(id_of_a_live_consumer_is_refused),
+        cmocka_unit_test(dead_consumer_can_be_evicted),
+        cmocka_unit_test(eviction_during_a_release_is_reported),
+        cmocka_unit_test(successor_finishes_a_half_done_replacement),
+        cmocka_unit_test(death_wait_keeps_waiting),
+        cmocka_unit_test(lost_lock_ends_claims_at_the_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

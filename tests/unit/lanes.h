@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Rings with lanes as tests use them. */
+ * Rings with lanes for tests. */
 #ifndef MYL_TESTS_UNIT_LANES_H
 #define MYL_TESTS_UNIT_LANES_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Producers of lanes that come and do not stay: starts that fail, and how their readers see those who are there. */
+ * Producers of lanes that do not stay: starts that fail, and what consumers report about the producers. */
 #include <pthread.h>
 
 #include "unit/lanes.h"
@@ -11,8 +11,8 @@ static myl_peer peer_of(myl_frame_consumer *c)
     return peer;
 }
 
-/* Of several producers one that lives is told of, and what is unread is added up. */
-static void test_peer_of_several(void **state)
+/* With several producers a live one is reported, and the unread events of all lanes are added up. */
+static void live_producer_of_several_is_reported(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -22,14 +22,14 @@ static void test_peer_of_several(void **state)
     send_text(a, "one");
     send_text(b, "two");
     assert_int_equal(peer_of(c).state, MYL_PEER_ALIVE);
-    assert_int_equal(peer_of(c).unread, 2);
+    assert_int_equal(peer_of(c).available, 2);
     myl_frame_producer_leave(a);
     assert_int_equal(peer_of(c).state, MYL_PEER_ALIVE);
     myl_frame_producer_leave(b);
     assert_int_equal(peer_of(c).state, MYL_PEER_LEFT);
     expect_text(c, 0, "one");
     expect_text(c, 1, "two");
-    assert_int_equal(peer_of(c).unread, 0);
+    assert_int_equal(peer_of(c).available, 0);
     myl_frame_producer_close(open_lane(name, 0, "a"));
     myl_frame_producer_close(open_lane(name, 0, "b"));
     test_ok(myl_frame_consumer_release(c));
@@ -37,7 +37,8 @@ static void test_peer_of_several(void **state)
     assert_false(ring_exists(name));
 }
 
-/* A founder that does not get its consumers, while another one produces: the ring stays, and its lane is over. */
+/* The first producer times out while waiting for consumers, and another one produces. The ring stays, and the first
+ * one's lane ends. */
 static void *open_and_fail(void *name)
 {
     myl_frame_producer *none = NULL;
@@ -53,7 +54,7 @@ static int is_there(void *name)
     return ring_exists(name);
 }
 
-static void test_failed_founder(void **state)
+static void failed_first_producer_ends_its_lane(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -72,8 +73,9 @@ static void test_failed_founder(void **state)
     assert_false(ring_exists(name));
 }
 
-/* Who takes a lane and then does not get its consumers has published nothing: the lane is as it was. */
-static void test_failed_startup(void **state)
+/* A producer that joins a lane and times out while waiting for consumers has published nothing: the lane is
+ * unchanged. */
+static void failed_startup_leaves_the_lane_unchanged(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -83,7 +85,7 @@ static void test_failed_startup(void **state)
     myl_frame_consumer *c = open_frame_consumer(name, "c");
     myl_frame_producer *b = open_lane(name, 0, "b");
     myl_frame_producer_close(b);
-    for (int i = 0; i < 3; i++) { /* a lane that ended, one that nobody used, and one whose producer has left */
+    for (int i = 0; i < 3; i++) { /* an ended lane, an unused one, and one whose producer has left */
         myl_frame_producer_options o = lane_options(0, (const char *const[]){"b", "new", "a"}[i]);
         o.ring.wait_consumers = 5;
         o.ring.wait_timeout_ns = MYL_MSEC(2);
@@ -96,7 +98,7 @@ static void test_failed_startup(void **state)
         if (i < 2)
             test_code(MYL_ETIMEDOUT, myl_frame_consumer_next(c, &message, MYL_MSEC(30)));
     }
-    test_code(MYL_EUNSEATED, myl_frame_consumer_next(c, &message, MYL_SEC(15)));
+    test_code(MYL_EPRODUCERLEFT, myl_frame_consumer_next(c, &message, MYL_SEC(15)));
     a = open_lane(name, 0, "a");
     send_text(a, "two");
     expect_text(c, 0, "two");
@@ -107,12 +109,38 @@ static void test_failed_startup(void **state)
     assert_false(ring_exists(name));
 }
 
+/* No producer has died in an unused lane: its observer waits, and the diagnosis reports that. */
+static void unused_lane_reports_no_death(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE], bytes[16];
+    myl_frame_producer *a = open_lane(test_name(name, "unused"), 3, "a");
+    myl_frame_consumer_options o = {.size = sizeof o, .observe_lane = 1};
+    o.ring.liveness_ns = MYL_MSEC(1);
+    myl_frame_observer *observer;
+    myl_message message;
+    myl_frame_lost lost;
+    test_ok(myl_frame_observer_open(&observer, name, &o));
+    test_code(MYL_ETIMEDOUT, myl_frame_observer_get(observer, bytes, sizeof bytes, &message, &lost, MYL_MSEC(50)));
+    myl_diagnosis *diagnosis;
+    test_ok(myl_diagnose_lane(name, MYL_BACKEND_SHM, 1, 0, &diagnosis));
+    assert_int_equal(diagnosis->participant[0].condition, MYL_COND_ABSENT);
+    assert_non_null(strstr(diagnosis->sentence, "does not exist yet"));
+    myl_diagnosis_free(diagnosis);
+    myl_frame_producer_leave(open_lane(name, 0, "b"));
+    test_code(MYL_EPRODUCERLEFT, myl_frame_observer_get(observer, bytes, sizeof bytes, &message, &lost, MYL_SEC(15)));
+    myl_frame_observer_close(observer);
+    myl_frame_producer_close(a);
+    test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_peer_of_several),
-        cmocka_unit_test(test_failed_founder),
-        cmocka_unit_test(test_failed_startup),
+        cmocka_unit_test(live_producer_of_several_is_reported),
+        cmocka_unit_test(failed_first_producer_ends_its_lane),
+        cmocka_unit_test(failed_startup_leaves_the_lane_unchanged),
+        cmocka_unit_test(unused_lane_reports_no_death),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

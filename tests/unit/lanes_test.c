@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Rings with lanes: several producers and those who read them all, in one thread. Who gets which lane, turns, ends and
- * new beginnings, leases across lanes, fragments, names, outside views. */
+ * Rings with lanes: several producers and consumers of all lanes, in one thread. Assignment of lanes, turns, ends and
+ * restarts, leases across lanes, fragments, names, snapshots. */
 #include <fcntl.h>
 
+#include "segment/header.h"
 #include "segment/segment.h"
 #include "unit/lanes.h"
 
@@ -15,9 +16,9 @@
         assert_null(nobody);                                                                                           \
     } while (0)
 
-/* --- who gets which lane ----------------------------------------------------------------------------------------- */
+/* --- assignment of lanes ----------------------------------------------------------------------------------------- */
 
-static void test_who_gets_which_lane(void **state)
+static void lane_is_chosen_by_id(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE], id[MYL_ID_MAX + 1];
@@ -35,14 +36,14 @@ static void test_who_gets_which_lane(void **state)
     test_ok(myl_frame_consumer_lane(c, 2, id));
     assert_string_equal(id, "");
     test_code(MYL_EINVAL, myl_frame_consumer_lane(c, 3, id));
-    myl_frame_producer_leave(b); /* a lane with an id waits for it; one without is anybody's */
+    myl_frame_producer_leave(b); /* a lane with an id is kept for it; one without may be used by any producer */
     myl_frame_producer_leave(any);
     any = open_lane(name, 0, NULL);
     assert_int_equal(lane_of(any), 2);
     expect_no_lane(MYL_ELANES, "all 3 lanes", name, 0, NULL);
     b = open_lane(name, 0, "b");
     assert_int_equal(lane_of(b), 1);
-    myl_frame_producer_close(a); /* an ended one is free for whoever comes */
+    myl_frame_producer_close(a); /* any producer may use an ended lane */
     a = open_lane(name, 0, "z");
     assert_int_equal(lane_of(a), 0);
     myl_frame_producer_close(a);
@@ -52,7 +53,7 @@ static void test_who_gets_which_lane(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-static void test_options(void **state)
+static void lane_options_are_checked(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -73,7 +74,7 @@ static void test_options(void **state)
     myl_frame_producer_options o = lane_options(2, "b");
     o.ring_bytes *= 2;
     myl_frame_producer *two = NULL;
-    test_code(MYL_ESHAPE, myl_frame_producer_open(&two, name, &o)); /* and no lane was taken by that */
+    test_code(MYL_ESHAPE, myl_frame_producer_open(&two, name, &o)); /* and no lane was acquired */
     two = open_lane(name, 2, "c");
     assert_int_equal(lane_of(two), 1);
     o = lane_options(2, "b");
@@ -90,8 +91,8 @@ static void test_options(void **state)
 
 /* --- turns ------------------------------------------------------------------------------------------------------- */
 
-/* Whatever one lane sends, another is never more than a turn away: 16 messages, or 64 KiB and a message. */
-static void test_turns(void **state)
+/* Whatever one lane sends, another lane waits at most one turn: 16 messages, or 64 KiB and one message. */
+static void lanes_get_turns_of_bounded_length(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -136,9 +137,9 @@ static void test_turns(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-/* --- ends and beginnings ----------------------------------------------------------------------------------------- */
+/* --- ends and restarts ------------------------------------------------------------------------------------------- */
 
-static void test_ends_and_beginnings(void **state)
+static void lanes_end_and_begin_again(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -152,7 +153,7 @@ static void test_ends_and_beginnings(void **state)
     myl_frame_producer_close(a);
     expect_text(c, 0, "one");
     expect_text(c, 1, "two");
-    expect_no_frame(c, MYL_EAGAIN); /* lanes 2 and 3 were never used, 0 has ended, 1 goes on */
+    expect_no_frame(c, MYL_EAGAIN); /* lanes 2 and 3 were never used, 0 has ended, 1 is open */
     test_code(MYL_ETIMEDOUT, myl_frame_consumer_next(c, &message, MYL_MSEC(1)));
     send_text(b, "three");
     myl_frame_producer_close(b);
@@ -160,19 +161,20 @@ static void test_ends_and_beginnings(void **state)
     expect_no_frame(c, MYL_ECLOSED);
     test_code(MYL_ECLOSED, myl_frame_consumer_next(c, &message, MYL_FOREVER));
     expect_detail("every lane");
-    a = open_lane(name, 0, "a"); /* not for good: a lane begins anew */
+    a = open_lane(name, 0, "a"); /* not final: the lane is used again */
     assert_int_equal(lane_of(a), 0);
     expect_no_frame(c, MYL_EAGAIN);
     send_text(a, "four");
     expect_text(c, 0, "four");
     test_ok(myl_frame_consumer_release(c));
     myl_frame_producer_leave(a);
-    test_code(MYL_EUNSEATED, myl_frame_consumer_next(c, &message, MYL_FOREVER));
+    test_code(MYL_EPRODUCERLEFT, myl_frame_consumer_next(c, &message, MYL_FOREVER));
     assert_int_equal(message.lane, 0);
     expect_detail("lane 0 (a)");
-    test_code(MYL_EUNSEATED, myl_frame_consumer_next(c, &message, MYL_FOREVER)); /* nobody else is there: again */
+    test_code(MYL_EPRODUCERLEFT, myl_frame_consumer_next(c, &message, MYL_FOREVER)); /* no other producer: reported
+                                                                                      * again */
     b = open_lane(name, 0, "b");
-    test_code(MYL_ETIMEDOUT, myl_frame_consumer_next(c, &message, MYL_MSEC(30))); /* it was told */
+    test_code(MYL_ETIMEDOUT, myl_frame_consumer_next(c, &message, MYL_MSEC(30))); /* already reported */
     a = open_lane(name, 0, "a");
     send_text(a, "five");
     expect_text(c, 0, "five");
@@ -186,7 +188,7 @@ static void test_ends_and_beginnings(void **state)
 
 /* --- leases ------------------------------------------------------------------------------------------------------ */
 
-static void test_leases(void **state)
+static void leases_are_released_in_all_lanes(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -227,8 +229,8 @@ static void test_leases(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-/* What is leased of a lane that has ended in the meantime comes again after a rewind, as of any other. */
-static void test_rewind_behind_an_end(void **state)
+/* Leases of a lane that has ended meanwhile are delivered again after a rewind. */
+static void rewind_delivers_again_after_an_end(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -238,7 +240,7 @@ static void test_rewind_behind_an_end(void **state)
     send_text(a, "one");
     myl_frame_producer_close(a);
     expect_text(c, 0, "one");
-    expect_no_frame(c, MYL_EAGAIN); /* from here on it knows that lane 0 has ended */
+    expect_no_frame(c, MYL_EAGAIN); /* from here on it has seen the end of lane 0 */
     myl_frame_consumer_rewind(c);
     expect_text(c, 0, "one");
     myl_frame_producer_close(b);
@@ -257,7 +259,7 @@ static int count_lane(const myl_message *message, void *user)
     return ++count[message->lane] == 3 && count[2] == 0 && ++count[2] == 1 ? 7 : 0; /* stops once */
 }
 
-static void test_drain(void **state)
+static void drain_handles_all_lanes(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -271,7 +273,7 @@ static void test_drain(void **state)
         send_text(b, "b");
     }
     test_code(MYL_EHANDLER, myl_frame_consumer_drain(c, 0, count_lane, count, &handled, MYL_TRY));
-    assert_int_equal(handled, count[0] + count[1] - 1); /* that one comes again */
+    assert_int_equal(handled, count[0] + count[1] - 1); /* this message is delivered again */
     test_ok(myl_frame_consumer_drain(c, 0, count_lane, count, &handled, MYL_TRY));
     assert_int_equal(count[0] + count[1], 11);
     test_ok(myl_frame_producer_wait_consumed(a, MYL_TRY));
@@ -283,8 +285,8 @@ static void test_drain(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-/* A lane that is leased to the brim waits for a release, and holds nobody else up. */
-static void test_a_full_lane(void **state)
+/* A lane whose whole ring is leased waits for a release, and blocks no other lane. */
+static void full_lane_blocks_only_its_producer(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -313,9 +315,9 @@ static void test_a_full_lane(void **state)
 
 /* --- fragments --------------------------------------------------------------------------------------------------- */
 
-/* Two lanes with fragmented messages at once, and small ones: each lane is put together by itself, and what is leased
- * stays whole until it is released. */
-static void test_fragments(void **state)
+/* Fragmented messages in two lanes at once, and small ones. Each lane is reassembled separately, and a lease stays
+ * valid until its release. */
+static void fragments_of_lanes_are_reassembled_separately(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -338,7 +340,7 @@ static void test_fragments(void **state)
         int rc;
         for (unsigned leased = 0; got[0] < sent[0] || got[1] < sent[1]; leased++) {
             rc = myl_frame_consumer_next(c, &message, MYL_TRY);
-            if (rc == MYL_ELEASED) { /* a second one of some lane would take the first one's place */
+            if (rc == MYL_ELEASED) { /* a second message of this lane would need the memory of the first */
                 assert_true(leased > 0);
                 for (unsigned i = 0; i < LANES; i++) {
                     if (held[i].data != NULL)
@@ -367,9 +369,9 @@ static void test_fragments(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-/* --- names, entries, views from outside -------------------------------------------------------------------------- */
+/* --- names, entries, snapshots ----------------------------------------------------------------------------------- */
 
-static void test_remove_and_replace(void **state)
+static void rings_with_lanes_are_removed_and_replaced(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -408,7 +410,7 @@ static void test_remove_and_replace(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-static void test_entries(void **state)
+static void each_lane_registers_every_consumer(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -437,11 +439,11 @@ static void test_entries(void **state)
         myl_snapshot_free(s);
     }
     myl_snapshot *s;
-    myl_verdict *verdict;
+    myl_diagnosis *diagnosis;
     test_code(MYL_EINVAL, myl_snapshot_take_lane(name, MYL_BACKEND_SHM, 3, &s));
-    test_code(MYL_EINVAL, myl_why_lane(name, MYL_BACKEND_SHM, 3, 0, &verdict));
-    test_ok(myl_why_lane(name, MYL_BACKEND_SHM, 2, 0, &verdict));
-    myl_verdict_free(verdict);
+    test_code(MYL_EINVAL, myl_diagnose_lane(name, MYL_BACKEND_SHM, 3, 0, &diagnosis));
+    test_ok(myl_diagnose_lane(name, MYL_BACKEND_SHM, 2, 0, &diagnosis));
+    myl_diagnosis_free(diagnosis);
     myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_ALERT};
     test_ok(myl_set_role(name, MYL_BACKEND_SHM, "c", &role));
     test_ok(myl_snapshot_take_lane(name, MYL_BACKEND_SHM, 2, &s));
@@ -463,8 +465,8 @@ static void test_entries(void **state)
     assert_int_equal(test_shm_entries(), 0);
 }
 
-/* A mapped file, and a memfd that is handed on; rings whose consumers never park. */
-static void test_elsewhere(void **state)
+/* A mapped file, and a memfd that is passed on; rings whose consumers never park. */
+static void lanes_work_in_files_memfds_and_spinning(void **state)
 {
     (void)state;
     char path[TEST_PATH_SIZE];
@@ -496,7 +498,7 @@ static void test_elsewhere(void **state)
         }
         myl_frame_producer_close(a);
         myl_frame_producer_close(b);
-        a = open_frames(name, &o); /* begins lane b anew, behind its old end */
+        a = open_frames(name, &o); /* reuses lane b after its end */
         assert_int_equal(lane_of(a), 1);
         assert_int_equal(myl_frame_producer_messages(a), 1);
         myl_frame_producer_close(a);
@@ -508,8 +510,8 @@ static void test_elsewhere(void **state)
     }
 }
 
-/* Every field that says how many lanes there are, or how large one is, is checked against the object. */
-static void test_hostile_headers(void **state)
+/* Every field with the number or the size of lanes is checked against the object. */
+static void wrong_lane_fields_are_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE], path[TEST_NAME_SIZE + 16];
@@ -538,7 +540,7 @@ static void test_hostile_headers(void **state)
     assert_int_equal(ring_exists(name), 0);
 }
 
-static void test_observers_look_at_one_lane(void **state)
+static void observer_reads_one_lane(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE], buffer[16];
@@ -569,20 +571,20 @@ static void test_observers_look_at_one_lane(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_who_gets_which_lane),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_ends_and_beginnings),
-        cmocka_unit_test(test_leases),
-        cmocka_unit_test(test_rewind_behind_an_end),
-        cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_a_full_lane),
-        cmocka_unit_test(test_fragments),
-        cmocka_unit_test(test_remove_and_replace),
-        cmocka_unit_test(test_entries),
-        cmocka_unit_test(test_elsewhere),
-        cmocka_unit_test(test_hostile_headers),
-        cmocka_unit_test(test_observers_look_at_one_lane),
+        cmocka_unit_test(lane_is_chosen_by_id),
+        cmocka_unit_test(lane_options_are_checked),
+        cmocka_unit_test(lanes_get_turns_of_bounded_length),
+        cmocka_unit_test(lanes_end_and_begin_again),
+        cmocka_unit_test(leases_are_released_in_all_lanes),
+        cmocka_unit_test(rewind_delivers_again_after_an_end),
+        cmocka_unit_test(drain_handles_all_lanes),
+        cmocka_unit_test(full_lane_blocks_only_its_producer),
+        cmocka_unit_test(fragments_of_lanes_are_reassembled_separately),
+        cmocka_unit_test(rings_with_lanes_are_removed_and_replaced),
+        cmocka_unit_test(each_lane_registers_every_consumer),
+        cmocka_unit_test(lanes_work_in_files_memfds_and_spinning),
+        cmocka_unit_test(wrong_lane_fields_are_refused),
+        cmocka_unit_test(observer_reads_one_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

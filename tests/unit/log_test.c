@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The event log: what is in it after a ring's life, when it is full, and when a writer died within a record; and what
- * parties say of themselves. */
+ * The event log: its records over a ring's life, a full log, and a writer that died within a record; and the activity
+ * notices. */
+#include "registry/participant.h"
 #include "rings.h"
 
 #include "ring/handle.h"
@@ -16,7 +17,7 @@ static myl_log *take_log(const char *name)
     return log;
 }
 
-/* The kinds of the whole log, "created joined ...". */
+/* The kinds of all records: "created joined ...". */
 static const char *kinds(const char *name)
 {
     static char text[1024];
@@ -31,7 +32,7 @@ static const char *kinds(const char *name)
     return text;
 }
 
-static void test_a_ring_and_its_parties(void **state)
+static void log_records_ring_and_participants(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -67,7 +68,7 @@ static void test_a_ring_and_its_parties(void **state)
     assert_false(ring_exists(name));
 }
 
-static void test_only_the_last_ones_are_kept(void **state)
+static void only_the_last_records_are_kept(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -86,9 +87,8 @@ static void test_only_the_last_ones_are_kept(void **state)
     assert_false(ring_exists(name));
 }
 
-/* The segment as somebody who means harm, or has died, may leave it. */
-static struct myl_control *map_control(const char *name, uint32_t max_consumers, struct myl_log_record **records,
-                                       size_t *bytes)
+/* Maps the control area for writing, to damage it. */
+static struct myl_control *map_control(const char *name, struct myl_log_record **records, size_t *bytes)
 {
     char path[TEST_NAME_SIZE + 16];
     struct myl_header head;
@@ -96,17 +96,16 @@ static struct myl_control *map_control(const char *name, uint32_t max_consumers,
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(read(fd, &head, sizeof head), sizeof head);
-    *bytes = head.control_bytes;
+    *bytes = head.data_offset - head.control_offset;
     void *at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)head.control_offset);
     assert_ptr_not_equal(at, MAP_FAILED);
     close(fd);
     struct myl_control *control = at;
-    struct myl_entry *entry = (struct myl_entry *)(void *)(control + 1);
-    *records = (struct myl_log_record *)(void *)(entry + max_consumers);
+    *records = (struct myl_log_record *)(void *)((unsigned char *)at + myl_log_begin(&head));
     return control;
 }
 
-static void test_torn_records_are_passed_over(void **state)
+static void torn_records_are_left_out(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -118,15 +117,15 @@ static void test_torn_records_are_passed_over(void **state)
     myl_consumer *a = open_consumer(name, "a");
     myl_consumer *b = open_consumer(name, "b");
     assert_string_equal(kinds(name), "created joined:a joined:b");
-    struct myl_control *control = map_control(name, 4, &record, &bytes);
+    struct myl_control *control = map_control(name, &record, &bytes);
 
-    record[1].number.v |= MYL_LOG_WRITING; /* its writer died within */
+    record[1].number.v |= MYL_LOG_WRITING; /* its writer died within the record */
     assert_string_equal(kinds(name), "created joined:b");
     record[1].number.v &= ~MYL_LOG_WRITING;
-    record[2].sequence.v += 1; /* mixed of two */
+    record[2].sequence.v += 1; /* a mix of two records */
     assert_string_equal(kinds(name), "created joined:a");
     record[2].sequence.v -= 1;
-    control->log_next.v += 1; /* a ticket taken, and dead before the record was claimed */
+    control->log_next.v += 1; /* its writer took the ticket and died before it claimed the record */
     assert_string_equal(kinds(name), "created joined:a joined:b");
     myl_consumer_close(b);
     assert_string_equal(kinds(name), "created joined:a joined:b left:b");
@@ -135,7 +134,7 @@ static void test_torn_records_are_passed_over(void **state)
     assert_int_equal(log->entry[3].number, 4);
     myl_log_free(log);
 
-    /* Numbers that cannot be. */
+    /* Impossible numbers. */
     uint64_t was = control->log_next.v;
     for (unsigned i = 0; i < 3; i++) {
         control->log_next.v = i == 0 ? UINT64_MAX : i == 1 ? MYL_LOG_WRITING : 7;
@@ -150,8 +149,8 @@ static void test_torn_records_are_passed_over(void **state)
     assert_false(ring_exists(name));
 }
 
-/* Who was asleep for a whole round of the log does not write over what came after. */
-static void test_a_late_writer_keeps_off(void **state)
+/* A writer that slept for a whole round of the log does not overwrite newer records. */
+static void late_log_writer_overwrites_nothing(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -160,9 +159,9 @@ static void test_a_late_writer_keeps_off(void **state)
     myl_producer_options o = producer_options(8);
     o.max_consumers = 4;
     myl_producer *producer = open_producer(test_name(name, "late"), &o);
-    struct myl_control *control = map_control(name, 4, &record, &bytes);
+    struct myl_control *control = map_control(name, &record, &bytes);
     control->log_next.v = 3 + MYL_LOG_RECORDS;
-    record[4].number.v = 5 + MYL_LOG_RECORDS; /* newer than number 4, which comes again */
+    record[4].number.v = 5 + MYL_LOG_RECORDS; /* newer than number 4, which is written again */
     control->log_next.v = 4;
     myl_consumer_close(open_consumer(name, "a")); /* numbers 4 and 5 */
     assert_int_equal(record[4].number.v, 5 + MYL_LOG_RECORDS);
@@ -172,37 +171,37 @@ static void test_a_late_writer_keeps_off(void **state)
     assert_false(ring_exists(name));
 }
 
-static void test_what_is_said(void **state)
+static void activity_notice_is_copied_and_checked(void **state)
 {
     (void)state;
-    struct myl_doing doing = {0};
-    struct myl_said said;
-    assert_false(myl_doing_get(&doing, &said));
-    myl_doing_set(&doing, "compiling", MYL_SEC(5));
-    assert_true(myl_doing_get(&doing, &said));
-    assert_string_equal(said.text, "compiling");
-    assert_int_equal(said.until - said.since, MYL_SEC(5));
-    myl_doing_set(&doing, "a text that is longer than there is room for, by far", 0);
-    assert_true(myl_doing_get(&doing, &said));
-    assert_int_equal(strlen(said.text), MYL_DOING_MAX);
-    assert_int_equal(said.until, 0);
-    doing.version.v |= 1; /* a writer died within */
-    assert_false(myl_doing_get(&doing, &said));
-    myl_doing_set(&doing, "back", MYL_FOREVER);
-    assert_true(myl_doing_get(&doing, &said));
-    assert_string_equal(said.text, "back");
-    /* What cannot be is cut down. */
+    struct myl_activity doing = {0};
+    struct myl_activity_notice notice;
+    assert_false(myl_activity_get(&doing, &notice));
+    myl_activity_set(&doing, "compiling", MYL_SEC(5));
+    assert_true(myl_activity_get(&doing, &notice));
+    assert_string_equal(notice.text, "compiling");
+    assert_int_equal(notice.until - notice.since, MYL_SEC(5));
+    myl_activity_set(&doing, "a text that is longer than there is room for, by far", 0);
+    assert_true(myl_activity_get(&doing, &notice));
+    assert_int_equal(strlen(notice.text), MYL_ACTIVITY_MAX);
+    assert_int_equal(notice.until, 0);
+    doing.version.v |= 1; /* a writer died within it */
+    assert_false(myl_activity_get(&doing, &notice));
+    myl_activity_set(&doing, "back", MYL_FOREVER);
+    assert_true(myl_activity_get(&doing, &notice));
+    assert_string_equal(notice.text, "back");
+    /* An impossible value is limited. */
     doing.until.v = UINT64_MAX / 4;
     doing.since.v = UINT64_MAX / 8;
     doing.text[0].v = UINT64_C(0x1b1b1b1b1b1b1b1b);
-    assert_true(myl_doing_get(&doing, &said));
-    assert_true(said.since <= myl_os_now() && said.until - said.since <= MYL_PATIENCE_MOST_NS);
-    assert_memory_equal(said.text, "????????", 8);
-    myl_doing_clear(&doing);
-    assert_false(myl_doing_get(&doing, &said));
+    assert_true(myl_activity_get(&doing, &notice));
+    assert_true(notice.since <= myl_os_now() && notice.until - notice.since <= MYL_ACTIVITY_MOST_NS);
+    assert_memory_equal(notice.text, "????????", 8);
+    myl_activity_clear(&doing);
+    assert_false(myl_activity_get(&doing, &notice));
 }
 
-static void test_roles(void **state)
+static void roles_are_logged_and_kept(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -244,12 +243,12 @@ static void test_roles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_ring_and_its_parties),
-        cmocka_unit_test(test_only_the_last_ones_are_kept),
-        cmocka_unit_test(test_torn_records_are_passed_over),
-        cmocka_unit_test(test_a_late_writer_keeps_off),
-        cmocka_unit_test(test_what_is_said),
-        cmocka_unit_test(test_roles),
+        cmocka_unit_test(log_records_ring_and_participants),
+        cmocka_unit_test(only_the_last_records_are_kept),
+        cmocka_unit_test(torn_records_are_left_out),
+        cmocka_unit_test(late_log_writer_overwrites_nothing),
+        cmocka_unit_test(activity_notice_is_copied_and_checked),
+        cmocka_unit_test(roles_are_logged_and_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Names of rings, ids of consumers, and options structures: what is refused, in which words, and that nothing was
- * made. */
+ * Names of rings, ids of consumers, and option structures: which are refused, with which error, and that nothing was
+ * created. */
 #include <limits.h>
 
 #include "unit/rings.h"
@@ -21,7 +21,7 @@ static void expect_name(int code, const char *name, const char *text)
     assert_int_equal(test_shm_entries(), before);
 }
 
-static void test_bad_names(void **state)
+static void invalid_names_are_refused(void **state)
 {
     (void)state;
     char longest[MYL_NAME_MAX + 2];
@@ -38,7 +38,55 @@ static void test_bad_names(void **state)
     test_ok(myl_check_name(longest));
 }
 
-static void test_longest_name_works(void **state)
+/* gc would take such a ring for one whose creator died. */
+static void names_of_unfinished_rings_are_refused_at_creation(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {".tmp-1-0123456789abcdef", "/.myelon-AbCd01", "/.myelon-seat-0-19-2-0"};
+    char name[TEST_NAME_SIZE], path[TEST_PATH_SIZE];
+    myl_producer_options options = producer_options(8);
+    for (unsigned i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        options.backend = i == 0 ? MYL_BACKEND_SHM : MYL_BACKEND_FILE;
+        char *end = i == 0 ? name + strlen(test_name(name, "looks")) : strrchr(test_path(path, "looks"), '/');
+        strcpy(end, ends[i]);
+        const char *asked = i == 0 ? name : path;
+        expect_no_producer(MYL_ENAME, "unfinished rings", asked, &options);
+        myl_observer *observer = NULL; /* opening an existing ring of that name is allowed */
+        myl_consumer_options how = {.size = sizeof how, .backend = options.backend};
+        test_code(MYL_ENOTFOUND, myl_observer_open(&observer, asked, &how));
+    }
+    (void)test_name(name, "looks");
+    options.backend = MYL_BACKEND_SHM;
+    myl_producer *producer = open_producer(strcat(name, ".tmp-1-0123456789abcde"), &options); /* a digit is missing */
+    myl_producer_close(producer);
+}
+
+/* A terminal would execute the control characters of a printed name. Existing rings with such a name can still be
+ * opened. */
+static void control_characters_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\x1b[31m", "\n",           "\r",           "\x7f",         "\xc2\x9b",
+                                      "\xd8\x9c", "\xe2\x80\x8f", "\xe2\x80\xae", "\xe2\x81\xa6", "\x01"};
+    static const char *const good[] = {" ", "\xc3\xa4", "\xc2\xa0", "\xe2\x82\xac", "\xff"};
+    char start[TEST_NAME_SIZE], name[TEST_NAME_SIZE + 8];
+    myl_producer_options options = producer_options(8);
+    test_name(start, "control");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int before = test_shm_entries();
+        (void)snprintf(name, sizeof name, "%s%sx", start, bad[i]);
+        expect_no_producer(MYL_ENAME, "control character", name, &options);
+        assert_int_equal(test_shm_entries(), before);
+        test_ok(myl_check_name(name));
+        test_code(MYL_ENOTFOUND, myl_remove(name, MYL_BACKEND_SHM, 0));
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        (void)snprintf(name, sizeof name, "%s%sx", start, good[i]);
+        myl_producer_close(open_producer(name, &options));
+    }
+}
+
+static void longest_name_is_accepted(void **state)
 {
     (void)state;
     char name[MYL_NAME_MAX + 1], start[TEST_NAME_SIZE];
@@ -54,7 +102,7 @@ static void test_longest_name_works(void **state)
     myl_producer_close(producer);
 }
 
-static void test_ids(void **state)
+static void invalid_ids_are_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -85,7 +133,7 @@ static void test_ids(void **state)
     myl_producer_close(producer);
 }
 
-static void test_prefixes(void **state)
+static void prefixes_choose_the_lowest_free_number(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -93,7 +141,7 @@ static void test_prefixes(void **state)
     myl_producer *producer = open_producer(test_name(name, "prefix"), &make);
     myl_consumer_options by_prefix = {.size = sizeof by_prefix, .prefix = "w"};
     myl_consumer *consumer[4];
-    const char *expected[4] = {"w_0", "w_1", "w_2", "c_0"};
+    const char *expected[4] = {"w_0", "w_1", "w_2", "auto+3"};
     for (size_t i = 0; i < 4; i++) {
         myl_joined joined;
         test_ok(myl_consumer_open(&consumer[i], name, i < 3 ? &by_prefix : NULL));
@@ -101,7 +149,7 @@ static void test_prefixes(void **state)
         assert_string_equal(joined.id, expected[i]);
         assert_int_equal(joined.resumed, 0);
     }
-    myl_consumer_close(consumer[1]); /* the first free one is taken */
+    myl_consumer_close(consumer[1]); /* the first free one is used */
     myl_joined joined;
     consumer[1] = open_consumer_with(name, &by_prefix);
     test_ok(myl_consumer_joined(consumer[1], &joined));
@@ -111,7 +159,7 @@ static void test_prefixes(void **state)
     myl_producer_close(producer);
 }
 
-static void test_options_sizes(void **state)
+static void other_option_sizes_are_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -141,7 +189,7 @@ static void test_options_sizes(void **state)
     myl_producer_close(producer);
 }
 
-static void test_options_out_of_range(void **state)
+static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -168,10 +216,10 @@ static void test_options_out_of_range(void **state)
     o.label = "a label that has more than 31 bytes";
     expect_no_producer(MYL_EINVAL, "31", name, &o);
     o = producer_options(8);
-    o.alone = (enum myl_alone)5;
+    o.no_consumers = (enum myl_no_consumer_policy)5;
     expect_no_producer(MYL_EINVAL, "5", name, &o);
     o = producer_options(8);
-    o.alone = MYL_ALONE_BUFFER;
+    o.no_consumers = MYL_NO_CONSUMERS_BUFFER;
     expect_no_producer(MYL_EINVAL, "0", name, &o);
     o.buffer = 9;
     expect_no_producer(MYL_EINVAL, "9", name, &o);
@@ -185,12 +233,89 @@ static void test_options_out_of_range(void **state)
     assert_false(ring_exists(name));
 }
 
+static int take_message(const myl_message *message, void *user)
+{
+    (void)message, (void)user;
+    return 0;
+}
+
+static int take_event(const void *event, myl_sequence sequence, int end_of_batch, void *user)
+{
+    (void)event, (void)sequence, (void)end_of_batch, (void)user;
+    return 0;
+}
+
+/* base.h: functions that close or free accept NULL; so do option parameters, and those whose comment allows it. */
+static void documented_null_pointers_are_accepted(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_close(NULL);
+    myl_producer_leave(NULL);
+    myl_consumer_close(NULL);
+    myl_observer_close(NULL);
+    myl_frame_producer_close(NULL);
+    myl_frame_producer_leave(NULL);
+    myl_frame_consumer_close(NULL);
+    myl_frame_observer_close(NULL);
+    myl_snapshot_free(NULL);
+    myl_log_free(NULL);
+    myl_diagnosis_free(NULL);
+    expect_no_producer(MYL_ENAME, "name", NULL, NULL);
+    expect_no_consumer(MYL_ENAME, "name", NULL, NULL);
+    test_code(MYL_EID, myl_evict("x", MYL_BACKEND_SHM, NULL));
+    test_code(MYL_EOPTIONS, myl_examine("x", MYL_BACKEND_SHM, NULL));
+
+    myl_frame_producer *frames = NULL;
+    myl_frame_consumer *reader = NULL;
+    myl_frame_observer *onlooker = NULL;
+    test_ok(myl_frame_producer_open(&frames, test_name(name, "null"), NULL));
+    test_ok(myl_frame_consumer_open(&reader, name, NULL));
+    test_ok(myl_frame_observer_open(&onlooker, name, NULL));
+    test_ok(myl_frame_producer_wait_consumers(frames, NULL, 1, MYL_TRY));
+    test_ok(myl_frame_producer_publish(frames, NULL, 0, 0, MYL_TRY));
+    test_ok(myl_frame_consumer_drain(reader, 0, take_message, NULL, NULL, MYL_TRY));
+    test_ok(myl_frame_producer_set_liveness(frames, NULL));
+    myl_frame_producer_set_activity(frames, NULL, 0);
+    myl_frame_consumer_set_activity(reader, NULL, 0);
+    myl_frame_observer_close(onlooker);
+    myl_frame_consumer_close(reader);
+    myl_frame_producer_close(frames);
+
+    myl_producer_options make = producer_options(8);
+    make.label = make.wait_prefix = NULL;
+    make.wait_ids = NULL;
+    myl_producer *producer = open_producer(name, &make);
+    myl_consumer *consumer = open_consumer_with(name, NULL);
+    myl_observer *observer = NULL;
+    myl_runner *runner = NULL;
+    test_ok(myl_observer_open(&observer, name, NULL));
+    test_ok(myl_producer_wait_consumers(producer, NULL, 1, MYL_TRY));
+    test_ok(myl_producer_set_liveness(producer, NULL));
+    myl_producer_set_activity(producer, NULL, 0);
+    myl_consumer_set_activity(consumer, NULL, 0);
+    test_code(MYL_EINVAL, myl_runner_start(&runner, NULL, take_event, NULL, NULL));
+    test_code(MYL_EINVAL, myl_runner_start(&runner, consumer, NULL, NULL, NULL));
+    test_ok(myl_runner_start(&runner, consumer, take_event, NULL, NULL));
+    myl_runner_stop(runner);
+    test_ok(myl_runner_join(runner, NULL, MYL_SEC(20)));
+    myl_observer_close(observer);
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_names),     cmocka_unit_test(test_longest_name_works),
-        cmocka_unit_test(test_ids),           cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_options_sizes), cmocka_unit_test(test_options_out_of_range),
+        cmocka_unit_test(documented_null_pointers_are_accepted),
+        cmocka_unit_test(invalid_names_are_refused),
+        cmocka_unit_test(names_of_unfinished_rings_are_refused_at_creation),
+        cmocka_unit_test(control_characters_are_refused),
+        cmocka_unit_test(longest_name_is_accepted),
+        cmocka_unit_test(invalid_ids_are_refused),
+        cmocka_unit_test(prefixes_choose_the_lowest_free_number),
+        cmocka_unit_test(other_option_sizes_are_refused),
+        cmocka_unit_test(options_out_of_range_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Observers: they gate nobody, read nothing torn, and count exactly what they missed. */
+ * Observers do not gate, never deliver a torn event, and count exactly the events that they lost. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -13,7 +13,7 @@ static myl_observer *open_observer(const char *name, enum myl_start start)
     return observer;
 }
 
-static void test_reads_everything_when_fast(void **state)
+static void fast_observer_gets_every_event(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
@@ -26,7 +26,7 @@ static void test_reads_everything_when_fast(void **state)
         myl_producer *producer = open_producer(test_name(name, "fast"), &o);
         myl_consumer *consumer = open_consumer(name, "c");
         myl_observer *observer = open_observer(name, MYL_START_RESUME);
-        assert_int_equal(myl_observer_position(observer), MYL_SEQUENCE_NONE);
+        assert_int_equal(myl_observer_last_read(observer), MYL_SEQUENCE_NONE);
         test_code(MYL_EAGAIN, myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));
         assert_int_equal(lost, 0);
         for (uint64_t i = 0; i < 500; i++) {
@@ -34,7 +34,7 @@ static void test_reads_everything_when_fast(void **state)
             test_ok(myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));
             expect_event(&event, i);
             assert_int_equal(lost, 0);
-            assert_int_equal(myl_observer_position(observer), i);
+            assert_int_equal(myl_observer_last_read(observer), i);
             take_many(consumer, i, 1);
         }
         test_code(MYL_ETIMEDOUT, myl_observer_get(observer, &event, sizeof event, &lost, MYL_MSEC(2)));
@@ -48,24 +48,24 @@ static void test_reads_everything_when_fast(void **state)
     }
 }
 
-static void test_counts_what_it_missed(void **state)
+static void observer_counts_lost_events(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     struct event event;
     uint64_t lost, total = 0, expected = 0;
     myl_producer_options o = producer_options(16);
-    o.alone = MYL_ALONE_RUN_FREE;
+    o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
     myl_producer *producer = open_producer(test_name(name, "missed"), &o);
     myl_observer *observer = open_observer(name, MYL_START_OLDEST);
     uint64_t published = 0;
-    for (uint64_t round = 1; round < 60; round++) { /* more and more than the ring holds */
+    for (uint64_t round = 1; round < 60; round++) { /* more and more, up to more than the ring holds */
         put_many(producer, published, round);
         published += round;
         while (myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY) == MYL_OK) {
             expected += lost;
-            expect_event(&event, expected); /* exactly: the number says how many were before it */
-            assert_int_equal(myl_observer_position(observer), expected);
+            expect_event(&event, expected); /* exactly: the number of the event is the number of events before it */
+            assert_int_equal(myl_observer_last_read(observer), expected);
             expected++;
             total += lost;
         }
@@ -73,7 +73,7 @@ static void test_counts_what_it_missed(void **state)
     }
     assert_true(total > 0);
     myl_observer *late = open_observer(name, MYL_START_NOW);
-    assert_int_equal(myl_observer_position(late), published - 1);
+    assert_int_equal(myl_observer_last_read(late), published - 1);
     test_code(MYL_EAGAIN, myl_observer_get(late, &event, sizeof event, &lost, MYL_TRY));
     put(producer, published, MYL_TRY);
     test_ok(myl_observer_get(late, &event, sizeof event, &lost, MYL_TRY));
@@ -87,7 +87,7 @@ static void test_counts_what_it_missed(void **state)
     myl_producer_close(producer);
 }
 
-static void test_never_gates(void **state)
+static void observer_never_gates(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -113,12 +113,12 @@ static void test_never_gates(void **state)
     myl_producer_close(producer);
 }
 
-/* Large, so that there is time to be overwritten during a copy. */
+/* Large events, so that they can be overwritten during a copy. */
 enum { STREAM = 600000, BIG_WORDS = 512, SMALL_WORDS = 6 };
 
 struct stream {
     myl_producer *producer;
-    unsigned words;      /* of an event, each of which is its number */
+    unsigned words;      /* words of an event, each equal to its number */
 };
 
 static void *produce(void *argument)
@@ -136,14 +136,14 @@ static void *produce(void *argument)
     return NULL;
 }
 
-/* Overwritten while it reads: whole events only, in order, and read + lost is all there was. */
-static void test_torn_reads_are_not_shown(void **state)
+/* Overwritten during reads: only whole events, in order, and read + lost is the number of published events. */
+static void torn_events_are_not_delivered(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(8);
-        o.alone = MYL_ALONE_RUN_FREE;
+        o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
         o.packed_cell = cell;
         unsigned words = cell == 0 ? BIG_WORDS : SMALL_WORDS;
         o.event_size = words * (unsigned)sizeof(uint64_t);
@@ -172,8 +172,9 @@ static void test_torn_reads_are_not_shown(void **state)
     }
 }
 
-/* An observer holds no seat. Whoever takes the name away from what it looks at tells it, or it would wait for ever. */
-static void test_is_told_that_the_name_is_gone(void **state)
+/* An observer holds no participant lock. A process that removes the name must notify it, otherwise it would wait for
+ * ever. */
+static void observer_learns_that_the_name_is_gone(void **state)
 {
     (void)state;
     for (int removed = 0; removed < 2; removed++) {
@@ -203,11 +204,11 @@ static void test_is_told_that_the_name_is_gone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_everything_when_fast),
-        cmocka_unit_test(test_counts_what_it_missed),
-        cmocka_unit_test(test_never_gates),
-        cmocka_unit_test(test_torn_reads_are_not_shown),
-        cmocka_unit_test(test_is_told_that_the_name_is_gone),
+        cmocka_unit_test(fast_observer_gets_every_event),
+        cmocka_unit_test(observer_counts_lost_events),
+        cmocka_unit_test(observer_never_gates),
+        cmocka_unit_test(torn_events_are_not_delivered),
+        cmocka_unit_test(observer_learns_that_the_name_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Placement: what is granted is seen to have happened and is reported; what cannot be had is reported with MYL_TRY_IT,
- * and refused with MYL_REQUIRE, by one code and a sentence with the value and the way out. */
+ * Placement. A granted request is verified in the system and reported. One that is not possible is reported with
+ * MYL_REQUEST_PREFER, and refused with MYL_REQUEST_REQUIRE, by one code and a detail with the value and the remedy. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <sched.h>
@@ -13,14 +13,15 @@
 #include <sys/syscall.h>
 #endif
 
+#include "ring/producer.h"
 #include "unit/frames.h"
 
-#ifndef __has_feature /* clang's way of telling */
+#ifndef __has_feature /* clang has __has_feature instead of macros */
 #define __has_feature(x) 0
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) ||               \
     __has_feature(thread_sanitizer)
-enum { SANITIZED = 1 };      /* its mlock does nothing */
+enum { SANITIZED = 1 };      /* its mlock has no effect */
 #else
 enum { SANITIZED = 0 };
 #endif
@@ -54,12 +55,12 @@ static myl_granted granted_to_consumer(const myl_consumer *consumer)
     return info.granted;
 }
 
-static void expect_not_asked(int answer)
+static void expect_not_asked(enum myl_grant answer)
 {
-    assert_int_equal(answer, MYL_EAGAIN);
+    assert_int_equal(answer, MYL_GRANT_NOT_REQUESTED);
 }
 
-/* Where the ring's data is mapped: its first event lies in its first page. */
+/* Address of the ring's data: its first event is in its first page. */
 static void *data_of(myl_producer *producer)
 {
     void *event;
@@ -68,7 +69,7 @@ static void *data_of(myl_producer *producer)
     return event;
 }
 
-/* KiB of that field for the mapping at `address` in /proc/self/smaps; -1: it does not say. */
+/* The field's value in KiB for the mapping at `address` in /proc/self/smaps; -1: not available. */
 static long mapping_kib(const void *address, const char *field)
 {
     FILE *maps = fopen("/proc/self/smaps", "r");
@@ -87,7 +88,7 @@ static long mapping_kib(const void *address, const char *field)
     return kib;
 }
 
-/* An emulator of processors takes every advice, and follows none: pages are not touched in advance there. */
+/* User-mode emulators accept every madvise without effect: pages are not touched in advance there. */
 static int is_emulated(void)
 {
     static unsigned char pages[131072];
@@ -95,17 +96,17 @@ static int is_emulated(void)
     return madvise((void *)(((uintptr_t)pages + page - 1) / page * page), page, 9999) == 0;
 }
 
-/* What the system has in memory of a mapping; where it does not tell, nothing is expected of it. */
+/* Expects this much memory of the mapping to be resident, if the system reports it. */
 static void expect_kib(const char *field, const void *address, long least, long most)
 {
     long kib = mapping_kib(address, field), rss = mapping_kib(address, "Rss");
     if (rss <= 0 || is_emulated())
-        print_message("%s: not told here\n", field);
+        print_message("%s: not available\n", field);
     else if (kib < least || kib > most)
         test_fail("%s is %ld KiB, not %ld to %ld", field, kib, least, most);
 }
 
-static void test_nothing_asked(void **state)
+static void no_request_is_no_grant(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -118,61 +119,76 @@ static void test_nothing_asked(void **state)
     expect_not_asked(granted.numa);
     expect_not_asked(granted.pin);
     assert_true(granted.page_size >= 4096);
-    expect_kib("Rss", data_of(producer), 0, DATA_KIB / 2); /* that touching in advance can be seen */
+    expect_kib("Rss", data_of(producer), 0, DATA_KIB / 2); /* so that touching in advance has a visible effect */
     myl_producer_close(producer);
 }
 
-static void test_prefault(void **state)
+static void prefaulted_pages_are_resident(void **state)
 {
     (void)state;
-    for (int grade = MYL_TRY_IT; grade <= MYL_REQUIRE; grade++) {
+    for (int asked = MYL_REQUEST_PREFER; asked <= MYL_REQUEST_REQUIRE; asked++) {
         char name[TEST_NAME_SIZE];
-        myl_producer_options o = placed((myl_memory_options){.prefault = (enum myl_grade)grade});
+        myl_producer_options o = placed((myl_memory_options){.prefault = (enum myl_request)asked});
         myl_producer *producer = open_producer(test_name(name, "touched"), &o);
-        assert_int_equal(granted_to(producer).prefault, MYL_OK);
+        assert_int_equal(granted_to(producer).prefault, MYL_GRANT_GRANTED);
         expect_not_asked(granted_to(producer).lock);
-        expect_kib("Rss", data_of(producer), DATA_KIB, 4L * DATA_KIB); /* control may lie beside it */
+        expect_kib("Rss", data_of(producer), DATA_KIB, 4L * DATA_KIB); /* control may be next to it */
         myl_consumer_options c = consumer_options("c");
-        c.memory.prefault = (enum myl_grade)grade;
+        c.memory.prefault = (enum myl_request)asked;
         myl_consumer *consumer = open_consumer_with(name, &c);
-        assert_int_equal(granted_to_consumer(consumer).prefault, MYL_OK);
+        assert_int_equal(granted_to_consumer(consumer).prefault, MYL_GRANT_GRANTED);
         const void *event;
         put(producer, 0, MYL_TRY);
         test_ok(myl_consumer_next(consumer, &event, MYL_TRY));
-        expect_kib("Rss", event, DATA_KIB, 4L * DATA_KIB); /* control may lie beside it */
+        expect_kib("Rss", event, DATA_KIB, 4L * DATA_KIB); /* control may be next to it */
         test_ok(myl_consumer_release(consumer));
         myl_consumer_close(consumer);
         myl_producer_close(producer);
     }
 }
 
-/* --- locking ------------------------------------------------------------------------------------------------------ */
-
-static void test_lock(void **state)
+/* The table of 1024 consumers is larger than the data, and touched as well. */
+static void prefault_touches_the_control_pages(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    myl_producer_options o = placed((myl_memory_options){.lock = MYL_TRY_IT});
+    myl_producer_options o = placed((myl_memory_options){.prefault = MYL_REQUEST_REQUIRE});
+    o.max_consumers = 1024;
+    myl_producer *producer = open_producer(test_name(name, "control"), &o);
+    const struct myl_segment *segment = &producer->handle.segment;
+    long control_kib = (long)((segment->head->data_offset - segment->head->control_offset) / 1024);
+    assert_true(control_kib > DATA_KIB);
+    expect_kib("Rss", segment->controls, control_kib, control_kib + 4L * DATA_KIB);
+    myl_producer_close(producer);
+}
+
+/* --- locking ------------------------------------------------------------------------------------------------------ */
+
+static void locked_pages_are_reported(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = placed((myl_memory_options){.lock = MYL_REQUEST_PREFER});
     myl_producer *producer = open_producer(test_name(name, "locked"), &o);
-    int granted = granted_to(producer).lock;
-    if (granted != MYL_OK) {
-        assert_int_equal(granted, MYL_EUNSUPPORTED);
+    enum myl_grant granted = granted_to(producer).lock;
+    if (granted != MYL_GRANT_GRANTED) {
+        assert_int_equal(granted, MYL_GRANT_REFUSED);
         myl_producer_close(producer);
         test_skip("256 KiB may not be locked here");
     }
     if (!SANITIZED)
         expect_kib("Locked", data_of(producer), DATA_KIB, DATA_KIB);
     myl_producer_close(producer);
-    o.memory.lock = MYL_REQUIRE;
+    o.memory.lock = MYL_REQUEST_REQUIRE;
     producer = open_producer(name, &o);
-    assert_int_equal(granted_to(producer).lock, MYL_OK);
+    assert_int_equal(granted_to(producer).lock, MYL_GRANT_GRANTED);
     expect_not_asked(granted_to(producer).prefault);
     if (!SANITIZED)
         expect_kib("Locked", data_of(producer), DATA_KIB, DATA_KIB);
     myl_producer_close(producer);
 }
 
-/* A process that may lock 64 KiB. Root may lock all there is, so it becomes somebody else. */
+/* Runs in a process that may lock 64 KiB. Root may lock any amount, so it changes its user. */
 static int lock_too_much(test_peer *parent, void *argument)
 {
     (void)parent;
@@ -180,18 +196,18 @@ static int lock_too_much(test_peer *parent, void *argument)
     struct rlimit little = {65536, 65536};
     if (setrlimit(RLIMIT_MEMLOCK, &little) != 0 || (getuid() == 0 && setuid(65534) != 0))
         return NOT_POSSIBLE;
-    myl_producer_options o = placed((myl_memory_options){.lock = MYL_REQUIRE});
+    myl_producer_options o = placed((myl_memory_options){.lock = MYL_REQUEST_REQUIRE});
     int before = test_shm_entries();
     expect_no_producer(MYL_EUNSUPPORTED, "256 KiB of data cannot be locked (memory.lock)", name, &o);
     expect_detail("ulimit -l");
-    expect_detail("MYL_TRY_IT");
+    expect_detail("MYL_REQUEST_PREFER");
     assert_int_equal(test_shm_entries(), before);
-    o.memory.lock = MYL_TRY_IT;
+    o.memory.lock = MYL_REQUEST_PREFER;
     myl_producer *producer = open_producer(name, &o);
-    assert_int_equal(granted_to(producer).lock, MYL_EUNSUPPORTED);
+    assert_int_equal(granted_to(producer).lock, MYL_GRANT_REFUSED);
     put_many(producer, 0, 3);
     myl_consumer_options c = consumer_options("c");
-    c.memory.lock = MYL_REQUIRE;
+    c.memory.lock = MYL_REQUEST_REQUIRE;
     expect_no_consumer(MYL_EUNSUPPORTED, "memory.lock", name, &c);
     myl_producer_close(producer);
     myl_consumer *consumer = open_consumer(name, "c");
@@ -200,40 +216,40 @@ static int lock_too_much(test_peer *parent, void *argument)
     return 0;
 }
 
-static void test_lock_refused(void **state)
+static void lock_beyond_the_limit_is_refused(void **state)
 {
     (void)state;
     if (SANITIZED)
-        test_skip("a sanitizer's mlock locks nothing, and refuses nothing");
+        test_skip("a sanitizer's mlock has no effect");
     char name[TEST_NAME_SIZE];
     test_child child;
     test_spawn(&child, lock_too_much, (void *)(uintptr_t)test_name(name, "limit"));
     if (test_wait_child(&child, TEST_DEADLINE_MS) && WIFEXITED(child.status) &&
         WEXITSTATUS(child.status) == NOT_POSSIBLE) {
         test_expect_exit(&child, NOT_POSSIBLE);
-        test_skip("the limit cannot be set, or root cannot become somebody else");
+        test_skip("cannot set the limit, or cannot change the user");
     }
     test_expect_exit(&child, 0);
 }
 
 /* --- NUMA nodes --------------------------------------------------------------------------------------------------- */
 
-static void test_numa_refused(void **state)
+static void unknown_numa_node_is_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    myl_producer_options o = placed((myl_memory_options){.numa = MYL_REQUIRE, .numa_node = NO_NODE});
+    myl_producer_options o = placed((myl_memory_options){.numa = MYL_REQUEST_REQUIRE, .numa_node = NO_NODE});
     int before = test_shm_entries();
     expect_no_producer(MYL_EUNSUPPORTED, "NUMA node 1000 (memory.numa_node)", test_name(name, "nowhere"), &o);
-    expect_detail("MYL_TRY_IT");
+    expect_detail("MYL_REQUEST_PREFER");
     assert_int_equal(test_shm_entries(), before);
     o.memory.numa_node = UINT32_MAX;
     expect_no_producer(MYL_EUNSUPPORTED, "NUMA node 4294967295", name, &o);
-    o.memory.numa = MYL_TRY_IT;
+    o.memory.numa = MYL_REQUEST_PREFER;
     myl_producer *producer = open_producer(name, &o);
-    assert_int_equal(granted_to(producer).numa, MYL_EUNSUPPORTED);
+    assert_int_equal(granted_to(producer).numa, MYL_GRANT_REFUSED);
     myl_consumer_options c = consumer_options("c");
-    c.memory = (myl_memory_options){.numa = MYL_REQUIRE, .numa_node = NO_NODE};
+    c.memory = (myl_memory_options){.numa = MYL_REQUEST_REQUIRE, .numa_node = NO_NODE};
     expect_no_consumer(MYL_EUNSUPPORTED, "NUMA node 1000", name, &c);
     myl_producer_close(producer);
 }
@@ -243,10 +259,10 @@ static void test_numa_refused(void **state)
 static void expect_on_node_0(void *address)
 {
     int policy = -1, node = -1;
-    *(volatile unsigned char *)address = 0; /* a page that is not mapped is nowhere */
+    *(volatile unsigned char *)address = 0; /* a page that is not mapped has no node */
     if (syscall(SYS_get_mempolicy, &policy, NULL, 0L, address, 2L) != 0 ||
         syscall(SYS_get_mempolicy, &node, NULL, 0L, address, 3L) != 0) {
-        print_message("the policy is not told here: %s\n", strerror(errno));
+        print_message("the policy is not available: %s\n", strerror(errno));
         return;
     }
     assert_int_equal(policy, 2); /* MPOL_BIND */
@@ -259,29 +275,29 @@ static void expect_on_node_0(void *address)
 }
 #endif
 
-static void test_numa(void **state)
+static void pages_are_on_the_requested_node(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    myl_producer_options o = placed((myl_memory_options){.numa = MYL_TRY_IT, .numa_node = 0});
+    myl_producer_options o = placed((myl_memory_options){.numa = MYL_REQUEST_PREFER, .numa_node = 0});
     myl_producer *producer = open_producer(test_name(name, "node"), &o);
-    int granted = granted_to(producer).numa;
-    if (granted == MYL_OK)
+    enum myl_grant granted = granted_to(producer).numa;
+    if (granted == MYL_GRANT_GRANTED)
         expect_on_node_0(data_of(producer));
     else
-        assert_int_equal(granted, MYL_EUNSUPPORTED);
+        assert_int_equal(granted, MYL_GRANT_REFUSED);
     myl_producer_close(producer);
-    if (granted != MYL_OK)
+    if (granted != MYL_GRANT_GRANTED)
         test_skip("no memory can be placed on NUMA node 0 here");
-    o.memory.numa = MYL_REQUIRE;
+    o.memory.numa = MYL_REQUEST_REQUIRE;
     producer = open_producer(name, &o);
-    assert_int_equal(granted_to(producer).numa, MYL_OK);
+    assert_int_equal(granted_to(producer).numa, MYL_GRANT_GRANTED);
     expect_on_node_0(data_of(producer));
-    /* What is there already is there for the next one, too. */
+    /* Pages that are placed already count for the next participant, too. */
     myl_consumer_options c = consumer_options("c");
     c.memory = o.memory;
     myl_consumer *consumer = open_consumer_with(name, &c);
-    assert_int_equal(granted_to_consumer(consumer).numa, MYL_OK);
+    assert_int_equal(granted_to_consumer(consumer).numa, MYL_GRANT_GRANTED);
     myl_consumer_close(consumer);
     myl_producer_close(producer);
 }
@@ -290,57 +306,57 @@ static void test_numa(void **state)
 
 static void expect_huge(myl_producer *producer)
 {
-    assert_int_equal(granted_to(producer).huge, MYL_OK);
+    assert_int_equal(granted_to(producer).huge, MYL_GRANT_GRANTED);
     assert_int_equal(granted_to(producer).page_size, 2 << 20);
 }
 
 static void expect_no_huge(myl_producer *producer)
 {
-    assert_int_equal(granted_to(producer).huge, MYL_EUNSUPPORTED);
+    assert_int_equal(granted_to(producer).huge, MYL_GRANT_REFUSED);
     assert_int_equal(granted_to(producer).page_size, (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
 /* No machine has huge pages for less than one of them. */
-static void test_huge_refused(void **state)
+static void huge_pages_for_small_rings_are_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    myl_producer_options o = placed((myl_memory_options){.huge = MYL_REQUIRE});
+    myl_producer_options o = placed((myl_memory_options){.huge = MYL_REQUEST_REQUIRE});
     int before = test_shm_entries();
     expect_no_producer(MYL_EUNSUPPORTED, "256 KiB of data get no huge pages (memory.huge)", test_name(name, "small"),
                        &o);
-    expect_detail("MYL_TRY_IT");
+    expect_detail("MYL_REQUEST_PREFER");
 #ifndef MYL_OS_POSIX
     expect_detail("raise its capacity");
 #endif
     assert_int_equal(test_shm_entries(), before);
-    o.memory.huge = MYL_TRY_IT;
+    o.memory.huge = MYL_REQUEST_PREFER;
     myl_producer *producer = open_producer(name, &o);
     expect_no_huge(producer);
     myl_producer_close(producer);
 }
 
-/* Named rings: as shmem_enabled says. */
-static void test_huge_named(void **state)
+/* Named rings: depends on shmem_enabled. */
+static void named_rings_get_huge_pages_if_enabled(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    myl_producer_options o = placed((myl_memory_options){.huge = MYL_TRY_IT});
+    myl_producer_options o = placed((myl_memory_options){.huge = MYL_REQUEST_PREFER});
     o.capacity = 131072; /* 8 MiB */
     myl_producer *producer = NULL;
     int rc = myl_producer_open(&producer, test_name(name, "huge"), &o);
     if (rc == MYL_ENOSPACE)
         test_skip("no 8 MiB in /dev/shm here");
     test_ok(rc);
-    int granted = granted_to(producer).huge;
-    if (granted == MYL_OK)
+    enum myl_grant granted = granted_to(producer).huge;
+    if (granted == MYL_GRANT_GRANTED)
         expect_huge(producer);
     else
         expect_no_huge(producer);
     myl_producer_close(producer);
-    if (granted == MYL_OK)
-        return; /* whether there are enough for another one is not ours to say */
-    o.memory.huge = MYL_REQUIRE;
+    if (granted == MYL_GRANT_GRANTED)
+        return; /* whether there are enough for another ring is unknown */
+    o.memory.huge = MYL_REQUEST_REQUIRE;
     rc = myl_producer_open(&producer, name, &o);
     if (rc == MYL_OK) {
         expect_huge(producer);
@@ -349,17 +365,17 @@ static void test_huge_named(void **state)
     }
     test_code(MYL_EUNSUPPORTED, rc);
     expect_detail("8192 KiB of data get no huge pages (memory.huge)");
-    expect_detail("MYL_TRY_IT");
+    expect_detail("MYL_REQUEST_PREFER");
 #ifndef MYL_OS_POSIX
     expect_detail("shmem_enabled");
 #endif
 }
 
 /* Memfds: from the pool, if it has enough. */
-static void test_huge_memfd(void **state)
+static void memfds_get_huge_pages_from_the_pool(void **state)
 {
     (void)state;
-    myl_producer_options o = placed((myl_memory_options){.huge = MYL_REQUIRE});
+    myl_producer_options o = placed((myl_memory_options){.huge = MYL_REQUEST_REQUIRE});
     o.backend = MYL_BACKEND_MEMFD;
     myl_producer *producer = NULL;
 #ifdef MYL_OS_POSIX
@@ -370,17 +386,18 @@ static void test_huge_memfd(void **state)
         expect_huge(producer);
         myl_producer_close(producer);
     } else if (rc == MYL_ENOSPACE) {
-        expect_detail("3 huge pages of 2048 KiB (memory.huge)"); /* header, control, data: one each */
+        expect_detail("3 huge pages of 2048 KiB (memory.huge)"); /* one each for header, control and data */
         expect_detail("sysctl -w vm.nr_hugepages");
-        expect_detail("MYL_TRY_IT");
+        expect_detail("MYL_REQUEST_PREFER");
     } else {
         test_code(MYL_EUNSUPPORTED, rc);
         expect_detail("(memory.huge), and this system has none for memfds");
     }
-    /* Tried for, the ring is made of small pages, and large enough for huge ones to be asked for in vain. */
-    o.memory.huge = MYL_TRY_IT;
+    /* With MYL_REQUEST_PREFER the ring uses small pages. It is large enough that huge pages are requested and not
+     * granted. */
+    o.memory.huge = MYL_REQUEST_PREFER;
     producer = open_producer(NULL, &o);
-    if (rc == MYL_OK && granted_to(producer).huge == MYL_OK)
+    if (rc == MYL_OK && granted_to(producer).huge == MYL_GRANT_GRANTED)
         expect_huge(producer);
     else
         expect_no_huge(producer);
@@ -391,7 +408,7 @@ static void test_huge_memfd(void **state)
 
 /* --- processors --------------------------------------------------------------------------------------------------- */
 
-static void test_pin_refused(void **state)
+static void unknown_cpu_is_refused(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -400,7 +417,7 @@ static void test_pin_refused(void **state)
     int before = test_shm_entries();
     expect_no_producer(MYL_EUNSUPPORTED, "CPU 1022 (cpu = 1023)", test_name(name, "nocpu"), &o);
     expect_detail("set cpu = 0");
-    assert_null(strstr(myl_error_detail(), "MYL_TRY_IT")); /* it has no grade */
+    assert_null(strstr(myl_error_detail(), "MYL_REQUEST_PREFER")); /* pinning has no MYL_REQUEST_PREFER */
     o.cpu = 1000000;
     expect_no_producer(MYL_EUNSUPPORTED, "CPU 999999 (cpu = 1000000)", name, &o);
     assert_int_equal(test_shm_entries(), before);
@@ -422,25 +439,79 @@ static void expect_only_on(int cpu)
     assert_true(CPU_ISSET((unsigned)cpu, &set));
 }
 
-/* The producer on the first processor of this thread's, a consumer on the last one. */
+/* Pins the producer to the first CPU of this thread, and a consumer to the last one. */
 static void pin_both(int first, int last)
 {
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(8);
     o.cpu = first + 1;
     myl_producer *producer = open_producer(test_name(name, "pinned"), &o);
-    assert_int_equal(granted_to(producer).pin, MYL_OK);
+    assert_int_equal(granted_to(producer).pin, MYL_GRANT_GRANTED);
     expect_only_on(first);
     myl_consumer_options c = consumer_options("c");
     c.cpu = last + 1;
     myl_consumer *consumer = open_consumer_with(name, &c);
-    assert_int_equal(granted_to_consumer(consumer).pin, MYL_OK);
+    assert_int_equal(granted_to_consumer(consumer).pin, MYL_GRANT_GRANTED);
     expect_only_on(last);
     myl_consumer_close(consumer);
     myl_producer_close(producer);
 }
 
-static void test_pin(void **state)
+static void expect_unpinned(const cpu_set_t *before)
+{
+    cpu_set_t set;
+    assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+    assert_true(CPU_EQUAL(&set, before));
+}
+
+/* An open that fails after it has pinned its thread restores the thread's affinity. */
+static void failed_open_restores_the_affinity(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    cpu_set_t before, set;
+    int cpu = 0;
+#ifdef MYL_OS_POSIX
+    test_skip("the portable layer does not pin");
+#endif
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    if (CPU_COUNT(&before) < 2)
+        test_skip("needs two CPUs");
+    while (!CPU_ISSET((unsigned)cpu, &before))
+        cpu++;
+    myl_producer_options o = producer_options(8);
+    o.cpu = cpu + 1;
+    o.wait_consumers = 1;
+    o.wait_timeout_ns = MYL_USEC(1);
+    expect_no_producer(MYL_ESTARTUP, "0 of 1", test_name(name, "unpinned"), &o);
+    expect_unpinned(&before);
+    myl_frame_producer_options f = {.size = sizeof f, .ring = o, .lanes = 2};
+    f.ring.event_size = 0;
+    f.ring.capacity = 0;
+    myl_frame_producer *frames = NULL;
+    test_code(MYL_ESTARTUP, myl_frame_producer_open(&frames, name, &f));
+    expect_unpinned(&before);
+    f.ring.cpu = 0;
+    f.ring.wait_consumers = 0;
+    test_ok(myl_frame_producer_open(&frames, name, &f));
+    myl_frame_consumer_options c = {.size = sizeof c, .ring = {.size = sizeof c.ring, .id = "c", .cpu = cpu + 1}};
+    myl_frame_consumer *consumer = NULL, *second = NULL;
+    test_ok(myl_frame_consumer_open(&consumer, name, &c));
+    expect_only_on(cpu);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    test_code(MYL_EDUPLICATE, myl_frame_consumer_open(&second, name, &c));
+    expect_unpinned(&before);
+    /* Closing a handle that was opened keeps the pin. */
+    CPU_ZERO(&set);
+    CPU_SET((unsigned)cpu, &set);
+    assert_int_equal(sched_setaffinity(0, sizeof set, &set), 0);
+    myl_frame_consumer_close(consumer);
+    expect_only_on(cpu);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    myl_frame_producer_close(frames);
+}
+
+static void threads_are_pinned(void **state)
 {
     (void)state;
     cpu_set_t set;
@@ -448,7 +519,7 @@ static void test_pin(void **state)
     test_skip("the portable layer does not pin");
 #endif
     if (sched_getaffinity(0, sizeof set, &set) != 0)
-        test_skip("which processors may be used is not told here");
+        test_skip("the allowed CPUs are not available");
     int first = -1, last = -1;
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET((unsigned)cpu, &set))
@@ -460,17 +531,23 @@ static void test_pin(void **state)
     assert_int_equal(sched_setaffinity(0, sizeof set, &set), 0);
 }
 #else
-static void test_pin(void **state)
+static void threads_are_pinned(void **state)
 {
     (void)state;
-    test_skip("of Linux");
+    test_skip("exists on Linux only");
+}
+
+static void failed_open_restores_the_affinity(void **state)
+{
+    (void)state;
+    test_skip("exists on Linux only");
 }
 #endif
 
 /* --- the rest ----------------------------------------------------------------------------------------------------- */
 
-/* A grade that does not exist is refused wherever it can be given. */
-static void test_grades(void **state)
+/* An invalid request value is refused in every option. */
+static void unknown_requests_are_refused(void **state)
 {
     (void)state;
     static const char *const text[] = {"memory.huge is 9", "memory.lock is 9", "memory.prefault is 9",
@@ -480,8 +557,8 @@ static void test_grades(void **state)
     myl_producer_options plain = producer_options(8);
     myl_producer *producer = open_producer(name, &plain);
     for (int i = 0; i < 4; i++) {
-        enum myl_grade no[4] = {MYL_NO, MYL_NO, MYL_NO, MYL_NO};
-        no[i] = (enum myl_grade)9;
+        enum myl_request no[4] = {MYL_REQUEST_OFF, MYL_REQUEST_OFF, MYL_REQUEST_OFF, MYL_REQUEST_OFF};
+        no[i] = (enum myl_request)9;
         myl_memory_options memory = {.huge = no[0], .lock = no[1], .prefault = no[2], .numa = no[3]};
         myl_producer_options o = placed(memory);
         expect_no_producer(MYL_EINVAL, text[i], "never-made", &o);
@@ -503,36 +580,37 @@ static void test_grades(void **state)
         test_code(MYL_EINVAL, myl_frame_consumer_open(&reader, "never-made", &r));
         expect_detail(text[i]);
     }
-    plain.memory.lock = (enum myl_grade)INT32_MIN;
+    plain.memory.lock = (enum myl_request)INT32_MIN;
     expect_no_producer(MYL_EINVAL, "memory.lock is -2147483648", "never-made", &plain);
     assert_false(ring_exists("never-made"));
     myl_producer_close(producer);
 }
 
-/* Frames, with two lanes: the data is mapped twice in a row, and what is granted is told of each handle. */
-static void test_frames(void **state)
+/* Frames with two lanes: the data is mapped twice in a row, and granted requests are reported for each handle. */
+static void placement_applies_to_frames(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_frame_producer_options o = frame_options(262144, 0);
     o.lanes = 2;
-    o.ring.memory = (myl_memory_options){.prefault = MYL_REQUIRE, .lock = MYL_TRY_IT, .numa = MYL_TRY_IT};
+    o.ring.memory =
+        (myl_memory_options){.prefault = MYL_REQUEST_REQUIRE, .lock = MYL_REQUEST_PREFER, .numa = MYL_REQUEST_PREFER};
     myl_frame_producer *producer = open_frames(test_name(name, "frames"), &o);
     myl_granted granted = granted_to(myl_frame_producer_ring(producer));
-    assert_int_equal(granted.prefault, MYL_OK);
-    assert_true(granted.lock == MYL_OK || granted.lock == MYL_EUNSUPPORTED);
-    assert_true(granted.numa == MYL_OK || granted.numa == MYL_EUNSUPPORTED);
+    assert_int_equal(granted.prefault, MYL_GRANT_GRANTED);
+    assert_true(granted.lock == MYL_GRANT_GRANTED || granted.lock == MYL_GRANT_REFUSED);
+    assert_true(granted.numa == MYL_GRANT_GRANTED || granted.numa == MYL_GRANT_REFUSED);
     void *at;
     test_ok(myl_frame_producer_claim(producer, 1000, &at, MYL_TRY));
     expect_kib("Rss", at, DATA_KIB, 4L * DATA_KIB);
-    if (granted.numa == MYL_OK)
+    if (granted.numa == MYL_GRANT_GRANTED)
         expect_on_node_0(at);
     myl_frame_producer_abort(producer);
     myl_frame_consumer_options c = frame_reader("c");
-    c.ring.memory = (myl_memory_options){.prefault = MYL_REQUIRE};
+    c.ring.memory = (myl_memory_options){.prefault = MYL_REQUEST_REQUIRE};
     myl_frame_consumer *consumer = NULL;
     test_ok(myl_frame_consumer_open(&consumer, name, &c));
-    assert_int_equal(granted_to_consumer(myl_frame_consumer_ring(consumer)).prefault, MYL_OK);
+    assert_int_equal(granted_to_consumer(myl_frame_consumer_ring(consumer)).prefault, MYL_GRANT_GRANTED);
     myl_frame_consumer_close(consumer);
     myl_frame_producer_close(producer);
 }
@@ -540,11 +618,21 @@ static void test_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_asked), cmocka_unit_test(test_prefault),     cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_lock_refused),  cmocka_unit_test(test_numa_refused), cmocka_unit_test(test_numa),
-        cmocka_unit_test(test_huge_refused),  cmocka_unit_test(test_huge_named),   cmocka_unit_test(test_huge_memfd),
-        cmocka_unit_test(test_pin_refused),   cmocka_unit_test(test_pin),          cmocka_unit_test(test_grades),
-        cmocka_unit_test(test_frames),
+        cmocka_unit_test(no_request_is_no_grant),
+        cmocka_unit_test(prefaulted_pages_are_resident),
+        cmocka_unit_test(prefault_touches_the_control_pages),
+        cmocka_unit_test(locked_pages_are_reported),
+        cmocka_unit_test(lock_beyond_the_limit_is_refused),
+        cmocka_unit_test(unknown_numa_node_is_refused),
+        cmocka_unit_test(pages_are_on_the_requested_node),
+        cmocka_unit_test(huge_pages_for_small_rings_are_refused),
+        cmocka_unit_test(named_rings_get_huge_pages_if_enabled),
+        cmocka_unit_test(memfds_get_huge_pages_from_the_pool),
+        cmocka_unit_test(unknown_cpu_is_refused),
+        cmocka_unit_test(threads_are_pinned),
+        cmocka_unit_test(failed_open_restores_the_affinity),
+        cmocka_unit_test(unknown_requests_are_refused),
+        cmocka_unit_test(placement_applies_to_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One producer and its consumers in one thread: what claim, publish, lease and release mean, around the end of the
- * ring, for plain and for packed cells. */
+ * One producer and its consumers in one thread: the meaning of claim, publish, lease and release, across the end of the
+ * ring, for plain and packed cells. */
 #include <stdlib.h>
 
 #include "unit/rings.h"
@@ -29,7 +29,7 @@ static void close_ring(struct ring *ring)
 {
     myl_consumer_close(ring->consumer);
     myl_producer_close(ring->producer);
-    assert_false(ring_exists(ring->name)); /* the last one out removes the name */
+    assert_false(ring_exists(ring->name)); /* the last participant removes the name */
 }
 
 static void *claim(struct ring *ring)
@@ -39,39 +39,39 @@ static void *claim(struct ring *ring)
     return event;
 }
 
-static void test_order_and_positions(void **state)
+static void events_arrive_in_order(void **state)
 {
     (void)state;
     struct ring ring;
     open_ring(&ring, 4, 0);
-    assert_int_equal(myl_producer_last(ring.producer), MYL_SEQUENCE_NONE);
-    assert_int_equal(myl_producer_gating(ring.producer), MYL_SEQUENCE_NONE);
-    assert_int_equal(myl_consumer_position(ring.consumer), MYL_SEQUENCE_NONE);
-    assert_int_equal(myl_consumer_acknowledged(ring.consumer), MYL_SEQUENCE_NONE);
+    assert_int_equal(myl_producer_last_published(ring.producer), MYL_SEQUENCE_NONE);
+    assert_int_equal(myl_producer_last_consumed(ring.producer), MYL_SEQUENCE_NONE);
+    assert_int_equal(myl_consumer_last_leased(ring.consumer), MYL_SEQUENCE_NONE);
+    assert_int_equal(myl_consumer_last_acknowledged(ring.consumer), MYL_SEQUENCE_NONE);
     assert_int_equal(myl_consumer_available(ring.consumer), 0);
     assert_int_equal(myl_consumer_end_of_batch(ring.consumer), 1);
     expect_nothing(ring.consumer, MYL_EAGAIN);
     for (uint64_t i = 0; i < 1000; i += 3) {
         const void *event;
         put_many(ring.producer, i, 3);
-        assert_int_equal(myl_producer_last(ring.producer), i + 2);
+        assert_int_equal(myl_producer_last_published(ring.producer), i + 2);
         assert_int_equal(myl_consumer_available(ring.consumer), 3);
         test_ok(myl_consumer_next(ring.consumer, &event, MYL_TRY));
         expect_event(event, i);
-        assert_int_equal(myl_consumer_position(ring.consumer), i);
-        assert_int_equal(myl_consumer_acknowledged(ring.consumer), (myl_sequence)i - 1);
+        assert_int_equal(myl_consumer_last_leased(ring.consumer), i);
+        assert_int_equal(myl_consumer_last_acknowledged(ring.consumer), (myl_sequence)i - 1);
         assert_int_equal(myl_producer_is_consumed(ring.producer, (myl_sequence)i), 0);
         test_ok(myl_consumer_release(ring.consumer));
         assert_int_equal(myl_producer_is_consumed(ring.producer, (myl_sequence)i), 1);
-        assert_int_equal(myl_producer_gating(ring.producer), i);
+        assert_int_equal(myl_producer_last_consumed(ring.producer), i);
         take_many(ring.consumer, i + 1, 2);
-        assert_int_equal(myl_consumer_acknowledged(ring.consumer), i + 2);
+        assert_int_equal(myl_consumer_last_acknowledged(ring.consumer), i + 2);
         expect_nothing(ring.consumer, MYL_EAGAIN);
     }
     close_ring(&ring);
 }
 
-static void test_full(void **state)
+static void full_ring_takes_no_event(void **state)
 {
     (void)state;
     struct ring ring;
@@ -82,7 +82,7 @@ static void test_full(void **state)
         test_code(MYL_EAGAIN, myl_producer_claim(ring.producer, &event, MYL_TRY));
         take_many(ring.consumer, round * 8, 8);
     }
-    /* One free place is one event, not more. */
+    /* One free cell is one event, not more. */
     put_many(ring.producer, 40, 8);
     for (uint64_t i = 40; i < 60; i++) {
         test_code(MYL_EAGAIN, myl_producer_claim(ring.producer, &event, MYL_TRY));
@@ -93,7 +93,7 @@ static void test_full(void **state)
     close_ring(&ring);
 }
 
-static void test_claimed_is_invisible_until_published(void **state)
+static void claims_are_invisible_until_published(void **state)
 {
     (void)state;
     struct ring ring;
@@ -101,16 +101,16 @@ static void test_claimed_is_invisible_until_published(void **state)
     for (uint64_t i = 0; i < 5; i++)
         event_fill(claim(&ring), i);
     expect_nothing(ring.consumer, MYL_EAGAIN);
-    assert_int_equal(myl_producer_last(ring.producer), MYL_SEQUENCE_NONE);
+    assert_int_equal(myl_producer_last_published(ring.producer), MYL_SEQUENCE_NONE);
     myl_producer_publish(ring.producer);
-    assert_int_equal(myl_producer_last(ring.producer), 4);
+    assert_int_equal(myl_producer_last_published(ring.producer), 4);
     take_many(ring.consumer, 0, 5);
     myl_producer_publish(ring.producer); /* nothing claimed: nothing published */
     expect_nothing(ring.consumer, MYL_EAGAIN);
     close_ring(&ring);
 }
 
-static void test_abort(void **state)
+static void aborted_claims_are_not_published(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
@@ -122,7 +122,7 @@ static void test_abort(void **state)
                 memset(claim(&ring), 0xee, sizeof(struct event));
             myl_producer_abort(ring.producer);
             expect_nothing(ring.consumer, MYL_EAGAIN);
-            assert_int_equal(myl_producer_last(ring.producer), (myl_sequence)n - 1);
+            assert_int_equal(myl_producer_last_published(ring.producer), (myl_sequence)n - 1);
             put(ring.producer, n, MYL_TRY);
             take_many(ring.consumer, n++, 1);
         }
@@ -130,18 +130,18 @@ static void test_abort(void **state)
     }
 }
 
-static void test_everything_claimed(void **state)
+static void claim_beyond_all_claimed_is_leased(void **state)
 {
     (void)state;
     struct ring ring;
     void *event;
-    myl_run run;
+    myl_span span;
     open_ring(&ring, 4, 0);
     for (uint64_t i = 0; i < 4; i++)
         event_fill(claim(&ring), i);
-    test_code(MYL_ELEASED, myl_producer_claim(ring.producer, &event, MYL_FOREVER)); /* would wait for itself */
+    test_code(MYL_ELEASED, myl_producer_claim(ring.producer, &event, MYL_FOREVER)); /* it would wait for itself */
     expect_detail("4 events");
-    test_code(MYL_ELEASED, myl_producer_claim_run(ring.producer, 3, &run, MYL_TRY));
+    test_code(MYL_ELEASED, myl_producer_claim_span(ring.producer, 3, &span, MYL_TRY));
     expect_detail("3 more");
     myl_producer_publish(ring.producer);
     test_code(MYL_EAGAIN, myl_producer_claim(ring.producer, &event, MYL_TRY));
@@ -149,7 +149,7 @@ static void test_everything_claimed(void **state)
     close_ring(&ring);
 }
 
-static void test_everything_leased(void **state)
+static void wait_with_everything_leased_is_refused(void **state)
 {
     (void)state;
     struct ring ring;
@@ -166,49 +166,49 @@ static void test_everything_leased(void **state)
     close_ring(&ring);
 }
 
-static void check_run(const struct ring *ring, const myl_run *run, uint64_t from)
+static void check_run(const struct ring *ring, const myl_span *span, uint64_t from)
 {
-    assert_int_equal(run->sequence, from);
-    assert_true(run->count >= 1 && run->count <= ring->capacity);
-    assert_true(run->stride >= sizeof(struct event));
+    assert_int_equal(span->sequence, from);
+    assert_true(span->count >= 1 && span->count <= ring->capacity);
+    assert_true(span->stride >= sizeof(struct event));
 }
 
-static uint64_t fill_runs(struct ring *ring, uint64_t from, uint64_t wanted)
+static uint64_t fill_spans(struct ring *ring, uint64_t from, uint64_t wanted)
 {
     uint64_t done = 0;
     unsigned runs = 0;
     while (done < wanted) {
-        myl_run run;
-        test_ok(myl_producer_claim_run(ring->producer, wanted - done, &run, MYL_TRY));
-        check_run(ring, &run, from + done);
-        assert_true(run.count <= wanted - done);
-        for (uint64_t i = 0; i < run.count; i++)
-            event_fill((char *)run.event + i * run.stride, from + done + i);
-        done += run.count;
+        myl_span span;
+        test_ok(myl_producer_claim_span(ring->producer, wanted - done, &span, MYL_TRY));
+        check_run(ring, &span, from + done);
+        assert_true(span.count <= wanted - done);
+        for (uint64_t i = 0; i < span.count; i++)
+            event_fill((char *)span.event + i * span.stride, from + done + i);
+        done += span.count;
         runs++;
     }
     assert_true(runs <= 2 || ring->per_cell > 1);
     return done;
 }
 
-static uint64_t read_runs(struct ring *ring, uint64_t from, uint64_t most)
+static uint64_t read_spans(struct ring *ring, uint64_t from, uint64_t most)
 {
     uint64_t done = 0;
     while (done < most) {
-        myl_run run;
-        test_ok(myl_consumer_next_run(ring->consumer, most - done, &run, MYL_TRY));
-        check_run(ring, &run, from + done);
-        assert_true(run.count <= most - done);
-        for (uint64_t i = 0; i < run.count; i++)
-            expect_event((char *)run.event + i * run.stride, from + done + i);
-        done += run.count;
-        assert_int_equal(myl_consumer_position(ring->consumer), from + done - 1);
+        myl_span span;
+        test_ok(myl_consumer_next_span(ring->consumer, most - done, &span, MYL_TRY));
+        check_run(ring, &span, from + done);
+        assert_true(span.count <= most - done);
+        for (uint64_t i = 0; i < span.count; i++)
+            expect_event((char *)span.event + i * span.stride, from + done + i);
+        done += span.count;
+        assert_int_equal(myl_consumer_last_leased(ring->consumer), from + done - 1);
     }
     return done;
 }
 
-/* Every size of batch at every place of the ring. */
-static void test_runs(void **state)
+/* Every batch size at every position of the ring. */
+static void spans_of_every_size_at_every_place(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 512; cell += 256) {
@@ -218,12 +218,12 @@ static void test_runs(void **state)
         uint64_t most = ring.per_cell > 1 ? ring.capacity - ring.per_cell : ring.capacity;
         for (uint64_t round = 0; round < 40; round++) {
             for (uint64_t batch = 1; batch <= most; batch++) {
-                fill_runs(&ring, n, batch);
+                fill_spans(&ring, n, batch);
                 expect_nothing(ring.consumer, MYL_EAGAIN);
                 myl_producer_publish(ring.producer);
                 uint64_t half = batch / 2;
-                read_runs(&ring, n, half);
-                read_runs(&ring, n + half, batch - half);
+                read_spans(&ring, n, half);
+                read_spans(&ring, n + half, batch - half);
                 assert_int_equal(myl_consumer_end_of_batch(ring.consumer), 1);
                 test_ok(myl_consumer_release(ring.consumer));
                 n += batch;
@@ -233,50 +233,50 @@ static void test_runs(void **state)
     }
 }
 
-static void test_impossible_runs(void **state)
+static void impossible_spans_are_refused(void **state)
 {
     (void)state;
     struct ring ring;
-    myl_run run = {.count = 4711};
+    myl_span span = {.count = 4711};
     open_ring(&ring, 8, 0);
     put_many(ring.producer, 0, 3);
     take_many(ring.consumer, 0, 3);
-    test_code(MYL_ETOOBIG, myl_producer_claim_run(ring.producer, 9, &run, MYL_FOREVER));
+    test_code(MYL_ETOOBIG, myl_producer_claim_span(ring.producer, 9, &span, MYL_FOREVER));
     expect_detail("9 events");
-    test_code(MYL_ETOOBIG, myl_producer_claim_run(ring.producer, UINT64_MAX, &run, MYL_FOREVER));
+    test_code(MYL_ETOOBIG, myl_producer_claim_span(ring.producer, UINT64_MAX, &span, MYL_FOREVER));
     expect_detail("18446744073709551615");
-    test_code(MYL_ETOOBIG, myl_producer_claim_run(ring.producer, UINT64_MAX - 2, &run, MYL_TRY));
-    test_code(MYL_EINVAL, myl_producer_claim_run(ring.producer, 0, &run, MYL_TRY));
-    test_code(MYL_EINVAL, myl_consumer_next_run(ring.consumer, 0, &run, MYL_TRY));
-    test_code(MYL_EAGAIN, myl_consumer_next_run(ring.consumer, UINT64_MAX, &run, MYL_TRY));
-    assert_int_equal(run.count, 4711);
+    test_code(MYL_ETOOBIG, myl_producer_claim_span(ring.producer, UINT64_MAX - 2, &span, MYL_TRY));
+    test_code(MYL_EINVAL, myl_producer_claim_span(ring.producer, 0, &span, MYL_TRY));
+    test_code(MYL_EINVAL, myl_consumer_next_span(ring.consumer, 0, &span, MYL_TRY));
+    test_code(MYL_EAGAIN, myl_consumer_next_span(ring.consumer, UINT64_MAX, &span, MYL_TRY));
+    assert_int_equal(span.count, 4711);
     put_many(ring.producer, 3, 8);
-    read_runs(&ring, 3, 8);
+    read_spans(&ring, 3, 8);
     test_ok(myl_consumer_release(ring.consumer));
     close_ring(&ring);
 }
 
-/* All or nothing: a batch is not begun before there is room for all of it. */
-static void test_batch_waits_for_all_its_room(void **state)
+/* A batch is not claimed before there is room for all of it. */
+static void batch_waits_for_all_its_room(void **state)
 {
     (void)state;
     struct ring ring;
-    myl_run run;
+    myl_span span;
     open_ring(&ring, 8, 0);
     put_many(ring.producer, 0, 8);
     take_many(ring.consumer, 0, 3);
-    test_code(MYL_EAGAIN, myl_producer_claim_run(ring.producer, 4, &run, MYL_TRY));
-    test_code(MYL_ETIMEDOUT, myl_producer_claim_run(ring.producer, 4, &run, MYL_MSEC(3)));
-    put(ring.producer, 8, MYL_TRY); /* nothing was claimed by that */
+    test_code(MYL_EAGAIN, myl_producer_claim_span(ring.producer, 4, &span, MYL_TRY));
+    test_code(MYL_ETIMEDOUT, myl_producer_claim_span(ring.producer, 4, &span, MYL_MSEC(3)));
+    put(ring.producer, 8, MYL_TRY); /* the failed call has claimed nothing */
     take_many(ring.consumer, 3, 2);
-    fill_runs(&ring, 9, 4);
+    fill_spans(&ring, 9, 4);
     myl_producer_publish(ring.producer);
     take_many(ring.consumer, 5, 8);
     close_ring(&ring);
 }
 
-/* A stream through packed cells, published at every place of a cell. */
-static void test_packed_in_pieces(void **state)
+/* A stream through packed cells, published at every position within a cell. */
+static void packed_cells_are_published_in_pieces(void **state)
 {
     (void)state;
     struct ring ring;
@@ -298,8 +298,8 @@ static void test_packed_in_pieces(void **state)
     close_ring(&ring);
 }
 
-/* A full packed ring gives way cell by cell; the producer never writes into a cell of which an event is not read. */
-static void test_packed_full(void **state)
+/* A full packed ring is freed cell by cell. The producer never writes to a cell with an unread event. */
+static void full_packed_ring_is_freed_by_cells(void **state)
 {
     (void)state;
     struct ring ring;
@@ -324,7 +324,7 @@ static void test_packed_full(void **state)
     close_ring(&ring);
 }
 
-static void test_rewind(void **state)
+static void rewind_delivers_again(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
@@ -340,8 +340,8 @@ static void test_rewind(void **state)
                     expect_event(event, base + 1 + i);
                 }
                 myl_consumer_rewind(ring.consumer);
-                assert_int_equal(myl_consumer_position(ring.consumer), base);
-                assert_int_equal(myl_producer_gating(ring.producer), base);
+                assert_int_equal(myl_consumer_last_leased(ring.consumer), base);
+                assert_int_equal(myl_producer_last_consumed(ring.producer), base);
             }
             take_many(ring.consumer, base + 1, 5);
         }
@@ -349,7 +349,7 @@ static void test_rewind(void **state)
     }
 }
 
-static void test_end_of_batch(void **state)
+static void end_of_batch_is_reported(void **state)
 {
     (void)state;
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
@@ -369,7 +369,7 @@ static void test_end_of_batch(void **state)
     }
 }
 
-static void test_copying(void **state)
+static void get_and_put_copy_events(void **state)
 {
     (void)state;
     struct ring ring;
@@ -380,29 +380,29 @@ static void test_copying(void **state)
     test_ok(myl_producer_put(ring.producer, &event, sizeof event, MYL_TRY));
     test_code(MYL_EEVENTSIZE, myl_producer_put(ring.producer, &event, 47, MYL_TRY));
     expect_detail("47");
-    assert_int_equal(myl_producer_last(ring.producer), 0);
+    assert_int_equal(myl_producer_last_published(ring.producer), 0);
     test_ok(myl_consumer_get(ring.consumer, &read, sizeof read, MYL_TRY));
     expect_event(&read, 0);
-    assert_int_equal(myl_consumer_acknowledged(ring.consumer), 0);
+    assert_int_equal(myl_consumer_last_acknowledged(ring.consumer), 0);
     test_code(MYL_EAGAIN, myl_consumer_get(ring.consumer, &read, sizeof read, MYL_TRY));
     event_fill(&event, 1);
     test_ok(myl_producer_put(ring.producer, &event, sizeof event, MYL_TRY));
     uint64_t first[2] = {0, 4711};
-    test_ok(myl_consumer_get(ring.consumer, first, sizeof first[0], MYL_TRY)); /* the start of it only */
+    test_ok(myl_consumer_get(ring.consumer, first, sizeof first[0], MYL_TRY)); /* only its first bytes */
     assert_int_equal(first[0], 7);
     assert_int_equal(first[1], 4711);
     put_many(ring.producer, 2, 2);
     test_ok(myl_consumer_next(ring.consumer, &leased, MYL_TRY));
     test_code(MYL_ENOTCLAIMED, myl_consumer_get(ring.consumer, &read, sizeof read, MYL_TRY));
-    expect_detail("1 leased");
+    expect_detail("1 events are leased");
     myl_consumer_rewind(ring.consumer);
-    test_ok(myl_consumer_get(ring.consumer, &read, 1000, MYL_TRY)); /* a larger place than the event */
+    test_ok(myl_consumer_get(ring.consumer, &read, 1000, MYL_TRY)); /* a buffer larger than the event */
     expect_event(&read, 2);
     take_many(ring.consumer, 3, 1);
     close_ring(&ring);
 }
 
-static void test_wait_consumed(void **state)
+static void wait_consumed_waits_for_all_consumers(void **state)
 {
     (void)state;
     struct ring ring;
@@ -416,7 +416,7 @@ static void test_wait_consumed(void **state)
     take_many(ring.consumer, 0, 1);
     test_ok(myl_producer_wait_consumed(ring.producer, 0, MYL_TRY));
     test_code(MYL_EAGAIN, myl_producer_wait_consumed(ring.producer, 1, MYL_TRY));
-    myl_consumer_close(ring.consumer); /* nobody gates: that is not "consumed" */
+    myl_consumer_close(ring.consumer); /* no consumer gates: that is not "consumed" */
     test_code(MYL_ETIMEDOUT, myl_producer_wait_consumed(ring.producer, 1, MYL_MSEC(2)));
     ring.consumer = open_consumer(ring.name, "c");
     take_many(ring.consumer, 1, 1);
@@ -424,7 +424,7 @@ static void test_wait_consumed(void **state)
     close_ring(&ring);
 }
 
-static void test_slowest_gates(void **state)
+static void slowest_consumer_gates(void **state)
 {
     (void)state;
     struct ring ring;
@@ -435,23 +435,23 @@ static void test_slowest_gates(void **state)
     take_many(ring.consumer, 0, 4);
     test_code(MYL_EAGAIN, myl_producer_claim(ring.producer, &event, MYL_TRY));
     take_many(second, 0, 1);
-    assert_int_equal(myl_producer_gating(ring.producer), 0);
+    assert_int_equal(myl_producer_last_consumed(ring.producer), 0);
     put(ring.producer, 4, MYL_TRY);
     test_code(MYL_EAGAIN, myl_producer_claim(ring.producer, &event, MYL_TRY));
-    myl_consumer_close(second); /* who leaves does not gate */
+    myl_consumer_close(second); /* a consumer that left does not gate */
     put_many(ring.producer, 5, 3);
     take_many(ring.consumer, 4, 4);
     close_ring(&ring);
 }
 
-static void test_close_drains(void **state)
+static void close_ends_after_the_last_event(void **state)
 {
     (void)state;
     struct ring ring;
     const void *event;
     open_ring(&ring, 8, 0);
     put_many(ring.producer, 0, 3);
-    (void)claim(&ring); /* forgotten */
+    (void)claim(&ring); /* dropped by the close */
     myl_producer_close(ring.producer);
     assert_true(ring_exists(ring.name));
     take_many(ring.consumer, 0, 3);
@@ -472,23 +472,23 @@ static void test_close_drains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_positions),
-        cmocka_unit_test(test_full),
-        cmocka_unit_test(test_claimed_is_invisible_until_published),
-        cmocka_unit_test(test_abort),
-        cmocka_unit_test(test_everything_claimed),
-        cmocka_unit_test(test_everything_leased),
-        cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_impossible_runs),
-        cmocka_unit_test(test_batch_waits_for_all_its_room),
-        cmocka_unit_test(test_packed_in_pieces),
-        cmocka_unit_test(test_packed_full),
-        cmocka_unit_test(test_rewind),
-        cmocka_unit_test(test_end_of_batch),
-        cmocka_unit_test(test_copying),
-        cmocka_unit_test(test_wait_consumed),
-        cmocka_unit_test(test_slowest_gates),
-        cmocka_unit_test(test_close_drains),
+        cmocka_unit_test(events_arrive_in_order),
+        cmocka_unit_test(full_ring_takes_no_event),
+        cmocka_unit_test(claims_are_invisible_until_published),
+        cmocka_unit_test(aborted_claims_are_not_published),
+        cmocka_unit_test(claim_beyond_all_claimed_is_leased),
+        cmocka_unit_test(wait_with_everything_leased_is_refused),
+        cmocka_unit_test(spans_of_every_size_at_every_place),
+        cmocka_unit_test(impossible_spans_are_refused),
+        cmocka_unit_test(batch_waits_for_all_its_room),
+        cmocka_unit_test(packed_cells_are_published_in_pieces),
+        cmocka_unit_test(full_packed_ring_is_freed_by_cells),
+        cmocka_unit_test(rewind_delivers_again),
+        cmocka_unit_test(end_of_batch_is_reported),
+        cmocka_unit_test(get_and_put_copy_events),
+        cmocka_unit_test(wait_consumed_waits_for_all_consumers),
+        cmocka_unit_test(slowest_consumer_gates),
+        cmocka_unit_test(close_ends_after_the_last_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

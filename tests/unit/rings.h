@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Rings as the tests of one and of several processes use them: opened with few words, events that show every tear,
- * loss and repetition, and a look at a detail sentence. */
+ * Rings for tests in one and in several processes: short calls to open them, and events in which every tear, loss and
+ * repetition shows. */
 #ifndef MYL_TESTS_UNIT_RINGS_H
 #define MYL_TESTS_UNIT_RINGS_H
 
@@ -15,7 +15,7 @@
 
 #define RINGS_UNUSED __attribute__((unused))
 
-/* The last of the back ends, for tests that try one after the other: the portable layer has no memfds. */
+/* The last backend, for tests that try all of them: the portable layer has no memfds. */
 #ifdef MYL_OS_POSIX
 #define LAST_BACKEND MYL_BACKEND_FILE
 #else
@@ -52,14 +52,7 @@ RINGS_UNUSED static int event_is(const void *event, uint64_t number)
                       (unsigned long long)(*(const uint64_t *)(event) / 7));                                           \
     } while (0)
 
-/* The last failure's sentence has this in it. */
-#define expect_detail(text)                                                                                            \
-    do {                                                                                                               \
-        if (strstr(myl_error_detail(), (text)) == NULL)                                                                \
-            test_fail("\"%s\" is not in the detail \"%s\"", (text), myl_error_detail());                               \
-    } while (0)
-
-/* A failed open has that code, says that, and gives no handle. */
+/* An open must fail with this code and a detail with this text, and give no handle. */
 #define expect_no_producer(code, text, name, options)                                                                  \
     do {                                                                                                               \
         myl_producer *no_producer = (myl_producer *)(void *)&no_producer;                                              \
@@ -130,7 +123,7 @@ RINGS_UNUSED static void take_many(myl_consumer *consumer, uint64_t from, uint64
         const void *event;
         test_ok(myl_consumer_next(consumer, &event, MYL_SEC(10)));
         expect_event(event, from + i);
-        assert_int_equal(myl_consumer_position(consumer), from + i);
+        assert_int_equal(myl_consumer_last_leased(consumer), from + i);
     }
     test_ok(myl_consumer_release(consumer));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Shapes of rings: which sizes, alignments and capacities are made, which are refused, and what an existing ring has to
- * agree with. */
+ * Shapes of rings: which sizes, alignments and capacities are accepted or refused, and what must match an existing
+ * ring. */
 #include "unit/rings.h"
 
 static void expect_shape_error(int code, const char *text, const myl_producer_options *options)
@@ -11,14 +11,14 @@ static void expect_shape_error(int code, const char *text, const myl_producer_op
     assert_int_equal(test_shm_entries(), before);
 }
 
-static void test_refused_shapes(void **state)
+static void invalid_shapes_are_refused(void **state)
 {
     (void)state;
     myl_producer_options o = producer_options(3);
-    expect_shape_error(MYL_ECAPACITY, "capacity of 3", &o);
-    expect_shape_error(MYL_ECAPACITY, "take 4", &o);
+    expect_shape_error(MYL_ECAPACITY, "capacity is 3", &o);
+    expect_shape_error(MYL_ECAPACITY, "pass 4", &o);
     o = producer_options(1);
-    expect_shape_error(MYL_ECAPACITY, "capacity of 1", &o);
+    expect_shape_error(MYL_ECAPACITY, "capacity is 1,", &o);
     o = producer_options((UINT64_C(1) << 32) + 1);
     expect_shape_error(MYL_ECAPACITY, "4294967297", &o);
     o = producer_options(UINT64_C(1) << 32);
@@ -29,7 +29,7 @@ static void test_refused_shapes(void **state)
     expect_shape_error(MYL_EEVENTSIZE, "1048577", &o);
     o = producer_options(8);
     o.event_align = 3;
-    expect_shape_error(MYL_EALIGN, "alignment of 3", &o);
+    expect_shape_error(MYL_EALIGN, "event_align is 3", &o);
     o.event_align = 8192;
     expect_shape_error(MYL_EALIGN, "8192", &o);
     o = producer_options(8);
@@ -41,13 +41,14 @@ static void test_refused_shapes(void **state)
     o.packed_cell = 8192;
     expect_shape_error(MYL_EALIGN, "8192", &o);
     o.packed_cell = 64;
-    expect_shape_error(MYL_EEVENTSIZE, "64", &o); /* one event of 48 bytes: nothing to pack */
+    expect_shape_error(MYL_EEVENTSIZE, "64", &o); /* one event of 48 bytes per cell: nothing to pack */
     o.packed_cell = 256;
     o.event_size = 12;
     expect_shape_error(MYL_EALIGN, "12", &o);
 }
 
-/* Opens, checks what is told, writes every byte of every event and reads it back, over the end of the ring. */
+/* Opens a ring, checks the reported values, writes every byte of every event and reads it back, across the end of the
+ * ring. */
 static void run_shape(const myl_producer_options *o)
 {
     char name[TEST_NAME_SIZE];
@@ -84,7 +85,7 @@ static void run_shape(const myl_producer_options *o)
     myl_producer_close(producer);
 }
 
-static void test_sizes(void **state)
+static void event_sizes_choose_their_cells(void **state)
 {
     (void)state;
     static const uint32_t sizes[] = {1, 7, 8, 48, 56, 57, 64, 120, 1000, 4096, 65536, 1 << 20};
@@ -99,7 +100,7 @@ static void test_sizes(void **state)
     }
 }
 
-static void test_alignments(void **state)
+static void alignments_are_kept(void **state)
 {
     (void)state;
     for (uint32_t align = 1; align <= 4096; align *= 2) {
@@ -111,7 +112,7 @@ static void test_alignments(void **state)
     }
 }
 
-static void test_packed(void **state)
+static void packed_cells_hold_several_events(void **state)
 {
     (void)state;
     static const uint32_t cells[] = {64, 128, 192, 256, 1024, 4096};
@@ -126,7 +127,7 @@ static void test_packed(void **state)
     }
 }
 
-static void test_defaults(void **state)
+static void defaults_are_documented(void **state)
 {
     (void)state;
     static const uint32_t sizes[] = {48, 4096, 1 << 20};
@@ -134,7 +135,7 @@ static void test_defaults(void **state)
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(0);
         o.event_size = sizes[i];
-        o.label = "for people";
+        o.label = "a label with spaces";
         o.type_id = 99;
         myl_producer *producer = open_producer(test_name(name, "default"), &o);
         myl_info info = {.size = sizeof info};
@@ -145,17 +146,17 @@ static void test_defaults(void **state)
         assert_int_equal(info.parkable, 1);
         assert_int_equal(info.type_id, 99);
         assert_int_equal(info.backend, MYL_BACKEND_SHM);
-        assert_string_equal(info.label, "for people");
+        assert_string_equal(info.label, "a label with spaces");
         assert_string_equal(info.name, name);
         assert_true(info.session[0] != 0 || info.session[1] != 0);
-        assert_int_equal(info.granted.huge, MYL_EAGAIN);
-        assert_int_equal(info.granted.lock, MYL_EAGAIN);
+        assert_int_equal(info.granted.huge, MYL_GRANT_NOT_REQUESTED);
+        assert_int_equal(info.granted.lock, MYL_GRANT_NOT_REQUESTED);
         myl_producer_close(producer);
     }
 }
 
-/* A ring that exists: whoever names another shape is refused, whoever names none or the same one is let in. */
-static void test_agreement(void **state)
+/* An open of an existing ring with another shape is refused. One without a shape, or with the same one, succeeds. */
+static void existing_ring_refuses_another_shape(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -207,21 +208,139 @@ static void test_agreement(void **state)
 
     c = (myl_consumer_options){.size = sizeof c, .id = "c", .event_size = 48, .event_align = 8, .type_id = 5};
     myl_consumer *consumer = open_consumer_with(name, &c);
-    producer = open_producer(name, NULL); /* whatever is there */
+    producer = open_producer(name, NULL); /* any shape */
     put_many(producer, 2, 2);
     take_many(consumer, 0, 4);
     myl_consumer_close(consumer);
     myl_producer_leave(producer);
     producer = open_producer(name, &o); /* the same */
-    assert_int_equal(myl_producer_last(producer), 3);
+    assert_int_equal(myl_producer_last_published(producer), 3);
     myl_producer_close(producer);
+}
+
+/* Every option that determines the shape, requested with the ring's value and with another one; each with and without
+ * the event size. */
+static void every_shape_option_is_compared(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    static const struct {
+        const char *what;
+        int code;
+        myl_producer_options made, same, other;
+    } row[] = {
+        {"event_size", MYL_EEVENTSIZE, {.capacity = 64}, {.event_size = 8}, {.event_size = 16}},
+        {"event_align", MYL_EALIGN, {.event_align = 8}, {.event_align = 8}, {.event_align = 64}},
+        {"capacity", MYL_ESHAPE, {.capacity = 64}, {.capacity = 64}, {.capacity = 32}},
+        {"no power of two", MYL_ESHAPE, {.capacity = 64}, {.capacity = 64}, {.capacity = 65}},
+        {"packed capacity",
+         MYL_ESHAPE,
+         {.packed_cell = 64, .capacity = 56},
+         {.packed_cell = 64, .capacity = 50},
+         {.packed_cell = 64, .capacity = 57}},
+        {"packed_cell", MYL_ESHAPE, {.packed_cell = 64}, {.packed_cell = 64}, {.packed_cell = 128}},
+        {"not packed", MYL_ESHAPE, {.capacity = 64}, {.packed_cell = 0}, {.packed_cell = 64}},
+        {"max_consumers", MYL_ESHAPE, {.max_consumers = 3}, {.max_consumers = 3}, {.max_consumers = 4}},
+        {"type_id", MYL_ETYPE, {.type_id = 5}, {.type_id = 5}, {.type_id = 6}},
+        {"label", MYL_ESHAPE, {.label = "prices"}, {.label = "prices"}, {.label = "orders"}},
+        {"longer label", MYL_ESHAPE, {.label = "price"}, {.label = "price"}, {.label = "prices"}},
+        {"no label", MYL_ESHAPE, {.capacity = 64}, {.label = NULL}, {.label = "orders"}},
+        {"spin_only", MYL_ESHAPE, {.capacity = 64}, {.spin_only = 0}, {.spin_only = 1}},
+        {"spin_only not set", MYL_EEVENTSIZE, {.spin_only = 1}, {.spin_only = 1}, {.event_size = 16}},
+        {"buffer",
+         MYL_EINVAL,
+         {.capacity = 64},
+         {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 64},
+         {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 65, .capacity = 64}},
+        {"no buffer", MYL_EINVAL, {.capacity = 64}, {.buffer = 65}, {.no_consumers = MYL_NO_CONSUMERS_BUFFER}},
+    };
+    test_name(name, "options");
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        myl_producer_options o = row[i].made, same = row[i].same, other = row[i].other;
+        o.size = same.size = other.size = sizeof o;
+        o.event_size = 8;
+        myl_producer_leave(open_producer(name, &o));
+        for (int sized = 0; sized < 2; sized++) {
+            same.event_size = sized ? 8 : row[i].same.event_size;
+            other.event_size = sized && other.event_size == 0 ? 8 : other.event_size;
+            myl_producer_leave(open_producer(name, &same));
+            myl_producer *producer = NULL;
+            int code = myl_producer_open(&producer, name, &other);
+            /* With an event size, an invalid shape is refused before it is compared. */
+            if (code != row[i].code && !(sized && code == MYL_ECAPACITY))
+                test_fail("%s, %s size: %s", row[i].what, sized ? "with" : "without", myl_errname(code));
+        }
+        test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
+    }
+}
+
+static void every_shape_option_of_frames_is_compared(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    enum { KIB = 1024 };
+    static const struct {
+        const char *what;
+        int code;
+        myl_frame_producer_options made, same, other;
+    } row[] = {
+        {"ring_bytes", MYL_ESHAPE, {.ring_bytes = 128 * KIB}, {.ring_bytes = 128 * KIB}, {.ring_bytes = 64 * KIB}},
+        {"max_frame", MYL_ESHAPE, {.max_frame = 4096}, {.max_frame = 4096}, {.max_frame = 2048}},
+        {"max_message", MYL_ESHAPE, {.max_message = KIB * KIB}, {.max_message = KIB * KIB}, {.max_message = 512 * KIB}},
+        {"lanes", MYL_ESHAPE, {.lanes = 2}, {.lanes = 2}, {.lanes = 3}},
+        {"lane", MYL_ESHAPE, {.lanes = 1}, {.lane = NULL}, {.lane = "a"}},
+        {"numbered", MYL_ESHAPE, {.lanes = 1}, {.lanes = 1}, {.numbers = MYL_FRAMES_NUMBERED}},
+        {"timed", MYL_ESHAPE, {.lanes = 1}, {.lanes = 1}, {.numbers = MYL_FRAMES_TIMED}},
+        {"timed of a numbered",
+         MYL_ESHAPE,
+         {.numbers = MYL_FRAMES_NUMBERED},
+         {.numbers = MYL_FRAMES_NUMBERED},
+         {.numbers = MYL_FRAMES_TIMED}},
+        {"numbered of a timed",
+         MYL_ESHAPE,
+         {.numbers = MYL_FRAMES_TIMED},
+         {.numbers = MYL_FRAMES_BARE},
+         {.numbers = MYL_FRAMES_NUMBERED}},
+        {"label", MYL_ESHAPE, {.ring.label = "a"}, {.ring.label = "a"}, {.ring.label = "b"}},
+        {"spin_only", MYL_ESHAPE, {.ring.spin_only = 0}, {.ring.spin_only = 0}, {.ring.spin_only = 1}},
+        {"type_id", MYL_ETYPE, {.ring.type_id = 1}, {.ring.type_id = 1}, {.ring.type_id = 2}},
+        {"max_consumers", MYL_ESHAPE, {.ring.max_consumers = 3}, {.ring.max_consumers = 3}, {.ring.max_consumers = 4}},
+        {"buffer",
+         MYL_EINVAL,
+         {.ring_bytes = 64 * KIB},
+         {.ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 64 * KIB}},
+         {.ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 128 * KIB}}},
+    };
+    test_name(name, "options");
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        myl_frame_producer_options o = row[i].made, same = row[i].same, other = row[i].other;
+        myl_frame_producer *producer = NULL;
+        o.size = same.size = other.size = sizeof o;
+        o.ring.size = same.ring.size = other.ring.size = sizeof o.ring;
+        test_ok(myl_frame_producer_open(&producer, name, &o));
+        myl_frame_producer_leave(producer);
+        int code = myl_frame_producer_open(&producer, name, &same);
+        if (code != MYL_OK)
+            test_fail("%s, with the ring's value: %s", row[i].what, myl_error_detail());
+        myl_frame_producer_leave(producer);
+        code = myl_frame_producer_open(&producer, name, &other);
+        if (code != row[i].code)
+            test_fail("%s: %s", row[i].what, myl_errname(code));
+        test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_shapes), cmocka_unit_test(test_sizes),    cmocka_unit_test(test_alignments),
-        cmocka_unit_test(test_packed),         cmocka_unit_test(test_defaults), cmocka_unit_test(test_agreement),
+        cmocka_unit_test(invalid_shapes_are_refused),
+        cmocka_unit_test(event_sizes_choose_their_cells),
+        cmocka_unit_test(alignments_are_kept),
+        cmocka_unit_test(packed_cells_hold_several_events),
+        cmocka_unit_test(defaults_are_documented),
+        cmocka_unit_test(existing_ring_refuses_another_shape),
+        cmocka_unit_test(every_shape_option_is_compared),
+        cmocka_unit_test(every_shape_option_of_frames_is_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * A ring as seen from outside: snapshots, listing, removal. */
+ * Rings seen from outside: snapshots, listing, removal. */
+#include <sys/resource.h>
+
 #include "unit/rings.h"
 
-static myl_snapshot *look(const char *name)
+static myl_snapshot *snapshot_of(const char *name)
 {
     myl_snapshot *snapshot = NULL;
     test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
@@ -10,7 +12,7 @@ static myl_snapshot *look(const char *name)
     return snapshot;
 }
 
-static void test_fresh_ring(void **state)
+static void new_ring_has_an_empty_snapshot(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -19,7 +21,7 @@ static void test_fresh_ring(void **state)
     o.type_id = 12;
     o.spin_only = 1;
     myl_producer *producer = open_producer(test_name(name, "fresh"), &o);
-    myl_snapshot *s = look(name);
+    myl_snapshot *s = snapshot_of(name);
     assert_string_equal(s->info.name, name);
     assert_string_equal(s->info.label, "label");
     assert_int_equal(s->info.type_id, 12);
@@ -41,7 +43,7 @@ static void test_fresh_ring(void **state)
     myl_producer_close(producer);
 }
 
-static void test_parties(void **state)
+static void snapshot_lists_participants(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
@@ -52,13 +54,13 @@ static void test_parties(void **state)
     put_many(producer, 0, 10);
     take_many(a, 0, 10);
     take_many(b, 0, 4);
-    myl_snapshot *s = look(name);
+    myl_snapshot *s = snapshot_of(name);
     assert_int_equal(s->next, 10);
     assert_int_equal(s->consumers, 2);
     assert_int_equal(s->live_consumers, 2);
     assert_string_equal(s->entry[0].id, "a");
     assert_string_equal(s->entry[1].id, "b");
-    assert_int_equal(s->entry[0].state, MYL_PARTY_ACTIVE);
+    assert_int_equal(s->entry[0].state, MYL_PARTICIPANT_ACTIVE);
     assert_int_equal(s->entry[0].alive, 1);
     assert_int_equal(s->entry[0].pid, getpid());
     assert_int_equal(s->entry[0].cursor, 10);
@@ -69,27 +71,27 @@ static void test_parties(void **state)
     uint32_t generation = s->entry[1].generation;
     myl_snapshot_free(s);
     myl_consumer_close(b);
-    s = look(name);
-    assert_int_equal(s->consumers, 2); /* remembered */
+    s = snapshot_of(name);
+    assert_int_equal(s->consumers, 2); /* still known */
     assert_int_equal(s->live_consumers, 1);
-    assert_int_equal(s->entry[1].state, MYL_PARTY_LEFT);
+    assert_int_equal(s->entry[1].state, MYL_PARTICIPANT_LEFT);
     assert_int_equal(s->entry[1].alive, 0);
     assert_int_equal(s->entry[1].generation, generation + 1);
     assert_int_equal(s->entry[1].cursor, 4);
     myl_snapshot_free(s);
     myl_producer_leave(producer);
-    s = look(name);
+    s = snapshot_of(name);
     assert_int_equal(s->producer_alive, 0);
     assert_int_equal(s->producer_left, 1);
     assert_int_equal(s->closed, 0);
     myl_snapshot_free(s);
     producer = open_producer(name, NULL);
-    s = look(name);
+    s = snapshot_of(name);
     assert_int_equal(s->epoch, 2);
     assert_int_equal(s->producer_left, 0);
     myl_snapshot_free(s);
     myl_producer_close(producer);
-    s = look(name);
+    s = snapshot_of(name);
     assert_int_equal(s->closed, 1);
     assert_int_equal(s->closed_at, 10);
     myl_snapshot_free(s);
@@ -112,7 +114,7 @@ static int visit(const char *name, void *user)
     return search->stop;
 }
 
-static void test_list(void **state)
+static void list_has_every_ring(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE], foreign[TEST_NAME_SIZE], path[TEST_NAME_SIZE + 16];
@@ -137,7 +139,30 @@ static void test_list(void **state)
     myl_producer_close(producer);
 }
 
-static void test_memfd_has_no_name(void **state)
+/* With one free descriptor the directory can be read, but no ring. The call must fail instead of listing no ring. */
+static void list_fails_without_descriptors(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(16);
+    struct search search = {.name = test_name(name, "limit")};
+    myl_producer *producer = open_producer(name, &o);
+    struct rlimit limit, low;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int next = dup(STDIN_FILENO);
+    assert_true(next >= 0);
+    close(next);
+    low = limit;
+    low.rlim_cur = (rlim_t)next + 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    int rc = myl_list(visit, &search);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    test_code(MYL_ELIMIT, rc);
+    assert_int_equal(search.found, 0);
+    myl_producer_close(producer);
+}
+
+static void memfd_has_no_name(void **state)
 {
     (void)state;
     myl_snapshot *s = (myl_snapshot *)(void *)&s;
@@ -149,10 +174,11 @@ static void test_memfd_has_no_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fresh_ring),
-        cmocka_unit_test(test_parties),
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_memfd_has_no_name),
+        cmocka_unit_test(new_ring_has_an_empty_snapshot),
+        cmocka_unit_test(snapshot_lists_participants),
+        cmocka_unit_test(list_has_every_ring),
+        cmocka_unit_test(list_fails_without_descriptors),
+        cmocka_unit_test(memfd_has_no_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * A consumer that follows a stream looks at `next` instead of stamps (src/ring/stream.c). When it does is a matter of
- * speed; here it is made to, by hand, and must answer as ever. */
+ * A consumer that reads a stream polls `next` instead of stamps (src/ring/stream.c). When it switches depends on
+ * timing. These tests switch it by hand; its results must not change. */
 #include "ring/consumer.h"
+#include "ring/divert.h"
 #include "unit/rings.h"
 
 struct stream {
@@ -30,7 +31,7 @@ static void end(struct stream *s)
 
 static void follow(struct myl_consumer *consumer)
 {
-    consumer->hot.front = &consumer->nothing;
+    myl_consumer_divert(consumer, MYL_DIVERT_STREAM);
     consumer->pace = 16;
     consumer->thin = 0;
 }
@@ -40,7 +41,7 @@ static int follows(const struct myl_consumer *consumer)
     return consumer->hot.front != NULL;
 }
 
-static void test_reads_what_next_says(void **state)
+static void stream_reads_up_to_next(void **state)
 {
     (void)state;
     struct stream s;
@@ -48,36 +49,36 @@ static void test_reads_what_next_says(void **state)
     follow(s.consumer);
     put_many(s.producer, 0, 12);
     take_many(s.consumer, 0, 12);
-    put_many(s.producer, 12, 9); /* over the ring's end */
+    put_many(s.producer, 12, 9); /* across the ring's end */
     take_many(s.consumer, 12, 9);
     assert_true(follows(s.consumer));
     end(&s);
 }
 
-static void test_runs(void **state)
+static void stream_spans_end_at_next(void **state)
 {
     (void)state;
     struct stream s;
-    myl_run run;
+    myl_span span;
     begin(&s, "runs");
     follow(s.consumer);
     put_many(s.producer, 0, 10);
-    test_ok(myl_consumer_next_run(s.consumer, 16, &run, MYL_TRY));
-    assert_int_equal(run.count, 10);
-    for (uint64_t i = 0; i < run.count; i++)
-        expect_event((const char *)run.event + i * run.stride, i);
+    test_ok(myl_consumer_next_span(s.consumer, 16, &span, MYL_TRY));
+    assert_int_equal(span.count, 10);
+    for (uint64_t i = 0; i < span.count; i++)
+        expect_event((const char *)span.event + i * span.stride, i);
     test_ok(myl_consumer_release(s.consumer));
     end(&s);
 }
 
-/* As a producer leaves it that is killed behind its stamp: the event is published, and `next` does not say so. */
+/* A producer that is killed after it stored its stamp leaves this: the event is published, and `next` is not stored. */
 static void put_without_next(struct stream *s, uint64_t number)
 {
     put(s->producer, number, MYL_TRY);
     myl_store_rel(next_of(s->consumer), number);
 }
 
-static void test_a_stamp_without_next_is_found_by_trying(void **state)
+static void stamp_without_next_is_found_by_polling(void **state)
 {
     (void)state;
     struct stream s;
@@ -93,7 +94,7 @@ static void test_a_stamp_without_next_is_found_by_trying(void **state)
     end(&s);
 }
 
-static void test_a_stamp_without_next_is_found_by_waiting(void **state)
+static void stamp_without_next_is_found_by_waiting(void **state)
 {
     (void)state;
     struct stream s;
@@ -105,7 +106,7 @@ static void test_a_stamp_without_next_is_found_by_waiting(void **state)
     end(&s);
 }
 
-static void test_nothing_ends_it(void **state)
+static void empty_poll_ends_the_stream(void **state)
 {
     (void)state;
     struct stream s;
@@ -123,7 +124,7 @@ static void test_nothing_ends_it(void **state)
     end(&s);
 }
 
-static void test_the_end_is_told_at_once(void **state)
+static void stream_reports_the_end_at_once(void **state)
 {
     (void)state;
     struct stream s;
@@ -136,7 +137,7 @@ static void test_the_end_is_told_at_once(void **state)
     myl_consumer_close(s.consumer);
 }
 
-static void test_rewind(void **state)
+static void rewind_leaves_the_stream(void **state)
 {
     (void)state;
     struct stream s;
@@ -159,7 +160,7 @@ static void expect_message(myl_frame_consumer *consumer, const char *text)
     assert_memory_equal(message.data, text, strlen(text));
 }
 
-static void test_messages(void **state)
+static void stream_of_messages_reads_up_to_next(void **state)
 {
     (void)state;
     static const char *const text[] = {"short", "one that is longer than what fits behind its header", ""};
@@ -183,7 +184,7 @@ static void test_messages(void **state)
     follow(ring);
     uint64_t before = myl_load_acq(next_of(ring));
     test_ok(myl_frame_producer_publish(producer, text[0], strlen(text[0]), 1, MYL_TRY));
-    myl_store_rel(next_of(ring), before); /* killed behind the stamp */
+    myl_store_rel(next_of(ring), before); /* killed after the stamp */
     expect_message(consumer, text[0]);
     assert_false(follows(ring));
     test_ok(myl_frame_consumer_release(consumer));
@@ -191,8 +192,8 @@ static void test_messages(void **state)
     myl_frame_producer_close(producer);
 }
 
-/* One at a time, and nobody ever has to wait: that may become a stream; asked twice for the same, it is none. */
-static void test_busy_looks_are_counted(void **state)
+/* Successful polls, one event at a time, may start a stream. A poll that is repeated does not. */
+static void successful_polls_start_a_stream(void **state)
 {
     (void)state;
     struct stream s;
@@ -211,8 +212,8 @@ static void test_busy_looks_are_counted(void **state)
     end(&s);
 }
 
-/* Who has to ask again before the answer is there has no stream. */
-static void test_answers_are_no_stream(void **state)
+/* A consumer that polls repeatedly for each event does not start a stream. */
+static void request_response_is_no_stream(void **state)
 {
     (void)state;
     struct stream s;
@@ -233,16 +234,16 @@ static void test_answers_are_no_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_what_next_says),
-        cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_a_stamp_without_next_is_found_by_trying),
-        cmocka_unit_test(test_a_stamp_without_next_is_found_by_waiting),
-        cmocka_unit_test(test_nothing_ends_it),
-        cmocka_unit_test(test_the_end_is_told_at_once),
-        cmocka_unit_test(test_rewind),
-        cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_busy_looks_are_counted),
-        cmocka_unit_test(test_answers_are_no_stream),
+        cmocka_unit_test(stream_reads_up_to_next),
+        cmocka_unit_test(stream_spans_end_at_next),
+        cmocka_unit_test(stamp_without_next_is_found_by_polling),
+        cmocka_unit_test(stamp_without_next_is_found_by_waiting),
+        cmocka_unit_test(empty_poll_ends_the_stream),
+        cmocka_unit_test(stream_reports_the_end_at_once),
+        cmocka_unit_test(rewind_leaves_the_stream),
+        cmocka_unit_test(stream_of_messages_reads_up_to_next),
+        cmocka_unit_test(successful_polls_start_a_stream),
+        cmocka_unit_test(request_response_is_no_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ int myl_os_map_twice(int fd, uint64_t offset, uint64_t bytes, int writable, void
     int protection = PROT_READ | (writable ? PROT_WRITE : 0);
     if (bytes > SIZE_MAX / 2 - HUGE_PAGE)
         return ENOMEM;
-    /* Room for both, at an address that huge pages can be mapped to; the rest is given back. */
+    /* Reserve addresses for both mappings, aligned for huge pages, and unmap the rest. */
     size_t span = (size_t)bytes * 2, slack = bytes % HUGE_PAGE == 0 ? HUGE_PAGE : 0;
     char *room = mmap(NULL, span + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED)
@@ -77,7 +77,7 @@ int myl_os_memory_prefault(void *address, uint64_t bytes, int writable)
         return 0;
     if (errno != EINVAL)
         return errno;
-    /* Before Linux 5.14: touch it. The memory was reserved, so reading is enough to map the pages. */
+    /* Before Linux 5.14: touch each page. The memory is reserved, so reading is enough to map it. */
     uint64_t page = myl_os_page_size();
     for (uint64_t at = 0; at < bytes; at += page)
         (void)*((const volatile unsigned char *)address + at);
@@ -89,7 +89,7 @@ int myl_os_memory_lock(void *address, uint64_t bytes)
     return mlock(address, bytes) == 0 ? 0 : errno;
 }
 
-/* Bytes of the mapping at `address` that are backed by huge pages, as the kernel tells. */
+/* Returns how many bytes of the mapping at `address` are backed by huge pages. */
 static uint64_t huge_bytes(const void *address)
 {
     FILE *maps = fopen("/proc/self/smaps", "re");
@@ -114,7 +114,7 @@ int myl_os_memory_huge(void *address, uint64_t bytes)
 {
     if (madvise(address, bytes, MADV_HUGEPAGE) != 0)
         return errno;
-    (void)myl_os_memory_prefault(address, bytes, 0); /* nothing is huge before it is touched */
+    (void)myl_os_memory_prefault(address, bytes, 0); /* a page becomes huge only when it is touched */
     return huge_bytes(address) > 0 ? 0 : ENOTSUP;
 }
 
@@ -124,12 +124,30 @@ int myl_os_memory_bind(void *address, uint64_t bytes, uint32_t numa_node)
     if (numa_node >= sizeof nodes * 8)
         return EINVAL;
     nodes[numa_node / (8 * sizeof nodes[0])] = 1UL << (numa_node % (8 * sizeof nodes[0]));
-    /* The pages are there: they were reserved. A policy alone would leave them where they are, and only those that are
-     * mapped are moved. EIO: not all could be, since others have mapped them, too. */
+    /* The pages exist already (they were reserved), so setting a policy is not enough. mbind moves only pages that this
+     * process has mapped: map them first. EIO: other processes have mapped some of them too. */
     int err = myl_os_memory_prefault(address, bytes, 0);
     if (err != 0)
         return err;
     return syscall(SYS_mbind, address, bytes, BIND_STRICTLY, nodes, sizeof nodes * 8, MOVE_OR_FAIL) == 0 ? 0 : errno;
+}
+
+void myl_os_affinity_get(struct myl_os_affinity *affinity)
+{
+    cpu_set_t set;
+    _Static_assert(sizeof set == sizeof affinity->cpus, "a set of CPUs has another size");
+    affinity->known = sched_getaffinity(0, sizeof set, &set) == 0;
+    if (affinity->known)
+        memcpy(affinity->cpus, &set, sizeof set);
+}
+
+void myl_os_affinity_set(const struct myl_os_affinity *affinity)
+{
+    cpu_set_t set;
+    if (!affinity->known)
+        return;
+    memcpy(&set, affinity->cpus, sizeof set);
+    (void)sched_setaffinity(0, sizeof set, &set);
 }
 
 int myl_os_pin(int cpu)

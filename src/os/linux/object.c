@@ -13,32 +13,23 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Reserved in steps: posix_fallocate may return EINTR, and one step has to fit between two ticks of a profiler. */
+/* Reserve in steps: posix_fallocate may return EINTR, and a step has to end before the next signal of a profiler. */
 #define RESERVE_STEP ((uint64_t)16 << 20)
 
-#define PATH_BYTES 4096
-/* So often a temporary name is tidied away in the moment before it is held, and another one is tried. */
+/* Bytes for a name with the suffix of a temporary one. More than any file system allows. */
+#define NAME_BYTES 4200
+#define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+/* How many temporary names are tried, if another process removes each before it is locked. */
 #define TEMPORARY_TURNS 100
 #define SELF_BYTES 64
+#define STAT_BLOCK 512 /* unit of st_blocks */
 
 const char *myl_os_shm_directory(void)
 {
     return "/dev/shm";
-}
-
-static int directory_of(const char *path, char *directory, size_t bytes)
-{
-    const char *slash = strrchr(path, '/');
-    size_t length = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
-    if (length >= bytes)
-        return ENAMETOOLONG;
-    memcpy(directory, slash == NULL ? "." : path, length);
-    directory[length] = '\0';
-    return 0;
 }
 
 static int reserve(int fd, uint64_t bytes)
@@ -58,7 +49,32 @@ static int reserve(int fd, uint64_t bytes)
     return 0;
 }
 
-/* File systems on which locks or mappings of two processes are not coherent. */
+int myl_os_object_missing(int fd, uint64_t bytes, uint64_t *missing)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return errno;
+    uint64_t has = (uint64_t)st.st_blocks * STAT_BLOCK;
+    *missing = has < bytes ? bytes - has : 0;
+    return 0;
+}
+
+/* fallocate, since posix_fallocate writes zeros where the file system cannot reserve. */
+int myl_os_object_reserve(int fd, uint64_t bytes)
+{
+    for (uint64_t done = 0; done < bytes;) {
+        uint64_t step = bytes - done < RESERVE_STEP ? bytes - done : RESERVE_STEP;
+        if (fallocate(fd, 0, (off_t)done, (off_t)step) == 0)
+            done += step;
+        else if (errno == EOPNOTSUPP || errno == ENOSYS)
+            return 0;
+        else if (errno != EINTR)
+            return errno == EDQUOT ? ENOSPC : errno;
+    }
+    return 0;
+}
+
+/* Refuses file systems on which locks or mappings of two processes are not coherent. */
 static int check_file_system(int fd)
 {
     static const long unsuitable[] = {
@@ -69,14 +85,22 @@ static int check_file_system(int fd)
         (long)0xff534d42, /* CIFS */
         (long)0xfe534d42, /* SMB2 */
     };
-    struct statfs about;
-    if (fstatfs(fd, &about) != 0)
+    struct statfs info;
+    if (fstatfs(fd, &info) != 0)
         return errno;
     for (size_t i = 0; i < sizeof unsuitable / sizeof unsuitable[0]; i++) {
-        if ((long)about.f_type == unsuitable[i])
+        if ((long)info.f_type == unsuitable[i])
             return ENOLINK;
     }
     return 0;
+}
+
+/* Sets mode and group, independent of the umask. */
+static int set_access(int fd, const struct myl_os_object_spec *spec)
+{
+    if (fchmod(fd, (mode_t)spec->mode) != 0)
+        return errno;
+    return spec->group != 0 && fchown(fd, (uid_t)-1, (gid_t)spec->group) != 0 ? errno : 0;
 }
 
 static int create_memfd(const struct myl_os_object_spec *spec, int *fd)
@@ -86,10 +110,10 @@ static int create_memfd(const struct myl_os_object_spec *spec, int *fd)
     if (made < 0)
         return errno;
     int err = ftruncate(made, (off_t)spec->bytes) != 0 ? errno : reserve(made, spec->bytes);
-    if (err == 0 && fchmod(made, (mode_t)spec->mode) != 0)
-        err = errno;
-    /* Nobody can cut it short under its readers. */
-    if (err == 0 && fcntl(made, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+    if (err == 0)
+        err = set_access(made, spec);
+    /* Seal the size, so that no process can truncate the object under its readers. */
+    if (err == 0 && fcntl(made, F_ADD_SEALS, SIZE_SEALS | F_SEAL_SEAL) != 0)
         err = errno;
     if (err != 0) {
         (void)close(made);
@@ -104,54 +128,53 @@ static void self_path(int fd, char self[SELF_BYTES])
     (void)snprintf(self, SELF_BYTES, "/proc/self/fd/%d", fd);
 }
 
-/* Who tidies up removes a temporary name whose seat is free, with the seat. So the maker takes it and then looks
- * whether the name is still there: from then on it stays. EAGAIN: it was tidied away in the moment before. */
-static int hold_temporary(int fd, const char *name, uint32_t seat)
+/* Locks an object with a temporary name. A cleanup removes only names whose lock it can acquire. So the creator
+ * acquires the lock, then checks that the name still exists: from then on it stays. EAGAIN: a cleanup removed it
+ * before. */
+static int hold_temporary(int fd, const struct myl_os_place *place, uint32_t lock_index)
 {
     struct myl_os_object object = {0};
     int same = 0;
-    int err = myl_os_object_stat(fd, &object); /* no locks on file systems that have none: ENOLINK */
+    int err = myl_os_object_stat(fd, &object); /* ENOLINK on file systems without coherent locks */
     if (err == 0)
-        err = myl_os_seat_take(fd, seat);
+        err = myl_os_lock_acquire(fd, lock_index);
     if (err == 0)
-        err = myl_os_object_is_named(name, &object, &same);
+        err = myl_os_object_is_named(place, &object, &same);
     if (err == 0 && !same)
         return EAGAIN;
-    if (err == 0 && myl_temporary_add(fd, name) != 0)
-        err = ENFILE; /* ENOMEM would say that the object does not fit */
+    if (err == 0 && myl_temporary_add(fd, place->directory, place->name) != 0)
+        err = ENFILE; /* not ENOMEM, which would mean that the object does not fit */
     return err;
 }
 
-/* A file beside the final name, PATH.tmp-PID-RANDOM. */
+/* Creates a file beside the final name, PATH.tmp-PID-RANDOM. */
 static int open_temporary(const struct myl_os_object_spec *spec, int *fd)
 {
-    char name[PATH_BYTES + 64];
+    char name[NAME_BYTES];
+    struct myl_os_place temporary = *spec->place;
     int err = EAGAIN;
+    temporary.name = name;
     for (int turn = 0; err == EAGAIN && turn < TEMPORARY_TURNS; turn++) {
         uint64_t random = 0;
         (void)myl_os_random(&random, sizeof random);
-        (void)snprintf(name, sizeof name, "%s.tmp-%u-%016" PRIx64, spec->path, myl_os_pid(), random);
-        *fd = myl_os_lift(open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, (mode_t)spec->mode));
+        (void)snprintf(name, sizeof name, "%s.tmp-%u-%016" PRIx64, spec->place->name, myl_os_pid(), random);
+        *fd = myl_os_lift(openat(temporary.directory, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, (mode_t)spec->mode));
         if (*fd < 0)
             return errno;
-        err = hold_temporary(*fd, name, spec->seat);
+        err = hold_temporary(*fd, &temporary, spec->lock_index);
         if (err != 0) {
-            (void)unlink(name); /* ours: nobody else makes this name */
+            (void)unlinkat(temporary.directory, name, 0); /* no other process makes this name */
             (void)close(*fd);
         }
     }
     return err;
 }
 
-/* A file that nobody can find. O_TMPFILE without O_EXCL, so that it can be linked later; where the file system has none
- * (older overlay file systems), one with a temporary name. */
+/* Creates a file without a name: O_TMPFILE without O_EXCL, so that it can be linked later. Where the file system does
+ * not support that (older overlay file systems), a file with a temporary name. */
 static int open_nameless(const struct myl_os_object_spec *spec, int *fd)
 {
-    char directory[PATH_BYTES];
-    int err = directory_of(spec->path, directory, sizeof directory);
-    if (err != 0)
-        return err;
-    *fd = myl_os_lift(open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)spec->mode));
+    *fd = myl_os_lift(openat(spec->place->directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)spec->mode));
     if (*fd >= 0)
         return 0;
     return errno == EOPNOTSUPP || errno == EISDIR ? open_temporary(spec, fd) : errno;
@@ -170,10 +193,8 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
     err = check_file_system(made);
     if (err == 0)
         err = reserve(made, spec->bytes);
-    if (err == 0 && fchmod(made, (mode_t)spec->mode) != 0) /* whatever the umask */
-        err = errno;
-    if (err == 0 && spec->group != 0 && fchown(made, (uid_t)-1, (gid_t)spec->group) != 0)
-        err = errno;
+    if (err == 0)
+        err = set_access(made, spec);
     if (err != 0) {
         myl_os_object_close(made);
         return err;
@@ -182,28 +203,30 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
     return 0;
 }
 
-int myl_os_object_publish(int fd, const char *path)
+int myl_os_object_publish(int fd, const struct myl_os_place *place)
 {
     int err = 0;
-    /* AT_EMPTY_PATH needs a capability before Linux 6.10; /proc does not, but may not be mounted. */
-    if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) != 0) {
+    /* Before Linux 6.10, AT_EMPTY_PATH needs a capability. Linking through /proc needs none, but /proc may not be
+     * mounted. */
+    if (linkat(fd, "", place->directory, place->name, AT_EMPTY_PATH) != 0) {
         err = errno;
         if (err != EEXIST) {
             char self[SELF_BYTES];
             self_path(fd, self);
-            err = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+            err = linkat(AT_FDCWD, self, place->directory, place->name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
         }
     }
     myl_temporary_drop(fd);
     return err;
 }
 
-int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_only)
+int myl_os_object_open(const struct myl_os_place *place, int may_read_only, int *fd, int *read_only)
 {
-    int opened = myl_os_lift(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    const int how = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    int opened = myl_os_lift(openat(place->directory, place->name, O_RDWR | how));
     *read_only = 0;
     if (opened < 0 && may_read_only && (errno == EACCES || errno == EROFS)) {
-        opened = myl_os_lift(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+        opened = myl_os_lift(openat(place->directory, place->name, O_RDONLY | how));
         *read_only = 1;
     }
     if (opened < 0)
@@ -236,19 +259,26 @@ int myl_os_object_stat(int fd, struct myl_os_object *object)
     return object->regular ? check_file_system(fd) : 0;
 }
 
-int myl_os_object_is_named(const char *path, const struct myl_os_object *object, int *same)
+int myl_os_object_sealed(int fd, int *sealed)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    *sealed = seals >= 0 && (seals & SIZE_SEALS) == SIZE_SEALS;
+    return seals >= 0 || errno == EINVAL ? 0 : errno; /* EINVAL: no memfd */
+}
+
+int myl_os_object_is_named(const struct myl_os_place *place, const struct myl_os_object *object, int *same)
 {
     struct stat st;
     *same = 0;
-    if (lstat(path, &st) != 0)
+    if (fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? 0 : errno;
     *same = (uint64_t)st.st_dev == object->device && (uint64_t)st.st_ino == object->inode;
     return 0;
 }
 
-int myl_os_object_unlink(const char *path)
+int myl_os_object_unlink(const struct myl_os_place *place)
 {
-    return unlink(path) == 0 ? 0 : errno;
+    return unlinkat(place->directory, place->name, 0) == 0 ? 0 : errno;
 }
 
 void myl_os_object_close(int fd)
@@ -257,27 +287,17 @@ void myl_os_object_close(int fd)
     (void)close(fd);
 }
 
-void myl_os_object_forsake(int fd, const struct myl_os_object *object)
+void myl_os_object_abandon(int fd, const struct myl_os_object *object)
 {
     (void)object;
-    (void)fd; /* a seat is the description's: it goes with its last mapping */
+    (void)fd; /* locks belong to the description, and are released with it */
 }
 
 void myl_os_object_close_in_child(int fd, const struct myl_os_object *object)
 {
     myl_temporary_forget(fd);
     if (myl_os_object_is(fd, object) == 0)
-        (void)close(fd); /* never an unlock: that would be the parent's */
-}
-
-uint64_t myl_os_free_bytes(const char *path)
-{
-    char directory[PATH_BYTES];
-    struct statvfs about;
-    if (statvfs(path, &about) != 0 &&
-        (directory_of(path, directory, sizeof directory) != 0 || statvfs(directory, &about) != 0))
-        return 0;
-    return (uint64_t)about.f_bavail * (uint64_t)about.f_frsize;
+        (void)close(fd); /* never unlock: the lock is the parent's */
 }
 
 int myl_os_directory_each(const char *path, int (*visit)(const char *name, void *user), void *user)

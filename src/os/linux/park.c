@@ -11,8 +11,7 @@
 
 #define NS_PER_S 1000000000
 
-/* The kernel's interface, see futex(2) and membarrier(2). Not taken from the linux headers, which not every C library
- * comes with. */
+/* Constants of futex(2) and membarrier(2), defined here because not every C library comes with the Linux headers. */
 #define FUTEX_OP_WAIT     0
 #define FUTEX_OP_WAKE     1
 #define FUTEX_OP_WAKE_OP  5
@@ -33,15 +32,15 @@ static struct timespec timespec_of(int64_t ns)
 int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
 {
     struct timespec t = timespec_of(timeout_ns > 0 ? timeout_ns : 0);
-    /* A17: the kernel compares, in one order with its own wakes. Pairs: A12. */
-    if (syscall(SYS_futex, &word->v, FUTEX_OP_WAIT, value, &t, NULL, 0) != 0 && errno == ETIMEDOUT)
-        return ETIMEDOUT;
-    return 0; /* woken, EAGAIN (the word moved), EINTR (a signal): look again */
+    /* A17: the kernel compares the word, in a single order with all wakes. Pairs: A12. */
+    if (syscall(SYS_futex, &word->v, FUTEX_OP_WAIT, value, &t, NULL, 0) != 0 && (errno == ETIMEDOUT || errno == EINTR))
+        return errno;
+    return 0; /* woken, or EAGAIN (the word has changed): the caller checks again */
 }
 
 void myl_os_wake_add4(myl_au32 *word)
 {
-    /* A12: the kernel adds. The comparison never holds (nobody can have this old value), so the second wake does not
+    /* A12: the kernel adds. The comparison is never true (no word has this old value), so the second wake does not
      * happen. */
     (void)syscall(SYS_futex, &word->v, FUTEX_OP_WAKE_OP, INT_MAX, (void *)0, &word->v, ADD_4_NEVER_EQUAL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Mapping memory with nothing but POSIX. Placement is not to be had. */
+ * Mapping memory with POSIX calls only. Placement is not supported. */
 #define _GNU_SOURCE
 #define _DARWIN_C_SOURCE
 #include "os/os.h"
@@ -64,7 +64,7 @@ void myl_os_unmap(void *address, uint64_t bytes)
 
 int myl_os_memory_prefault(void *address, uint64_t bytes, int writable)
 {
-    (void)writable; /* the memory is reserved: reading maps it */
+    (void)writable; /* the memory is reserved: reading a page maps it */
     uint64_t page = myl_os_page_size();
     for (uint64_t at = 0; at < bytes; at += page)
         (void)*((const volatile unsigned char *)address + at);
@@ -89,6 +89,16 @@ int myl_os_memory_bind(void *address, uint64_t bytes, uint32_t numa_node)
     (void)bytes;
     (void)numa_node;
     return ENOSYS;
+}
+
+void myl_os_affinity_get(struct myl_os_affinity *affinity)
+{
+    affinity->known = 0;
+}
+
+void myl_os_affinity_set(const struct myl_os_affinity *affinity)
+{
+    (void)affinity;
 }
 
 int myl_os_pin(int cpu)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Shared objects with nothing but POSIX: ordinary files, made under a temporary name and linked to the final one.
- * POSIX shared memory objects are not used: on macOS they can be neither linked, locked nor opened again. No memfd. */
+ * Shared objects with POSIX calls only: ordinary files, made under a temporary name and linked to the final one. POSIX
+ * shared memory objects are not used, since on macOS they can be neither linked nor locked nor reopened. No memfd. */
 #define _GNU_SOURCE
 #define _DARWIN_C_SOURCE
 #include "os/os.h"
-#include "os/posix/seats.h"
+#include "os/posix/locks.h"
 #include "os/temporary.h"
 
 #include <dirent.h>
@@ -17,8 +17,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define PATH_BYTES   4096
-/* So often a temporary name is tidied away in the moment before it is held, and another one is tried. */
+#define TEMPORARY    ".myelon-"
+/* How many temporary names are tried, if another process removes each before it is locked. */
 #define TEMPORARY_TURNS 100
 #define RESERVE_STEP ((uint64_t)16 << 20)
 
@@ -31,7 +31,7 @@ const char *myl_os_shm_directory(void)
 #endif
 }
 
-/* Memory for real. Where the system cannot reserve, zeros are written. */
+/* Reserves memory. Where the system cannot reserve, writes zeros. */
 static int reserve(int fd, uint64_t bytes)
 {
     static const char zeros[65536];
@@ -59,46 +59,77 @@ static int reserve(int fd, uint64_t bytes)
     return 0;
 }
 
-/* Who tidies up removes a temporary name whose seat is free, with the seat. So the maker takes it and then looks
- * whether the name is still there: from then on it stays. EAGAIN: it was tidied away in the moment before. */
-static int hold_temporary(int fd, const char *name, const struct myl_os_object_spec *spec)
+int myl_os_object_missing(int fd, uint64_t bytes, uint64_t *missing)
+{
+    (void)fd;
+    (void)bytes;
+    *missing = 0;
+    return 0;
+}
+
+int myl_os_object_reserve(int fd, uint64_t bytes)
+{
+    (void)fd;
+    (void)bytes;
+    return 0;
+}
+
+/* Locks an object with a temporary name. A cleanup removes only names whose lock it can acquire. So the creator
+ * acquires the lock, then checks that the name still exists: from then on it stays. EAGAIN: a cleanup removed it
+ * before. */
+static int hold_temporary(int fd, const struct myl_os_place *place, const struct myl_os_object_spec *spec)
 {
     struct myl_os_object object = {0};
     int same = 0;
-    int err = fchmod(fd, (mode_t)spec->mode) != 0 ? errno : 0; /* a seat's side file has the object's mode */
+    int err = fchmod(fd, (mode_t)spec->mode) != 0 ? errno : 0; /* side files of locks get the object's mode */
     if (err == 0)
         err = myl_os_object_stat(fd, &object);
     if (err == 0)
-        err = myl_os_seat_take(fd, spec->seat);
+        err = myl_os_lock_acquire(fd, spec->lock_index);
     if (err == ENOMEM)
-        err = ENFILE; /* ENOMEM would say that the object does not fit */
+        err = ENFILE; /* not ENOMEM, which would mean that the object does not fit */
     if (err == 0)
-        err = myl_os_object_is_named(name, &object, &same);
+        err = myl_os_object_is_named(place, &object, &same);
     if (err == 0 && !same)
         return EAGAIN;
-    if (err == 0 && myl_temporary_add(fd, name) != 0)
+    if (err == 0 && myl_temporary_add(fd, place->directory, place->name) != 0)
         err = ENFILE;
+    return err;
+}
+
+#define DRAWN_LETTERS 6
+
+/* Writes DRAWN_LETTERS random letters and digits to `text`. */
+static int draw_name(char *text)
+{
+    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    unsigned char random[DRAWN_LETTERS] = {0};
+    int err = myl_os_random(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        text[i] = letters[random[i] % (sizeof letters - 1)];
     return err;
 }
 
 static int open_temporary(const struct myl_os_object_spec *spec, int *fd)
 {
-    const char *path = spec->path, *slash = strrchr(path, '/');
-    char name[PATH_BYTES];
+    char name[sizeof TEMPORARY + DRAWN_LETTERS] = TEMPORARY; /* the rest is 0 */
+    struct myl_os_place temporary = *spec->place;
     int err = EAGAIN;
+    temporary.name = name;
     for (int turn = 0; err == EAGAIN && turn < TEMPORARY_TURNS; turn++) {
-        int used = snprintf(name, sizeof name, "%.*s.myelon-XXXXXX", slash == NULL ? 0 : (int)(slash - path + 1), path);
-        if (used >= PATH_BYTES)
-            return ENAMETOOLONG;
-        *fd = myl_os_lift(mkstemp(name));
+        if (draw_name(name + sizeof TEMPORARY - 1) != 0)
+            return EIO; /* no random bytes: the system failed. Another code could mean that the object is unsupported */
+        err = EAGAIN;
+        *fd = myl_os_lift(openat(temporary.directory, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+        if (*fd < 0 && errno == EEXIST)
+            continue;
         if (*fd < 0)
             return errno;
-        myl_posix_seats_lost(*fd);
-        (void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
-        err = hold_temporary(*fd, name, spec);
+        myl_posix_locks_lost(*fd);
+        err = hold_temporary(*fd, &temporary, spec);
         if (err != 0) {
             if (err != EAGAIN)
-                (void)unlink(name);
+                (void)unlinkat(temporary.directory, name, 0);
             myl_os_object_close(*fd);
         }
     }
@@ -112,7 +143,7 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
     if (!myl_os_fits_limit(spec->bytes))
         return EFBIG;
     int made;
-    myl_posix_seats_sweep(NULL);
+    myl_posix_locks_sweep(NULL);
     int err = open_temporary(spec, &made);
     if (err != 0)
         return err;
@@ -126,34 +157,37 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
     return err;
 }
 
-int myl_os_object_publish(int fd, const char *path)
+int myl_os_object_publish(int fd, const struct myl_os_place *place)
 {
-    char name[PATH_BYTES];
+    char name[sizeof TEMPORARY "XXXXXX"];
     if (!myl_temporary_name(fd, name, sizeof name))
         return ENOENT;
-    int err = link(name, path) == 0 ? 0 : errno; /* atomic, and never over an existing name */
+    int err = linkat(place->directory, name, place->directory, place->name, 0) == 0
+                  ? 0
+                  : errno; /* atomic, and never replaces an existing name */
     myl_temporary_drop(fd);
     return err;
 }
 
-int myl_os_object_open(const char *path, int may_read_only, int *fd, int *read_only)
+int myl_os_object_open(const struct myl_os_place *place, int may_read_only, int *fd, int *read_only)
 {
-    int opened = myl_os_lift(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    const int how = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    int opened = myl_os_lift(openat(place->directory, place->name, O_RDWR | how));
     *read_only = 0;
     if (opened < 0 && may_read_only && (errno == EACCES || errno == EROFS)) {
-        opened = myl_os_lift(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+        opened = myl_os_lift(openat(place->directory, place->name, O_RDONLY | how));
         *read_only = 1;
     }
     if (opened < 0)
         return errno;
-    myl_posix_seats_lost(opened);
+    myl_posix_locks_lost(opened);
     *fd = opened;
     return 0;
 }
 
 int myl_os_object_reopen(int fd, int *own)
 {
-    /* Seats are locks on side files here, not on the object: a duplicate shares nothing that matters. */
+    /* Locks are on side files here, not on the object, so a duplicate shares no lock. */
     int opened = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (opened < 0)
         return errno;
@@ -174,52 +208,61 @@ int myl_os_object_stat(int fd, struct myl_os_object *object)
     return 0;
 }
 
-int myl_os_object_is_named(const char *path, const struct myl_os_object *object, int *same)
+int myl_os_object_sealed(int fd, int *sealed)
+{
+    *sealed = 0; /* there are no memfds here */
+    return fcntl(fd, F_GETFD) < 0 ? errno : 0;
+}
+
+int myl_os_object_is_named(const struct myl_os_place *place, const struct myl_os_object *object, int *same)
 {
     struct stat st;
     *same = 0;
-    if (lstat(path, &st) != 0)
+    if (fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? 0 : errno;
     *same = (uint64_t)st.st_dev == object->device && (uint64_t)st.st_ino == object->inode;
     return 0;
 }
 
-int myl_os_object_unlink(const char *path)
+int myl_os_object_unlink(const struct myl_os_place *place)
 {
-    myl_posix_seats_sweep(path);
-    return unlink(path) == 0 ? 0 : errno;
+    myl_posix_locks_sweep(place);
+    return unlinkat(place->directory, place->name, 0) == 0 ? 0 : errno;
 }
 
 void myl_os_object_close(int fd)
 {
     myl_temporary_drop(fd);
-    myl_posix_seats_close(fd);
+    myl_posix_locks_close(fd);
     (void)close(fd);
 }
 
-void myl_os_object_forsake(int fd, const struct myl_os_object *object)
+void myl_os_object_abandon(int fd, const struct myl_os_object *object)
 {
-    myl_posix_seats_forsake(fd, object);
+    myl_posix_locks_abandon(fd, object);
 }
 
 void myl_os_object_close_in_child(int fd, const struct myl_os_object *object)
 {
     myl_temporary_forget(fd);
-    myl_posix_seats_forget(fd);
+    myl_posix_locks_forget(fd);
     if (myl_os_object_is(fd, object) == 0)
         (void)close(fd);
 }
 
-uint64_t myl_os_free_bytes(const char *path)
+int myl_os_room(const struct myl_os_place *place, struct myl_os_room *room)
 {
-    char directory[PATH_BYTES];
-    struct statvfs about;
-    const char *slash = strrchr(path, '/');
-    (void)snprintf(directory, sizeof directory, "%.*s", slash == NULL ? 1 : (int)(slash - path + 1),
-                   slash == NULL ? "." : path);
-    if (statvfs(directory, &about) != 0)
+    struct statvfs info;
+    *room = (struct myl_os_room){.bytes = UINT64_MAX};
+    if (place == NULL)
         return 0;
-    return (uint64_t)about.f_bavail * (uint64_t)about.f_frsize;
+    if (fstatvfs(place->directory, &info) != 0)
+        return errno;
+    if (info.f_blocks != 0)
+        room->bytes = (uint64_t)(geteuid() == 0 ? info.f_bfree : info.f_bavail) * (uint64_t)info.f_frsize;
+    if (info.f_files != 0 && info.f_ffree == 0)
+        *room = (struct myl_os_room){.scarce = MYL_OS_SCARCE_INODES};
+    return 0;
 }
 
 int myl_os_directory_each(const char *path, int (*visit)(const char *name, void *user), void *user)

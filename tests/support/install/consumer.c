@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A user's smallest program: compiled against an installed myelon, it passes one event through a ring of its own. */
+ * A minimal program of a user, compiled against an installed myelon. It passes one event through a ring. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The same from C++17: the headers, their inline functions included, are C++ too. */
+ * The same program in C++17: the headers and their inline functions must be valid C++. */
 #include <myelon/myelon.h>
 
 #include <cstdio>
@@ -7,8 +7,7 @@
 
 int main(int argc, char **argv)
 {
-    myl_producer_options options{};
-    options.size = sizeof options;
+    auto options = myl_options<myl_producer_options>();
     options.event_size = 8;
     options.capacity = 64;
     myl_producer *producer = nullptr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The runner and the asserts behind mini/cmocka.h. */
+ * The runner and the asserts of mini/cmocka.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 enum { RUNNING, FAILED, SKIPPED };
 
 static jmp_buf back;
-static int running; /* 1: `back` leads to the runner */
+static int running; /* 1: `back` is a valid jump into the runner */
 
 static void leave(int how) __attribute__((noreturn));
 
@@ -93,7 +93,7 @@ void mini_memory(const void *a, const void *b, size_t size, int equal, const cha
         mini_fail_msg(file, line, "%zu bytes %s", size, equal ? "differ" : "are equal");
 }
 
-/* Runs one test; a failing assert comes back here. */
+/* Runs one test. A failing assert jumps back here. */
 static int run_one(const struct CMUnitTest *test)
 {
     void *state = test->initial_state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The part of cmocka's interface that the tests use, for systems without cmocka (a C library it is not built for, a
- * cross build). No mocks, no memory checks. The tests are written for cmocka; what they need beyond this is added
- * here. */
+ * The part of cmocka's interface that the tests use, for systems without cmocka: a C library for which it is not built,
+ * or a cross build. It has no mocks and no memory checks. The tests are written for cmocka. If a test needs more of its
+ * interface, add it here. */
 #ifndef MYL_TESTS_MINI_CMOCKA_H
 #define MYL_TESTS_MINI_CMOCKA_H
 
@@ -19,7 +19,7 @@ struct CMUnitTest {
     void *initial_state;
 };
 
-/* An integer or a pointer as the asserts compare them. */
+/* An integer or a pointer, converted for comparison. */
 #define mini_value(x) ((uintmax_t)(x))
 
 void _fail(const char *file, int line) __attribute__((noreturn));

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * The readers of `pub`. */
+#include "readers.h"
+
+#include "blob.h"
+#include "snapshot.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define GLANCE_NS MYL_MSEC(100)
+
+void readers_start(struct readers *readers, const struct cli_target *target, int quiet)
+{
+    *readers = (struct readers){.target = target, .talks = !quiet && isatty(STDERR_FILENO) == 1};
+}
+
+void readers_scan(struct readers *readers)
+{
+    myl_snapshot *snapshot;
+    readers->scanned_ns = cli_now_ns();
+    if (myl_snapshot_take(readers->target->name, readers->target->backend, &snapshot) != MYL_OK)
+        return; /* the next call on the ring reports the cause */
+    uint32_t gating = snapshot_gating_count(snapshot);
+    readers->came |= gating > 0 || snapshot_left_count(snapshot) > 0;
+    readers->left = readers->came && gating == 0;
+    readers->reported &= gating == 0;
+    for (uint32_t i = 0; i < snapshot->consumers; i++) {
+        const myl_consumer_status *consumer = &snapshot->entry[i];
+        if (consumer->state == MYL_PARTICIPANT_LEFT && strcmp(consumer->activity, BLOB_NOT_WRITTEN) == 0)
+            memcpy(readers->failed, consumer->id, sizeof readers->failed);
+    }
+    myl_snapshot_free(snapshot);
+}
+
+void readers_glance(struct readers *readers)
+{
+    if (cli_now_ns() - readers->scanned_ns >= GLANCE_NS)
+        readers_scan(readers);
+}
+
+void readers_report_full(struct readers *readers)
+{
+    if (!readers->talks || readers->reported || (readers->came && !readers->left))
+        return;
+    readers->reported = 1;
+    const char *ring = cli_target_text(readers->target);
+    if (readers->left)
+        cli_notice("the last reader has left and the ring is full: waiting for the next 'myelon sub %s' (pass "
+                   "--end-with-readers to end instead)",
+                   ring);
+    else
+        cli_notice("the ring is full: waiting for a reader; start 'myelon sub %s'", ring);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * A checked type as the codecs walk it: one node for each descriptor, with what follows from it computed once. */
+#ifndef MYL_CODEC_SCHEMA_H
+#define MYL_CODEC_SCHEMA_H
+
+#include "codec/type.h"
+
+struct myl_part;
+
+struct myl_node {
+    uint8_t kind;            /* enum myl_kind */
+    uint8_t inline_fields;   /* MYL_TYPE_INLINE */
+    uint8_t plain;           /* numbers without gaps: in C, in bincode's fixed form and in rkyv the same bytes */
+    uint8_t plain_varied;    /* plain, and the same in bincode's variable form: bytes and floats */
+    uint8_t any_bytes;       /* each pattern of its bytes is a value, in C and in rkyv: there is nothing to check */
+    uint8_t flat;            /* no pointers: everything lies within the C object */
+    uint8_t no_children;     /* rkyv: nothing lies outside the archived object */
+    uint32_t size, align;    /* of the C object */
+    uint32_t offset;         /* option: of the value */
+    uint32_t count;          /* array: elements; struct, union: parts */
+    uint32_t archived_size, archived_align;
+    uint32_t archived_offset; /* option: of the value */
+    uint32_t least_fixed, least_varied; /* fewest bytes of a value in bincode; at least 1 */
+    const char *name;        /* struct, union; else NULL */
+    const struct myl_node *element;
+    const struct myl_part *parts;
+};
+
+struct myl_part {
+    const struct myl_node *node;
+    const char *name;
+    uint32_t offset;          /* in the C object */
+    uint32_t archived_offset; /* union: of the variant's content */
+    uint32_t run;             /* struct: bytes of this field and of plain ones that follow without a gap, or 0 */
+    uint32_t run_parts;       /* how many fields these are */
+};
+
+struct myl_schema {
+    const myl_type *type;
+    const struct myl_node *root;
+    uint64_t hash[2];        /* by enum myl_text_form */
+    char *text[2];
+};
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * One stream of messages from several readers. */
+#ifndef MYL_FRAME_MERGE_H
+#define MYL_FRAME_MERGE_H
+
+#include "frame/consumer.h"
+
+/* As myl_frame_consumer_next, from all lanes. */
+int myl_merge_next(struct myl_frame_consumer *m, myl_message *message, int64_t timeout_ns);
+/* As myl_frame_consumer_peek. The lane of the message that was described keeps its turn until it is taken. */
+int myl_merge_peek(struct myl_frame_consumer *m, myl_message *message, int64_t timeout_ns);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * Becoming a consumer of a ring: a registered entry, and its participant lock. */
+#ifndef MYL_REGISTRY_JOIN_H
+#define MYL_REGISTRY_JOIN_H
+
+#include <myelon/liveness.h>
+
+#include "segment/segment.h"
+
+#include <stdbool.h>
+
+struct myl_join_request {
+    const char *id, *prefix;       /* at most one; both NULL: an automatic id */
+    enum myl_start start;
+    const myl_role_options *role;  /* NULL: keeps the entry's role; plain for a new entry */
+};
+
+/* A registration in one lane. */
+struct myl_membership {
+    struct myl_participant *entry; /* NULL: not registered */
+    uint32_t index;                /* of the entry */
+    uint32_t generation;           /* the entry belongs to this consumer while its generation is this */
+    char id[MYL_ID_MAX + 1];
+    uint64_t start, lost;          /* first sequence; events lost since this id left */
+    bool resumed;
+    bool inherited;                /* resumed a dead consumer's entry, which gated without interruption */
+};
+
+/* Protocol 3, J1 to J9. Acquires the registry lock. segment->cells must be set. MYL_OUTCOME_REPLACED: the name refers
+ * to another segment now; open it again. */
+int myl_join(struct myl_segment *segment, const struct myl_join_request *request, struct myl_membership *member);
+
+#endif

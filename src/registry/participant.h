@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * Words of a participant record, for tools and for the liveness policy: identity, waits, counters, death, activity
+ * notice. Producers and consumers have the same record. */
+#ifndef MYL_REGISTRY_PARTICIPANT_H
+#define MYL_REGISTRY_PARTICIPANT_H
+
+#include "segment/segment.h"
+
+#include <stdbool.h>
+
+/* Initialises the record of a participant that opens: its identity, not waiting, not dead. */
+void myl_participant_open(struct myl_participant *participant);
+void myl_participant_identity(const struct myl_participant *participant, struct myl_os_identity *who);
+/* Adds to a counter. Only the participant itself may call this. */
+void myl_participant_count(struct myl_participant *participant, unsigned counter, uint64_t by);
+/* Announce a wait that began at `since` (CLOCK_MONOTONIC), and end it, adding its length to the counters. */
+void myl_participant_begin_wait(struct myl_participant *participant, int64_t since);
+void myl_participant_end_wait(struct myl_participant *participant, int64_t waited_ns);
+/* Log a death that the kernel reported. Only the first call for each death has an effect. */
+void myl_log_consumer_death(const struct myl_segment *segment, uint32_t index);
+void myl_log_producer_death(const struct myl_segment *segment, uint32_t epoch);
+/* Set and withdraw an activity notice. `duration_ns`: time to its deadline; 0: no deadline. */
+void myl_activity_set(struct myl_activity *activity, const char *text, int64_t duration_ns);
+void myl_activity_clear(struct myl_activity *activity);
+/* A checked copy of an activity notice. `since` is not in the future. `until`, the deadline, is 0 or at most
+ * MYL_ACTIVITY_MOST_NS after `since`. */
+struct myl_activity_notice {
+    char text[MYL_ACTIVITY_MAX + 1];
+    int64_t since, until;
+};
+/* Returns false if there is no notice, or if it is being written. */
+bool myl_activity_get(const struct myl_activity *activity, struct myl_activity_notice *notice);
+#define MYL_ACTIVITY_MOST_NS ((int64_t)86400 * 1000000000)
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * What typed producers and consumers share. */
+#include "typed/typed.h"
+
+#include <inttypes.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/options.h"
+
+/* Writes the bytes of a number, the lowest first on every machine. */
+static void put_bytes(unsigned char *bytes, uint64_t number, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (unsigned char)(number >> 8 * i);
+}
+
+uint64_t myl_typed_id(const myl_codec *codec, const myl_schema *schema)
+{
+    MYL_I_NOT_NULL(codec);
+    MYL_I_NOT_NULL(schema);
+    unsigned char bytes[sizeof(uint64_t) + sizeof codec->id];
+    put_bytes(bytes, myl_codec_hash(codec, schema), sizeof(uint64_t));
+    put_bytes(bytes + sizeof(uint64_t), codec->id, sizeof codec->id);
+    uint64_t hash = myl_fnv1a(bytes, sizeof bytes);
+    return hash != 0 ? hash : 1;
+}
+
+/* Checks the copied options and opens the schema. `type_id`: as in myl_typed_begin. */
+static int begin(struct myl_typed *typed, const myl_typed_options *options, uint64_t type_id)
+{
+    if (options->type == NULL || options->codec == NULL || options->kind > 255)
+        return myl_fail(MYL_EINVAL, "typed options without a type or a codec, or with kind %" PRIu32 " above 255",
+                        options->kind);
+    if (options->bad != MYL_BAD_STOP && options->bad != MYL_BAD_SKIP)
+        return myl_fail(MYL_EINVAL, "typed options with bad = %d; use MYL_BAD_STOP or MYL_BAD_SKIP", (int)options->bad);
+    if (type_id != 0)
+        return myl_fail(MYL_EINVAL, "ring.type_id is %016" PRIx64 "; leave it 0, it follows from type and codec",
+                        type_id);
+    int rc = myl_schema_open(&typed->schema, options->type);
+    if (rc != MYL_OK)
+        return rc;
+    typed->codec = options->codec;
+    rc = myl_codec_check(typed->codec, typed->schema);
+    if (rc != MYL_OK)
+        myl_typed_end(typed);
+    return rc;
+}
+
+int myl_typed_begin(struct myl_typed *typed, myl_typed_options *own, const myl_typed_options *given, uint64_t type_id)
+{
+    int rc = myl_options_take(own, given, MYL_OPTIONS_TYPE(myl_typed_options, arena_limit));
+    return rc == MYL_OK ? begin(typed, own, type_id) : rc;
+}
+
+void myl_typed_end(struct myl_typed *typed)
+{
+    myl_schema_close(typed->schema);
+    typed->schema = NULL;
+}

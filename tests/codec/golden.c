@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ * The table of golden vectors. */
+#include "codec/golden.h"
+
+#include <string.h>
+
+#define TEXT(s) \
+    { \
+        s, sizeof(s) - 1 \
+    }
+#define X100 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define HEX25 "78787878787878787878787878787878787878787878787878"
+
+const char *const golden_codecs[GOLDEN_CODECS] = {"rkyv", "bincode1", "bincode2"};
+
+static const uint32_t number = 0x01020304;
+static const t_a a = {1, 2, 3};
+static const t_s s_hi = {7, TEXT("hi")}, s_empty = {7, {NULL, 0}}, s_8 = {7, TEXT("abcdefgh")},
+                 s_9 = {7, TEXT("abcdefghi")}, s_100 = {7, TEXT(X100)};
+static uint32_t v_numbers[] = {1, 2, 3};
+static myl_string v_texts[] = {TEXT("ab"), TEXT("abcdefghij")};
+static const t_v v = {9, {v_numbers, 3}, {v_texts, 2}}, v_empty = {9, {NULL, 0}, {NULL, 0}};
+static uint64_t six = 6;
+static const t_o o = {{1, 5}, {0, 0}, {1, &six}}, o_none = {{0, 0}, {0, 0}, {0, NULL}};
+static const t_e e_unit = {.tag = t_e_is_unit}, e_t = {.tag = t_e_is_t, .as = {.t = {5, 6}}},
+                 e_n = {.tag = t_e_is_n, .as = {.n = {7}}};
+static t_tuple tuple = {1, TEXT("hello world")};
+static const t_b b = {&tuple, 1, 1.5, 'A'};
+static uint8_t blob_bytes[] = {1, 2, 3};
+static const myl_bytes blob = {blob_bytes, 3};
+static uint16_t bincode_numbers[] = {1, 70};
+static const t_bincode bincode = {300, -2, TEXT("hi"), {bincode_numbers, 2}, {1, 5}, {0, 0}, 1, 1.5f, 'A', {1, 2}, 7};
+static const uint64_t u64s[] = {250, 251, 65535, 65536, UINT32_MAX, UINT64_C(1) << 32};
+static const int64_t i64s[] = {0, -1, 1, -126, 126, INT64_MIN};
+
+#define NUMBER(name, type, value, hex2, json) \
+    { \
+        name, &type, &value, {NULL, NULL, hex2}, json \
+    }
+
+const struct golden golden[] = {
+    {"u32", &myl_u32_type, &number, {"04030201", "04030201", "fc04030201"}, "16909060"},
+    {"a",
+     &t_a_type,
+     &a,
+     {"0100000000000000 0200000000000000 0300000000000000", "01 0200000000000000 0300", "01 02 03"},
+     "{\"a\":1,\"b\":2,\"c\":3}"},
+    {"s hi",
+     &t_s_type,
+     &s_hi,
+     {"07000000 6869ffffffffffff", "07000000 0200000000000000 6869", "07 02 6869"},
+     "{\"id\":7,\"s\":\"hi\"}"},
+    {"s empty",
+     &t_s_type,
+     &s_empty,
+     {"07000000ffffffff ffffffff", "07000000 0000000000000000", "0700"},
+     "{\"id\":7,\"s\":\"\"}"},
+    {"s 8",
+     &t_s_type,
+     &s_8,
+     {"0700000061626364 65666768", NULL, "0708 6162636465666768"},
+     "{\"id\":7,\"s\":\"abcdefgh\"}"},
+    {"s 9",
+     &t_s_type,
+     &s_9,
+     {"6162636465666768 6900000007000000 89000000f0ffffff", NULL, NULL},
+     "{\"id\":7,\"s\":\"abcdefghi\"}"},
+    {"s 100", &t_s_type, &s_100, {HEX25 HEX25 HEX25 HEX25 "07000000 a4010000 98ffffff", NULL, NULL}, NULL},
+    {"v",
+     &t_v_type,
+     &v,
+     {"0100000002000000 0300000061626364 65666768696a0000 6162ffffffffffff 8a000000ecffffff 09000000d4ffffff "
+      "03000000e4ffffff 02000000",
+      "09 0300000000000000 010000000200000003000000 0200000000000000 0200000000000000 6162 0a00000000000000 "
+      "6162636465666768696a",
+      "09 03010203 02 026162 0a6162636465666768696a"},
+     "{\"tag\":9,\"v\":[1,2,3],\"w\":[\"ab\",\"abcdefghij\"]}"},
+    {"v empty",
+     &t_v_type,
+     &v_empty,
+     {"09000000fcffffff 00000000f4ffffff 00000000", NULL, "090000"},
+     "{\"tag\":9,\"v\":[],\"w\":[]}"},
+    {"o",
+     &t_o_type,
+     &o,
+     {"0600000000000000 0100000005000000 0000000000000000 01000000e4ffffff", "0105000000 00 010600000000000000",
+      "0105 00 0106"},
+     "{\"x\":5,\"y\":null,\"z\":6}"},
+    {"o none",
+     &t_o_type,
+     &o_none,
+     {"0000000000000000 0000000000000000 0000000000000000", "000000", "000000"},
+     "{\"x\":null,\"y\":null,\"z\":null}"},
+    {"e unit", &t_e_type, &e_unit, {"0000000000000000 0000000000000000", "00000000", "00"}, "\"unit\""},
+    {"e t",
+     &t_e_type,
+     &e_t,
+     {"0100000005000000 0600000000000000", "010000000500000006", "010506"},
+     "{\"t\":{\"f0\":5,\"f1\":6}}"},
+    {"e n",
+     &t_e_type,
+     &e_n,
+     {"0200000000000000 0700000000000000", "020000000700000000000000", "0207"},
+     "{\"n\":{\"k\":7}}"},
+    {"b",
+     &t_b_type,
+     &b,
+     {"68656c6c6f20776f 726c640001000000 8b000000f0ffffff f4ffffff01000000 000000000000f83f 4100000000000000",
+      "01000000 0b00000000000000 68656c6c6f20776f726c64 01 000000000000f83f 41", NULL},
+     "{\"b\":{\"f0\":1,\"f1\":\"hello world\"},\"t\":true,\"f\":1.5,\"c\":\"A\"}"},
+    {"bytes",
+     &myl_bytes_type,
+     &blob,
+     {"01020300fcffffff 03000000", "0300000000000000010203", "03010203"},
+     "\"010203\""},
+    {"bincode",
+     &t_bincode_type,
+     &bincode,
+     {NULL,
+      "2c010000 feffffff 0200000000000000 6869 0200000000000000 0100 4600 0105 00 01 0000c03f 41 0100 0200 "
+      "0700000000000000",
+      "fb2c01 03 02 6869 02 01 46 0105 00 01 0000c03f 41 01 02 07"},
+     "{\"id\":300,\"neg\":-2,\"name\":\"hi\",\"v\":[1,70],\"o\":5,\"n\":null,\"b\":true,\"f\":1.5,"
+     "\"c\":\"A\",\"a\":[1,2],\"us\":7}"},
+    NUMBER("u64 250", myl_u64_type, u64s[0], "fa", "250"),
+    NUMBER("u64 251", myl_u64_type, u64s[1], "fbfb00", "251"),
+    NUMBER("u64 65535", myl_u64_type, u64s[2], "fbffff", "65535"),
+    NUMBER("u64 65536", myl_u64_type, u64s[3], "fc00000100", "65536"),
+    NUMBER("u64 2^32-1", myl_u64_type, u64s[4], "fcffffffff", "4294967295"),
+    NUMBER("u64 2^32", myl_u64_type, u64s[5], "fd0000000001000000", "4294967296"),
+    NUMBER("i64 0", myl_i64_type, i64s[0], "00", "0"),
+    NUMBER("i64 -1", myl_i64_type, i64s[1], "01", "-1"),
+    NUMBER("i64 1", myl_i64_type, i64s[2], "02", "1"),
+    NUMBER("i64 -126", myl_i64_type, i64s[3], "fbfb00", "-126"),
+    NUMBER("i64 126", myl_i64_type, i64s[4], "fbfc00", "126"),
+    NUMBER("i64 min", myl_i64_type, i64s[5], "fdffffffffffffffff", "-9223372036854775808"),
+};
+const size_t golden_count = sizeof golden / sizeof golden[0];
+
+static int digit(char c)
+{
+    const char *digits = "0123456789abcdef", *at = strchr(digits, c);
+    return at != NULL && c != '\0' ? (int)(at - digits) : -1;
+}
+
+size_t golden_bytes(const char *hex, unsigned char *bytes, size_t room)
+{
+    size_t n = 0;
+    for (; *hex != '\0' && n < room; hex++) {
+        if (digit(hex[0]) < 0)
+            continue;
+        bytes[n++] = (unsigned char)(digit(hex[0]) << 4 | digit(hex[1]));
+        hex++;
+    }
+    return n;
+}

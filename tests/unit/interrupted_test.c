@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
+#include "os/os.h"
 #include "unit/frames.h"
 
 static myl_au32 handled; /* lock-free, so a handler may add to it while another thread reads */
@@ -445,13 +447,27 @@ static void descriptors_arrive_after_a_signal(void **state)
     close(blocked.sockets[1]);
 }
 
+static void sleep_reports_a_signal_and_nothing_else(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = on_signal}, before; /* without SA_RESTART */
+    const struct itimerval often = {.it_interval.tv_usec = 1000, .it_value.tv_usec = 1000}, never = {0};
+    assert_int_equal(myl_os_sleep(0), 0);
+    assert_int_equal(myl_os_sleep(1), 0);
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    assert_int_equal(myl_os_sleep(MYL_SEC(100)), EINTR);
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_go_on_after_a_signal),        cmocka_unit_test(open_goes_on_after_a_signal),
         cmocka_unit_test(waits_end_at_a_signal_if_asked_to), cmocka_unit_test(waits_end_at_a_restarting_signal_too),
         cmocka_unit_test(interrupted_call_may_be_repeated),  cmocka_unit_test(unknown_reaction_to_signals_is_refused),
-        cmocka_unit_test(descriptors_arrive_after_a_signal),
+        cmocka_unit_test(descriptors_arrive_after_a_signal), cmocka_unit_test(sleep_reports_a_signal_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,25 @@ static void replaced_directory_is_not_followed(void **state)
     tear_down_scene(&s);
 }
 
+/* Other code closed the directory's descriptor, and its number belongs to another directory: it is not used again. */
+static void place_with_a_foreign_descriptor_is_given_up(void **state)
+{
+    (void)state;
+    struct myl_os_place place;
+    char path[TEST_PATH_SIZE];
+    assert_int_equal(myl_os_place_open(test_path(path, "foreign"), &place), 0);
+    int own = place.directory, other = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(own >= 0 && other >= 0);
+    myl_os_place_check(&place);
+    assert_int_equal(place.directory, own);
+    assert_int_equal(dup2(other, own), own);
+    myl_os_place_check(&place);
+    assert_int_equal(place.directory, -1);
+    myl_os_place_close(&place);
+    assert_int_equal(close(own), 0); /* not closed: it is not the library's */
+    assert_int_equal(close(other), 0);
+}
+
 /* A ring that ends removes its own file, not the one that its path refers to by then. */
 static void ended_ring_is_removed_from_its_directory(void **state)
 {
@@ -128,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replaced_directory_is_not_followed),
+        cmocka_unit_test(place_with_a_foreign_descriptor_is_given_up),
         cmocka_unit_test(ended_ring_is_removed_from_its_directory),
         cmocka_unit_test(relative_path_survives_chdir),
     };

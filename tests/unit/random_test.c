@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Random bytes from a system call that returns fewer bytes than requested, is interrupted, or fails: the result is all
- * bytes, or an error. This program's getrandom replaces the C library's. */
+ * Random bytes from a system call that returns fewer bytes than requested or none, is interrupted, or fails: the result
+ * is all bytes, or an error. This program's getrandom replaces the C library's. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -29,9 +29,9 @@ ssize_t getrandom(void *bytes, size_t count, unsigned flags)
     errno = calls >= fail_from ? ENOSYS : EINTR;
     if (calls >= fail_from || calls % 2 == 0)
         return -1;
-    size_t some = count < 3 ? count : 3;
+    size_t some = calls % 3 == 0 ? 0 : count < 3 ? count : 3;
     memset(bytes, 0xa5, some);
-    errno = 0;
+    errno = EIO; /* means nothing after a success */
     return (ssize_t)some;
 }
 

@@ -87,6 +87,38 @@ static void impossible_next_is_not_taken_over(void **state)
     test_ok(myl_remove(victim.name, MYL_BACKEND_SHM, 1));
 }
 
+/* A closed ring whose gate lies above its `next`: each of two checks of the event finds the opposite. The observer must
+ * neither return an event that it has not read nor repeat the checks for ever. */
+static void observer_gets_no_event_between_next_and_the_gate(void **state)
+{
+    (void)state;
+    struct victim victim;
+    struct event event, untouched;
+    uint64_t lost;
+    myl_observer *observer;
+    myl_producer_options options = producer_options(8);
+    myl_consumer_options from = {.size = sizeof from, .start = MYL_START_OLDEST};
+    myl_producer *producer = open_producer(test_name(victim.name, "observed"), &options);
+    map_victim(&victim);
+    put_many(producer, 0, 6);
+    test_ok(myl_observer_open(&observer, victim.name, &from));
+    victim.control->next.v = 3;
+    victim.control->gate.v = 5;
+    victim.control->closed.v = 4;
+    memset(&event, 0xa5, sizeof event);
+    untouched = event;
+    test_code(MYL_EAGAIN, myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));
+    assert_memory_equal(&event, &untouched, sizeof event);
+    assert_int_equal(myl_observer_last_read(observer), -1);
+    myl_observer_close(observer);
+    victim.control->next.v = 6;
+    victim.control->gate.v = 0;
+    victim.control->closed.v = 0;
+    unmap_victim(&victim);
+    myl_producer_close(producer);
+    test_ok(myl_remove(victim.name, MYL_BACKEND_SHM, 1));
+}
+
 /* A prefix resumes the entry of a dead consumer, but not an impossible id. */
 static void damaged_id_is_not_resumed(void **state)
 {
@@ -292,6 +324,7 @@ int main(void)
         cmocka_unit_test(gate_ahead_gives_no_room),
         cmocka_unit_test(impossible_gate_refuses_joins),
         cmocka_unit_test(impossible_next_is_not_taken_over),
+        cmocka_unit_test(observer_gets_no_event_between_next_and_the_gate),
         cmocka_unit_test(damaged_id_is_not_resumed),
         cmocka_unit_test(stamp_ahead_of_the_ring_is_damage_to_a_consumer),
         cmocka_unit_test(stamp_ahead_of_the_ring_is_not_taken_over),

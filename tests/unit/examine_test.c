@@ -152,6 +152,8 @@ static void temporary_names_are_recognised(void **state)
                                           "ring.tmp--0123456789abcdef",
                                           ".tmp-1-0123456789abcdef",
                                           "ringtmp-1-0123456789abcdef",
+                                          "ring.tmp_1-0123456789abcdef",
+                                          "ring_tmp-1-0123456789abcdef",
                                           "ring.tmp-x1-0123456789abcdef",
                                           ".myelon-",
                                           ".myelon-seat-0-1-2-3",

@@ -48,6 +48,8 @@ static void check_answers(int code, struct myl_header *head, uint64_t object_byt
     if (rc != code)
         test_fail("line %d: %s: %s, expected %s: %s", line, what, myl_errname(rc), myl_errname(code),
                   myl_error_detail());
+    if (code == MYL_ECORRUPT)
+        expect_detail("ring \"ring\": the header's ");
 }
 
 #define FROM(base, change, code)                                                                                       \
@@ -170,6 +172,27 @@ static void frame_shapes_out_of_range_are_refused(void **state)
     BAD_ALONE(frames, head.data_bytes += myl_os_page_size());
 }
 
+/* Each check of a ring of frames names its field and the value. */
+#define NAMES(change, text)                                                                                            \
+    do {                                                                                                               \
+        BAD_ALONE(frames, change);                                                                                     \
+        expect_detail("the header's " text ", which is impossible");                                                   \
+    } while (0)
+
+static void frame_shape_errors_name_field_and_value(void **state)
+{
+    (void)state;
+    NAMES(head.kind = 9, "kind is 9");
+    NAMES(head.cells = 1, "number of cells is 1");
+    NAMES(head.cells = 1023, "number of cells is 1023");
+    NAMES(head.cell_bytes = 128, "cell size is 128");
+    NAMES(head.event_offset = 48, "record header size is 48");
+    NAMES(head.event_bytes = 63, "longest frame is 63");
+    NAMES(head.message_max = 4095, "longest message is 4095");
+    NAMES(head.capacity = 1025, "capacity is 1025");
+    NAMES(head.data_bytes = 131072, "data size is 131072");
+}
+
 /* After the control areas of all lanes and the log. */
 static uint64_t least_data_offset(const struct myl_header *head)
 {
@@ -246,6 +269,7 @@ int main(void)
         cmocka_unit_test(alignments_out_of_range_are_refused),
         cmocka_unit_test(header_options_out_of_range_are_refused),
         cmocka_unit_test(frame_shapes_out_of_range_are_refused),
+        cmocka_unit_test(frame_shape_errors_name_field_and_value),
         cmocka_unit_test(header_offsets_out_of_range_are_refused),
         cmocka_unit_test(object_length_must_match_its_header),
         cmocka_unit_test(largest_segment_can_be_made),

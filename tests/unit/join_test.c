@@ -263,7 +263,12 @@ static void resumed_consumer_counts_lost_events(void **state)
     take_many(keeper, 20, 8);
     myl_consumer_close(guest);
     guest = open_at(name, "guest", MYL_START_NOW); /* known, but not resumed */
+    assert_int_equal(joined_of(guest).resumed, 0);
     assert_int_equal(joined_of(guest).start, 28);
+    assert_int_equal(joined_of(guest).lost, 0);
+    myl_consumer_close(guest);
+    guest = open_at(name, "guest", MYL_START_OLDEST);
+    assert_int_equal(joined_of(guest).resumed, 0);
     assert_int_equal(joined_of(guest).lost, 0);
     myl_consumer_close(guest);
     myl_consumer_close(keeper);

@@ -127,6 +127,30 @@ static void packed_cells_hold_several_events(void **state)
     }
 }
 
+/* A takeover accepts each capacity that would make the same ring: more than half of it, and all of it. */
+static void packed_ring_accepts_its_own_capacity(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_info info = {.size = sizeof info};
+    myl_producer_options o = producer_options(40);
+    o.packed_cell = 64;
+    o.event_size = 8;
+    myl_producer *producer = open_producer(test_name(name, "packed"), &o);
+    test_ok(myl_producer_info(producer, &info));
+    assert_true(info.events_per_cell > 1 && info.capacity > 40);
+    const uint64_t capacities[] = {info.capacity / 2, info.capacity / 2 + 1, info.capacity, info.capacity + 1};
+    for (unsigned i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
+        myl_producer_leave(producer);
+        o.capacity = capacities[i];
+        if (i == 0 || i == 3)
+            expect_no_producer(MYL_ESHAPE, "a capacity of", name, &o);
+        o.capacity = i == 0 || i == 3 ? 0 : capacities[i];
+        producer = open_producer(name, &o);
+    }
+    myl_producer_close(producer);
+}
+
 static void defaults_are_documented(void **state)
 {
     (void)state;
@@ -337,6 +361,7 @@ int main(void)
         cmocka_unit_test(event_sizes_choose_their_cells),
         cmocka_unit_test(alignments_are_kept),
         cmocka_unit_test(packed_cells_hold_several_events),
+        cmocka_unit_test(packed_ring_accepts_its_own_capacity),
         cmocka_unit_test(defaults_are_documented),
         cmocka_unit_test(existing_ring_refuses_another_shape),
         cmocka_unit_test(every_shape_option_is_compared),

@@ -211,6 +211,8 @@ static void contradictions_are_refused(void **state)
     c = by_ticket(ring, "c");
     c.fd = 0;
     expect_no_consumer(MYL_EINVAL, "pass its descriptor", NULL, &c);
+    c.fd = -1;
+    expect_no_consumer(MYL_EINVAL, "-1 is not a descriptor", NULL, &c);
     struct ring *other = open_ring(MYL_BACKEND_MEMFD);
     c.fd = other->fd;
     expect_no_consumer(MYL_ESESSION, "get a new ticket", NULL, &c);

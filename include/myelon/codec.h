@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Codecs: values of described types (type.h) to bytes and back. A codec is a constant table of functions; those of the
- * library are pod, bincode1, bincode2 and rkyv, and a program may have its own: docs/codecs.md.
+ * library are pod, bincode1, bincode2, rkyv, msgpack and msgpack_array, and a program may have its own: docs/codecs.md.
  *
  * Received bytes are checked before they are used: whatever they hold, a call reads nothing outside of them, and the
  * memory it takes stays within the arena's limit. Wrong bytes give MYL_EDECODE, and the sentence has the offset and
@@ -19,6 +19,8 @@ enum myl_codec_id {
     MYL_CODEC_BINCODE1 = 2,  /* bincode 1 `serialize`: numbers of fixed width */
     MYL_CODEC_BINCODE2 = 3,  /* bincode 2 `config::standard()`: numbers of variable width */
     MYL_CODEC_RKYV = 4,      /* rkyv 0.8: little endian, aligned, offsets of 32 bits; read in place */
+    MYL_CODEC_MSGPACK = 5,   /* MessagePack: structs are maps by field name, as in Python a dict */
+    MYL_CODEC_MSGPACK_ARRAY = 6, /* the same with structs as arrays: shorter, and fields have no names */
     MYL_CODEC_USER = 0x100,
 };
 
@@ -77,7 +79,8 @@ MYL_BEGIN_DECLS
 /* The library's codec of that id, or NULL. Static storage. */
 MYL_API const myl_codec *myl_codec_by_id(uint32_t id);
 
-/* The library's codec of that name ("pod", "bincode1", "bincode2", "rkyv"), or NULL. Static storage. */
+/* The library's codec of that name ("pod", "bincode1", "bincode2", "rkyv", "msgpack",
+ * "msgpack_array"), or NULL. Static storage. */
 MYL_API const myl_codec *myl_codec_by_name(const char *name);
 
 /* MYL_OK if the codec can carry the type; MYL_ESCHEMA: the sentence names the field that it cannot carry; MYL_EINVAL:

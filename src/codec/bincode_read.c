@@ -65,12 +65,10 @@ static int get_char(struct reader *r, uint64_t *number)
     if (rc != MYL_OK)
         return rc;
     myl_copy_once(text + 1, at + 1, n - 1);
-    if (myl_utf8_fault(text, n) != n)
+    uint32_t c = 0;
+    if (myl_utf8_decode((const char *)text, n, &c) != n)
         return myl_fail_bytes(&r->where, r->at, "a char that is not UTF-8");
-    static const uint8_t mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    *number = text[0] & mask[n];
-    for (size_t i = 1; i < n; i++)
-        *number = *number << 6 | (text[i] & 0x3f);
+    *number = c;
     r->at += n;
     return MYL_OK;
 }

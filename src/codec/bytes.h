@@ -105,6 +105,9 @@ static inline int myl_is_char(uint64_t number)
 /* The first byte that is not UTF-8; `length`: all is. */
 size_t myl_utf8_fault(const void *text, size_t length);
 
+/* Reads the character at the start of a text. Returns its length; 0: the text does not start with one. */
+size_t myl_utf8_decode(const char *text, size_t length, uint32_t *c);
+
 /* Writes a character as UTF-8. Returns its length. `c` must be below 0x200000. */
 size_t myl_utf8_encode(uint32_t c, char text[4]);
 
@@ -194,6 +197,7 @@ void myl_item_scalar(const struct myl_node *node, uint64_t number, myl_item *ite
 int myl_native_read(const myl_view *view, myl_item *item);
 int myl_native_child(const myl_view *view, uint64_t index, myl_view *child);
 
-extern const myl_codec myl_codec_pod, myl_codec_bincode1, myl_codec_bincode2, myl_codec_rkyv;
+extern const myl_codec myl_codec_pod, myl_codec_bincode1, myl_codec_bincode2, myl_codec_rkyv, myl_codec_msgpack,
+    myl_codec_msgpack_array;
 
 #endif

@@ -4,7 +4,8 @@
 
 #include <inttypes.h>
 
-static const myl_codec *const codecs[] = {&myl_codec_pod, &myl_codec_bincode1, &myl_codec_bincode2, &myl_codec_rkyv};
+static const myl_codec *const codecs[] = {&myl_codec_pod,  &myl_codec_bincode1, &myl_codec_bincode2,
+                                          &myl_codec_rkyv, &myl_codec_msgpack,  &myl_codec_msgpack_array};
 #define CODECS (sizeof codecs / sizeof codecs[0])
 
 const myl_codec *myl_codec_by_id(uint32_t id)

@@ -23,6 +23,7 @@ static void complete_scalar(struct myl_node *node)
     node->archived_size = node->archived_align = node->size;
     node->least_fixed = node->kind == MYL_KIND_CHAR ? 1 : node->size;
     node->least_varied = is_float ? node->size : 1;
+    node->least_packed = node->kind == MYL_KIND_CHAR ? 2 : 1;
 }
 
 /* `size` bytes in rkyv, of alignment 4, and at least one in bincode. */
@@ -32,6 +33,7 @@ static void complete_pointer(struct myl_node *node, uint32_t archived_size, uint
     node->archived_align = 4;
     node->least_fixed = least_fixed;
     node->least_varied = 1;
+    node->least_packed = node->kind == MYL_KIND_BYTES ? 2 : 1;
 }
 
 static void complete_array(struct myl_node *node)
@@ -46,6 +48,7 @@ static void complete_array(struct myl_node *node)
     node->archived_align = element->archived_align;
     node->least_fixed = capped((uint64_t)element->least_fixed * node->count);
     node->least_varied = capped((uint64_t)element->least_varied * node->count);
+    node->least_packed = capped(1 + (uint64_t)element->least_packed * node->count);
 }
 
 static void complete_option(struct myl_node *node)
@@ -57,7 +60,7 @@ static void complete_option(struct myl_node *node)
     node->archived_offset = value->archived_align;
     node->archived_size =
         capped(myl_align_up((uint64_t)value->archived_align + value->archived_size, value->archived_align));
-    node->least_fixed = node->least_varied = 1;
+    node->least_fixed = node->least_varied = node->least_packed = 1;
 }
 
 /* The fields of `node` from archived position `at`; returns the end of the last one. */
@@ -93,7 +96,7 @@ static void find_runs(const struct myl_node *node, struct myl_part *parts)
 
 static void complete_struct(struct myl_node *node, struct myl_part *parts)
 {
-    uint64_t least_fixed = 0, least_varied = 0, size = 0;
+    uint64_t least_fixed = 0, least_varied = 0, least_packed = 1, size = 0;
     node->plain = node->plain_varied = node->any_bytes = node->flat = node->no_children = 1;
     node->archived_align = 1;
     /* The fields of a variant come after its tag. */
@@ -109,12 +112,14 @@ static void complete_struct(struct myl_node *node, struct myl_part *parts)
         size += field->size;
         least_fixed += field->least_fixed;
         least_varied += field->least_varied;
+        least_packed += field->kind != MYL_KIND_OPTION ? field->least_packed : 0;
     }
     node->plain &= size == node->size && node->archived_size == node->size;
     node->plain_varied &= node->plain;
     find_runs(node, parts);
     node->least_fixed = capped(least_fixed);
     node->least_varied = capped(least_varied);
+    node->least_packed = capped(least_packed);
 }
 
 static void complete_union(struct myl_node *node, struct myl_part *parts)
@@ -136,6 +141,7 @@ static void complete_union(struct myl_node *node, struct myl_part *parts)
     node->archived_size = capped(myl_align_up(size, node->archived_align));
     node->least_fixed = 4;
     node->least_varied = 1;
+    node->least_packed = 2;
 }
 
 static void complete(struct myl_node *node, struct myl_part *parts)
@@ -189,8 +195,30 @@ static void fill_node(struct myl_node *node, struct myl_part *parts, const myl_t
     for (uint32_t i = 0; type->fields != NULL && i < node->count; i++) {
         parts[i] = (struct myl_part){.node = &nodes[myl_type_place(list, type->fields[i].type)],
                                      .name = type->fields[i].name,
+                                     .name_length = (uint8_t)strlen(type->fields[i].name),
                                      .offset = (uint32_t)type->fields[i].offset};
     }
+}
+
+/* Fills by_name. */
+static void sort_names(const struct myl_node *node, struct myl_part *parts)
+{
+    for (uint32_t i = 0; i < node->count; i++) {
+        uint32_t at = i;
+        for (; at > 0 && strcmp(parts[parts[at - 1].by_name].name, parts[i].name) > 0; at--)
+            parts[at].by_name = parts[at - 1].by_name;
+        parts[at].by_name = (uint16_t)i;
+    }
+}
+
+static int is_option_of_option(const struct myl_node *node)
+{
+    const struct myl_node *value = node->element;
+    if (node->kind != MYL_KIND_OPTION)
+        return 0;
+    while (value->kind == MYL_KIND_BOX)
+        value = value->element;
+    return value->kind == MYL_KIND_OPTION;
 }
 
 static size_t parts_of(const myl_type *type)
@@ -204,6 +232,8 @@ static void build(const struct myl_type_list *list, struct myl_node *nodes, stru
         size_t i = list->order[k];
         fill_node(&nodes[i], parts, list->types[i], list, nodes);
         complete(&nodes[i], parts);
+        if (nodes[i].parts != NULL)
+            sort_names(&nodes[i], parts);
         parts += parts_of(list->types[i]);
     }
 }
@@ -238,6 +268,9 @@ int myl_schema_open(myl_schema **schema, const myl_type *type)
     for (int form = 0; form < 2; form++)
         (void)myl_type_print(type, (enum myl_text_form)form, made->text[form], room[form], &made->hash[form]);
     build(&list, nodes, first);
+    made->nodes = (uint32_t)list.count;
+    for (size_t i = 0; i < list.count; i++)
+        made->nested_option |= is_option_of_option(&nodes[i]);
     *schema = made;
     return MYL_OK;
 }

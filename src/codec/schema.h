@@ -21,6 +21,7 @@ struct myl_node {
     uint32_t archived_size, archived_align;
     uint32_t archived_offset; /* option: of the value */
     uint32_t least_fixed, least_varied; /* fewest bytes of a value in bincode; at least 1 */
+    uint32_t least_packed;    /* the same in MessagePack, where a struct may lack its options */
     const char *name;        /* struct, union; else NULL */
     const struct myl_node *element;
     const struct myl_part *parts;
@@ -29,6 +30,8 @@ struct myl_node {
 struct myl_part {
     const struct myl_node *node;
     const char *name;
+    uint8_t name_length;
+    uint16_t by_name;         /* of part k: the index of the part that has the k-th name in byte order */
     uint32_t offset;          /* in the C object */
     uint32_t archived_offset; /* union: of the variant's content */
     uint32_t run;             /* struct: bytes of this field and of plain ones that follow without a gap, or 0 */
@@ -37,7 +40,9 @@ struct myl_part {
 
 struct myl_schema {
     const myl_type *type;
-    const struct myl_node *root;
+    const struct myl_node *root; /* the first of all nodes */
+    uint32_t nodes;          /* how many they are */
+    int nested_option;       /* there is an option whose value is an option, maybe in a box */
     uint64_t hash[2];        /* by enum myl_text_form */
     char *text[2];
 };

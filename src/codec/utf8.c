@@ -64,6 +64,19 @@ size_t myl_utf8_fault(const void *text, size_t length)
     return length;
 }
 
+size_t myl_utf8_decode(const char *text, size_t length, uint32_t *c)
+{
+    static const uint8_t mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    const uint8_t *bytes = (const uint8_t *)text;
+    size_t n = length == 0 || bytes[0] < 0xc0 ? 1 : bytes[0] < 0xe0 ? 2 : bytes[0] < 0xf0 ? 3 : 4;
+    if (length < n || myl_utf8_fault(text, n) != n)
+        return 0;
+    *c = bytes[0] & mask[n];
+    for (size_t i = 1; i < n; i++)
+        *c = *c << 6 | (bytes[i] & 0x3f);
+    return n;
+}
+
 size_t myl_utf8_encode(uint32_t c, char text[4])
 {
     size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;

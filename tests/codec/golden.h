@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Golden vectors: values and the bytes that the Rust crates write for them (rkyv 0.8.16, bincode 1.3.3 and 2.0). */
+ * Golden vectors: values and the bytes that other implementations write for them: the Rust crates rkyv 0.8.16, bincode
+ * 1.3.3 and 2.0, and msgpack 1.2.4 for Python. */
 #ifndef MYL_TESTS_CODEC_GOLDEN_H
 #define MYL_TESTS_CODEC_GOLDEN_H
 
@@ -7,15 +8,16 @@
 
 #include "codec/types.h"
 
+#define GOLDEN_CODECS 5
+
 struct golden {
     const char *name;
     const myl_type *type;
     const void *value;
-    const char *hex[3];      /* rkyv, bincode1, bincode2; NULL: none */
+    const char *hex[GOLDEN_CODECS]; /* by golden_codecs; NULL: none */
     const char *json;
 };
 
-#define GOLDEN_CODECS 3
 extern const char *const golden_codecs[GOLDEN_CODECS];
 extern const struct golden golden[];
 extern const size_t golden_count;

@@ -125,7 +125,7 @@ const myl_type *random_type(struct random_types *types, unsigned depth, int flat
     return make_element(types, depth, flat, roll < 15 ? MYL_KIND_VECTOR : MYL_KIND_BOX);
 }
 
-int random_type_is_flat(const myl_type *type)
+static int is_flat(const myl_type *type)
 {
     switch (type->kind) {
     case MYL_KIND_STRING:
@@ -135,17 +135,40 @@ int random_type_is_flat(const myl_type *type)
         return 0;
     case MYL_KIND_ARRAY:
     case MYL_KIND_OPTION:
-        return random_type_is_flat(type->element);
+        return is_flat(type->element);
     case MYL_KIND_STRUCT:
     case MYL_KIND_UNION:
         for (size_t i = 0; i < type->count; i++) {
-            if (!random_type_is_flat(type->fields[i].type))
+            if (!is_flat(type->fields[i].type))
                 return 0;
         }
         return 1;
     default:
         return 1;
     }
+}
+
+/* `is_some`: the type is the value of an option, maybe in boxes. Types contain themselves, so the levels have a
+ * limit. */
+static int has_nested_option(const myl_type *type, int is_some, unsigned levels)
+{
+    if (levels == 0)
+        return 0;
+    if (type->kind == MYL_KIND_OPTION && is_some)
+        return 1;
+    for (size_t i = 0; type->fields != NULL && i < type->count; i++) {
+        if (has_nested_option(type->fields[i].type, 0, levels - 1))
+            return 1;
+    }
+    is_some = type->kind == MYL_KIND_OPTION || (type->kind == MYL_KIND_BOX && is_some);
+    return type->element != NULL && has_nested_option(type->element, is_some, levels - 1);
+}
+
+int random_type_is_carried(const char *codec, const myl_type *type)
+{
+    if (strcmp(codec, "pod") == 0)
+        return is_flat(type);
+    return strncmp(codec, "msgpack", 7) != 0 || !has_nested_option(type, 0, 16);
 }
 
 /* --- values ------------------------------------------------------------------------------------------------- */

@@ -23,8 +23,9 @@ const myl_type *random_type(struct random_types *types, unsigned depth, int flat
  * levels are filled with elements. */
 void random_value(uint64_t *dice, const myl_type *type, void *value, myl_arena *arena, unsigned depth);
 
-/* Returns 1 if values of the type hold no pointers. The codec pod supports only those. */
-int random_type_is_flat(const myl_type *type);
+/* Returns 1 if the codec of that name can carry the type: pod only types without pointers, the msgpack codecs no option
+ * of an option. */
+int random_type_is_carried(const char *codec, const myl_type *type);
 
 /* Returns 1 if the values are equal, floats bit by bit. */
 int random_same(const myl_type *type, const void *one, const void *other);

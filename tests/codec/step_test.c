@@ -106,6 +106,7 @@ static void decoders_load_each_byte_once(void **state)
 {
     (void)state;
     static const unsigned char letters[] = {'m', 0xed, 0x20}, counts[] = {0, 1, 2}, ends[] = {0xff, 'a', 0x89};
+    static const unsigned char forms[] = {0xc0, 0xcd, 0xa1};
     static const struct decoding decodings[] = {
         {"bincode1", &myl_char_type, "ed2020", letters, 3},
         {"bincode2", &myl_char_type, "6d2020", letters, 3},
@@ -117,6 +118,11 @@ static void decoders_load_each_byte_once(void **state)
         {"rkyv", &myl_string_type, "616263ffffffffff", ends, 3},
         {"rkyv", &myl_string_type, "616263646566676869000000 89000000f4ffffff", ends, 2},
         {"pod", &myl_bool_type, "01", counts, 3},
+        {"msgpack", &myl_char_type, "a2c3a4", forms, 3},
+        {"msgpack", &myl_string_type, "a3c3a461", forms, 3},
+        {"msgpack", &t_bool_vector_type, "92c3c2", forms, 3},
+        {"msgpack", &t_e_type, "a4756e6974", forms, 3},
+        {"msgpack_array", &t_e_type, "81a16e9107", forms, 3},
         {"pod", &t_u8_option_type, "01 05", counts, 3},
     };
     static const unsigned periods[] = {1, 2, 3, 8};

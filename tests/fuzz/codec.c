@@ -10,7 +10,7 @@
 #include "fuzz/kit.h"
 #include "fuzz/mutate.h"
 
-static const char *const codecs[] = {"rkyv", "bincode1", "bincode2", "pod"};
+static const char *const codecs[] = {"rkyv", "bincode1", "bincode2", "pod", "msgpack", "msgpack_array"};
 static const myl_type *const types[] = {
     &t_every_type,
     &t_node_type,
@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (world.length > 0)
         memcpy(bytes, input.at, world.length);
     world.bytes = bytes;
-    int carried = strcmp(world.codec->name, "pod") != 0 || random_type_is_flat(type);
+    int carried = random_type_is_carried(world.codec->name, type);
     int checked = myl_codec_check(world.codec, world.schema);
     fuzz_check(checked == (carried ? MYL_OK : MYL_ESCHEMA), "the check of the codec answers %d", checked);
     if (carried) {

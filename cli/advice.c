@@ -39,6 +39,7 @@ static const struct {
     {MYL_ENOTCLAIMED, "", REPORT_IT},
     {MYL_EBUFFER, "", REPORT_IT},
     {MYL_EINVAL, "cannot wait for", "lower --wait, or remove the ring with 'myelon rm' and create it again"},
+    {MYL_EINVAL, "cannot reserve", "reserve fewer, or remove the ring with 'myelon rm' and create it again"},
     {MYL_EINVAL, "the new ring would have one lane", "give --lanes, the number of its producers"},
     {MYL_EINVAL, "max_message", "give another --max or --ring"},
     {MYL_ENAME, "has a slash", "leave it out, or give a path with --file"},

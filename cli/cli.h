@@ -173,6 +173,8 @@ struct cli_text {
 
 struct cli_text cli_bytes(uint64_t bytes);               /* "3.5 MiB" */
 /* A count with its noun of at most 9 letters: "1 event", "2 events". */
+/* A process id; "-" for 0: there is none. */
+struct cli_text cli_pid(int32_t pid);
 struct cli_text cli_count(uint64_t count, const char *noun);
 /* Returns ns since `realtime_ns` (CLOCK_REALTIME). -1: it is in the future (clock set back, or ring damaged). */
 int64_t cli_age(uint64_t realtime_ns);

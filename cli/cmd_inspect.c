@@ -90,16 +90,16 @@ static void print_consumers(const myl_snapshot *snapshot)
     char acknowledged[24], lag_title[24];
     snprintf(acknowledged, sizeof acknowledged, "%s ACKED", unit);
     snprintf(lag_title, sizeof lag_title, "%s LAG", unit);
-    cli_line("%-*s  %-7s  %-10s  %7s  %12s  %10s  %5s  %7s", (int)width, "CONSUMER", "STATE", "ROLE", "PROCESS",
+    cli_line("%-*s  %-8s  %-10s  %7s  %12s  %10s  %5s %7s", (int)width, "CONSUMER", "STATE", "ROLE", "PROCESS",
              acknowledged, lag_title, "PARKS", "JOINED");
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
         const myl_consumer_status *consumer = &snapshot->entry[i];
         char lag[24] = "-";
         if (snapshot_gates(consumer))
             snprintf(lag, sizeof lag, "%" PRIu64, consumer->lag);
-        cli_line("%-*s  %-7s  %-10s  %7" PRId32 "  %12" PRIu64 "  %10s  %5" PRIu64 "  %7s", (int)width, consumer->id,
-                 snapshot_consumer_state(consumer), myl_role_name(consumer->role), consumer->pid, consumer->cursor, lag,
-                 consumer->parks, cli_age_text(cli_age(consumer->start_ns)).s);
+        cli_line("%-*s  %-8s  %-10s  %7s  %12" PRIu64 "  %10s  %5" PRIu64 " %7s", (int)width, consumer->id,
+                 snapshot_consumer_state(consumer), myl_role_name(consumer->role), cli_pid(consumer->pid).s,
+                 consumer->cursor, lag, consumer->parks, cli_age_text(cli_age(consumer->start_ns)).s);
     }
 }
 
@@ -138,6 +138,10 @@ static void print_gating(const struct cli_target *target, const myl_snapshot *sn
         lag_text(info, slowest->lag, lag);
     if (slowest == NULL)
         cli_line("No consumer is registered.");
+    else if (slowest->reserved)
+        cli_line("%s is reserved, has not come yet and gates, %s: start it, or remove its entry with 'myelon evict %s "
+                 "%s'.",
+                 slowest->id, lag, cli_target_text(target), slowest->id);
     else if (!slowest->alive)
         cli_line("%s is dead and gates, %s: start it again with this id, or remove its entry with 'myelon evict %s "
                  "%s'.",

@@ -60,6 +60,7 @@ static struct cli_text remark(const myl_log_entry *entry)
     case MYL_LOG_JOINED:
     case MYL_LOG_LEFT:
     case MYL_LOG_CLEARED:
+    case MYL_LOG_RESERVED:
         break;
     }
     return text;
@@ -82,10 +83,10 @@ static void print_log(const myl_log *log)
         if (strcmp(day.s, when.s) != 0)
             cli_line("%s", when.s);
         day = when;
-        cli_line("%s.%03u  %-13s  %-10s  %7" PRId32 "  %9" PRIu64 "  %7" PRId32 "%s%s%s", time != NULL ? time : "?",
+        cli_line("%s.%03u  %-13s  %-10s  %7s  %9" PRIu64 "  %7" PRId32 "%s%s%s", time != NULL ? time : "?",
                  (unsigned)(entry->time_ns / 1000000 % 1000), myl_log_kind_name(entry->kind),
-                 entry->id[0] != '\0' ? entry->id : "(producer)", entry->pid, entry->sequence, entry->by, lane,
-                 remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
+                 entry->id[0] != '\0' ? entry->id : "(producer)", cli_pid(entry->pid).s, entry->sequence, entry->by,
+                 lane, remark(entry).s[0] != '\0' ? "  " : "", remark(entry).s);
     }
     if (log->torn > 0)
         cli_notice("%s not shown: incomplete, since the writer died", cli_count(log->torn, "record").s);

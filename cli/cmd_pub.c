@@ -17,7 +17,9 @@
 
 static const struct cli_option options[] = {
     {"blobs", 'b', NULL, "read messages that each follow their length (4 bytes, little-endian) instead of lines"},
-    {"wait", 'w', "N", "wait for N readers before the first message (default: 1; 0: do not wait)"},
+    {"wait", 'w', "N", "wait for N readers before the first message (default: 1, with --reserve 0: do not wait)"},
+    {"reserve", 'R', "ID,...",
+     "keep every message for the readers with these ids, and do not wait for them (see --wait)"},
     {"end-with-readers", 'e', NULL, "end when the last reader has left (default: wait for the next one)"},
     {"leave", 'l', NULL, "do not end the stream at the end of standard input: the next 'myelon pub' continues it"},
     {"lanes", 'n', "N", "for N publishers at once, at most 16, each with its lane (default: as the ring is, or 1)"},
@@ -48,6 +50,9 @@ struct pub {
     int64_t timeout_ns;
     int blobs, leave, quiet, end_with_readers;
     uint64_t wait, lanes;
+    int waits;           /* 1: --wait was given */
+    char *reserved;      /* the text of --reserve, cut into ids */
+    const char *reserve[MYL_CONSUMERS_MAX];
     uint64_t most;       /* longest message; 0: as in the existing ring */
     uint64_t fits;       /* messages up to this length fit in the ring: published completely or not at all */
     struct readers readers;
@@ -62,6 +67,26 @@ static void wake(void)
         myl_frame_producer_interrupt(own);
 }
 
+/* The library checks the ids. */
+static int set_reserved(struct pub *pub, const char *list)
+{
+    free(pub->reserved);
+    pub->ring.ring.reserve_count = 0;
+    pub->ring.ring.reserve = pub->reserve;
+    pub->reserved = strdup(list);
+    if (pub->reserved == NULL)
+        return cli_fail(CLI_FAILED, "out of memory for %zu bytes of --reserve", strlen(list));
+    for (char *id = pub->reserved; id != NULL;) {
+        if (pub->ring.ring.reserve_count == MYL_CONSUMERS_MAX)
+            return cli_fail(CLI_USAGE, "--reserve has more than %d ids", MYL_CONSUMERS_MAX);
+        pub->reserve[pub->ring.ring.reserve_count++] = id;
+        id = strchr(id, ',');
+        if (id != NULL)
+            *id++ = '\0';
+    }
+    return 0;
+}
+
 static int set_option(struct pub *pub, int option, const char *value, const char **file)
 {
     switch (option) {
@@ -69,7 +94,10 @@ static int set_option(struct pub *pub, int option, const char *value, const char
         pub->blobs = 1;
         return 0;
     case 'w':
+        pub->waits = 1;
         return cli_parse_number("--wait", value, 0, MYL_CONSUMERS_MAX, &pub->wait);
+    case 'R':
+        return set_reserved(pub, value);
     case 'e':
         pub->end_with_readers = 1;
         return 0;
@@ -115,6 +143,10 @@ static uint64_t lag_of(const myl_producer *ring)
 static void alert_user(const myl_alert *alert, void *user)
 {
     const struct pub *pub = user;
+    if (alert->kind == MYL_ALERT_ABSENT)
+        cli_notice("the ring is full, and consumer %s, for which it is reserved, has not come: start 'myelon sub %s "
+                   "--id %s', or remove its entry with 'myelon evict %s %s'",
+                   alert->id, cli_target_text(&pub->target), alert->id, cli_target_text(&pub->target), alert->id);
     if (alert->kind == MYL_ALERT_DIED)
         cli_notice("consumer %s (process %d) died with lag %s and blocks the ring: start it again with its id, or "
                    "remove its entry with 'myelon evict %s %s'",
@@ -279,7 +311,10 @@ static int run(struct pub *pub)
     pub->ring.ring.on_death = MYL_DEATH_WAIT;
     pub->ring.max_message = pub->most;
     pub->ring.lanes = (uint32_t)pub->lanes;
-    pub->ring.ring.max_consumers = cli_consumers_for(pub->wait);
+    if (!pub->waits && pub->ring.ring.reserve_count > 0)
+        pub->wait = 0;
+    pub->ring.ring.max_consumers =
+        cli_consumers_for(pub->wait > pub->ring.ring.reserve_count ? pub->wait : pub->ring.ring.reserve_count);
     int rc = myl_frame_producer_open(&own, pub->target.name, &pub->ring);
     if (rc != MYL_OK)
         return cli_ring_error(rc);
@@ -326,5 +361,8 @@ int cmd_pub(int argc, char **argv)
         code = cli_target(&pub.target, file, argc, argv);
     if (code == 0)
         code = cli_no_more(argc, argv);
-    return code == 0 ? run(&pub) : code;
+    if (code == 0)
+        code = run(&pub);
+    free(pub.reserved);
+    return code;
 }

@@ -73,9 +73,9 @@ static void print_participant(const myl_diagnosis *diagnosis, uint32_t index, in
     else
         snprintf(lag, sizeof lag, index == 0 ? "-" : "%" PRIu64, participant->lag);
     waits_on(diagnosis, index, names, sizeof names);
-    cli_line("%-*s  %-8s  %-10s  %7" PRId32 "  %10s  %7s  %7s  %s", width, index == 0 ? "(producer)" : participant->id,
+    cli_line("%-*s  %-8s  %-10s  %7s  %10s  %7s  %7s  %s", width, index == 0 ? "(producer)" : participant->id,
              myl_condition_name(participant->condition), index == 0 ? "-" : myl_role_name(participant->role),
-             participant->pid, lag, still_text, waiting, names);
+             cli_pid(participant->pid).s, lag, still_text, waiting, names);
     print_activity(participant);
 }
 

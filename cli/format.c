@@ -26,6 +26,14 @@ struct cli_text cli_count(uint64_t count, const char *noun)
     return text;
 }
 
+struct cli_text cli_pid(int32_t pid)
+{
+    struct cli_text text = {"-"};
+    if (pid != 0)
+        snprintf(text.s, sizeof text.s, "%" PRId32, pid);
+    return text;
+}
+
 struct cli_text cli_duration(int64_t nanoseconds)
 {
     struct cli_text text;

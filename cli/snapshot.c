@@ -107,7 +107,7 @@ const char *snapshot_consumer_state(const myl_consumer_status *consumer)
     case MYL_PARTICIPANT_JOINING:
         return consumer->alive ? "joining" : "dead";
     case MYL_PARTICIPANT_ACTIVE:
-        return consumer->alive ? "active" : "dead";
+        return consumer->alive ? "active" : consumer->reserved ? "reserved" : "dead";
     case MYL_PARTICIPANT_LEFT:
         return "left";
     case MYL_PARTICIPANT_FREE:

@@ -117,6 +117,8 @@ static struct cli_text state_of(const struct top_ring *ring, const myl_consumer_
     *style = TOP_PLAIN;
     if (!snapshot_gates(consumer) || consumer->state == MYL_PARTICIPANT_JOINING) {
         snprintf(text.s, sizeof text.s, "%s", snapshot_consumer_state(consumer));
+    } else if (consumer->reserved) {
+        snprintf(text.s, sizeof text.s, "reserved");
     } else if (!consumer->alive) {
         *style = TOP_BAD;
         snprintf(text.s, sizeof text.s, "dead");

@@ -58,7 +58,12 @@ static void report_alive(struct watch_seen *seen, const myl_consumer_status *now
 
 static void note(struct watch *watch, const myl_consumer_status *now, uint64_t next)
 {
-    struct watch_seen *seen = find(watch, now);
+    struct watch_seen *seen;
+    if (now->reserved) { /* it has not come yet: nothing to report */
+        watch->gating++;
+        return;
+    }
+    seen = find(watch, now);
     watch->complete += next > 0 && now->cursor >= next;
     if (snapshot_gates(now)) {
         watch->gating++;

@@ -32,6 +32,7 @@ a ring of frames has no event_size
 are not larger than a frame's header
 packed_cell is
 no_consumers is
+reserve_count is
 buffer is
 event_size is
 packed cell

@@ -12,7 +12,7 @@
 enum myl_alert_kind {
     MYL_ALERT_STALLED = 1, /* alive, blocks the producer, and has not moved for the progress time-out */
     MYL_ALERT_DIED,        /* the kernel released its lock, and it had not left */
-    MYL_ALERT_ABSENT,      /* required, and not registered: it left, or was evicted */
+    MYL_ALERT_ABSENT,      /* required, and not registered: it left, or was evicted; or reserved, and has not come */
     MYL_ALERT_RECOVERED,   /* after one of the above it moves, or is registered again under its id */
     MYL_ALERT_REAPED,      /* expendable and dead: its entry was freed */
 };
@@ -92,6 +92,7 @@ enum myl_condition {
     MYL_COND_LEFT,             /* left */
     MYL_COND_ABSENT,           /* required, and not registered; the producer of a lane that was never used */
     MYL_COND_CLOSED,           /* a producer that ended its stream */
+    MYL_COND_RESERVED,         /* gates, and no consumer with this id has come yet */
 };
 
 typedef struct myl_diagnosis_participant {

@@ -58,6 +58,11 @@ typedef struct myl_producer_options {
     int64_t wait_timeout_ns; /* ... or fails with MYL_ESTARTUP after this; 0 = 5 s; MYL_FOREVER; negative: at once */
     const char *wait_prefix; /* count only ids that start with this text; NULL = all */
     const char *const *wait_ids; /* instead: these ids, wait_consumers of them; NULL = any */
+    const char *const *reserve; /* ids that gate from the start, before their owners come: each of these consumers gets
+                              * every event that this producer publishes, and the producer need not wait for them. Ids
+                              * that the ring knows stay as they are. A reserved id that does not come blocks the
+                              * producer once the ring is full: `myelon evict` frees it. The ids are copied */
+    uint32_t reserve_count;  /* how many; MYL_ETABLEFULL: more than the ring has entries left. All or none */
 
     /* Waiting. */
     myl_wait_options wait;
@@ -122,7 +127,7 @@ typedef struct myl_joined {
     char id[MYL_ID_MAX + 1];
     uint64_t start;          /* number of the first event it will see */
     uint64_t lost;           /* events between where this id stopped and `start`; 0 unless it had left */
-    int resumed;             /* 1: this id was known */
+    int resumed;             /* 1: a consumer with this id was here before */
     uint32_t entry;          /* index in the registration table */
 } myl_joined;
 

@@ -113,6 +113,7 @@ typedef struct myl_consumer_status {
     char id[MYL_ID_MAX + 1];
     enum myl_participant_state state;
     int alive;               /* its process holds its lock, by the kernel */
+    int reserved;            /* 1: gates, and no consumer with this id has come yet (myl_producer_options.reserve) */
     int32_t pid;             /* informational */
     uint32_t generation;
     uint64_t start_ns;       /* CLOCK_REALTIME of the join */
@@ -173,7 +174,8 @@ typedef struct myl_snapshot {
     X(ROLE, 18, "role") /* changed; value: enum myl_role */ \
     X(SHUTDOWN, 19, "shutdown") /* the producer's calls fail for it; sequence: its cursor; value: ns */ \
     X(CLEARED, 20, "cleared") /* the producer's failure was cleared */ \
-    X(ABSENT, 21, "absent") /* required, and not there; sequence: its cursor; value: ns the producer has waited */
+    X(ABSENT, 21, "absent") /* required or reserved, and not there; sequence: its cursor; value: ns of waiting */ \
+    X(RESERVED, 22, "reserved") /* by a producer; sequence: the first event it will see */
 
 enum myl_log_kind {
 #define MYL_X(name, value, text) MYL_LOG_##name = value,

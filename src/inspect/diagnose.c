@@ -22,7 +22,7 @@
 #define NO_PARTICIPANT UINT32_MAX
 
 static const char *const condition_names[] = {"moving", "waiting", "busy",   "stalled", "stopped",
-                                              "dead",   "left",    "absent", "closed"};
+                                              "dead",   "left",    "absent", "closed",  "reserved"};
 
 const char *myl_condition_name(enum myl_condition condition)
 {
@@ -170,6 +170,10 @@ static int read_consumer(struct view *view, uint32_t index, myl_diagnosis_partic
         return 1;
     }
     participant->stalled_ns = stall_time(view, entry, index, cursor);
+    if (!alive && state == MYL_PARTICIPANT_ACTIVE && myl_participant_is_reserved(entry)) {
+        participant->condition = MYL_COND_RESERVED;
+        return 1;
+    }
     if (!alive) {
         participant->condition = MYL_COND_DEAD;
         participant->dead_ns = ago(myl_load_rlx(&entry->died_ns), view->now_real); /* A61 */
@@ -216,6 +220,7 @@ static int severity(const myl_diagnosis_participant *participant)
     case MYL_COND_DEAD:
         return 6;
     case MYL_COND_ABSENT:
+    case MYL_COND_RESERVED:
         return 5;
     case MYL_COND_STOPPED:
         return 4;
@@ -279,6 +284,9 @@ static void describe(const myl_diagnosis_participant *participant, char *text, s
         return;
     case MYL_COND_ABSENT:
         (void)snprintf(text, size, "is required and absent; start it");
+        return;
+    case MYL_COND_RESERVED:
+        (void)snprintf(text, size, "is reserved and has not come yet; start it, or evict it");
         return;
     case MYL_COND_STOPPED:
         (void)snprintf(text, size,

@@ -51,6 +51,7 @@ static int read_entry(const struct myl_segment *segment, uint32_t index, uint64_
     myl_entry_id(entry, status->id);
     myl_text_clean(status->id);
     status->alive = held > 0;
+    status->reserved = status->state == MYL_PARTICIPANT_ACTIVE && !status->alive && myl_participant_is_reserved(entry);
     status->pid = (int32_t)myl_load32_rlx(&entry->pid);           /* A48 */
     status->generation = myl_load32_rlx(&entry->generation);      /* A9 */
     status->start_ns = myl_load_rlx(&entry->opened_ns); /* A48 */

@@ -262,21 +262,23 @@ static void check_dead(struct check *check, uint32_t index, struct candidate *ca
     }
 }
 
+/* Of a reserved consumer too, which has not come yet: it is absent. */
 static void check_living(struct check *check, const struct myl_participant *entry, struct candidate *candidate,
-                         struct myl_watch *watch)
+                         struct myl_watch *watch, bool reserved)
 {
     struct myl_liveness *l = check->l;
-    if (!l->managed || candidate->role.role == MYL_ROLE_PLAIN)
+    if (!l->managed || (candidate->role.role == MYL_ROLE_PLAIN && !reserved))
         return;
     watch->since = stall_start(check, entry, watch->since);
     candidate->stalled_ns = l->clock - watch->since;
     int64_t progress = progress_of(l, &candidate->role);
     if (candidate->stalled_ns < progress)
         return;
-    if (watch->alerted != MYL_ALERT_STALLED) {
-        watch->alerted = MYL_ALERT_STALLED;
-        note(check, candidate, MYL_LOG_STALLED);
-        raise_alert(check, candidate, MYL_ALERT_STALLED);
+    enum myl_alert_kind kind = reserved ? MYL_ALERT_ABSENT : MYL_ALERT_STALLED;
+    if (watch->alerted != kind) {
+        watch->alerted = kind;
+        note(check, candidate, reserved ? MYL_LOG_ABSENT : MYL_LOG_STALLED);
+        raise_alert(check, candidate, kind);
     }
     if (candidate->role.role == MYL_ROLE_REQUIRED &&
         candidate->stalled_ns >= myl_time_add(progress, grace_of(l, &candidate->role)))
@@ -337,11 +339,12 @@ static void check_entry(struct check *check, uint32_t index)
     }
     candidate.stalled_ns = 0;
     int holds_up = candidate.cursor < check->request->cursor;
-    if (holds_up && myl_lock_held(segment, myl_entry_lock_index(index)) == 0 &&
+    bool reserved = myl_participant_is_reserved(entry);
+    if (holds_up && !reserved && myl_lock_held(segment, myl_entry_lock_index(index)) == 0 &&
         myl_load32_acq(&entry->generation) == generation) /* A9: else the consumer left, or another one joined */
         check_dead(check, index, &candidate, watch);
     else if (holds_up)
-        check_living(check, entry, &candidate, watch);
+        check_living(check, entry, &candidate, watch, reserved);
     uint64_t stalled_since = holds_up ? (uint64_t)(check->now - (l->clock - watch->since)) : 0;
     if (myl_load_rlx(&entry->stalled_since) != stalled_since) /* A67 */
         myl_store_rlx(&entry->stalled_since, stalled_since); /* A67 */

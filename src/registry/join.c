@@ -22,7 +22,8 @@
 struct place {
     uint32_t index;
     bool known;      /* the entry already has this id */
-    bool gating;     /* its owner died, so it still gates */
+    bool gating;     /* its owner died, or has not come yet (reserved): it gates */
+    bool reserved;   /* its owner has not come yet */
     char id[MYL_ID_MAX + 1];
     int rc;          /* with MYL_ENTRY_FAILED: the error */
 };
@@ -102,6 +103,7 @@ static enum myl_entry_lock take_known(struct myl_segment *segment, uint32_t inde
     place->index = index;
     place->known = true;
     place->gating = myl_entry_state(segment, index) == MYL_PARTICIPANT_ACTIVE;
+    place->reserved = place->gating && myl_participant_is_reserved(myl_segment_entry(segment, index));
     return lock;
 }
 
@@ -147,7 +149,7 @@ struct numbers {
 };
 
 /* Visits each entry once and tries each lock at most once, so that a join costs time linear in the table. Locks the
- * first dead consumer's entry. MYL_ENTRY_IN_USE: no consumer of this prefix is dead; `numbers` is filled in. */
+ * first entry that is a dead consumer's or reserved. MYL_ENTRY_IN_USE: there is none; `numbers` is filled in. */
 static enum myl_entry_lock take_dead(struct myl_segment *segment, const char *prefix, struct numbers *numbers,
                                      struct place *place)
 {
@@ -172,7 +174,8 @@ static enum myl_entry_lock take_dead(struct myl_segment *segment, const char *pr
     return MYL_ENTRY_IN_USE;
 }
 
-/* J1, J2 for a prefix: a dead consumer's entry first, then the lowest number that no living consumer has. */
+/* J1, J2 for a prefix: a dead consumer's or a reserved entry first, then the lowest number that no living consumer
+ * has. */
 static int choose_prefix(struct myl_segment *segment, const char *prefix, struct place *place)
 {
     struct numbers numbers = {0};
@@ -306,7 +309,8 @@ static int take_place(struct myl_segment *segment, const struct place *place, co
     memcpy(member->id, place->id, sizeof member->id);
     member->index = place->index;
     member->inherited = place->gating && start == MYL_START_RESUME;
-    member->resumed = place->known && start == MYL_START_RESUME;
+    member->reserved = place->reserved;
+    member->resumed = place->known && !place->reserved && start == MYL_START_RESUME;
     fill_words(entry, place, request->role);
     if (place->gating && start == MYL_START_RESUME) {
         MYL_STEP("J2r"); /* the entry still gates at this cursor: nothing changes for the producer */
@@ -320,7 +324,8 @@ static int take_place(struct myl_segment *segment, const struct place *place, co
     member->lost = member->resumed && position > before ? position - before : 0;
     member->entry = entry;
     myl_lock_own(segment, myl_entry_lock_index(place->index));
-    myl_log_write(segment, &(struct myl_log_note){place->known ? MYL_LOG_RESUMED : MYL_LOG_JOINED, place->id, position,
+    bool returns = place->known && !place->reserved;
+    myl_log_write(segment, &(struct myl_log_note){returns ? MYL_LOG_RESUMED : MYL_LOG_JOINED, place->id, position,
                                                   member->lost, myl_os_pid()});
     return MYL_OK;
 }
@@ -363,4 +368,72 @@ int myl_join(struct myl_segment *segment, const struct myl_join_request *request
     if (rc == MYL_OK)
         myl_segment_wake_all(segment); /* the producer may wait for this consumer */
     return rc;
+}
+
+/* --- reserving ---------------------------------------------------------------------------------------------------- */
+
+/* As a join of a new id whose owner dies at once, but marked as reserved. The caller holds the registry lock. */
+static int reserve_one(struct myl_segment *segment, const char *id, struct myl_reservation *reservation)
+{
+    struct place place = {0};
+    uint64_t position;
+    memcpy(place.id, id, strlen(id) + 1);
+    if (myl_find_in(segment, id, MYL_PARTICIPANT_ACTIVE, MYL_PARTICIPANT_LEFT) >= 0)
+        return MYL_OK;
+    int rc = chosen(segment, take_spare(segment, &place), &place);
+    if (rc != MYL_OK)
+        return rc;
+    struct myl_participant *entry = myl_segment_entry(segment, place.index);
+    uint32_t generation = myl_load32_acq(&entry->generation) + 1; /* A9 */
+    myl_store32_rel(&entry->generation, generation);              /* A49. Pairs: A9 */
+    myl_participant_reserve(entry);
+    myl_role_store(entry, &(myl_role_options){.role = MYL_ROLE_PLAIN});
+    rc = enter(segment, entry, &place, MYL_START_OLDEST, &position);
+    myl_lock_release(segment, myl_entry_lock_index(place.index));
+    if (rc != MYL_OK)
+        return rc;
+    reservation->made[reservation->count].index = place.index;
+    reservation->made[reservation->count++].generation = generation;
+    myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_RESERVED, .id = id, .sequence = position});
+    return MYL_OK;
+}
+
+/* An owner holds the registry lock while it takes its entry, and changes the generation. */
+static void unreserve_with_lock(const struct myl_segment *segment, const struct myl_reservation *reservation)
+{
+    for (uint32_t i = 0; i < reservation->count; i++) {
+        struct myl_participant *entry = myl_segment_entry(segment, reservation->made[i].index);
+        if (myl_load32_acq(&entry->generation) == reservation->made[i].generation) /* A9 */
+            myl_store32_rel(&entry->state, MYL_PARTICIPANT_FREE); /* A23 */
+    }
+}
+
+int myl_reserve(struct myl_segment *segment, const char *const *ids, uint32_t count,
+                struct myl_reservation *reservation)
+{
+    reservation->count = 0;
+    if (count == 0)
+        return MYL_OK;
+    if (count > segment->head->max_consumers)
+        return myl_fail(MYL_EINVAL,
+                        "cannot reserve %" PRIu32 " ids: ring \"%s\" has entries for %" PRIu32
+                        " consumers; make it with a larger max_consumers",
+                        count, segment->name, segment->head->max_consumers);
+    int rc = myl_registry_lock(segment);
+    if (rc != MYL_OK)
+        return rc;
+    for (uint32_t i = 0; rc == MYL_OK && i < count; i++)
+        rc = reserve_one(segment, ids[i], reservation);
+    if (rc != MYL_OK)
+        unreserve_with_lock(segment, reservation);
+    myl_registry_unlock(segment);
+    return rc;
+}
+
+void myl_unreserve(struct myl_segment *segment, const struct myl_reservation *reservation)
+{
+    if (reservation->count == 0 || myl_registry_lock(segment) != MYL_OK)
+        return;
+    unreserve_with_lock(segment, reservation);
+    myl_registry_unlock(segment);
 }

@@ -23,11 +23,28 @@ struct myl_membership {
     char id[MYL_ID_MAX + 1];
     uint64_t start, lost;          /* first sequence; events lost since this id left */
     bool resumed;
-    bool inherited;                /* resumed a dead consumer's entry, which gated without interruption */
+    bool inherited;                /* resumed a dead consumer's or a reserved entry, which gated without interruption */
+    bool reserved;                 /* the entry was reserved: no consumer with this id had come before */
 };
 
 /* Protocol 3, J1 to J9. Acquires the registry lock. segment->cells must be set. MYL_OUTCOME_REPLACED: the name refers
  * to another segment now; open it again. */
 int myl_join(struct myl_segment *segment, const struct myl_join_request *request, struct myl_membership *member);
+
+/* Entries that one call reserved, so that it can be undone. */
+struct myl_reservation {
+    uint32_t count;
+    struct {
+        uint32_t index, generation;
+    } made[MYL_CONSUMERS_MAX];
+};
+
+/* Makes an ACTIVE entry without owner for each id that the ring does not know; it gates from the oldest event retained
+ * on, until a consumer with this id joins and takes it. Ids that are known, also as left or dead, stay as they are.
+ * All or none. Acquires the registry lock. Returns MYL_OK, MYL_ETABLEFULL, MYL_EBUSY, or the errors of the lock. */
+int myl_reserve(struct myl_segment *segment, const char *const *ids, uint32_t count,
+                struct myl_reservation *reservation);
+/* Frees those of the entries that no consumer has taken. */
+void myl_unreserve(struct myl_segment *segment, const struct myl_reservation *reservation);
 
 #endif

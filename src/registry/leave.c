@@ -2,6 +2,7 @@
  * Leaving a ring. Protocol 3, steps V1 to V4; models/join.pml, models/name.pml. */
 #include "registry/leave.h"
 
+#include "registry/participant.h"
 #include "segment/lock.h"
 #include "segment/log.h"
 #include "segment/remove.h"
@@ -38,5 +39,9 @@ void myl_leave(struct myl_segment *segment, const struct myl_membership *member,
 
 void myl_unjoin(struct myl_segment *segment, const struct myl_membership *member)
 {
+    if (member->reserved && myl_load32_acq(&member->entry->generation) == member->generation) /* A9 */
+        myl_participant_reserve(member->entry);
+    if (member->reserved || member->inherited)
+        return; /* the entry gates on without an owner, as before */
     leave_with_state(segment, member, member->start, member->resumed ? MYL_PARTICIPANT_LEFT : MYL_PARTICIPANT_FREE);
 }

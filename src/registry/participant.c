@@ -23,7 +23,7 @@ void myl_log_consumer_death(const struct myl_segment *segment, uint32_t index)
 {
     struct myl_participant *entry = myl_segment_entry(segment, index);
     char id[MYL_ID_MAX + 1];
-    if (!segment->control_writable ||
+    if (!segment->control_writable || myl_participant_is_reserved(entry) ||
         !first_to_log(&entry->death_logged_generation, myl_load32_acq(&entry->generation))) /* A9 */
         return;
     uint64_t cursor = myl_load_acq(&entry->cursor); /* A8 */
@@ -55,19 +55,36 @@ void myl_log_producer_death(const struct myl_segment *segment, uint32_t epoch)
 
 /* --- identity, waits, counters: the same for producers and consumers --------------------------------------------- */
 
-void myl_participant_open(struct myl_participant *participant)
+static void initialise(struct myl_participant *participant, const struct myl_os_identity *owner, uint32_t unclaimed)
 {
-    struct myl_os_identity self;
-    myl_os_identify(&self);
-    myl_store32_rlx(&participant->pid, self.pid); /* A48 */
-    myl_store_rlx(&participant->pid_namespace, self.pid_namespace); /* A48 */
-    myl_store_rlx(&participant->started_ns, self.started_ns); /* A48 */
+    myl_store32_rlx(&participant->unclaimed, unclaimed); /* A88. Pairs: A88; published by the state, A23 */
+    myl_store32_rlx(&participant->pid, owner->pid); /* A48 */
+    myl_store_rlx(&participant->pid_namespace, owner->pid_namespace); /* A48 */
+    myl_store_rlx(&participant->started_ns, owner->started_ns); /* A48 */
     myl_store_rlx(&participant->opened_ns, myl_os_realtime()); /* A48 */
     myl_store_rlx(&participant->waiting, 0); /* A66 */
     myl_store_rlx(&participant->waits_for, 0); /* A66 */
     myl_store_rlx(&participant->stalled_since, 0); /* A67 */
     myl_store_rlx(&participant->died_ns, 0); /* A61 */
     myl_activity_clear(&participant->activity);
+}
+
+void myl_participant_open(struct myl_participant *participant)
+{
+    struct myl_os_identity self;
+    myl_os_identify(&self);
+    initialise(participant, &self, 0);
+}
+
+void myl_participant_reserve(struct myl_participant *entry)
+{
+    static const struct myl_os_identity none;
+    initialise(entry, &none, 1);
+}
+
+bool myl_participant_is_reserved(const struct myl_participant *entry)
+{
+    return myl_load32_rlx(&entry->unclaimed) != 0; /* A88 */
 }
 
 void myl_participant_identity(const struct myl_participant *participant, struct myl_os_identity *who)

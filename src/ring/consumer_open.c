@@ -136,7 +136,7 @@ int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_cons
 
 void myl_consumer_abandon(struct myl_consumer *consumer)
 {
-    if (!consumer->member.inherited && !consumer->handle.forked)
+    if (!consumer->handle.forked)
         myl_unjoin(&consumer->handle.segment, &consumer->member);
     myl_handle_disarm(&consumer->handle);
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "registry/join.h"
 #include "registry/participant.h"
 #include "ring/cells.h"
 #include "ring/divert.h"
@@ -177,9 +178,16 @@ static int fits(const struct myl_segment *segment, const void *context)
     return shape->check(segment, shape);
 }
 
-static int check_awaited(const myl_producer_options *o)
+static int check_ids(const myl_producer_options *o)
 {
-    return o->wait_ids != NULL ? myl_check_ids(o->wait_ids, o->wait_consumers, "awaited") : MYL_OK;
+    int rc = o->wait_ids != NULL ? myl_check_ids(o->wait_ids, o->wait_consumers, "awaited") : MYL_OK;
+    if (rc == MYL_OK && o->reserve_count > MYL_CONSUMERS_MAX)
+        return myl_fail(MYL_EINVAL, "reserve_count is %" PRIu32 "; reserve at most %d ids", o->reserve_count,
+                        MYL_CONSUMERS_MAX);
+    if (rc == MYL_OK && (o->reserve == NULL) != (o->reserve_count == 0))
+        return myl_fail(MYL_EINVAL, "reserve_count is %" PRIu32 ", but `reserve` is %s; set both or neither",
+                        o->reserve_count, o->reserve == NULL ? "NULL" : "set");
+    return rc == MYL_OK ? myl_check_ids(o->reserve, o->reserve_count, "reserved") : rc;
 }
 
 static int acquire_lock(struct myl_producer *producer, const char *name, const myl_producer_options *o,
@@ -217,7 +225,7 @@ static int acquire_lock(struct myl_producer *producer, const char *name, const m
     myl_ticket ticket;
     int rc = myl_memory_check(&o->memory);
     if (rc == MYL_OK)
-        rc = check_awaited(o);
+        rc = check_ids(o);
     if (rc == MYL_OK)
         rc = myl_segment_open_by(&make.open, o->ticket, &ticket);
     if (rc != MYL_OK)
@@ -242,7 +250,7 @@ static void log_own(const struct myl_producer *producer, enum myl_log_kind kind)
 }
 
 static int set_up(struct myl_producer *producer, const char *name, const myl_producer_options *o,
-                  const struct myl_shape *shape, int *created)
+                  const struct myl_shape *shape, int *created, struct myl_reservation *reservation)
 {
     int rc = acquire_lock(producer, name, o, shape, created);
     if (rc == MYL_OK) {
@@ -258,7 +266,7 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
     if (rc == MYL_OK)
         rc = myl_liveness_policy.open(producer);
     if (rc == MYL_OK)
-        rc = take_over(producer); /* last step that can fail, since it changes the ring */
+        rc = take_over(producer); /* this and myl_reserve are the last that can fail, since they change the ring */
     if (rc != MYL_OK)
         return rc;
     const struct myl_header *head = producer->handle.segment.head;
@@ -268,6 +276,9 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
     producer->buffer = shape->head.buffer != 0 ? shape->head.buffer : head->buffer;
     producer->on_death = o->on_death;
     log_own(producer, *created ? MYL_LOG_CREATED : MYL_LOG_TAKEN_OVER);
+    rc = myl_reserve(&producer->handle.segment, o->reserve, o->reserve_count, reservation);
+    if (rc != MYL_OK)
+        return rc;
     start_hot(producer);
     return wait_startup(producer, o);
 }
@@ -301,16 +312,19 @@ int myl_producer_start(struct myl_producer *producer, const char *name, const my
                        const struct myl_shape *shape)
 {
     int created = 0;
+    struct myl_reservation reservation = {.count = 0};
     producer->handle.segment.fd = -1;
-    int rc = set_up(producer, name, o, shape, &created);
+    int rc = set_up(producer, name, o, shape, &created, &reservation);
     if (rc == MYL_OK)
         return MYL_OK;
     struct myl_error_saved saved;
     myl_error_save(&saved); /* ending the session may record another error */
     if (created && producer->handle.segment.fd >= 0)
         myl_segment_withdraw(&producer->handle.segment); /* removes the ring that this failed call made */
-    else if (producer->epoch != 0)
-        end_session(producer, producer->begins); /* undoes the takeover; nothing was published */
+    else if (producer->epoch != 0) { /* undoes the takeover; nothing was published */
+        myl_unreserve(&producer->handle.segment, &reservation);
+        end_session(producer, producer->begins);
+    }
     myl_handle_disarm(&producer->handle);
     myl_liveness_policy.close(producer);
     myl_error_restore(&saved);

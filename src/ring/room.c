@@ -105,6 +105,7 @@ static void describe_slowest(const struct myl_producer *producer, char *text, si
     const struct myl_segment *segment = &producer->handle.segment;
     const struct myl_cell_ops *cells = segment->cells;
     uint32_t entries = myl_segment_entries(segment), pid = 0;
+    bool reserved = false;
     uint64_t slowest = UINT64_MAX, published = myl_published(producer), read = published;
     char id[MYL_ID_MAX + 1], amount[MYL_COUNT_TEXT];
     if (myl_liveness_policy.absent(producer, &read, id)) {
@@ -119,10 +120,13 @@ static void describe_slowest(const struct myl_producer *producer, char *text, si
             continue;
         slowest = cursor;
         pid = myl_load32_rlx(&entry->pid); /* A48 */
+        reserved = state == MYL_PARTICIPANT_ACTIVE && myl_participant_is_reserved(entry);
         myl_entry_id(entry, id);
     }
     if (slowest == UINT64_MAX)
         (void)snprintf(text, size, "no consumer is registered; start one");
+    else if (reserved)
+        (void)snprintf(text, size, "consumer \"%s\" is reserved and has not come yet; start it, or evict it", id);
     else
         (void)snprintf(text, size, "consumer \"%s\" (process %" PRIu32 ") has not acknowledged %s", id, pid,
                        myl_count_text((published > slowest ? published - slowest : 0) * cells->unit_bytes, cells->unit,

@@ -215,7 +215,8 @@ struct myl_participant {
     myl_au32 grace_ms;
     myl_au32 death_logged_generation; /* generation (producers: epoch) whose death is in the event log */
     myl_au32 histograms;         /* offset of its histograms from control_offset, in 64-byte units; 0: none */
-    uint64_t reserved;
+    myl_au32 unclaimed;          /* consumers: 1 in an ACTIVE entry that is reserved: its owner has not come yet */
+    uint32_t reserved;
     /* lines 2 and 3 */
     myl_au64 counters[MYL_COUNTERS];
 };

@@ -69,7 +69,8 @@ static const struct {
     {MYL_LOG_ROLE, MYL_LOG_INFO, "has another role", NULL, 1},
     {MYL_LOG_SHUTDOWN, MYL_LOG_ERROR, "makes the producer's calls fail", " after %" PRIu64 " ms", 1000000},
     {MYL_LOG_CLEARED, MYL_LOG_INFO, "goes on after a failure", NULL, 1},
-    {MYL_LOG_ABSENT, MYL_LOG_WARN, "is required and absent", "; waited %" PRIu64 " ms", 1000000},
+    {MYL_LOG_ABSENT, MYL_LOG_WARN, "is awaited and absent", "; waited %" PRIu64 " ms", 1000000},
+    {MYL_LOG_RESERVED, MYL_LOG_INFO, "is reserved", NULL, 1},
 };
 
 static void emit(const struct myl_segment *segment, const struct myl_log_note *note)
@@ -88,6 +89,9 @@ static void emit(const struct myl_segment *segment, const struct myl_log_note *n
     if (note->id == NULL)
         myl_log_emit(sentences[i].level, segment->name, "producer (process %" PRIu32 ") %s at %" PRIu64 "%s", note->pid,
                      sentences[i].verb, note->sequence, value);
+    else if (note->pid == 0) /* reserved: no process has this id yet */
+        myl_log_emit(sentences[i].level, segment->name, "consumer \"%s\" %s at %" PRIu64 "%s", id, sentences[i].verb,
+                     note->sequence, value);
     else
         myl_log_emit(sentences[i].level, segment->name, "consumer \"%s\" (process %" PRIu32 ") %s at %" PRIu64 "%s", id,
                      note->pid, sentences[i].verb, note->sequence, value);

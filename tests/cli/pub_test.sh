@@ -47,6 +47,20 @@ expect 1 "a blob that is cut short" myelon pub --blobs --wait 0 "$ring" <"$dir/c
 expect 7 "the complete blobs of it" myelon sub --blobs "$ring"
 expect_text "$dir/err" "gave up before the end of its input" "the complete blobs"
 
+# Readers with reserved ids get everything, however late they come; pub has ended when the first one starts.
+myelon pub -q --reserve left,right --ring 16M "$ring" <"$dir/text" || fail "pub --reserve ended with $?"
+myelon inspect "$ring" >"$dir/out1" || fail "inspect ended with $?"
+expect_text "$dir/out1" "reserved" "inspect of a ring with reserved ids"
+for id in left right; do
+    ring_exists "$ring" || fail "the ring is gone before $id has come"
+    myelon sub -q --id "$id" "$ring" >"$dir/out1" || fail "sub --id $id ended with $?"
+    cmp -s "$dir/text" "$dir/out1" || fail "$id got other data"
+done
+! ring_exists "$ring" || fail "the ring is still there after both"
+expect 2 "pub --reserve of a bad id" myelon pub --reserve 'left,,right' "$ring" </dev/null
+expect 2 "pub --reserve of an id twice" myelon pub --reserve left,left "$ring" </dev/null
+expect_text "$dir/err" 'consumer "left" is reserved twice' "an id twice"
+
 # A timeout of 0 or below a nanosecond expires at once in every command, and causes no other failure.
 for t in 0 0.0000000001 0.000000001; do
     expect 6 "pub --timeout $t" myelon pub -q -t $t "$ring" </dev/null

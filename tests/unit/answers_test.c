@@ -104,11 +104,11 @@ static void every_name_belongs_to_its_value(void **state)
 {
     (void)state;
     static const char *const conditions[] = {"moving", "waiting", "busy",   "stalled", "stopped",
-                                             "dead",   "left",    "absent", "closed"};
+                                             "dead",   "left",    "absent", "closed",  "reserved"};
     static const char *const roles[] = {"plain", "required", "alert", "expendable"};
     for (unsigned i = 0; i < sizeof conditions / sizeof conditions[0]; i++)
         assert_string_equal(myl_condition_name((enum myl_condition)i), conditions[i]);
-    assert_string_equal(myl_condition_name((enum myl_condition)(MYL_COND_CLOSED + 1)), "?");
+    assert_string_equal(myl_condition_name((enum myl_condition)(MYL_COND_RESERVED + 1)), "?");
     for (unsigned i = 0; i < sizeof roles / sizeof roles[0]; i++) {
         enum myl_role role = (enum myl_role)99;
         assert_string_equal(myl_role_name((enum myl_role)i), roles[i]);
@@ -116,7 +116,7 @@ static void every_name_belongs_to_its_value(void **state)
         assert_int_equal(role, i);
     }
     assert_string_equal(myl_role_name((enum myl_role)(MYL_ROLE_EXPENDABLE + 1)), "?");
-    for (int kind = 0; kind <= MYL_LOG_ABSENT + 1; kind++) {
+    for (int kind = 0; kind <= MYL_LOG_RESERVED + 1; kind++) {
         const char *wanted = "?";
 #define MYL_X(name, value, text) wanted = kind == (value) ? (text) : wanted;
         MYL_LOG_LIST(MYL_X)

@@ -304,8 +304,8 @@ const struct plant plants[] = {
      "        rc = check_drained(segment, closed - 1);\n", "marked,names"},
     /* --- liveness --- */
     {"a live consumer that blocks is reported dead", LIVENESS,
-     "    if (holds_up && myl_lock_held(segment, myl_entry_lock_index(index)) == 0 &&", "    if (holds_up &&",
-     "duties,tiny,stop"},
+     "    if (holds_up && !reserved && myl_lock_held(segment, myl_entry_lock_index(index)) == 0 &&",
+     "    if (holds_up &&", "duties,tiny,stop"},
     {"a dead consumer of any role is reaped", LIVENESS, "    if (role == MYL_ROLE_EXPENDABLE) {",
      "    if (role != MYL_ROLE_REQUIRED) {", "duties,kill"},
     /* --- frames: publish and read --- */
@@ -462,6 +462,16 @@ const struct plant plants[] = {
     {"a reader before the first epoch of a lane gets the end", FMERGE,
      "    if (count_open(m) == 0 && expect_producers(m) == 0)", "    if (count_open(m) == 0)",
      "frames-lanes,frames-lanes-kill"},
+    /* --- reserved ids --- */
+    {"a reserved consumer is reported dead", LIVENESS, "    bool reserved = myl_participant_is_reserved(entry);",
+     "    bool reserved = false;", "reserved"},
+    {"a reserved id gates only once it has come", JOIN,
+     "    rc = enter(segment, entry, &place, MYL_START_OLDEST, &position);",
+     "    rc = enter(segment, entry, &place, MYL_START_OLDEST, &position);\n"
+     "    myl_store32_rel(&entry->state, MYL_PARTICIPANT_LEFT);",
+     "reserved"},
+    {"a producer reserves nothing", OPEN,
+     "    rc = myl_reserve(&producer->handle.segment, o->reserve, o->reserve_count, reservation);\n", "", "reserved"},
     /* --- the required set --- */
     {"the gate is announced beyond a required one that came and left again", GATE,
      "        if (myl_load_rlx(&control->version) != version) /* A27 */\n"

@@ -344,6 +344,27 @@ static void takeover(struct world *w)
     w->conditions.rate[SIM_KILL] = (unsigned)DICE_OF(100, 400, 2000);
 }
 
+/* Consumers with reserved ids come at any time, also after the end of the stream. They get every event. */
+static void reserved(struct world *w)
+{
+    unsigned kills = dice(2);
+    profile_usual(w, kills ? KILLS : NOTHING);
+    profile_consumers(w, 1, 0);
+    profile_all_resume(w);
+    w->changes_policy = 0;
+    w->reserved = 1 + dice(2);
+    w->leaves = dice(3);
+    if (!kills && dice(2) == 0) { /* opens fail, and give the ids back */
+        w->wait_consumers = 1 + dice(2);
+        w->wait_timeout_ns = DICE_OF(MYL_USEC(5), MYL_USEC(50), MYL_MSEC(1));
+    }
+    for (unsigned i = 1; i < w->roles; i++) {
+        w->role[i].lives = w->role[i].lives > 0 ? 4 : 0;
+        w->role[i].stays = 1;
+        w->role[i].delay_ns = (int64_t)dice(2) * (int64_t)dice(400000);
+    }
+}
+
 static void kills(struct world *w)
 {
     profile_usual(w, KILLS);
@@ -601,6 +622,7 @@ const struct profile profiles[] = {
     {"recycle", "more consumers than entries", recycle},
     {"leavers", "the producer waits for consumers that leave", leavers},
     {"handover", "producers leave, and consumers keep polling", handover},
+    {"reserved", "the producer reserves the ids of consumers that come late", reserved},
     {"duties", "consumers with roles, and a producer with a policy", duties},
     {"required", "required consumers leave, die and come back", profile_required},
     {"interrupt", "threads and signal handlers interrupt every call at any moment", profile_interrupted},

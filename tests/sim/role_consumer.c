@@ -271,6 +271,17 @@ int role_consumer_refused(const struct role *role, int rc)
     }
 }
 
+/* The first join of a consumer whose id was reserved. `closed`: the stream had ended before the call. */
+static void check_first_join(const struct role *role, int rc, int closed, const myl_consumer *consumer)
+{
+    if (role->index >= role->world->reserved || role->reader != NULL)
+        return;
+    SIM_CHECK(rc != MYL_ENOTFOUND || !closed, "lost", "the ring is removed, but \"%s\" is reserved and has not come",
+              role->name);
+    SIM_CHECK(rc != MYL_OK || (consumer->joined.start == 0 && consumer->joined.lost == 0), "start",
+              "\"%s\" is reserved and starts at %llu", role->name, (unsigned long long)consumer->joined.start);
+}
+
 /* From an open to a close. Returns 1 to open again. */
 static int run_session(struct role *role)
 {
@@ -285,9 +296,11 @@ static int run_session(struct role *role)
     role->claim = oracle_claims(o.id, role->prefix, o.start, 0);
     role->claims = 1;
     role->phase = PHASE_OPENING;
+    int closed = oracle.sessions > 0 && oracle.session[0].closed && oracle.session[0].closed_at > 0;
     int rc = myl_consumer_open(&consumer, WORLD_NAME, &o);
     role->phase = PHASE_ABSENT;
     role_claim_over(role);
+    check_first_join(role, rc, closed, consumer);
     if (rc == MYL_ESUPERSEDED)
         oracle_refused(since);
     if (rc != MYL_OK)

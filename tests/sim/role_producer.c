@@ -14,6 +14,8 @@
 /* At most this many opens may time out while waiting for consumers. */
 #define SLOW_OPENS 6U
 
+static const char *const consumer_ids[] = {"C0", "C1", "C2", "C3"};
+
 static void write_event(void *event, uint64_t sequence, unsigned tag, unsigned words)
 {
     for (unsigned i = 0; i < words; i++)
@@ -98,6 +100,26 @@ void role_change_policy(const struct role *role, myl_producer *producer)
         role_unexpected("manage", rc);
 }
 
+const struct role *role_reserved(const struct world *world)
+{
+    for (unsigned i = 0; i < world->roles; i++) {
+        const struct role *role = &world->role[i];
+        if (role->kind == ROLE_CONSUMER && role->index < world->reserved && role->reader == NULL)
+            return role;
+    }
+    return NULL;
+}
+
+/* A reserved consumer that has never joined gates at the first event. */
+static void check_reserved(const struct role *role, uint64_t end)
+{
+    const struct role *reserved = role_reserved(role->world);
+    if (reserved != NULL)
+        SIM_CHECK(end <= role->session->capacity, "gate",
+                  "%s claims up to %llu, but \"%s\" is reserved and has not come", sim_self_name(),
+                  (unsigned long long)end, reserved->name);
+}
+
 /* Claims `wanted` events and writes them. */
 static int fill(struct role *role, myl_producer *producer, unsigned tag, unsigned wanted)
 {
@@ -116,6 +138,7 @@ static int fill(struct role *role, myl_producer *producer, unsigned tag, unsigne
               "asked for %u from %llu, got %llu from %llu", wanted, (unsigned long long)first,
               (unsigned long long)span.count, (unsigned long long)span.sequence);
     oracle_claimed(s, first + span.count);
+    check_reserved(role, first + span.count);
     for (uint64_t i = 0; i < span.count; i++)
         write_event((unsigned char *)span.event + i * span.stride, first + i, tag, s->words);
     return MYL_OK;
@@ -243,6 +266,8 @@ void role_producer_options(const struct role *role, myl_producer_options *o)
         .wait = {.strategy = role->strategy, .spin_ns = role->spin_ns},
         .on_death = role->on_death,
         .liveness_ns = w->liveness_ns,
+        .reserve = w->reserved > 0 ? consumer_ids : NULL,
+        .reserve_count = w->reserved,
     };
 }
 
@@ -334,12 +359,11 @@ static void record_alert(const myl_alert *alert, void *user)
 
 static void set_liveness(const struct world *world, myl_producer *producer, unsigned *given)
 {
-    static const char *const ids[] = {"C0", "C1", "C2"};
     myl_liveness_options policy = {.size = sizeof policy,
                                    .progress_timeout_ns = MYL_MSEC(1),
                                    .shutdown_grace_ns = MYL_MSEC(1)};
     if (world->required > 0) {
-        policy.required = ids;
+        policy.required = consumer_ids;
         policy.required_count = world->required;
         policy.startup_wait_ns = MYL_MSEC(1);
         policy.check_interval_ns = MYL_USEC(100);

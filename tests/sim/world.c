@@ -92,11 +92,12 @@ static int is_due(const void *argument, char *why, size_t bytes)
     }
     if (world.frames)
         return is_due_for_frames(role, why, bytes);
-    int due = role->kind == ROLE_PRODUCER ? oracle_has_room(s, role->waits_for, s->committed)
-                                          : (s->producing || s->closed) && oracle_has_event(s, role->waits_for);
+    int producer = role->kind == ROLE_PRODUCER;
+    int due = producer ? role_reserved(&world) == NULL && oracle_has_room(s, role->waits_for, s->committed)
+                       : (s->producing || s->closed) && oracle_has_event(s, role->waits_for);
     if (due)
-        (void)snprintf(why, bytes, "%s could have %s %llu", role->name,
-                       role->kind == ROLE_PRODUCER ? "room up to" : "event", (unsigned long long)role->waits_for);
+        (void)snprintf(why, bytes, "%s could have %s %llu", role->name, producer ? "room up to" : "event",
+                       (unsigned long long)role->waits_for);
     return due;
 }
 

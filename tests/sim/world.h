@@ -110,6 +110,7 @@ struct world {
     int managed; /* producers set a liveness policy */
     int changes_policy; /* producers set, change and drop the policy at any time, within claims too */
     unsigned required; /* the required set is this many of the first consumers */
+    unsigned reserved; /* producers reserve the ids of this many of the first consumers */
     int faulty; /* calls may fail */
     /* for rings of frames: `events` counts messages, and ring_bytes is the capacity */
     int frames;
@@ -147,6 +148,8 @@ unsigned dice(unsigned n);
 struct role *world_add(struct world *world, enum role_kind kind);
 void role_main(void *argument);
 void role_killed(void *argument);
+/* Returns the first consumer whose id is reserved and that has never joined, or NULL. */
+const struct role *role_reserved(const struct world *world);
 void role_produce(struct role *role);
 void role_consume(struct role *role);
 void role_observe(struct role *role);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Reserved ids: they gate from the start, before their owners come. */
-#include <signal.h>
-#include <stdlib.h>
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "unit/frames.h"
@@ -216,6 +215,60 @@ static void a_failed_open_reserves_nothing(void **state)
     test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
 }
 
+struct owner {
+    const char *name;
+    myl_consumer *consumer;
+    myl_au32 came;
+};
+
+static int is_reserved(void *name)
+{
+    myl_snapshot *snapshot;
+    if (myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot) != MYL_OK)
+        return 0;
+    int reserved = snapshot->consumers > 0 && snapshot->entry[0].reserved;
+    myl_snapshot_free(snapshot);
+    return reserved;
+}
+
+static void *take_reserved(void *argument)
+{
+    struct owner *owner = argument;
+    char name[TEST_NAME_SIZE];
+    (void)snprintf(name, sizeof name, "%s", owner->name);
+    test_until(is_reserved, name, "an id is reserved");
+    owner->consumer = open_consumer(name, "a");
+    myl_store32_rel(&owner->came, 1);
+    return NULL;
+}
+
+/* The open fails after the owner of a reserved id has come: this consumer stays. */
+static void a_failed_open_keeps_the_owner_that_came(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    pthread_t thread;
+    myl_producer_options make = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "came"), &make);
+    myl_producer_leave(producer);
+    myl_producer_options o = reserving(8);
+    o.wait_consumers = 2;
+    o.wait_timeout_ns = MYL_MSEC(100);
+    struct owner owner = {.name = name};
+    assert_int_equal(pthread_create(&thread, NULL, take_reserved, &owner), 0);
+    do
+        expect_no_producer(MYL_ESTARTUP, "of 2", name, &o);
+    while (myl_load32_acq(&owner.came) == 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    expect_consumers(name, 1, 0);
+    producer = open_producer(name, &make);
+    put_many(producer, 0, 8);
+    expect_full(producer, "consumer \"a\" (process ");
+    take_many(owner.consumer, 0, 8);
+    myl_consumer_close(owner.consumer);
+    myl_producer_close(producer);
+}
+
 static void joiners_by_prefix_take_reserved_ids_first(void **state)
 {
     (void)state;
@@ -375,6 +428,7 @@ int main(void)
         cmocka_unit_test(an_owner_that_died_is_reported_dead),
         cmocka_unit_test(known_ids_stay_as_they_are),
         cmocka_unit_test(a_failed_open_reserves_nothing),
+        cmocka_unit_test(a_failed_open_keeps_the_owner_that_came),
         cmocka_unit_test(joiners_by_prefix_take_reserved_ids_first),
         cmocka_unit_test(evicting_a_reserved_id_frees_the_producer),
         cmocka_unit_test(a_closed_ring_stays_for_reserved_ids),

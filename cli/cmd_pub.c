@@ -298,8 +298,11 @@ static int judge_readers(struct pub *pub, int code)
         return code;
     readers_scan(&pub->readers);
     if (pub->readers.failed[0] != '\0')
-        return cli_fail(CLI_UNFINISHED, "reader %s could not write its output and left with messages unread",
-                        pub->readers.failed);
+        return cli_fail(CLI_UNFINISHED,
+                        pub->readers.stays ? "reader %s could not write its output; what it has not read stays for the "
+                                             "next 'myelon sub --id %s'"
+                                           : "reader %s could not write its output and left with messages unread",
+                        pub->readers.failed, pub->readers.failed);
     if (code == READERS_GONE && pub->readers.talks)
         cli_notice("the last reader has left");
     return 0;
@@ -332,6 +335,7 @@ static int run(struct pub *pub)
         code = publish_all(pub);
     tally_end(&pub->tally, "published");
     code = judge_readers(pub, code);
+    readers_end(&pub->readers);
     myl_frame_producer *producer = own;
     own = NULL;
     if (code != 0 && code != CLI_UNFINISHED)

@@ -324,6 +324,8 @@ static void let_go(const struct sub *sub, int code)
     myl_frame_consumer *consumer = own;
     myl_frame_observer *observer = observing;
     const char *ring = cli_target_text(&sub->target), *id = sub->ring.ring.id;
+    if (consumer != NULL && sub->unwritten)
+        myl_frame_consumer_set_activity(consumer, BLOB_NOT_WRITTEN, 0);
     if (consumer != NULL && id != NULL && sub->begun && code != 0 && code != CLI_UNFINISHED) {
         cli_notice("%s keeps its place: 'myelon sub --id %s %s' continues there, 'myelon evict %s %s' removes it", id,
                    id, ring, ring, id);
@@ -331,8 +333,6 @@ static void let_go(const struct sub *sub, int code)
     }
     own = NULL;
     observing = NULL;
-    if (consumer != NULL && sub->unwritten)
-        myl_frame_consumer_set_activity(consumer, BLOB_NOT_WRITTEN, 0);
     myl_frame_consumer_close(consumer);
     myl_frame_observer_close(observer);
 }

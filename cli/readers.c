@@ -13,6 +13,35 @@
 void readers_start(struct readers *readers, const struct cli_target *target, int quiet)
 {
     *readers = (struct readers){.target = target, .talks = !quiet && isatty(STDERR_FILENO) == 1};
+    if (myl_snapshot_take(target->name, target->backend, &readers->before) != MYL_OK)
+        readers->before = NULL; /* the next call on the ring reports the cause */
+}
+
+void readers_end(struct readers *readers)
+{
+    myl_snapshot_free(readers->before);
+    readers->before = NULL;
+}
+
+/* Had this reader left before this publisher began? The generation of its entry changes when it comes back. */
+static int left_before(const struct readers *readers, const myl_consumer_status *now)
+{
+    const myl_snapshot *before = readers->before;
+    for (uint32_t i = 0; before != NULL && i < before->consumers; i++) {
+        const myl_consumer_status *then = &before->entry[i];
+        if (then->state == MYL_PARTICIPANT_LEFT && then->generation == now->generation &&
+            strcmp(then->id, now->id) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* A reader that could not write its output has left, or has an id and died. */
+static int could_not_write(const myl_consumer_status *consumer)
+{
+    return (consumer->state == MYL_PARTICIPANT_LEFT ||
+            (consumer->state == MYL_PARTICIPANT_ACTIVE && !consumer->alive)) &&
+           strcmp(consumer->activity, BLOB_NOT_WRITTEN) == 0;
 }
 
 void readers_scan(struct readers *readers)
@@ -22,14 +51,19 @@ void readers_scan(struct readers *readers)
     if (myl_snapshot_take(readers->target->name, readers->target->backend, &snapshot) != MYL_OK)
         return; /* the next call on the ring reports the cause */
     uint32_t gating = snapshot_gating_count(snapshot);
-    readers->came |= gating > 0 || snapshot_left_count(snapshot) > 0;
-    readers->left = readers->came && gating == 0;
-    readers->reported &= gating == 0;
+    readers->came |= gating > 0;
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
         const myl_consumer_status *consumer = &snapshot->entry[i];
-        if (consumer->state == MYL_PARTICIPANT_LEFT && strcmp(consumer->activity, BLOB_NOT_WRITTEN) == 0)
+        if (left_before(readers, consumer))
+            continue;
+        readers->came = 1;
+        if (could_not_write(consumer)) {
             memcpy(readers->failed, consumer->id, sizeof readers->failed);
+            readers->stays = consumer->state == MYL_PARTICIPANT_ACTIVE;
+        }
     }
+    readers->left = readers->came && gating == 0;
+    readers->reported &= gating == 0;
     myl_snapshot_free(snapshot);
 }
 

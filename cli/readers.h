@@ -3,7 +3,7 @@
 #ifndef MYELON_CLI_READERS_H
 #define MYELON_CLI_READERS_H
 
-#include "cli.h"
+#include "snapshot.h"
 
 struct readers {
     const struct cli_target *target;
@@ -12,9 +12,12 @@ struct readers {
     int reported;        /* the absence of readers */
     int64_t scanned_ns;
     char failed[MYL_ID_MAX + 1]; /* id of a reader that could not write; "": none */
+    int stays;           /* that reader can come back */
+    myl_snapshot *before; /* when this publisher began; NULL: not known */
 };
 
 void readers_start(struct readers *readers, const struct cli_target *target, int quiet);
+void readers_end(struct readers *readers);
 
 /* Checks the ring, unless the last check is recent. */
 void readers_glance(struct readers *readers);

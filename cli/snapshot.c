@@ -82,14 +82,6 @@ uint32_t snapshot_gating_count(const myl_snapshot *snapshot)
     return count;
 }
 
-uint32_t snapshot_left_count(const myl_snapshot *snapshot)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < snapshot->consumers; i++)
-        count += snapshot->entry[i].state == MYL_PARTICIPANT_LEFT;
-    return count;
-}
-
 const myl_consumer_status *snapshot_slowest(const myl_snapshot *snapshot)
 {
     const myl_consumer_status *slowest = NULL;

@@ -15,12 +15,11 @@ int snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **sna
 /* Returns 1 if this entry gates: joining or active, dead or alive. */
 int snapshot_gates(const myl_consumer_status *consumer);
 
-/* The number of gating entries, the number of entries that left, and the gating entry with the largest lag or NULL. */
+/* The number of gating entries, and the gating entry with the largest lag or NULL. */
 uint32_t snapshot_gating_count(const myl_snapshot *snapshot);
-uint32_t snapshot_left_count(const myl_snapshot *snapshot);
 const myl_consumer_status *snapshot_slowest(const myl_snapshot *snapshot);
 
-/* Returns a consumer's state: "joining", "active", "dead" (and gating), "left", "free". */
+/* Returns a consumer's state: "joining", "active", "dead" or "reserved" (and gating), "left", "free". */
 const char *snapshot_consumer_state(const myl_consumer_status *consumer);
 
 /* Returns the unit of a ring's positions for a column title: "EVENTS" or "CELLS" (of 64 bytes). */

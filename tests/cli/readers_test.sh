@@ -65,6 +65,47 @@ pub_reports_a_reader_that_could_not_write() {
     rm -f "$dir/fifo"
 }
 
+# With an id it stays registered, and can come back for what it has not read.
+pub_reports_a_reader_with_an_id_that_could_not_write() {
+    ring=$prefix-full-id
+    [ -c /dev/full ] || return 0
+    mkfifo "$dir/fifo"
+    "$MYELON_CLI" pub "$ring" <"$dir/fifo" 2>"$dir/pub.err" &
+    pub=$!
+    exec 3>"$dir/fifo"
+    "$MYELON_CLI" sub --attach 30 --id r1 "$ring" >/dev/full 2>"$dir/err" 3>&- &
+    sub=$!
+    echo one >&3
+    expect_end 1 "a reader with an id that cannot write" $sub "$dir/err"
+    exec 3>&-
+    expect_end 7 "its pub" $pub "$dir/pub.err"
+    expect_text "$dir/pub.err" "stays for the next 'myelon sub --id r1'" "its pub"
+    myelon sub -q --id r1 "$ring" >"$dir/out" || fail "the reader that comes back ended with $?"
+    [ "$(cat "$dir/out")" = one ] || fail "the reader that comes back got $(cat "$dir/out")"
+    rm -f "$dir/fifo"
+}
+
+# A reader of an earlier publisher, which reported it, does not count for the next one.
+the_next_pub_reports_its_own_readers_only() {
+    ring=$prefix-next
+    [ -c /dev/full ] || return 0
+    mkfifo "$dir/fifo"
+    "$MYELON_CLI" pub --leave "$ring" <"$dir/fifo" 2>"$dir/pub.err" &
+    pub=$!
+    exec 3>"$dir/fifo"
+    "$MYELON_CLI" sub --attach 30 "$ring" >/dev/full 2>"$dir/err" 3>&- &
+    sub=$!
+    echo one >&3
+    expect_end 1 "a reader that cannot write" $sub "$dir/err"
+    exec 3>&-
+    expect_end 7 "its pub" $pub "$dir/pub.err"
+    "$MYELON_CLI" sub --attach 30 "$ring" >"$dir/out" 2>"$dir/err" &
+    sub=$!
+    echo two | myelon pub "$ring" 2>"$dir/pub.err" || fail "the next pub ended with $?: $(cat "$dir/pub.err")"
+    expect_end 0 "its reader" $sub "$dir/err"
+    rm -f "$dir/fifo"
+}
+
 filters_end_quietly() {
     ring=$prefix-filter
     # shellcheck disable=SC2016 # the inner shell's
@@ -79,5 +120,7 @@ if "$MYL_TEST_LAUNCH" terminal true </dev/null >/dev/null 2>&1; then
 fi
 end_with_readers_ends_pub
 pub_reports_a_reader_that_could_not_write
+pub_reports_a_reader_with_an_id_that_could_not_write
+the_next_pub_reports_its_own_readers_only
 filters_end_quietly
 finish

@@ -67,8 +67,7 @@ static int take_first(struct myl_segment *segment, enum lane_state state, unsign
             continue;
         }
         if (err != 0)
-            return myl_fail_errno(err, "the producer lock of lane %" PRIu32 " of ring \"%s\" cannot be acquired", lane,
-                                  segment->name);
+            return myl_lock_failed(segment, err, "the producer lock of a lane");
         /* The previous owner of the lock may have begun the lane, and left or died since. Then the lane is not free. */
         if (state_of(&view) != state) {
             myl_lock_release(&view, MYL_LOCK_PRODUCER);
@@ -91,8 +90,7 @@ static int take_named(struct myl_segment *segment, uint32_t lane, const char *id
         return MYL_OK;
     }
     if (err != EAGAIN)
-        return myl_fail_errno(err, "the producer lock of lane \"%s\" of ring \"%s\" cannot be acquired", id,
-                              segment->name);
+        return myl_lock_failed(segment, err, "the producer lock of a lane");
     if (state_of(&view) == LANE_FREE)
         return MYL_OUTCOME_RETRY;
     uint32_t pid = myl_load32_rlx(&myl_segment_producer(&view)->pid); /* A42 */

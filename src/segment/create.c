@@ -47,8 +47,8 @@ static int does_not_fit(const char *name, const char *path, uint64_t bytes, cons
         break;
     }
     return myl_fail(MYL_ENOSPACE,
-                    "ring \"%s\" needs %" PRIu64 " KiB, %s has %" PRIu64 " KiB free; lower its capacity, or make room "
-                    "(a container: raise --shm-size)",
+                    "ring \"%s\" needs %" PRIu64 " KiB, the file system of %s has %" PRIu64
+                    " KiB free; lower its capacity, or make room (a container: raise --shm-size)",
                     name, bytes >> 10, path, room->bytes >> 10);
 }
 
@@ -206,7 +206,7 @@ static int create(struct myl_segment *segment, const struct myl_segment_make *ho
         MYL_STEP("C2"); /* the lock before the name: an early joiner must not find a dead producer */
         int err = myl_lock_acquire(segment, MYL_LOCK_PRODUCER);
         if (err != 0)
-            rc = myl_fail_errno(err, "the producer lock of the new ring \"%s\" cannot be acquired", segment->name);
+            rc = myl_lock_failed(segment, err, "the producer lock");
     }
     if (rc == MYL_OK && segment->path != NULL) {
         MYL_STEP("C3");
@@ -341,7 +341,7 @@ static int retire_lanes(struct myl_segment *segment, const struct myl_segment_ma
                         "a lane of ring \"%s\" has a living producer; stop it first, or choose another name",
                         segment->name);
     if (err != 0)
-        return myl_fail_errno(err, "the producer locks of ring \"%s\" cannot be acquired", segment->name);
+        return myl_lock_failed(segment, err, "a producer lock");
     int rc = retire(segment, how, 1);
     *named = rc != MYL_OK;
     return rc == MYL_OK ? MYL_OUTCOME_RETRY : rc; /* C8 */
@@ -401,7 +401,7 @@ static int examine(struct myl_segment *segment, const struct myl_segment_make *h
         goto out;
     }
     if (err != 0) {
-        rc = myl_fail_errno(err, "the producer lock of ring \"%s\" cannot be acquired", segment->name);
+        rc = myl_lock_failed(segment, err, "the producer lock");
         goto out;
     }
     rc = myl_segment_map(segment, 1, 1);

@@ -95,7 +95,7 @@ void myl_lock_disown(struct myl_segment *segment, uint32_t lock_index)
 
 /* --- the registry lock ------------------------------------------------------------------------------------------- */
 
-static int registry_is_busy(const struct myl_segment *segment, int err)
+int myl_lock_failed(const struct myl_segment *segment, int err, const char *what)
 {
     if (err == EBUSY)
         return myl_fail_errno(
@@ -103,6 +103,13 @@ static int registry_is_busy(const struct myl_segment *segment, int err)
             "ring \"%s\" is blocked by a read lock of a process that is no participant (lslocks names "
             "it); end that process, and create the ring with a mode that lets fewer users read",
             segment->name);
+    return myl_fail_errno(err, "%s of ring \"%s\" cannot be acquired", what, segment->name);
+}
+
+static int registry_is_busy(const struct myl_segment *segment, int err)
+{
+    if (err == EBUSY)
+        return myl_lock_failed(segment, err, "the registry lock");
     return myl_fail(MYL_EBUSY,
                     "ring \"%s\": another process has been joining or leaving for a second; it may be stopped: "
                     "find it with `myelon inspect`, and try again",
@@ -129,7 +136,7 @@ int myl_registry_lock(const struct myl_segment *segment)
         if (err == EBADF && myl_segment_check(segment) != MYL_OK)
             return MYL_ELOCKLOST;
         if (err != EAGAIN && err != EBUSY)
-            return myl_fail_errno(err, "the registry lock of ring \"%s\" cannot be acquired", segment->name);
+            return myl_lock_failed(segment, err, "the registry lock");
         /* Each join, leave and eviction writes a record: while there are new ones, no holder of the lock is stopped. */
         int64_t now = myl_os_now();
         uint64_t before = written;

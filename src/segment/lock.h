@@ -28,4 +28,8 @@ void myl_lock_disown(struct myl_segment *segment, uint32_t lock_index);
 int myl_registry_lock(const struct myl_segment *segment);
 void myl_registry_unlock(const struct myl_segment *segment);
 
+/* Records why a lock could not be acquired. `what`: "the producer lock". EBUSY: a read lock of a process that is no
+ * participant. Returns the code. */
+int myl_lock_failed(const struct myl_segment *segment, int err, const char *what);
+
 #endif

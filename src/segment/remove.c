@@ -71,7 +71,7 @@ static int check_lock(const struct myl_segment *segment, int err, int force)
      * participant can acquire it. */
     if (err == 0 || err == EAGAIN || (err == EBUSY && force))
         return MYL_OK;
-    return myl_fail_errno(err, "the producer lock of ring \"%s\" cannot be acquired", segment->name);
+    return myl_lock_failed(segment, err, "the producer lock");
 }
 
 static int remove_sound(struct myl_segment *segment, int force)
@@ -107,7 +107,7 @@ static int remove_unreadable(const struct myl_segment *segment, int reason)
     /* Both locks, as always. With them, no process takes the ring over, joins it, or finishes its creation. */
     int err = myl_os_lock_acquire(segment->fd, MYL_LOCK_PRODUCER);
     if (err != 0 && err != EAGAIN)
-        return myl_fail_errno(err, "the producer lock of ring \"%s\" cannot be acquired", segment->name);
+        return myl_lock_failed(segment, err, "the producer lock");
     int rc = err == EAGAIN ? 1 : myl_registry_lock(segment);
     if (rc == MYL_OK)
         rc = myl_segment_is_used(segment);

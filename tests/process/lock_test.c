@@ -419,8 +419,9 @@ static void read_lock_keeps_no_participant_alive(void **state)
     assert_false(s->producer_alive);
     assert_int_equal(s->live_consumers, 0);
     myl_snapshot_free(s);
-    expect_no_producer(MYL_EBUSY, "busy", name, &participant.producer);
+    expect_no_producer(MYL_EBUSY, "is blocked by a read lock", name, &participant.producer);
     test_code(MYL_EBUSY, myl_remove(name, MYL_BACKEND_SHM, 0));
+    expect_detail("is blocked by a read lock");
     test_ok(myl_remove(name, MYL_BACKEND_SHM, 1));
     assert_false(ring_exists(name));
     close(fd);

@@ -221,6 +221,9 @@ int myl_recv_fd(int socket, int *fd)
                         "a descriptor that came over socket %d was lost: this process may not have another one; close "
                         "some, or raise its limit (ulimit -n), and let it be sent again",
                         socket);
+    if (got == 0)
+        return myl_fail(MYL_ESYSTEM, "the other end of socket %d was closed before a descriptor came; connect again",
+                        socket);
     return myl_fail(MYL_ESYSTEM,
                     "the other end of socket %d sent %u descriptors, not one; receive only what myl_send_fd sent",
                     socket, count);

@@ -8,6 +8,7 @@
 #include <myelon/atomic.h>
 #include <myelon/segment.h>
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* --- places ----------------------------------------------------------------------------------------------- */
@@ -64,8 +65,9 @@ int myl_os_object_reopen(int fd, int *own);
 int myl_os_object_stat(int fd, struct myl_os_object *object);
 /* Reads up to `bytes`; *got is less at the end of the object. */
 int myl_os_object_read(int fd, uint64_t offset, void *to, uint64_t bytes, uint64_t *got);
-/* *missing: how many of the first `bytes` lie in holes. 0 if the system cannot tell. */
-int myl_os_object_missing(int fd, uint64_t bytes, uint64_t *missing);
+/* *missing: how many of the first `bytes` lie in holes, by the number of blocks. 0 if the system cannot tell. *exact is
+ * false where the file system counts blocks of its own too: there may be more holes than *missing. */
+int myl_os_object_missing(int fd, uint64_t bytes, uint64_t *missing, bool *exact);
 /* Fills the holes without changing content, also while other processes write. ENOSPC: not enough memory. Returns 0
  * without doing anything where the file system cannot reserve, and in src/os/posix: the portable way would overwrite
  * content with zeros. */

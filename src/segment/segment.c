@@ -3,6 +3,7 @@
 #include "segment/segment.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "segment/header.h"
 #include "segment/id.h"
 #include "segment/lock.h"
@@ -201,8 +202,9 @@ static int fill_holes(const struct myl_segment *segment)
 {
     struct myl_os_room room = {.bytes = UINT64_MAX};
     uint64_t missing = 0;
-    int err = myl_os_object_missing(segment->fd, segment->head->segment_bytes, &missing);
-    if (err == 0 && missing == 0)
+    bool exact = false;
+    int err = myl_os_object_missing(segment->fd, segment->head->segment_bytes, &missing, &exact);
+    if (err == 0 && missing == 0 && exact)
         return MYL_OK;
     if (err == 0)
         err = myl_os_room(segment->path == NULL ? NULL : &segment->shared->place, &room);

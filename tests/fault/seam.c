@@ -85,7 +85,8 @@ WRAP(int, myl_os_object_reopen, (int fd, int *own), (fd, own), err)
 WRAP(int, myl_os_object_stat, (int fd, struct myl_os_object *object), (fd, object), err)
 WRAP(int, myl_os_object_read, (int fd, uint64_t at, void *to, uint64_t bytes, uint64_t *got), (fd, at, to, bytes, got),
      err)
-WRAP(int, myl_os_object_missing, (int fd, uint64_t bytes, uint64_t *missing), (fd, bytes, missing), err)
+WRAP(int, myl_os_object_missing, (int fd, uint64_t bytes, uint64_t *missing, bool *exact),
+     (fd, bytes, missing, exact), err)
 WRAP(int, myl_os_object_is_named, (const struct myl_os_place *place, const struct myl_os_object *o, int *same),
      (place, o, same), err)
 WRAP(int, myl_os_object_unlink, (const struct myl_os_place *place), (place), err)

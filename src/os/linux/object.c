@@ -49,11 +49,17 @@ static int reserve(int fd, uint64_t bytes)
     return 0;
 }
 
-int myl_os_object_missing(int fd, uint64_t bytes, uint64_t *missing)
+/* File systems in which a file has no blocks but those of its content. */
+#define TMPFS     0x01021994UL
+#define HUGETLBFS 0x958458f6UL
+
+int myl_os_object_missing(int fd, uint64_t bytes, uint64_t *missing, bool *exact)
 {
     struct stat st;
-    if (fstat(fd, &st) != 0)
+    struct statfs fs;
+    if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0)
         return errno;
+    *exact = (unsigned long)fs.f_type == TMPFS || (unsigned long)fs.f_type == HUGETLBFS;
     uint64_t has = (uint64_t)st.st_blocks * STAT_BLOCK;
     *missing = has < bytes ? bytes - has : 0;
     return 0;

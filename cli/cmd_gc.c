@@ -3,6 +3,7 @@
 #include "gc.h"
 #include "json.h"
 #include "snapshot.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +57,7 @@ static void print_table(const struct gc *gc, int yes)
 {
     size_t width = sizeof "NAME" - 1;
     for (size_t i = 0; i < gc->count; i++) {
-        size_t length = strlen(gc->object[i].name);
+        size_t length = text_columns(gc->object[i].name);
         width = length > width ? length : width;
     }
     width = width < 24 ? width : 24; /* the table fits 80 columns; a longer name shifts only its own line */
@@ -64,10 +65,11 @@ static void print_table(const struct gc *gc, int yes)
              yes ? "DONE" : "GC");
     for (size_t i = 0; i < gc->count; i++) {
         const struct gc_object *object = &gc->object[i];
-        char last[512];
+        char last[512], name[(MYL_TICKET_NAME_MAX + 1) * TEXT_SHOWN_MAX / 4];
         gc_last(object, last, sizeof last);
-        cli_line("%-*s  %-10s  %8s  %9s  %9s  %s", (int)width, object->name, object->what,
-                 cli_age_text(object->age_ns).s, cli_bytes(object->bytes).s,
+        text_pad(name, sizeof name, object->name, width);
+        cli_line("%s  %-10s  %8s  %9s  %9s  %s", name, object->what, cli_age_text(object->age_ns).s,
+                 cli_bytes(object->bytes).s,
                  object->snapshot != NULL ? cli_bytes(snapshot_bytes(&object->snapshot->info, object->not_drained)).s
                                           : "-",
                  fate_text(object->fate, yes));

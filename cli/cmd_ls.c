@@ -2,6 +2,7 @@
  * myelon ls: lists the rings of this machine. */
 #include "json.h"
 #include "snapshot.h"
+#include "text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -96,7 +97,7 @@ static void print_table(const struct list *list)
 {
     size_t width = sizeof "NAME" - 1;
     for (size_t i = 0; i < list->count; i++) {
-        size_t length = strlen(list->rings[i]->info.name);
+        size_t length = text_columns(list->rings[i]->info.name);
         width = length > width ? length : width;
     }
     width = width < NAME_WIDTH ? width : NAME_WIDTH;
@@ -105,14 +106,15 @@ static void print_table(const struct list *list)
     for (size_t i = 0; i < list->count; i++) {
         const myl_snapshot *ring = list->rings[i];
         const char *name = ring->info.name;
-        char consumers[24];
+        char consumers[24], padded[NAME_WIDTH * TEXT_SHOWN_MAX + 1];
         snprintf(consumers, sizeof consumers, "%" PRIu32 "/%" PRIu32, ring->live_consumers,
                  snapshot_gating_count(ring));
-        if (strlen(name) > width) {
+        if (text_columns(name) > width) {
             cli_line("%s", name);
             name = "";
         }
-        cli_line("%-*s  %-10s  %9s  %10s  %4s  %10s", (int)width, name, snapshot_state(ring), consumers,
+        text_pad(padded, sizeof padded, name, width);
+        cli_line("%s  %-10s  %9s  %10s  %4s  %10s", padded, snapshot_state(ring), consumers,
                  cli_bytes(snapshot_bytes(&ring->info, ring->next)).s, lag_of(ring).s,
                  cli_bytes(ring->info.segment_bytes).s);
     }

@@ -2,6 +2,8 @@
  * Prints snapshots as JSON. */
 #include "json.h"
 
+#include "base/text.h"
+
 #ifdef MYL_HAVE_CJSON
 
 #include "snapshot.h"
@@ -47,7 +49,7 @@ static int add_text(cJSON *object, const char *key, const char *value)
     size_t used = 0;
     while (*value != '\0' && used + TEXT_SHOWN_MAX < sizeof text) {
         uint32_t point;
-        size_t length = text_decode(value, &point);
+        size_t length = myl_text_decode(value, &point);
         if (length > 0) {
             memcpy(text + used, value, length);
             value += length;
@@ -164,9 +166,9 @@ static void print_json(const char *text)
 {
     while (*text != '\0') {
         uint32_t point;
-        size_t length = text_decode(text, &point);
+        size_t length = myl_text_decode(text, &point);
         char out[16];
-        if (length == 0 || point == '\n' || point == '\t' || !text_is_control(point))
+        if (length == 0 || point == '\n' || point == '\t' || !myl_text_is_control(point))
             snprintf(out, sizeof out, "%.*s", length > 0 ? (int)length : 1, text);
         else if (point <= 0xffff)
             snprintf(out, sizeof out, "\\u%04x", (unsigned)point);

@@ -14,13 +14,6 @@
  * control characters on such a terminal. */
 void text_show_utf8(int shown);
 
-/* Decodes the character at `text`, a string. Returns its length in bytes, 1 to 4, or 0 if it is not UTF-8. */
-size_t text_decode(const char *text, uint32_t *point);
-
-/* Returns 1 if a terminal may act on this character instead of showing it: C0, DEL, C1, line separators, bidirectional
- * controls and characters of no width. */
-int text_is_control(uint32_t point);
-
 /* Writes the printable form of the character at *text and advances *text. The form is the character itself, or "\xHH"
  * for each byte of a control character, of invalid UTF-8, or of what the terminal cannot show. Returns its length;
  * there is no NUL. */
@@ -31,5 +24,8 @@ size_t text_copy(char *to, size_t size, const char *text, size_t columns);
 
 /* Returns the number of characters of the printable form. */
 size_t text_columns(const char *text);
+
+/* Copies the printable form, followed by spaces up to `columns` characters. */
+void text_pad(char *to, size_t size, const char *text, size_t columns);
 
 #endif

@@ -104,7 +104,7 @@ MYL_API enum myl_error_class myl_errclass(int code);
 /* One sentence about this thread's last failed call: what failed, the offending value, what to do. Empty before the
  * first failure and after an open that succeeded. Valid until the next failing call of the same thread. After
  * MYL_ETIMEDOUT it names the awaited condition, the time, and the participant that delays it; MYL_EAGAIN leaves it
- * unchanged. */
+ * unchanged. Control characters of names and labels are question marks in it, so that it can be printed. */
 MYL_API const char *myl_error_detail(void);
 
 /* The participant that this thread's last failure is about, as data: the dead or slow one of MYL_ECONSUMERDEAD,

@@ -5,6 +5,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -91,15 +93,17 @@ static void make_sentence(const char *format, va_list args)
     va_copy(again, args);
     last.failed_participant.size = 0;
     (void)vsnprintf(last.text, sizeof last.text, format, args);
+    myl_text_clean(last.text); /* names and labels are of other processes */
     last.format = format;
     last.facts = facts_length(format, again);
     va_end(again);
 }
 
 /* Inserts text at byte `at` of the sentence. What does not fit is cut at the end. */
-static void insert(size_t at, const char *text)
+static void insert(size_t at, char *text)
 {
     char rest[MYL_DETAIL_MAX];
+    myl_text_clean(text);
     (void)snprintf(rest, sizeof rest, "%s", last.text + at);
     (void)snprintf(last.text + at, sizeof last.text - at, "%s%s", text, rest);
     size_t length = strlen(last.text), facts = last.facts + strlen(text);

@@ -3,6 +3,7 @@
 #include "frame/consumer.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "frame/merge.h"
 #include "frame/options.h"
 #include "ring/attach.h"

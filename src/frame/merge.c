@@ -4,6 +4,7 @@
 #include "frame/merge.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "ring/consumer.h"
 #include "ring/peer.h"
 #include "segment/id.h"
@@ -238,7 +239,7 @@ static void set_subject(struct myl_frame_consumer *m, uint32_t lane, uint32_t ep
     m->epoch = epoch;
 }
 
-/* Producers that left in order are reported at once, each of them once. */
+/* Producers that left in order are reported at once, and again only by `overdue`. */
 static int ready(void *context)
 {
     struct myl_frame_consumer *m = context;

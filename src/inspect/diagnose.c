@@ -4,6 +4,7 @@
 #include <myelon/liveness.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "registry/participant.h"
 #include "registry/role.h"
 #include "ring/handle.h"

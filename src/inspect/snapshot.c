@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Snapshots of a ring. Only reads; acquires no lock, so it disturbs no participant. */
 #include "base/error.h"
+#include "base/text.h"
 #include "registry/participant.h"
 #include "registry/role.h"
 #include "segment/copy.h"

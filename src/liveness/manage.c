@@ -92,8 +92,9 @@ static int wait_for_all(struct myl_producer *producer, struct myl_timeout *timeo
 static int failed(const struct myl_producer *producer)
 {
     const myl_liveness_failure *failure = &producer->liveness->failure;
-    uint64_t cursor = (uint64_t)(failure->last_acknowledged + 1);
-    return failure->latched ? myl_liveness_fail(producer, failure, myl_published(producer) - cursor) : MYL_OK;
+    uint64_t cursor = (uint64_t)(failure->last_acknowledged + 1), published = myl_published(producer);
+    return failure->latched ? myl_liveness_fail(producer, failure, published > cursor ? published - cursor : 0)
+                            : MYL_OK;
 }
 
 static int begin(struct myl_producer *producer, struct myl_timeout *timeout)

@@ -3,6 +3,7 @@
 #include "registry/participant.h"
 
 #include "base/deadline.h"
+#include "base/text.h"
 #include "segment/log.h"
 #include "segment/name.h"
 #include "segment/table.h"

@@ -98,7 +98,8 @@ static int ask_for_producer(struct myl_consumer *consumer)
     return rc;
 }
 
-/* Reports that the producer left without closing: at once, and once. The next wait then waits for a new producer. */
+/* Reports that the producer left without closing: at once. The next wait then waits for a new producer, up to its
+ * liveness check, which reports it again. */
 static int ready(void *context)
 {
     struct myl_consumer *consumer = context;

@@ -5,6 +5,7 @@
 
 #include "base/align.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "ring/cells.h"
 #include "segment/create.h"
 #include "segment/name.h"
@@ -86,8 +87,9 @@ int myl_shape_common(struct myl_header *head, const myl_producer_options *o)
     if ((unsigned)o->no_consumers > MYL_NO_CONSUMERS_BUFFER)
         return myl_fail(MYL_EINVAL, "no_consumers is %d; pass a value of enum myl_no_consumer_policy",
                         (int)o->no_consumers);
-    if (o->label != NULL && strnlen(o->label, MYL_LABEL_MAX + 1) > MYL_LABEL_MAX)
-        return myl_fail(MYL_EINVAL, "the label \"%.40s\" is longer than %d bytes; shorten it", o->label, MYL_LABEL_MAX);
+    int rc = o->label != NULL ? myl_check_label(o->label) : MYL_OK;
+    if (rc != MYL_OK)
+        return rc;
     head->max_consumers = o->max_consumers == 0 ? CONSUMERS : o->max_consumers;
     head->type_id = o->type_id;
     head->flags = o->spin_only ? MYL_FLAG_SPIN_ONLY : 0;

@@ -5,6 +5,7 @@
 #include "segment/log.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "segment/name.h"

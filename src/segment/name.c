@@ -4,6 +4,7 @@
 #include "segment/name.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "segment/kind.h"
 
 #include <stdio.h>
@@ -26,43 +27,39 @@ int myl_check_name(const char *name)
     return MYL_OK;
 }
 
-/* Returns 1 if there is a control character at `text`: below 0x20, DEL, and, in UTF-8, 0x80 to 0x9f and the
- * bidirectional controls. On a terminal such a character could move the cursor, or make other text look like another
- * name. */
-static bool is_control(const char *text)
+/* On a terminal such a character could move the cursor, or make other text look like another name. */
+static int check_printable(int code, const char *what, const char *text)
 {
-    const unsigned char *byte = (const unsigned char *)text;
-    if (byte[0] < ' ' || byte[0] == 0x7f)
-        return true;
-    if (byte[0] == 0xc2 && byte[1] >= 0x80 && byte[1] <= 0x9f) /* U+0080 to U+009F */
-        return true;
-    if (byte[0] == 0xd8 && byte[1] == 0x9c) /* U+061C */
-        return true;
-    if (byte[0] != 0xe2)
-        return false;
-    if (byte[1] == 0x80 && (byte[2] == 0x8e || byte[2] == 0x8f || (byte[2] >= 0xa8 && byte[2] <= 0xae)))
-        return true; /* U+200E, U+200F, U+2028 to U+202E */
-    return byte[1] == 0x81 && byte[2] >= 0xa6 && byte[2] <= 0xa9; /* U+2066 to U+2069 */
+    size_t at = myl_text_find_control(text);
+    if (text[at] == '\0')
+        return MYL_OK;
+    return myl_fail(code,
+                    "a ring cannot have a %s with a control character: byte %zu of \"%.64s\" is 0x%02x; choose a %s of "
+                    "printable characters",
+                    what, at, text, (unsigned)(unsigned char)text[at], what);
+}
+
+int myl_check_label(const char *label)
+{
+    if (strnlen(label, MYL_LABEL_MAX + 1) > MYL_LABEL_MAX)
+        return myl_fail(MYL_EINVAL, "the label \"%.40s\" is longer than %d bytes; shorten it", label, MYL_LABEL_MAX);
+    return check_printable(MYL_EINVAL, "label", label);
 }
 
 int myl_check_new_name(const char *path)
 {
     static const char side[] = ".myelon-seat-";
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-    for (size_t i = 0; name[i] != '\0'; i++) {
-        if (is_control(name + i))
-            return myl_fail(MYL_ENAME,
-                            "a ring cannot have a name with a control character: byte %zu of \"%.64s\" is 0x%02x; "
-                            "choose a name of printable characters",
-                            i, name, (unsigned)(unsigned char)name[i]);
-    }
+    int rc = check_printable(MYL_ENAME, "name", name);
+    if (rc != MYL_OK)
+        return rc;
     if (!myl_name_is_temporary(path) && strncmp(name, side, sizeof side - 1) != 0)
         return MYL_OK;
     return myl_fail(
         MYL_ENAME,
         "a ring cannot have the name \"%.64s\": the library uses names of this form for unfinished rings and "
         "for lock files, and removes those that are not in use; choose a name that neither "
-        "ends in .tmp-NUMBER-16HEXDIGITS nor starts with .myelon-",
+        "ends in .tmp-NUMBER-16HEXDIGITS nor starts with .myelon-seat-",
         name);
 }
 
@@ -117,12 +114,4 @@ int myl_check_any_id(const char *id)
 {
     size_t automatic = id != NULL && myl_id_is_automatic(id) ? sizeof MYL_ID_AUTOMATIC - 1 : 0;
     return myl_check_id(id == NULL ? NULL : id + automatic, MYL_ID_MAX - automatic);
-}
-
-void myl_text_clean(char *text)
-{
-    for (unsigned char *at = (unsigned char *)text; *at != '\0'; at++) {
-        if (*at < ' ' || *at == 0x7f)
-            *at = '?';
-    }
 }

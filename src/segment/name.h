@@ -18,7 +18,7 @@ int myl_check_id(const char *id, size_t most);
 #define MYL_ID_AUTOMATIC "auto+"
 int myl_check_any_id(const char *id);
 bool myl_id_is_automatic(const char *id);
-/* Replaces control characters by question marks, in text from shared memory that will be printed. */
-void myl_text_clean(char *text);
+/* Checks the label of a new ring: its length, no control characters. */
+int myl_check_label(const char *label);
 
 #endif

@@ -68,6 +68,19 @@ myelon ls >"$dir/out"
 ! grep -q '^ghost' "$dir/out" || fail "a name with a newline adds a row"
 expect 0 "rm of an old ring with an odd name" myelon rm "$ring"
 
+# Escaped names keep the columns.
+ring="$prefix-$(printf '\342\202\254')"
+"$MYL_TEST_ODD_RING" "$ring" "" "" || fail "odd_ring ended with $?"
+LC_ALL=C "$MYELON_CLI" ls >"$dir/out"
+head=$(grep '^NAME' "$dir/out") row=$(grep -F "$prefix-" "$dir/out")
+before_column=${head%%PRODUCER*}
+row_state=$(printf '%s' "$row" | cut -c$((${#before_column} + 1))-)
+case $row_state in
+    left*) ;;
+    *) fail "ls shifts the row of an escaped name: $row" ;;
+esac
+expect 0 "rm of a ring with an escaped name" myelon rm "$ring"
+
 # Non-ASCII characters are shown on a UTF-8 terminal and in JSON; elsewhere they are escaped.
 ring="$prefix-$(printf 'b\303\244r')"
 "$MYL_TEST_ODD_RING" "$ring" "" "" || fail "odd_ring ended with $?"

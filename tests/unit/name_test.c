@@ -67,7 +67,8 @@ static void control_characters_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {"\x1b[31m", "\n",           "\r",           "\x7f",         "\xc2\x9b",
-                                      "\xd8\x9c", "\xe2\x80\x8f", "\xe2\x80\xae", "\xe2\x81\xa6", "\x01"};
+                                      "\xd8\x9c", "\xe2\x80\x8f", "\xe2\x80\xae", "\xe2\x81\xa6", "\x01",
+                                      "\x9b",     "\xc2\xad",     "\xe2\x80\x8b", "\xef\xbb\xbf", "\xf3\xa0\x80\xa1"};
     static const char *const good[] = {" ", "\xc3\xa4", "\xc2\xa0", "\xe2\x82\xac", "\xff"};
     char start[TEST_NAME_SIZE], name[TEST_NAME_SIZE + 8];
     myl_producer_options options = producer_options(8);
@@ -79,6 +80,10 @@ static void control_characters_are_refused(void **state)
         assert_int_equal(test_shm_entries(), before);
         test_ok(myl_check_name(name));
         test_code(MYL_ENOTFOUND, myl_remove(name, MYL_BACKEND_SHM, 0));
+        assert_null(strpbrk(myl_error_detail(), "\x1b\n\r\x7f\x9b\x01")); /* an application prints it */
+        options.label = bad[i];
+        expect_no_producer(MYL_EINVAL, "label with a control character", start, &options);
+        options.label = NULL;
     }
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         (void)snprintf(name, sizeof name, "%s%sx", start, good[i]);
@@ -112,11 +117,12 @@ static void invalid_ids_are_refused(void **state)
     myl_producer_options make = producer_options(8);
     myl_producer *producer = open_producer(test_name(name, "ids"), &make);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *shown = strchr(bad[i], '\n') != NULL ? "new?line" : bad[i]; /* in a sentence */
         myl_consumer_options options = consumer_options(bad[i]);
-        expect_no_consumer(MYL_EID, bad[i], name, &options);
+        expect_no_consumer(MYL_EID, shown, name, &options);
         test_code(MYL_EID, myl_evict(name, MYL_BACKEND_SHM, bad[i]));
         options = (myl_consumer_options){.size = sizeof options, .prefix = bad[i]};
-        expect_no_consumer(MYL_EID, bad[i], name, &options);
+        expect_no_consumer(MYL_EID, shown, name, &options);
     }
     test_code(MYL_EID, myl_evict(name, MYL_BACKEND_SHM, NULL));
     myl_snapshot *snapshot;

@@ -205,7 +205,7 @@ const struct plant plants[] = {
     {"the hot path checks for sleepers only", INLINE, "(myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0)) /* S4 */",
      "(myl_load32_rlx(h->park) & MYL_I_SLEEP) != 0)) /* S4 */", "park,plain"},
     {"not registered, and no fence", OPEN, "        myl_producer_divert(producer, MYL_DIVERT_FENCE);\n",
-     "        (void)producer;\n", "faults"},
+     "        (void)producer;\n", "unregistered"},
     {"registered in name only", OPEN, "producer->registered = parkable && myl_os_barrier_register() == 0;",
      "producer->registered = parkable;", "park,plain,faults"},
     {"no check of the producer before a wait", CONSUMER, "        check_room_word(consumer); /* A11",

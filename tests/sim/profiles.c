@@ -474,6 +474,14 @@ static void faults(struct world *w)
         w->role[i].rejoins = dice(3);
 }
 
+/* No producer can register for the barrier, so each publish needs its own fence. */
+static void unregistered(struct world *w)
+{
+    brink(w);
+    w->faulty = 1;
+    w->conditions.fault[SIM_FAULT_REGISTER] = SIM_ALWAYS - 1;
+}
+
 static void names(struct world *w)
 {
     profile_usual(w, (dice(2) == 0 ? KILLS : 0) | (dice(3) == 0 ? FAULTS : 0));
@@ -645,6 +653,7 @@ const struct profile profiles[] = {
     {"evict", "consumers that die for good, and evictions of dead and living consumers", evictions},
     {"orphans", "a producer that dies for good, or leaves and never closes", bereft_of_producers},
     {"faults", "allocations, descriptors, locks, barriers fail at random or always", faults},
+    {"unregistered", "no producer can register for the barrier, and the ring is full after every publish", unregistered},
     {"names", "several producers replace, supersede and remove each other's rings", names},
     {"marked", "sessions whose successors die before they remove them", marked},
     {"rivals", "several producers open one ring", rivals},

@@ -78,7 +78,7 @@ static void all_calls_work(void)
     memset(&fake, 0, sizeof fake);
 }
 
-/* --- room ----------------------------------------------------------------------------------------------------------- */
+/* --- room --------------------------------------------------------------------------------------------------------*/
 
 static uint64_t bytes_of(const char *name, const myl_producer_options *o)
 {
@@ -187,7 +187,7 @@ static void memfd_without_memory_says_how_much_it_needs(void **state)
     all_calls_work();
 }
 
-/* --- locks ---------------------------------------------------------------------------------------------------------- */
+/* --- locks -------------------------------------------------------------------------------------------------------*/
 
 /* A ring whose producer and consumer "c" have left. */
 static void leave_ring(char name[TEST_NAME_SIZE], const char *what)
@@ -258,7 +258,7 @@ static void eviction_needs_the_registry_lock(void **state)
     test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
 }
 
-/* --- a creation that is taken back -------------------------------------------------------------------------------- */
+/* --- a creation that is taken back ------------------------------------------------------------------------------ */
 
 static unsigned logged(const char *name, enum myl_log_kind kind)
 {

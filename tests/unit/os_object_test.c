@@ -74,7 +74,7 @@ ssize_t __wrap_pread(int fd, void *to, size_t bytes, off_t from)
     return -1;
 }
 
-/* --- a directory for one object ----------------------------------------------------------------------------------- */
+/* --- a directory for one object --------------------------------------------------------------------------------- */
 
 struct scene {
     char directory[TEST_PATH_SIZE];
@@ -168,7 +168,7 @@ static int create(struct scene *s, unsigned created)
     return fd;
 }
 
-/* --- the tests ------------------------------------------------------------------------------------------------------ */
+/* --- the tests ---------------------------------------------------------------------------------------------------*/
 
 static void publishing_replaces_the_temporary_name(void **state)
 {

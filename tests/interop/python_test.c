@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Compares the codecs msgpack and msgpack_array with the Python package msgpack, for random values of random types.
- * Python reads what was encoded here, and packs values in its own way: fields in any order, missing options, fields that
- * the type does not have, floats of 64 bits. A part goes through a ring, by `myelon sub --blobs` and `myelon pub --blobs`.
+ * Python reads what was encoded here, and packs values in its own way: fields in any order, missing options, fields
+ * that the type does not have, floats of 64 bits. A part goes through a ring, by `myelon sub --blobs` and
+ * `myelon pub --blobs`.
  * MYL_INTEROP_VALUES: a fifth of the number of values, default 2000. */
 #include <inttypes.h>
 #include <signal.h>

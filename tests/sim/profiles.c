@@ -653,7 +653,7 @@ const struct profile profiles[] = {
     {"evict", "consumers that die for good, and evictions of dead and living consumers", evictions},
     {"orphans", "a producer that dies for good, or leaves and never closes", bereft_of_producers},
     {"faults", "allocations, descriptors, locks, barriers fail at random or always", faults},
-    {"unregistered", "no producer can register for the barrier, and the ring is full after every publish", unregistered},
+    {"unregistered", "no producer can register for the barrier; the ring is always full", unregistered},
     {"names", "several producers replace, supersede and remove each other's rings", names},
     {"marked", "sessions whose successors die before they remove them", marked},
     {"rivals", "several producers open one ring", rivals},

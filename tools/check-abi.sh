@@ -37,7 +37,7 @@ if [ "${2:-}" = --renew ]; then
     exit 0
 fi
 now=$(mktemp)
-trap 'rm -f "$now"' EXIT
+trap 'rm -f "$now" "$now.tag" "$now.report"' EXIT
 failed=0
 
 describe_layout >"$now"
@@ -64,5 +64,30 @@ if [ -f "$interface" ]; then
     [ "$status" -eq 0 ] || failed=1
 else
     echo "abi: there is no $interface: the interface is not checked on this processor"
+fi
+
+# The released interface: what changes it so that programs break needs a new minor version (before 1.0), or a new major
+# one. Releases are tags vMAJOR.MINOR.PATCH.
+tag=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || tag=
+version=$(sed -n 's/^#define MYL_VERSION_[A-Z]* \([0-9]*\)$/\1/p' include/myelon/base.h | paste -sd. -)
+if [ -z "$tag" ]; then
+    echo "abi: there is no release (tag v*) in this clone: compared with abi/ only"
+elif git cat-file -e "$tag:$interface" 2>/dev/null; then
+    git show "$tag:$interface" >"$now.tag"
+    describe_interface >"$now"
+    status=0
+    abidiff --no-show-locs --no-added-syms "$now.tag" "$now" >"$now.report" || status=$?
+    case $version in
+        0.*) same=$(echo "${tag#v}" | cut -d. -f1,2) mine=$(echo "$version" | cut -d. -f1,2) ;;
+        *) same=$(echo "${tag#v}" | cut -d. -f1) mine=$(echo "$version" | cut -d. -f1) ;;
+    esac
+    if [ $((status & 3)) -ne 0 ]; then
+        echo "abi: abidiff failed with status $status"
+        failed=1
+    elif [ $((status & 8)) -ne 0 ] && [ "$same" = "$mine" ]; then
+        head -n 80 "$now.report"
+        echo "abi: programs built against release $tag would break, and this is version $version: raise it in base.h"
+        failed=1
+    fi
 fi
 exit "$failed"

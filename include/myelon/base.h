@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define MYL_VERSION_MAJOR 0
-#define MYL_VERSION_MINOR 1
+#define MYL_VERSION_MINOR 2
 #define MYL_VERSION_PATCH 0
 
 #ifdef __cplusplus

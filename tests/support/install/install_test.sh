@@ -24,7 +24,7 @@ pc=$(find "$prefix" -name myelon.pc)
     exit 1
 }
 libdir=$(dirname "$(dirname "$pc")")
-[ -f "$libdir/libmyelon.a" ] && [ -e "$libdir/libmyelon.so" ] && [ -e "$libdir/libmyelon.so.0" ]
+[ -f "$libdir/libmyelon.a" ] && [ -e "$libdir/libmyelon.so" ] && [ -e "$libdir/libmyelon.so.0.2" ]
 # The page of a function is a link to the page that describes it.
 link=$(sed -n 's/^\.so //p' "$prefix/share/man/man3/myl_producer_claim.3")
 grep -q '^\.Fo myl_producer_claim$' "$prefix/share/man/$link"

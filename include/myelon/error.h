@@ -35,7 +35,7 @@
     X(ENOTCLAIMED, -41, USAGE, "there is no open claim or lease for this")                         \
     X(EHANDLER, -42, USAGE, "the handler reported a failure")                                      \
     X(EBUFFER, -43, USAGE, "the buffer is too small for the message")                              \
-    X(ESCHEMA, -44, USAGE, "not a usable description of a type, or not one that the codec can carry") \
+    X(ESCHEMA, -44, USAGE, "not a usable description of a type, or not the ring's") \
     X(ETICKET, -45, USAGE, "not the ticket of a ring")                                             \
     X(ENOTFOUND, -50, NAME, "there is no such ring")                                               \
     X(EEXISTS, -51, NAME, "a ring of this name exists")                                            \

@@ -216,6 +216,11 @@ MYL_API void myl_producer_interrupt(myl_producer *producer);
 /* Copies the ring's shape and place, and what memory requests were granted. `info->size` must be set. MYL_EOPTIONS. */
 MYL_API MYL_NODISCARD int myl_producer_info(const myl_producer *producer, myl_info *info);
 
+/* The text that describes the messages of the ring, in the form of its codec: docs/schema.md. Printable ASCII and line
+ * feeds, checked at open. NULL: the ring does not describe them. Valid as long as the handle. info.codec and
+ * info.schema_hash belong to it. Makes no system call. Any thread. */
+MYL_API const char *myl_producer_schema_text(const myl_producer *producer);
+
 /* Writes the ring's ticket (segment.h) and a NUL to `ticket`, which has room for `size` bytes; MYL_TICKET_MAX always
  * suffice. MYL_EBUFFER: too few, nothing is written; MYL_ENAME: the ring is a file that was opened by a relative path;
  * MYL_EFORKED. Makes no system call. Of a ring of frames: myl_frame_producer_ring. */
@@ -290,7 +295,8 @@ MYL_API uint64_t myl_consumer_available(const myl_consumer *consumer);
 /* Copies how this handle joined: its id, its first event, the events it missed. */
 MYL_API MYL_NODISCARD int myl_consumer_joined(const myl_consumer *consumer, myl_joined *joined);
 MYL_API void myl_consumer_interrupt(myl_consumer *consumer); /* as myl_producer_interrupt */
-/* As myl_producer_info, myl_producer_ticket and myl_producer_fd. */
+/* As myl_producer_info, myl_producer_schema_text, myl_producer_ticket and myl_producer_fd. */
+MYL_API const char *myl_consumer_schema_text(const myl_consumer *consumer);
 MYL_API MYL_NODISCARD int myl_consumer_ticket(const myl_consumer *consumer, char *ticket, size_t size);
 MYL_API MYL_NODISCARD int myl_consumer_info(const myl_consumer *consumer, myl_info *info);
 MYL_API MYL_NODISCARD int myl_consumer_fd(const myl_consumer *consumer, int *fd);
@@ -311,6 +317,7 @@ MYL_API MYL_NODISCARD int myl_observer_get(myl_observer *observer, void *event, 
 MYL_API myl_sequence myl_observer_last_read(const myl_observer *observer);
 MYL_API void myl_observer_interrupt(myl_observer *observer);
 MYL_API MYL_NODISCARD int myl_observer_info(const myl_observer *observer, myl_info *info);
+MYL_API const char *myl_observer_schema_text(const myl_observer *observer); /* as myl_producer_schema_text */
 
 MYL_END_DECLS
 

@@ -90,7 +90,10 @@ typedef struct myl_info {
     uint32_t lane;           /* this handle's, or this snapshot's; a consumer of several lanes: 0 */
     char lane_id[MYL_ID_MAX + 1]; /* of `lane`; "": none was given */
     myl_granted granted;     /* this handle's */
-    uint64_t reserved[8];    /* 0 */
+    uint64_t schema_hash;    /* of the schema text; 0: the ring does not describe its messages, like the next two */
+    uint32_t codec;          /* how messages are encoded: enum myl_codec_id, or a program's own */
+    uint32_t schema_bytes;   /* of the schema text: myl_consumer_schema_text */
+    uint64_t reserved[6];    /* 0 */
 } myl_info;
 
 enum myl_participant_state {
@@ -153,6 +156,7 @@ typedef struct myl_snapshot {
     uint32_t live_producers; /* of all lanes */
     uint32_t consumers;      /* entries used; at most as many as `entry` has */
     myl_consumer_status *entry;
+    char *schema_text;       /* describes the messages, docs/schema.md; printable ASCII and line feeds; NULL: none */
 } myl_snapshot;
 
 /* What happened to a ring's participants: the records of the event log. */

@@ -113,6 +113,7 @@ enum myl_type_flag {
 #define MYL_TYPE_NAME_MAX 64 /* bytes of the name of a type, field or variant */
 #define MYL_ALIGN_MAX    64   /* alignment of a C type, bytes */
 #define MYL_TYPES_MAX    512  /* descriptors that one descriptor reaches, itself included */
+#define MYL_SCHEMA_TEXT_MAX 65536 /* bytes of a text that myl_schema_parse reads, and that a ring stores */
 
 /* --- for the macros' own use -------------------------------------------------------------------------------- */
 
@@ -292,6 +293,13 @@ MYL_API MYL_NODISCARD int myl_type_hash(const myl_type *type, enum myl_text_form
 /* Checks a type and prepares it for the codecs: once, before the first message. The descriptor must stay as it is until
  * myl_schema_close. MYL_OK; MYL_ESCHEMA as myl_type_check; MYL_ENOMEM. Allocates. Any thread. */
 MYL_API MYL_NODISCARD int myl_schema_open(myl_schema **schema, const myl_type *type);
+
+/* Makes a schema, and the type itself, from the `length` bytes of a text: docs/schema.md. The layout of the C objects
+ * is that of the MYL_ macros; a layout text gives the sizes and offsets itself. myl_schema_type gives the descriptor,
+ * which belongs to the schema. The text may come from any source. It must be canonical: myl_schema_text of the same
+ * form gives it again. MYL_OK; MYL_ESCHEMA: the sentence has the number of the line and what is wrong there, or the
+ * text is longer than MYL_SCHEMA_TEXT_MAX; MYL_ENOMEM. Allocates. Any thread. */
+MYL_API MYL_NODISCARD int myl_schema_parse(myl_schema **schema, const char *text, size_t length);
 
 /* Frees a schema, after the last use of it and of its views. NULL does nothing. */
 MYL_API void myl_schema_close(myl_schema *schema);

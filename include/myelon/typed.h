@@ -49,15 +49,20 @@ MYL_API uint64_t myl_typed_id(const myl_codec *codec, const myl_schema *schema);
 
 /* --- Producer --- */
 
-/* As myl_frame_producer_open; ring.type_id of `options` must be 0 and becomes myl_typed_id. MYL_EOPTIONS: the size of
- * an options structure is not this library's; MYL_EINVAL: no type or no codec; MYL_ESCHEMA: the type is wrong, or the
- * codec cannot carry it; MYL_ETYPE: the ring carries another type. After a failure *producer is NULL. */
+/* As myl_frame_producer_open; ring.type_id of `options` must be 0 and becomes myl_typed_id. A ring that is made stores
+ * the codec's id and the text of the type, at most MYL_SCHEMA_TEXT_MAX bytes. MYL_EOPTIONS: the size of an options
+ * structure is not this library's; MYL_EINVAL: no type or no codec; MYL_ESCHEMA: the type is wrong, its text is too
+ * long, or the codec cannot carry it; or the ring has another type or codec: the sentence has both and the first
+ * difference; MYL_ETYPE: the ring stores no type and its type_id is another. After a failure *producer is NULL. */
 MYL_API MYL_NODISCARD int myl_typed_producer_open(myl_typed_producer **producer, const char *name,
                                                   const myl_typed_options *typed,
                                                   const myl_frame_producer_options *options);
 
 /* As myl_frame_producer_close. NULL does nothing. */
 MYL_API void myl_typed_producer_close(myl_typed_producer *producer);
+
+/* As myl_frame_producer_leave: the stream continues with a successor of the same type and codec. NULL does nothing. */
+MYL_API void myl_typed_producer_leave(myl_typed_producer *producer);
 
 /* Publishes a value. Up to max_frame bytes it is encoded straight into the ring, and nothing is allocated; a longer one
  * is encoded into memory that the handle keeps, and copied. Errors as myl_frame_producer_claim and _publish, and as
@@ -68,7 +73,7 @@ MYL_API MYL_NODISCARD int myl_typed_publish(myl_typed_producer *producer, const 
 MYL_API MYL_NODISCARD int myl_typed_publish_raw(myl_typed_producer *producer, const void *bytes, size_t length,
                                                 int64_t timeout_ns);
 
-/* The producer of messages below: for leave, wait_consumed, set_liveness, interrupt and calls that only read. */
+/* The producer of messages below: for wait_consumed, set_liveness, interrupt and calls that only read. */
 MYL_API myl_frame_producer *myl_typed_producer_frames(myl_typed_producer *producer);
 
 /* The schema. Valid as long as the handle. */

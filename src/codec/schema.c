@@ -242,6 +242,11 @@ int myl_schema_open(myl_schema **schema, const myl_type *type)
 {
     MYL_I_NOT_NULL(schema);
     MYL_I_NOT_NULL(type);
+    return myl_schema_make(schema, type, NULL);
+}
+
+int myl_schema_make(myl_schema **schema, const myl_type *type, void *owned)
+{
     struct myl_type_list list;
     *schema = NULL;
     int rc = myl_type_collect(type, &list);
@@ -262,6 +267,7 @@ int myl_schema_open(myl_schema **schema, const myl_type *type)
     struct myl_node *nodes = (struct myl_node *)(made + 1);
     struct myl_part *first = (struct myl_part *)(nodes + list.count);
     made->type = type;
+    made->owned = owned;
     made->root = &nodes[0];
     made->text[0] = (char *)(first + parts);
     made->text[1] = made->text[0] + room[0];
@@ -277,6 +283,8 @@ int myl_schema_open(myl_schema **schema, const myl_type *type)
 
 void myl_schema_close(myl_schema *schema)
 {
+    if (schema != NULL)
+        free(schema->owned);
     free(schema);
 }
 

@@ -45,6 +45,10 @@ struct myl_schema {
     int nested_option;       /* there is an option whose value is an option, maybe in a box */
     uint64_t hash[2];        /* by enum myl_text_form */
     char *text[2];
+    void *owned;             /* the memory of the type, freed with the schema; NULL: the type is the caller's */
 };
+
+/* As myl_schema_open. On success the schema owns `owned`. */
+int myl_schema_make(myl_schema **schema, const myl_type *type, void *owned);
 
 #endif

@@ -251,12 +251,12 @@ static struct myl_frame_consumer *new_handle(uint32_t readers)
 }
 
 /* Makes a handle whose own reader has joined lane 0. */
-static int join_first(struct myl_frame_consumer **consumer, const char *name, const myl_frame_consumer_options *o)
+static int join_first(struct myl_frame_consumer **consumer, const char *name, const struct myl_reader_request *asked)
 {
     struct myl_frame_consumer *made = new_handle(1);
     if (made == NULL)
         return MYL_ENOMEM;
-    int rc = myl_reader_join(&made->own, name, o);
+    int rc = myl_reader_join(&made->own, name, asked);
     if (rc != MYL_OK) {
         free(made);
         return rc;
@@ -270,14 +270,14 @@ static int join_first(struct myl_frame_consumer **consumer, const char *name, co
 }
 
 /* Joins the lanes that are missing. */
-static int join_others(struct myl_frame_consumer *consumer, uint32_t lanes, const myl_frame_consumer_options *o)
+static int join_others(struct myl_frame_consumer *consumer, uint32_t lanes, const struct myl_reader_request *asked)
 {
     int rc = MYL_OK;
     while (rc == MYL_OK && consumer->count < lanes) {
         struct myl_frame_reader *made = calloc(1, sizeof *made);
         if (made == NULL)
             return myl_fail(MYL_ENOMEM, "no memory for a consumer");
-        rc = myl_reader_join_lane(made, consumer->reader[0], consumer->count, o);
+        rc = myl_reader_join_lane(made, consumer->reader[0], consumer->count, asked);
         made->target = &consumer->target;
         if (rc == MYL_OK)
             consumer->reader[consumer->count++] = made;
@@ -291,7 +291,7 @@ static int join_others(struct myl_frame_consumer *consumer, uint32_t lanes, cons
  * first; it is the first member of `first` and freed with it. MYL_OUTCOME_REPLACED. On failure nothing is
  * left, `first` neither. */
 static int join_lanes(struct myl_frame_consumer **consumer, struct myl_frame_consumer *first,
-                      const myl_frame_consumer_options *o)
+                      const struct myl_reader_request *asked)
 {
     uint32_t lanes = segment_of(first)->head->lanes;
     struct myl_error_saved saved;
@@ -307,7 +307,7 @@ static int join_lanes(struct myl_frame_consumer **consumer, struct myl_frame_con
     made->next = myl_merge_next;
     made->peek = myl_merge_peek;
     myl_consumer_divert(&made->own.ring, MYL_DIVERT_LANES);
-    int rc = join_others(made, lanes, o);
+    int rc = join_others(made, lanes, asked);
     if (rc != MYL_OK) {
         myl_error_save(&saved); /* of what leaving may fail with */
         drop(made, myl_consumer_abandon);
@@ -321,17 +321,25 @@ static int join_lanes(struct myl_frame_consumer **consumer, struct myl_frame_con
 int myl_frame_consumer_open(myl_frame_consumer **consumer, const char *name, const myl_frame_consumer_options *options)
 {
     MYL_I_NOT_NULL(consumer);
+    return myl_frame_consumer_open_described(consumer, name, options, NULL);
+}
+
+int myl_frame_consumer_open_described(struct myl_frame_consumer **consumer, const char *name,
+                                      const myl_frame_consumer_options *options,
+                                      const struct myl_description *description)
+{
     myl_frame_consumer_options o;
     myl_role_options role;
+    const struct myl_reader_request asked = {&o, description};
     struct myl_frame_consumer *made = NULL;
     *consumer = NULL;
     int rc = myl_frame_consumer_options_take(&o, &role, options);
     if (rc != MYL_OK)
         return rc;
     do { /* again only if the name was given to another ring between two lanes */
-        rc = join_first(&made, name, &o);
+        rc = join_first(&made, name, &asked);
         if (rc == MYL_OK && segment_of(made)->head->lanes > 1)
-            rc = join_lanes(&made, made, &o);
+            rc = join_lanes(&made, made, &asked);
     } while (rc == MYL_OUTCOME_REPLACED);
     if (made == NULL) /* rc is the reason */
         return rc;

@@ -21,6 +21,11 @@ struct myl_frame_consumer {
     struct myl_frame_reader *reader[];
 };
 
+/* As myl_frame_consumer_open. `description`: MYL_ESCHEMA, MYL_ETYPE if the ring has other messages; NULL: any. */
+int myl_frame_consumer_open_described(struct myl_frame_consumer **consumer, const char *name,
+                                      const myl_frame_consumer_options *options,
+                                      const struct myl_description *description);
+
 /* Records the position before the message that the next call leases; the inline call does not. */
 void myl_frame_mark(struct myl_frame_consumer *consumer);
 /* Takes back the message that was leased last, after myl_frame_mark. Returns false if it is acknowledged already. */

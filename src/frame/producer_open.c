@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A producer of frames: shape, opening, takeover, and the calls that Layer 0 answers. */
+#include "frame/producer_open.h"
+
 #include "base/error.h"
 #include "frame/cells.h"
 #include "frame/options.h"
@@ -97,6 +99,8 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
     const struct myl_header *is = segment->head, *asked = &shape->head;
     const myl_frame_producer_options *o = shape->options;
     int rc = myl_check_kind(segment, MYL_KIND_FRAMES);
+    if (rc == MYL_OK && shape->description != NULL)
+        rc = shape->description->check(segment, shape->description);
     if (rc == MYL_OK)
         rc = myl_shape_check_common(segment, &o->ring);
     if (rc != MYL_OK)
@@ -227,6 +231,13 @@ static int start(struct myl_frame_producer *producer, const char *name, const my
 int myl_frame_producer_open(myl_frame_producer **producer, const char *name, const myl_frame_producer_options *options)
 {
     MYL_I_NOT_NULL(producer);
+    return myl_frame_producer_open_described(producer, name, options, NULL);
+}
+
+int myl_frame_producer_open_described(struct myl_frame_producer **producer, const char *name,
+                                      const myl_frame_producer_options *options,
+                                      const struct myl_description *description)
+{
     myl_frame_producer_options o;
     struct myl_shape shape;
     *producer = NULL;
@@ -235,6 +246,7 @@ int myl_frame_producer_open(myl_frame_producer **producer, const char *name, con
         rc = make_shape(&shape, &o);
     if (rc != MYL_OK)
         return rc;
+    shape.description = description;
     myl_frame_producer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a producer");

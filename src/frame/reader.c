@@ -504,11 +504,16 @@ uint64_t myl_reader_leased(const struct myl_frame_reader *reader)
 
 /* --- joining ------------------------------------------------------------------------------------------------------ */
 
-/* Allocates the reassembly buffer before the join: after it a failure would mean to leave again. */
-static int prepare(struct myl_consumer *ring, const void *options)
+/* Compares the messages, and allocates the reassembly buffer, before the join: after it a failure would mean to leave
+ * again. */
+static int prepare(struct myl_consumer *ring, const void *request)
 {
     struct myl_frame_reader *reader = (struct myl_frame_reader *)(void *)ring; /* its first member */
-    const myl_frame_consumer_options *o = options;
+    const struct myl_reader_request *asked = request;
+    const myl_frame_consumer_options *o = asked->options;
+    int rc = asked->description != NULL ? asked->description->check(segment_of(reader), asked->description) : MYL_OK;
+    if (rc != MYL_OK)
+        return rc;
     free(reader->part.buffer);
     reader->part = (struct myl_partial){0};
     return myl_partial_set_up(&reader->part, segment_of(reader)->head, o->max_message);
@@ -524,16 +529,18 @@ static int finish(struct myl_frame_reader *reader, int rc)
     return rc;
 }
 
-int myl_reader_join(struct myl_frame_reader *reader, const char *name, const myl_frame_consumer_options *o)
+int myl_reader_join(struct myl_frame_reader *reader, const char *name, const struct myl_reader_request *asked)
 {
-    return finish(reader, myl_consumer_start(&reader->ring, name, &o->ring, &myl_record_cell_ops, prepare, o));
+    return finish(reader,
+                  myl_consumer_start(&reader->ring, name, &asked->options->ring, &myl_record_cell_ops, prepare, asked));
 }
 
 int myl_reader_join_lane(struct myl_frame_reader *reader, const struct myl_frame_reader *of, uint32_t lane,
-                         const myl_frame_consumer_options *o)
+                         const struct myl_reader_request *asked)
 {
     reader->retains = true;
-    return finish(reader, myl_consumer_start_lane(&reader->ring, &of->ring, lane, &o->ring, prepare, o));
+    return finish(reader,
+                  myl_consumer_start_lane(&reader->ring, &of->ring, lane, &asked->options->ring, prepare, asked));
 }
 
 void myl_reader_leave(struct myl_frame_reader *reader, void (*stop)(struct myl_consumer *ring))

@@ -6,6 +6,7 @@
 #include "frame/reassembly.h"
 #include "frame/spans.h"
 #include "ring/state.h"
+#include "segment/description.h"
 
 #include <stdbool.h>
 
@@ -34,11 +35,17 @@ struct myl_frame_reader {
     uint32_t reported;         /* the epoch whose producer's end was reported; 0: none */
 };
 
+/* What a joining reader asks for. */
+struct myl_reader_request {
+    const myl_frame_consumer_options *options;
+    const struct myl_description *description; /* of the messages that it expects; NULL: any */
+};
+
 /* Joins, into a zeroed reader. On failure it is zeroed again. */
-int myl_reader_join(struct myl_frame_reader *reader, const char *name, const myl_frame_consumer_options *o);
+int myl_reader_join(struct myl_frame_reader *reader, const char *name, const struct myl_reader_request *asked);
 /* Joins another lane of the ring that `of` is in. MYL_OUTCOME_REPLACED. */
 int myl_reader_join_lane(struct myl_frame_reader *reader, const struct myl_frame_reader *of, uint32_t lane,
-                         const myl_frame_consumer_options *o);
+                         const struct myl_reader_request *asked);
 void myl_reader_leave(struct myl_frame_reader *reader, void (*stop)(struct myl_consumer *ring));
 
 /* As myl_frame_consumer_next, for this lane only. */

@@ -119,6 +119,8 @@ static int read_all(const struct myl_segment *segment, myl_snapshot **made)
     snapshot->info.size = sizeof snapshot->info;
     myl_segment_info(segment, &snapshot->info);
     snapshot->entry = status;
+    snapshot->schema_text = segment->shared->schema_text;
+    segment->shared->schema_text = NULL; /* the snapshot frees it */
     int rc = read_parts(segment, entries, snapshot);
     if (rc != MYL_OK) {
         myl_snapshot_free(snapshot);
@@ -163,5 +165,6 @@ void myl_snapshot_free(myl_snapshot *snapshot)
     if (snapshot == NULL)
         return;
     free(snapshot->entry);
+    free(snapshot->schema_text);
     free(snapshot);
 }

@@ -425,6 +425,12 @@ void myl_consumer_interrupt(myl_consumer *consumer)
         myl_waiter_interrupt(&consumer->handle.waiter, consumer->handle.segment.data_park);
 }
 
+const char *myl_consumer_schema_text(const myl_consumer *consumer)
+{
+    MYL_I_NOT_NULL(consumer);
+    return myl_handle_schema_text(&consumer->handle);
+}
+
 int myl_consumer_info(const myl_consumer *consumer, myl_info *info)
 {
     MYL_I_NOT_NULL(consumer);

@@ -43,6 +43,11 @@ int myl_handle_info(const struct myl_handle *handle, myl_info *info)
     return myl_result_give(info, &own, MYL_OPTIONS_TYPE(myl_info, granted));
 }
 
+const char *myl_handle_schema_text(const struct myl_handle *handle)
+{
+    return handle->segment.shared->schema_text;
+}
+
 int myl_check_ids(const char *const *ids, uint32_t count, const char *how)
 {
     for (uint32_t i = 0; i < count; i++) {

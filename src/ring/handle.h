@@ -11,8 +11,9 @@ int myl_handle_arm(struct myl_handle *handle, const myl_wait_options *wait,
 /* Releases everything. Safe on a partly opened handle and in a fork child. */
 void myl_handle_disarm(struct myl_handle *handle);
 int myl_handle_forked(const struct myl_handle *handle);
-/* As myl_producer_info. */
+/* As myl_producer_info and myl_producer_schema_text. */
 int myl_handle_info(const struct myl_handle *handle, myl_info *info);
+const char *myl_handle_schema_text(const struct myl_handle *handle);
 /* Checks that each id is valid and none is listed twice. `how`: "required" or "awaited", for the error sentence. */
 int myl_check_ids(const char *const *ids, uint32_t count, const char *how);
 

@@ -191,6 +191,12 @@ void myl_observer_interrupt(myl_observer *observer)
         myl_waiter_interrupt(&observer->handle.waiter, observer->handle.segment.data_park);
 }
 
+const char *myl_observer_schema_text(const myl_observer *observer)
+{
+    MYL_I_NOT_NULL(observer);
+    return myl_handle_schema_text(&observer->handle);
+}
+
 int myl_observer_info(const myl_observer *observer, myl_info *info)
 {
     MYL_I_NOT_NULL(observer);

@@ -213,6 +213,12 @@ void myl_producer_interrupt(myl_producer *producer)
         myl_waiter_interrupt(&producer->handle.waiter, &producer->handle.segment.control->room);
 }
 
+const char *myl_producer_schema_text(const myl_producer *producer)
+{
+    MYL_I_NOT_NULL(producer);
+    return myl_handle_schema_text(&producer->handle);
+}
+
 int myl_producer_info(const myl_producer *producer, myl_info *info)
 {
     MYL_I_NOT_NULL(producer);

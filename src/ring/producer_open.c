@@ -201,6 +201,7 @@ static int acquire_lock(struct myl_producer *producer, const char *name, const m
         .huge = o->ticket == NULL && o->backend == MYL_BACKEND_MEMFD && o->memory.huge != MYL_REQUEST_OFF,
         .quorum = o->wait_consumers,
         .head = shape->head,
+        .description = shape->description,
         .lane = shape->lane,
         .fits = fits,
         .context = shape,

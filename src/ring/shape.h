@@ -5,12 +5,14 @@
 
 #include "ring/state.h"
 #include "segment/cells.h"
+#include "segment/description.h"
 
 /* A request for a ring. */
 struct myl_shape {
     struct myl_header head;    /* for a new ring; event_bytes 0: only an existing ring can be opened */
     int (*check)(const struct myl_segment *segment, const struct myl_shape *shape); /* does the existing ring match? */
     const void *options;       /* the caller's, for `check` */
+    const struct myl_description *description; /* of the messages; NULL: the caller has none */
     const char *lane;          /* id of the lane to open; NULL: any */
     const struct myl_cell_ops *cells;
 };

@@ -119,6 +119,22 @@ int myl_check_quorum(uint32_t count, uint32_t entries)
                     count, entries);
 }
 
+/* Writes the header, and the schema text if there is one. */
+static int write_head(const struct myl_segment *segment)
+{
+    const struct myl_header *head = segment->head;
+    uint64_t bytes = head->schema_bytes > 0 ? MYL_SCHEMA_OFFSET + head->schema_bytes : sizeof *head;
+    void *mapped;
+    int err = myl_os_map(segment->fd, 0, bytes, 1, &mapped);
+    if (err != 0)
+        return myl_fail_errno(err, "the new ring \"%s\" cannot be mapped", segment->name);
+    memcpy(mapped, head, sizeof *head);
+    if (head->schema_bytes > 0)
+        memcpy((char *)mapped + MYL_SCHEMA_OFFSET, segment->shared->schema_text, head->schema_bytes);
+    myl_os_unmap(mapped, bytes);
+    return MYL_OK;
+}
+
 /* C1: everything is complete before another process can see it. */
 static int make_nameless(struct myl_segment *segment, const struct myl_segment_make *how)
 {
@@ -150,15 +166,12 @@ static int make_nameless(struct myl_segment *segment, const struct myl_segment_m
         myl_os_object_close(segment->fd);
         segment->fd = own;
     }
-    void *mapped;
     err = myl_os_object_stat(segment->fd, &segment->shared->object);
     if (err != 0)
         return cannot_be_made(how, &spec, segment, err);
-    err = myl_os_map(segment->fd, 0, sizeof *segment->head, 1, &mapped);
-    if (err != 0)
-        return myl_fail_errno(err, "the new ring \"%s\" cannot be mapped", segment->name);
-    memcpy(mapped, segment->head, sizeof *segment->head);
-    myl_os_unmap(mapped, sizeof *segment->head);
+    rc = write_head(segment);
+    if (rc != MYL_OK)
+        return rc;
     segment->control_writable = 1;
     rc = myl_segment_map(segment, 1, 1); /* new memory is zero: nothing is published, and every entry is free */
     if (rc == MYL_OK && how->lane != NULL) {
@@ -196,6 +209,8 @@ static int create(struct myl_segment *segment, const struct myl_segment_make *ho
     }
     if (rc == MYL_OK && myl_os_random(head->session, sizeof head->session) != 0)
         rc = myl_fail(MYL_ESYSTEM, "the system has no random bytes for a session id");
+    if (rc == MYL_OK)
+        rc = myl_description_take(segment, how->description);
     if (rc == MYL_OK)
         rc = myl_header_complete(head, how->huge);
     if (rc == MYL_OK) {
@@ -251,6 +266,7 @@ static int check_drained(const struct myl_segment *segment, uint64_t closed_at)
 static int check_room(const struct myl_segment *segment, const struct myl_segment_make *how, uint32_t live)
 {
     struct myl_header head = how->head;
+    myl_description_set(&head, how->description);
     int rc = myl_header_complete(&head, how->huge);
     return rc != MYL_OK || segment->path == NULL
                ? rc

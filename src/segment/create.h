@@ -3,6 +3,7 @@
 #ifndef MYL_SEGMENT_CREATE_H
 #define MYL_SEGMENT_CREATE_H
 
+#include "segment/description.h"
 #include "segment/segment.h"
 
 /* How to create or open a segment as producer. */
@@ -14,6 +15,7 @@ struct myl_segment_make {
     int huge;
     uint32_t quorum;             /* number of consumers that the open will wait for */
     struct myl_header head;      /* the caller fills in the shape; sizes, session and checksum are added */
+    const struct myl_description *description; /* of the messages of a new ring; NULL: none */
     const char *lane;            /* id of the lane to acquire; NULL: any */
     /* Checks that an existing ring has the requested shape, before a lane of it is acquired. */
     int (*fits)(const struct myl_segment *segment, const void *context);

@@ -140,12 +140,25 @@ static int check_shape(const struct myl_header *head, const char *name)
     return MYL_OK;
 }
 
+/* A ring has a codec, a hash and a text, or none of them. */
+static int check_schema(const struct myl_header *head, const char *name)
+{
+    int is_described = head->schema_bytes > 0;
+    if (head->schema_bytes > MYL_SCHEMA_MAX)
+        return corrupt(name, "schema size", head->schema_bytes);
+    if ((head->codec != 0) != is_described)
+        return corrupt(name, "codec", head->codec);
+    if ((head->schema_hash != 0) != is_described)
+        return corrupt(name, "schema hash", head->schema_hash);
+    if (head->schema_checksum != head->schema_hash)
+        return corrupt(name, "schema checksum", head->schema_checksum);
+    return MYL_OK;
+}
+
 static int check_options(const struct myl_header *head, const char *name)
 {
     if (head->max_producers != 1)
         return corrupt(name, "number of producer records", head->max_producers);
-    if (head->schema_bytes > MYL_SCHEMA_MAX)
-        return corrupt(name, "schema size", head->schema_bytes);
     if (head->max_consumers == 0 || head->max_consumers > MYL_CONSUMERS_MAX)
         return corrupt(name, "number of consumer entries", head->max_consumers);
     if (head->no_consumers > MYL_NO_CONSUMERS_BUFFER)
@@ -154,7 +167,7 @@ static int check_options(const struct myl_header *head, const char *name)
         return corrupt(name, "back end", head->backend);
     if (head->lanes == 0 || head->lanes > MYL_LANES_MAX || (head->lanes > 1 && head->kind != MYL_KIND_FRAMES))
         return corrupt(name, "number of lanes", head->lanes);
-    return MYL_OK;
+    return check_schema(head, name);
 }
 
 int myl_header_check(const struct myl_header *head, uint64_t object_bytes, const char *name)

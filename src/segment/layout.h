@@ -35,7 +35,7 @@ enum { MYL_FLAG_SPIN_ONLY = 1U, MYL_FLAG_TIMED = 2U };
 #define MYL_FEATURES_INCOMPATIBLE UINT64_C(0)
 #define MYL_FEATURES_COMPATIBLE   UINT64_C(0)
 
-/* Offset of the schema text, after the header. No ring has one yet. */
+/* Offset of the schema text, after the header. */
 #define MYL_SCHEMA_OFFSET  UINT64_C(4096)
 #define MYL_SCHEMA_MAX     ((uint32_t)64 << 10)
 
@@ -71,10 +71,10 @@ struct myl_header {
     uint32_t max_producers;      /* producer records of a lane: 1 */
     uint64_t features_incompatible;
     uint64_t features_compatible;
-    uint64_t schema_hash;        /* 0: the ring has no schema */
-    uint32_t codec;              /* 0: none */
+    uint64_t schema_hash;        /* 0: the ring has no schema; then the three below are 0, too */
+    uint32_t codec;              /* id of the messages' codec */
     uint32_t schema_bytes;       /* size of the text at MYL_SCHEMA_OFFSET, 0 .. MYL_SCHEMA_MAX */
-    uint64_t schema_checksum;    /* FNV-1a, 64 bit, of the text */
+    uint64_t schema_checksum;    /* FNV-1a, 64 bit, of the text: equal to schema_hash */
     uint8_t reserved[248];
     uint64_t checksum;           /* FNV-1a, 64 bit, of all fields before */
 };

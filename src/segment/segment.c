@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "segment/description.h"
 #include "segment/header.h"
 #include "segment/id.h"
 #include "segment/lock.h"
@@ -30,7 +31,21 @@ int myl_segment_read(const struct myl_segment *segment, uint64_t offset, void *t
                     segment->name, offset + got, segment->head->segment_bytes);
 }
 
-/* Copies the header once and validates the copy. */
+/* Copies the schema text of a segment whose header has been checked. */
+static int read_schema(struct myl_segment *segment)
+{
+    uint32_t bytes = segment->head->schema_bytes;
+    if (bytes == 0)
+        return MYL_OK;
+    char *text = myl_description_allocate(bytes);
+    if (text == NULL)
+        return MYL_ENOMEM;
+    int rc = myl_segment_read(segment, MYL_SCHEMA_OFFSET, text, bytes);
+    segment->shared->schema_text = text;
+    return rc == MYL_OK ? myl_description_check(segment) : rc;
+}
+
+/* Copies the header and the schema text once, and validates the copies. */
 int myl_segment_read_header(struct myl_segment *segment)
 {
     if (segment->shared->object.bytes < sizeof *segment->head)
@@ -41,7 +56,7 @@ int myl_segment_read_header(struct myl_segment *segment)
         return rc;
     rc = myl_header_check(segment->head, segment->shared->object.bytes, segment->name);
     segment->shared->head.label[MYL_LABEL_MAX] = '\0'; /* after the checksum, which covers the label */
-    return rc;
+    return rc == MYL_OK ? read_schema(segment) : rc;
 }
 
 static int check_owner(const struct myl_segment *segment, const struct myl_segment_open *how)
@@ -294,6 +309,8 @@ void myl_segment_free(struct myl_segment *segment)
 {
     if (segment->owner) {
         free(segment->path);
+        if (segment->shared != NULL)
+            free(segment->shared->schema_text);
         free(segment->shared);
     }
     segment->path = NULL;
@@ -373,6 +390,9 @@ void myl_segment_info(const struct myl_segment *segment, myl_info *info)
     info->events_per_cell = head->events_per_cell;
     info->max_consumers = head->max_consumers;
     info->segment_bytes = head->segment_bytes;
+    info->schema_hash = head->schema_hash;
+    info->codec = head->codec;
+    info->schema_bytes = head->schema_bytes;
     info->lanes = head->lanes;
     info->lane = segment->lane;
     if (head->lanes > 1 && segment->control != NULL)

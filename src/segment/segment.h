@@ -16,6 +16,7 @@ struct myl_shared {
     struct myl_os_object object;
     uint32_t owned_lock;         /* a lock held until the segment is closed, counted from 1; 0: none. Proves that the
                                   * descriptor is still ours */
+    char *schema_text;           /* the checked private copy, with a NUL at the end; NULL: the ring has no schema */
     struct myl_os_affinity before; /* of the opening thread, before it was pinned; known until the open has succeeded */
 };
 
@@ -57,8 +58,8 @@ int myl_segment_begin(struct myl_segment *segment, enum myl_backend backend);
 int myl_check_no_name(const struct myl_segment_open *how);
 /* Opens a segment and validates its header, which is read once. Maps nothing. */
 int myl_segment_find(struct myl_segment *segment, const struct myl_segment_open *how);
-/* The two parts of myl_segment_find: open and stat, then read and validate the header. After a failure the segment
- * stays open. */
+/* The two parts of myl_segment_find: open and stat, then read and validate the header and the schema text. After a
+ * failure the segment stays open. */
 int myl_segment_reach(struct myl_segment *segment, const struct myl_segment_open *how);
 int myl_segment_read_header(struct myl_segment *segment);
 /* Reads bytes of the object. MYL_ETRUNCATED: the object has become shorter. */

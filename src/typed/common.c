@@ -3,6 +3,7 @@
 #include "typed/typed.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -26,6 +27,26 @@ uint64_t myl_typed_id(const myl_codec *codec, const myl_schema *schema)
     return hash != 0 ? hash : 1;
 }
 
+/* Describes the messages as a ring does. */
+static int describe(struct myl_typed *typed)
+{
+    const myl_codec *codec = typed->codec;
+    const char *text = myl_schema_text(typed->schema, codec->form);
+    size_t bytes = strlen(text);
+    if (bytes > MYL_SCHEMA_TEXT_MAX)
+        return myl_fail(
+            MYL_ESCHEMA,
+            "the text of the type has %zu bytes, a ring stores at most %d; use shorter names or fewer types", bytes,
+            MYL_SCHEMA_TEXT_MAX);
+    typed->description = (struct myl_description){.codec = codec->id,
+                                                  .codec_name = codec->name,
+                                                  .text = text,
+                                                  .hash = myl_codec_hash(codec, typed->schema),
+                                                  .type_id = myl_typed_id(codec, typed->schema),
+                                                  .check = myl_typed_check};
+    return MYL_OK;
+}
+
 /* Checks the copied options and opens the schema. `type_id`: as in myl_typed_begin. */
 static int begin(struct myl_typed *typed, const myl_typed_options *options, uint64_t type_id)
 {
@@ -42,6 +63,8 @@ static int begin(struct myl_typed *typed, const myl_typed_options *options, uint
         return rc;
     typed->codec = options->codec;
     rc = myl_codec_check(typed->codec, typed->schema);
+    if (rc == MYL_OK)
+        rc = describe(typed);
     if (rc != MYL_OK)
         myl_typed_end(typed);
     return rc;

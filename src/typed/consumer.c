@@ -6,6 +6,7 @@
 
 #include "base/deadline.h"
 #include "base/error.h"
+#include "frame/consumer.h"
 #include "frame/options.h"
 #include "os/os.h"
 
@@ -40,10 +41,8 @@ int myl_typed_consumer_open(myl_typed_consumer **consumer, const char *name, con
         made->user = own.user;
         rc = myl_arena_open(&made->arena, own.arena_limit);
     }
-    if (rc == MYL_OK) {
-        frames.ring.type_id = myl_typed_id(made->typed.codec, made->typed.schema);
-        rc = myl_frame_consumer_open(&made->frames, name, &frames);
-    }
+    if (rc == MYL_OK) /* compares the schemas first, for a sentence with the difference, then the type_id */
+        rc = myl_frame_consumer_open_described(&made->frames, name, &frames, &made->typed.description);
     if (rc != MYL_OK) {
         myl_arena_close(made->arena);
         myl_typed_end(&made->typed);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "frame/options.h"
+#include "frame/producer_open.h"
 
 struct myl_typed_producer {
     struct myl_typed typed;
@@ -31,8 +32,8 @@ int myl_typed_producer_open(myl_typed_producer **producer, const char *name, con
     rc = myl_typed_begin(&made->typed, &own, typed, frames.ring.type_id);
     if (rc == MYL_OK) {
         made->kind = (uint8_t)own.kind;
-        frames.ring.type_id = myl_typed_id(made->typed.codec, made->typed.schema);
-        rc = myl_frame_producer_open(&made->frames, name, &frames);
+        frames.ring.type_id = made->typed.description.type_id;
+        rc = myl_frame_producer_open_described(&made->frames, name, &frames, &made->typed.description);
     }
     if (rc != MYL_OK) {
         myl_typed_end(&made->typed);
@@ -43,14 +44,28 @@ int myl_typed_producer_open(myl_typed_producer **producer, const char *name, con
     return MYL_OK;
 }
 
+/* Everything but the producer of messages below. */
+static void free_handle(myl_typed_producer *producer)
+{
+    myl_typed_end(&producer->typed);
+    free(producer->scratch);
+    free(producer);
+}
+
 void myl_typed_producer_close(myl_typed_producer *producer)
 {
     if (producer == NULL)
         return;
     myl_frame_producer_close(producer->frames);
-    myl_typed_end(&producer->typed);
-    free(producer->scratch);
-    free(producer);
+    free_handle(producer);
+}
+
+void myl_typed_producer_leave(myl_typed_producer *producer)
+{
+    if (producer == NULL)
+        return;
+    myl_frame_producer_leave(producer->frames);
+    free_handle(producer);
 }
 
 static int publish_copied(myl_typed_producer *producer, const void *value, size_t size, int64_t timeout_ns)

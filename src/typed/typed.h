@@ -5,14 +5,21 @@
 
 #include <myelon/typed.h>
 
+#include "segment/description.h"
+
 struct myl_typed {
     const myl_codec *codec;
     myl_schema *schema;
+    struct myl_description description; /* its text is the schema's */
 };
 
 /* Copies the caller's options to `own`, checks them and opens the schema. `type_id` is that of the ring's options: must
  * be 0. */
 int myl_typed_begin(struct myl_typed *typed, myl_typed_options *own, const myl_typed_options *given, uint64_t type_id);
 void myl_typed_end(struct myl_typed *typed);
+
+/* Compares the messages of a ring with those described. MYL_ESCHEMA: another codec or schema; the sentence has both and
+ * the first difference. MYL_ETYPE: the ring has no schema, and another type_id. */
+int myl_typed_check(const struct myl_segment *segment, const struct myl_description *description);
 
 #endif

@@ -105,11 +105,14 @@ static void discard(int64_t result)
     X(myl_producer_interrupt, no_handle)                                                                               \
     X(myl_producer_clear_failure, no_handle)                                                                           \
     X(myl_producer_liveness_failure, no_handle, &failure)                                                              \
+    X(myl_producer_schema_text, no_handle)                                                                             \
     X(myl_producer_set_activity, no_handle, NULL, 0)                                                                   \
     X(myl_consumer_rewind, no_handle)                                                                                  \
     X(myl_consumer_interrupt, no_handle)                                                                               \
+    X(myl_consumer_schema_text, no_handle)                                                                             \
     X(myl_consumer_set_activity, no_handle, NULL, 0)                                                                   \
     X(myl_observer_interrupt, no_handle)                                                                               \
+    X(myl_observer_schema_text, no_handle)                                                                             \
     X(myl_frame_producer_abort, no_handle)                                                                             \
     X(myl_frame_producer_interrupt, no_handle)                                                                         \
     X(myl_frame_producer_clear_failure, no_handle)                                                                     \
@@ -132,6 +135,8 @@ static void discard(int64_t result)
     X(myl_type_hash, &myl_u8_type, MYL_TEXT_SCHEMA, no_place)                                                          \
     X(myl_schema_open, no_place, &myl_u8_type)                                                                         \
     X(myl_schema_open, &schema, no_handle)                                                                             \
+    X(myl_schema_parse, no_place, "schema 1\n", 9)                                                                     \
+    X(myl_schema_parse, &schema, no_place, 0)                                                                          \
     X(myl_schema_hash, no_handle, MYL_TEXT_SCHEMA)                                                                     \
     X(myl_codec_check, no_handle, schema)                                                                              \
     X(myl_codec_check, codec, no_handle)                                                                               \

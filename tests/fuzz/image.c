@@ -198,10 +198,9 @@ static int sections_are_possible(const struct myl_header *h, uint64_t object_byt
     __extension__ typedef unsigned __int128 wide;
     const uint64_t page = PAGE;
     return h->segment_bytes <= (uint64_t)1 << 46 && h->segment_bytes <= object_bytes &&
-           h->control_offset >= sizeof *h &&
-           (h->schema_bytes == 0 || h->control_offset >= 4096 + (uint64_t)h->schema_bytes) &&
-           h->control_offset % page == 0 && h->data_offset % page == 0 && h->data_bytes % page == 0 &&
-           h->control_bytes % 128 == 0 && h->control_bytes >= 1024 + 512 * (1 + (uint64_t)h->max_consumers) &&
+           h->control_offset >= sizeof *h && h->control_offset % page == 0 && h->data_offset % page == 0 &&
+           h->data_bytes % page == 0 && h->control_bytes % 128 == 0 &&
+           h->control_bytes >= 1024 + 512 * (1 + (uint64_t)h->max_consumers) &&
            (wide)h->control_offset + h->control_bytes + (wide)240 * 128 <= h->data_offset &&
            (wide)h->data_offset + h->data_bytes <= h->segment_bytes && (wide)h->cells * h->cell_bytes <= h->data_bytes;
 }
@@ -212,7 +211,10 @@ int image_is_possible(const struct myl_header *h, uint64_t object_bytes)
     image_seal(&sealed);
     if (object_bytes < sizeof *h || h->magic != UINT64_C(0x31474e4f4c45594d) || h->layout_version != 3 ||
         h->byte_order != 0x01020304 || h->header_bytes != sizeof *h || sealed.checksum != h->checksum ||
-        h->features_incompatible != 0 || h->max_producers != 1 || h->schema_bytes > 65536)
+        h->features_incompatible != 0 || h->max_producers != 1)
+        return 0;
+    /* The bytes of these segments where a text would be are zeros: no text. */
+    if (h->schema_bytes != 0 || h->codec != 0 || h->schema_hash != 0 || h->schema_checksum != 0)
         return 0;
     if (h->kind == MYL_KIND_FRAMES)
         return -1;

@@ -41,6 +41,10 @@ static void complete(struct myl_header *head)
     test_ok(myl_header_complete(head, 0));
 }
 
+/* Sets the fields of a ring with a schema text of that many bytes. */
+#define DESCRIBE(head, bytes)                                                                                          \
+    ((head).schema_bytes = (bytes), (head).codec = 4, (head).schema_hash = (head).schema_checksum = 7)
+
 static void check_answers(int code, struct myl_header *head, uint64_t object_bytes, const char *what, int line)
 {
     myl_header_seal(head);
@@ -127,8 +131,19 @@ static void header_options_out_of_range_are_refused(void **state)
     (void)state;
     BAD_ALONE(events, head.max_producers = 0);
     BAD_ALONE(events, head.max_producers = 2);
-    GOOD(events, head.schema_bytes = MYL_SCHEMA_MAX);
-    BAD(events, head.schema_bytes = MYL_SCHEMA_MAX + 1);
+    GOOD(events, DESCRIBE(head, 1));
+    GOOD(events, DESCRIBE(head, MYL_SCHEMA_MAX));
+    BAD(events, DESCRIBE(head, MYL_SCHEMA_MAX + 1));
+    BAD(events, DESCRIBE(head, 0));
+    BAD_ALONE(events, DESCRIBE(head, MYL_SCHEMA_MAX)); /* the text would overlap the control area */
+    GOOD_ALONE(events, DESCRIBE(head, MYL_SCHEMA_MAX - MYL_SCHEMA_OFFSET));
+    BAD(events, (DESCRIBE(head, 1), head.codec = 0));
+    BAD(events, (DESCRIBE(head, 1), head.schema_hash = 0));
+    BAD(events, (DESCRIBE(head, 1), head.schema_hash = head.schema_checksum = 0));
+    BAD(events, (DESCRIBE(head, 1), head.schema_checksum++));
+    BAD(events, head.codec = 1);
+    BAD(events, head.schema_checksum = 1);
+    BAD(events, head.schema_hash = head.schema_checksum = 1);
     BAD(events, head.max_consumers = 0);
     GOOD(events, head.max_consumers = 1);
     GOOD(events, head.max_consumers = MYL_CONSUMERS_MAX);
@@ -210,9 +225,9 @@ static void header_offsets_out_of_range_are_refused(void **state)
     BAD_ALONE(events, head.control_offset = 0);
     BAD_ALONE(events, head.control_offset = page + 64);
     BAD_ALONE(events, head.control_offset = head.segment_bytes + page);
-    BAD_ALONE(events, (head.schema_bytes = 1, head.control_offset = page));
-    GOOD_ALONE(events, (head.schema_bytes = (uint32_t)page, head.control_offset = 2 * page));
-    BAD_ALONE(events, (head.schema_bytes = (uint32_t)page + 1, head.control_offset = 2 * page));
+    BAD_ALONE(events, (DESCRIBE(head, 1), head.control_offset = page));
+    GOOD_ALONE(events, (DESCRIBE(head, (uint32_t)page), head.control_offset = 2 * page));
+    BAD_ALONE(events, (DESCRIBE(head, (uint32_t)page + 1), head.control_offset = 2 * page));
     GOOD_ALONE(events, head.control_bytes += MYL_CONTROL_ALIGN);
     BAD_ALONE(events, head.control_bytes -= MYL_CONTROL_ALIGN);
     BAD_ALONE(events, head.control_bytes += MYL_CONTROL_ALIGN / 2);

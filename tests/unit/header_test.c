@@ -182,7 +182,10 @@ static void wrong_shape_fields_are_refused(void **state)
     GARBLE(max_producers, 0, "producer records is 0");
     GARBLE(max_producers, 2, "producer records is 2");
     GARBLE(schema_bytes, 65537, "schema size is 65537");
-    GARBLE(schema_bytes, 65536, "control offset is 65536"); /* the text would overlap the control area */
+    GARBLE(schema_bytes, 65536, "codec is 0");
+    GARBLE(codec, 4, "codec is 4");
+    GARBLE(schema_hash, 4, "schema hash is 4");
+    GARBLE(schema_checksum, 4, "schema checksum is 4");
     GARBLE(max_consumers, 0, "consumer entries is 0");
     GARBLE(max_consumers, 1025, "consumer entries is 1025");
     GARBLE(no_consumers, 3, "mode is 3");

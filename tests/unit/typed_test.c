@@ -222,9 +222,9 @@ static void another_type_or_codec_is_refused(void **state)
     myl_typed_options options = options_of("rkyv", &t_s_type), other = options_of("rkyv", &t_v_type);
     open_pair(&pair, &options);
     myl_typed_consumer *consumer;
-    test_code(MYL_ETYPE, myl_typed_consumer_open(&consumer, pair.name, &other, NULL));
+    test_code(MYL_ESCHEMA, myl_typed_consumer_open(&consumer, pair.name, &other, NULL));
     other = options_of("bincode1", &t_s_type);
-    test_code(MYL_ETYPE, myl_typed_consumer_open(&consumer, pair.name, &other, NULL));
+    test_code(MYL_ESCHEMA, myl_typed_consumer_open(&consumer, pair.name, &other, NULL));
     close_pair(&pair);
 }
 

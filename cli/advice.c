@@ -44,6 +44,7 @@ static const struct {
     {MYL_EINVAL, "max_message", "give another --max or --ring"},
     {MYL_ENAME, "has a slash", "leave it out, or give a path with --file"},
     {MYL_EID, "both the id", REPORT_IT},
+    {MYL_ETYPE, "without a schema", NULL},
     {MYL_ETYPE, "", "give --type as the other side does, or leave it out"},
     {MYL_ESHAPE, "carries", "this command is for rings of messages"},
     {MYL_ESHAPE, "is for one producer, lane", "leave --lane out"},

@@ -2,6 +2,7 @@
  * myelon inspect: shows one ring in full. */
 #include "json.h"
 #include "snapshot.h"
+#include "typed.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -54,6 +55,21 @@ static void print_shape(const myl_info *info)
         cli_line("producers   at most %" PRIu32 ", each in a lane of its own", info->lanes);
     cli_line("consumers   at most %" PRIu32 "; they %s", info->max_consumers,
              info->parkable ? "may park" : "never park (spin only)");
+}
+
+/* The schema text is one that the library has checked: printable ASCII and line feeds. */
+static void print_schema(const myl_snapshot *snapshot)
+{
+    const char *text = snapshot->schema_text, *head = "schema";
+    if (text == NULL)
+        return;
+    cli_line("codec       %s", typed_codec_name(snapshot->info.codec).s);
+    cli_line("hash        0x%016" PRIx64, snapshot->info.schema_hash);
+    for (; *text != '\0'; text += *text == '\n', head = "") {
+        int length = (int)strcspn(text, "\n");
+        cli_line("%-12s%.*s", head, length, text);
+        text += length;
+    }
 }
 
 static void print_producer(const myl_snapshot *snapshot)
@@ -202,6 +218,7 @@ static int print_lanes_json(const struct cli_target *target, uint32_t lanes)
 static int print_ring(const struct cli_target *target, const myl_snapshot *snapshot)
 {
     print_shape(&snapshot->info);
+    print_schema(snapshot);
     if (snapshot->info.lanes > 1)
         return print_lanes(target, snapshot->info.lanes);
     print_producer(snapshot);

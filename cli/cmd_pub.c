@@ -2,6 +2,8 @@
  * myelon pub: publishes standard input as messages to any number of `myelon sub`. */
 #define _POSIX_C_SOURCE 200809L
 #include "blob.h"
+#include "json.h"
+#include "pub_schema.h"
 #include "readers.h"
 #include "stream.h"
 #include "tally.h"
@@ -14,9 +16,17 @@
 #define READ_BYTES   ((size_t)256 << 10)
 #define SLICE_NS     MYL_MSEC(200)
 #define READERS_GONE (-1)
+#define JSON_LINE_MAX ((uint64_t)16 << 20) /* bytes of a line; the message has fewer */
+#define BAD_SHOWN    10                   /* with --skip-bad: lines that are reported one by one */
+
+enum { KEY_SCHEMA = CLI_LONG_ONLY, KEY_CODEC, KEY_SKIP_BAD };
 
 static const struct cli_option options[] = {
     {"blobs", 'b', NULL, "read messages that each follow their length (4 bytes, little-endian) instead of lines"},
+    {"json", 'j', NULL, "encode each line, a JSON value of the ring's type; a line that is none ends the command"},
+    {"schema", KEY_SCHEMA, "FILE", "with --json: the type of a new ring, as 'myelon inspect' prints it"},
+    {"codec", KEY_CODEC, "NAME", "with --schema: pod, bincode1, bincode2, rkyv, msgpack or msgpack_array"},
+    {"skip-bad", KEY_SKIP_BAD, NULL, "with --json: report a line that is no value, and go on after it"},
     {"wait", 'w', "N", "wait for N readers before the first message (default: 1, with --reserve 0: do not wait)"},
     {"reserve", 'R', "ID,...",
      "keep every message for the readers with these ids, and do not wait for them (see --wait)"},
@@ -48,7 +58,10 @@ struct pub {
     struct cli_target target;
     myl_frame_producer_options ring;
     int64_t timeout_ns;
-    int blobs, leave, quiet, end_with_readers;
+    int blobs, json, skip_bad, leave, quiet, end_with_readers;
+    struct pub_schema schema; /* --json */
+    uint64_t lines;      /* --json: read so far */
+    uint64_t bad, first_bad; /* lines that were no values, and the number of the first */
     uint64_t wait, lanes;
     int waits;           /* 1: --wait was given */
     char *reserved;      /* the text of --reserve, cut into ids */
@@ -60,6 +73,7 @@ struct pub {
 };
 
 static myl_frame_producer *own; /* for the signal handler */
+static myl_typed_producer *typed; /* --json: `own` is its */
 
 static void wake(void)
 {
@@ -92,6 +106,17 @@ static int set_option(struct pub *pub, int option, const char *value, const char
     switch (option) {
     case 'b':
         pub->blobs = 1;
+        return 0;
+    case 'j':
+        pub->json = 1;
+        return json_available();
+    case KEY_SCHEMA:
+        pub->schema.file = value;
+        return 0;
+    case KEY_CODEC:
+        return pub_schema_codec(&pub->schema, value);
+    case KEY_SKIP_BAD:
+        pub->skip_bad = 1;
         return 0;
     case 'w':
         pub->waits = 1;
@@ -190,9 +215,54 @@ static int publish(struct pub *pub, const unsigned char *message, uint64_t lengt
     return 0;
 }
 
+static int is_blank(const unsigned char *line, uint64_t length)
+{
+    for (uint64_t i = 0; i < length; i++) {
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r' && line[i] != '\n')
+            return 0;
+    }
+    return 1;
+}
+
+/* Publishes the value of a line. One that is none is not published. */
+static int publish_json(struct pub *pub, const unsigned char *line, uint64_t length)
+{
+    char reason[JSON_REASON_MAX];
+    const void *bytes;
+    size_t count;
+    pub->lines++;
+    if (is_blank(line, length))
+        return 0;
+    length -= line[length - 1] == '\n';
+    if (typed_encode(&pub->schema.typed, (const char *)line, (size_t)length, &bytes, &count, reason) == 0) {
+        if (count <= pub->most)
+            return publish(pub, bytes, count);
+        (void)snprintf(reason, sizeof reason, "a message of %zu bytes is longer than %llu; raise --max", count,
+                       (unsigned long long)pub->most);
+    }
+    pub->bad++;
+    if (pub->bad == 1)
+        pub->first_bad = pub->lines;
+    if (!pub->skip_bad)
+        return cli_fail(CLI_FAILED, "line %llu: %s", (unsigned long long)pub->lines, reason);
+    if (pub->bad <= BAD_SHOWN)
+        cli_notice("line %llu: %s", (unsigned long long)pub->lines, reason);
+    return 0;
+}
+
+static int too_long(const struct pub *pub)
+{
+    if (pub->json)
+        return cli_fail(CLI_FAILED, "line %llu is longer than %llu bytes; send its parts in several lines",
+                        (unsigned long long)pub->lines + 1, (unsigned long long)JSON_LINE_MAX);
+    return cli_fail(CLI_FAILED, "message %llu is longer than %llu bytes; raise --max",
+                    (unsigned long long)pub->tally.messages + 1, (unsigned long long)pub->most);
+}
+
 /* Publishes the complete messages in `bytes`; *used receives their total size. `ended`: no input follows. */
 static int publish_whole(struct pub *pub, const unsigned char *bytes, size_t count, int ended, size_t *used)
 {
+    const uint64_t most = pub->json ? JSON_LINE_MAX : pub->most;
     int code = 0;
     for (*used = 0; code == 0 && *used < count;) {
         const unsigned char *at = bytes + *used;
@@ -203,18 +273,17 @@ static int publish_whole(struct pub *pub, const unsigned char *bytes, size_t cou
                 break;
             length = blob_length(at);
             skip = BLOB_HEAD;
-            if (length <= pub->most && length > left - skip)
+            if (length <= most && length > left - skip)
                 break;
         } else {
             const unsigned char *end = memchr(at, '\n', left);
-            if (end == NULL && !ended && left <= pub->most)
+            if (end == NULL && !ended && left <= most)
                 break;
             length = end != NULL ? (uint64_t)(end - at) + 1 : left;
         }
-        if (length > pub->most)
-            return cli_fail(CLI_FAILED, "message %llu is longer than %llu bytes; raise --max",
-                            (unsigned long long)pub->tally.messages + 1, (unsigned long long)pub->most);
-        code = publish(pub, at + skip, length);
+        if (length > most)
+            return too_long(pub);
+        code = pub->json ? publish_json(pub, at, length) : publish(pub, at + skip, length);
         *used += skip + (size_t)length;
     }
     return code;
@@ -308,8 +377,46 @@ static int judge_readers(struct pub *pub, int code)
     return 0;
 }
 
+static int open_ring(struct pub *pub)
+{
+    int rc = pub->json ? pub_schema_publish(&pub->schema, &pub->target, &pub->ring, &typed)
+                       : myl_frame_producer_open(&own, pub->target.name, &pub->ring);
+    if (rc != MYL_OK)
+        return cli_ring_error(rc);
+    if (pub->json)
+        own = myl_typed_producer_frames(typed);
+    return 0;
+}
+
+static void close_ring(const struct pub *pub, int code)
+{
+    myl_frame_producer *producer = own;
+    own = NULL;
+    if (code != 0 && code != CLI_UNFINISHED)
+        myl_frame_producer_set_activity(producer, BLOB_GAVE_UP, 0); /* otherwise readers take this for the end of the
+                                                                     * input */
+    if (pub->json && pub->leave)
+        myl_typed_producer_leave(typed);
+    else if (pub->json)
+        myl_typed_producer_close(typed);
+    else if (pub->leave)
+        myl_frame_producer_leave(producer);
+    else
+        myl_frame_producer_close(producer);
+}
+
+static void report_bad(const struct pub *pub)
+{
+    if (pub->skip_bad && pub->bad > 0)
+        cli_notice("%llu of %s are no values of the ring's type and were not published; the first is line %llu",
+                   (unsigned long long)pub->bad, cli_count(pub->lines, "line").s, (unsigned long long)pub->first_bad);
+}
+
 static int run(struct pub *pub)
 {
+    int code = pub->json ? pub_schema_open(&pub->schema, &pub->target) : 0;
+    if (code != 0)
+        return code;
     pub->ring.ring.backend = pub->target.backend;
     pub->ring.ring.on_death = MYL_DEATH_WAIT;
     pub->ring.max_message = pub->most;
@@ -318,12 +425,11 @@ static int run(struct pub *pub)
         pub->wait = 0;
     pub->ring.ring.max_consumers =
         cli_consumers_for(pub->wait > pub->ring.ring.reserve_count ? pub->wait : pub->ring.ring.reserve_count);
-    int rc = myl_frame_producer_open(&own, pub->target.name, &pub->ring);
-    if (rc != MYL_OK)
-        return cli_ring_error(rc);
+    code = open_ring(pub);
+    if (code != 0)
+        return code;
     cli_stop_on_signals(wake);
-    rc = begin(pub);
-    int code = 0;
+    int rc = begin(pub);
     if (rc == MYL_ETIMEDOUT)
         code = cli_fail(CLI_TIMEOUT, "fewer than %s joined within --timeout", cli_count(pub->wait, "reader").s);
     else if (rc == MYL_EINTERRUPTED)
@@ -334,18 +440,24 @@ static int run(struct pub *pub)
     if (code == 0)
         code = publish_all(pub);
     tally_end(&pub->tally, "published");
+    report_bad(pub);
     code = judge_readers(pub, code);
     readers_end(&pub->readers);
-    myl_frame_producer *producer = own;
-    own = NULL;
-    if (code != 0 && code != CLI_UNFINISHED)
-        myl_frame_producer_set_activity(producer, BLOB_GAVE_UP, 0); /* otherwise readers take this for the end of the
-                                                                     * input */
-    if (pub->leave)
-        myl_frame_producer_leave(producer);
-    else
-        myl_frame_producer_close(producer);
+    close_ring(pub, code);
     return code;
+}
+
+static int check_options(const struct pub *pub)
+{
+    if (pub->json && pub->blobs)
+        return cli_usage("--blobs and --json are two forms of the input: pass one of them");
+    if (pub->json && pub->ring.ring.type_id != 0)
+        return cli_usage("--type is not for --json: the type id follows from the schema");
+    if (!pub->json && (pub->schema.file != NULL || pub->schema.codec != NULL || pub->skip_bad))
+        return cli_usage("--schema, --codec and --skip-bad are for --json: pass it, too");
+    if ((pub->schema.file != NULL) != (pub->schema.codec != NULL))
+        return cli_usage("--schema and --codec are needed together");
+    return 0;
 }
 
 int cmd_pub(int argc, char **argv)
@@ -362,11 +474,14 @@ int cmd_pub(int argc, char **argv)
         code = option == '?' || option == ':' ? cli_bad_option(option, argv) : set_option(&pub, option, optarg, &file);
     }
     if (code == 0)
+        code = check_options(&pub);
+    if (code == 0)
         code = cli_target(&pub.target, file, argc, argv);
     if (code == 0)
         code = cli_no_more(argc, argv);
     if (code == 0)
         code = run(&pub);
     free(pub.reserved);
+    pub_schema_close(&pub.schema);
     return code;
 }

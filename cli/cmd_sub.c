@@ -3,8 +3,10 @@
 #define _POSIX_C_SOURCE 200809L
 #include "blob.h"
 #include "chunk.h"
+#include "json.h"
 #include "stream.h"
 #include "tally.h"
+#include "typed.h"
 
 #include "base/deadline.h"
 
@@ -25,6 +27,7 @@ static const struct cli_option options[] = {
     {"from", 's', "WHERE",
      "begin at the 'oldest' message in the ring, or 'now' (default: where this id stopped, or oldest)"},
     {"blobs", 'b', NULL, "write each message after its length: 4 bytes, little-endian"},
+    {"json", 'j', NULL, "decode the messages of a typed ring, and write each as a line of JSON"},
     {"attach", 'a', "SEC", "wait at most SEC seconds for the ring to appear (default: 5)"},
     {"timeout", 't', "SEC", "give up after SEC seconds without a message (default: never)"},
     {"type", 'T', "ID", "require this type id (default: any)"},
@@ -50,13 +53,14 @@ struct sub {
     myl_frame_consumer_options ring;
     uint64_t lane;
     int64_t timeout_ns;
-    int blobs, observer, quiet;
+    int blobs, json, observer, quiet;
     int begun;           /* the ring is open */
     int unwritten;       /* writing the output failed */
     int gone;            /* the producer's absence was reported; no message has arrived since */
     struct myl_deadline give_up_at; /* --timeout after the last message */
     struct tally tally;
-    uint64_t missing;    /* messages that their producer aborted, or bytes that an observer lost */
+    uint64_t missing;    /* messages that their producer aborted, or that are no values (--json) */
+    struct typed typed;  /* --json */
     unsigned char *buffer;
     size_t filled;
 };
@@ -91,6 +95,9 @@ static int set_option(struct sub *sub, int option, const char *value, const char
     case 'b':
         sub->blobs = 1;
         return 0;
+    case 'j':
+        sub->json = 1;
+        return json_available();
     case 'a':
         return cli_parse_seconds("--attach", value, &sub->ring.ring.attach_timeout_ns);
     case 't':
@@ -141,10 +148,26 @@ static int keep(struct sub *sub, const void *bytes, size_t count)
     return code;
 }
 
+/* A message that is no value is reported, and missing in the output. */
+static int keep_json(struct sub *sub, const myl_message *message)
+{
+    const char *line;
+    size_t length;
+    int rc = typed_print(&sub->typed, message->data, (size_t)message->length, &line, &length);
+    if (rc == MYL_OK)
+        return keep(sub, line, length);
+    sub->missing++;
+    cli_notice("message %llu is no value of the ring's type: %s", (unsigned long long)sub->tally.messages + 1,
+               cli_ring_sentence(rc));
+    return 0;
+}
+
 static int keep_message(struct sub *sub, const myl_message *message)
 {
     unsigned char head[BLOB_HEAD];
     sub->gone = 0;
+    if (sub->json)
+        return keep_json(sub, message);
     if (sub->blobs && message->length > UINT32_MAX)
         return cli_fail(CLI_FAILED, "a message has %llu bytes, too long for the 4-byte length of --blobs",
                         (unsigned long long)message->length);
@@ -285,14 +308,19 @@ static int observe(struct sub *sub)
     return code;
 }
 
-/* Refuses a ring of `cp`: its messages are parts of a file, with heads, for `cat`. */
-static int check_type(const struct sub *sub)
+/* Refuses a ring of `cp`, whose messages are parts of a file, with heads, for `cat`; and with --json one that does not
+ * describe its messages. */
+static int check_type(struct sub *sub)
 {
     myl_info info = {.size = sizeof info};
     int rc = sub->observer ? myl_observer_info(myl_frame_observer_ring(observing), &info)
                            : myl_consumer_info(myl_frame_consumer_ring(own), &info);
     if (rc != MYL_OK)
         return cli_ring_error(rc);
+    if (sub->json)
+        return typed_open_ring(&sub->typed, &sub->target, info.codec,
+                               sub->observer ? myl_observer_schema_text(myl_frame_observer_ring(observing))
+                                             : myl_consumer_schema_text(myl_frame_consumer_ring(own)));
     if (info.type_id != CHUNK_TYPE || sub->ring.ring.type_id == CHUNK_TYPE)
         return 0;
     return cli_fail(CLI_FAILED, "this ring carries a file: receive it with 'myelon cat %s'",
@@ -362,6 +390,7 @@ static int run(struct sub *sub)
     }
     let_go(sub, code);
     free(sub->buffer);
+    typed_close(&sub->typed);
     return code;
 }
 
@@ -377,6 +406,8 @@ int cmd_sub(int argc, char **argv)
         }
         code = option == '?' || option == ':' ? cli_bad_option(option, argv) : set_option(&sub, option, optarg, &file);
     }
+    if (code == 0 && sub.blobs && sub.json)
+        code = cli_usage("--blobs and --json are two forms of the output: pass one of them");
     if (code == 0 && sub.observer && sub.ring.ring.id != NULL)
         code = cli_usage("an observer has no id: leave --id %s out", sub.ring.ring.id);
     if (code == 0)

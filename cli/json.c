@@ -8,6 +8,7 @@
 
 #include "snapshot.h"
 #include "text.h"
+#include "typed.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -104,6 +105,18 @@ static int add_shape(cJSON *ring, const myl_info *info)
            add_bool(ring, "parkable", info->parkable != 0);
 }
 
+/* Null if the ring does not describe its messages. The library has checked that the text is printable ASCII. */
+static int add_schema(cJSON *ring, const myl_snapshot *snapshot)
+{
+    const myl_info *info = &snapshot->info;
+    if (snapshot->schema_text == NULL)
+        return cJSON_AddNullToObject(ring, "codec") != NULL && cJSON_AddNullToObject(ring, "codec_id") != NULL &&
+               cJSON_AddNullToObject(ring, "schema_hash") != NULL && cJSON_AddNullToObject(ring, "schema") != NULL;
+    return add_text(ring, "codec", typed_codec_name(info->codec).s) && add_u64(ring, "codec_id", info->codec) &&
+           add_hex(ring, "schema_hash", &info->schema_hash, 1) &&
+           cJSON_AddStringToObject(ring, "schema", snapshot->schema_text) != NULL;
+}
+
 static int add_producer(cJSON *ring, const myl_snapshot *snapshot)
 {
     cJSON *producer = cJSON_AddObjectToObject(ring, "producer");
@@ -142,9 +155,9 @@ static cJSON *make_ring(const myl_snapshot *snapshot)
 {
     cJSON *ring = cJSON_CreateObject();
     const myl_consumer_status *slowest = snapshot_slowest(snapshot);
-    int good = add_shape(ring, &snapshot->info) && add_text(ring, "state", snapshot_state(snapshot)) &&
-               add_u64(ring, "published", snapshot->next) && add_u64(ring, "gate", snapshot->gate) &&
-               add_bool(ring, "closed", snapshot->closed) &&
+    int good = add_shape(ring, &snapshot->info) && add_schema(ring, snapshot) &&
+               add_text(ring, "state", snapshot_state(snapshot)) && add_u64(ring, "published", snapshot->next) &&
+               add_u64(ring, "gate", snapshot->gate) && add_bool(ring, "closed", snapshot->closed) &&
                (!snapshot->closed || add_u64(ring, "closed_at", snapshot->closed_at)) &&
                add_bool(ring, "superseded", snapshot->superseded) && add_producer(ring, snapshot) &&
                add_u64(ring, "live_producers", snapshot->live_producers) &&

@@ -98,14 +98,8 @@ int myl_consumer_start(struct myl_consumer *consumer, const char *name, const my
 {
     consumer->handle.segment.fd = -1;
     int rc = set_up(consumer, name, o, cells, prepare, context);
-    if (rc == MYL_OK)
-        return MYL_OK;
-    struct myl_error_saved saved;
-    myl_error_save(&saved); /* leaving may record another error */
-    if (consumer->member.entry != NULL && consumer->handle.segment.control != NULL)
-        myl_leave(&consumer->handle.segment, &consumer->member, consumer->hot.acknowledged);
-    myl_handle_disarm(&consumer->handle);
-    myl_error_restore(&saved);
+    if (rc != MYL_OK) /* it has not joined: the join is the last step that can fail */
+        myl_handle_disarm(&consumer->handle);
     return rc;
 }
 

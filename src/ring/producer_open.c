@@ -320,9 +320,9 @@ int myl_producer_start(struct myl_producer *producer, const char *name, const my
         return MYL_OK;
     struct myl_error_saved saved;
     myl_error_save(&saved); /* ending the session may record another error */
-    if (created && producer->handle.segment.fd >= 0)
-        myl_segment_withdraw(&producer->handle.segment); /* removes the ring that this failed call made */
-    else if (producer->epoch != 0) { /* undoes the takeover; nothing was published */
+    if (created) {
+        myl_segment_withdraw(&producer->handle.segment); /* the failed call removes the ring, if it has made it */
+    } else if (producer->epoch != 0) { /* undoes the takeover; nothing was published */
         myl_unreserve(&producer->handle.segment, &reservation);
         end_session(producer, producer->begins);
     }

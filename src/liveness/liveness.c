@@ -236,7 +236,7 @@ static void check_dead(struct check *check, uint32_t index, struct candidate *ca
     if (!watch->dead) {
         watch->dead = 1;
         watch->since = l->clock;
-        myl_log_consumer_death(segment, index);
+        myl_log_consumer_death(segment, index, watch->generation);
     }
     candidate->stalled_ns = l->clock - watch->since;
     /* No alert: the call's result reports a plain consumer, and a producer without a policy has no alerts. */

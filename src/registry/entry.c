@@ -32,13 +32,14 @@ void myl_entry_give_up(const struct myl_segment *segment, uint32_t index, enum m
     struct myl_participant *entry = myl_segment_entry(segment, index);
     char id[MYL_ID_MAX + 1];
     myl_entry_id(entry, id);
+    uint32_t generation = myl_load32_acq(&entry->generation); /* A9 */
     if (myl_entry_state(segment, index) == MYL_PARTICIPANT_ACTIVE)
-        myl_log_consumer_death(segment, index);
+        myl_log_consumer_death(segment, index, generation);
     uint64_t cursor = myl_load_acq(&entry->cursor); /* A8 */
     uint64_t next = myl_load_acq(&segment->control->next); /* A4 */
     uint32_t pid = myl_load32_rlx(&entry->pid); /* A48 */
     MYL_STEP("X1");
-    myl_store32_rel(&entry->generation, myl_load32_acq(&entry->generation) + 1); /* A49, A9 */
+    myl_store32_rel(&entry->generation, generation + 1); /* A49. Pairs: A9 */
     MYL_STEP("X2");
     myl_store32_rel(&entry->state, MYL_PARTICIPANT_FREE); /* A23 */
     MYL_STEP("X3");

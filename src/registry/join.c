@@ -299,10 +299,11 @@ static int take_place(struct myl_segment *segment, const struct place *place, co
     struct myl_participant *entry = myl_segment_entry(segment, place->index);
     enum myl_start start = request->start;
     int rc;
+    uint32_t generation = myl_load32_acq(&entry->generation); /* A9 */
     if (place->gating) /* its owner died; the death may not be logged yet */
-        myl_log_consumer_death(segment, place->index);
+        myl_log_consumer_death(segment, place->index, generation);
     /* Locks out an earlier owner that lost its lock without noticing: it finds another generation. */
-    member->generation = myl_load32_acq(&entry->generation) + 1; /* A9 */
+    member->generation = generation + 1;
     myl_store32_rel(&entry->generation, member->generation);     /* A49. Pairs: A9 */
     uint64_t before = myl_load_acq(&entry->cursor);              /* A8 */
     uint64_t position = 0;

@@ -12,20 +12,21 @@
 
 #define TEXT_WORDS (sizeof((struct myl_activity *)0)->text / sizeof(myl_au64))
 
-/* Returns 1 for the first caller with this generation (or epoch). They start at 1; 0: no death was logged. */
+/* Returns 1 for the first caller with this generation (or epoch), unless a later one is logged. They start at 1; 0: no
+ * death was logged. */
 static bool first_to_log(myl_au32 *death_logged_generation, uint32_t generation)
 {
     uint32_t before = myl_load32_acq(death_logged_generation); /* A60 */
     /* A60, CAS [sc]: exactly one of the processes that find this death logs it. */
-    return before != generation && myl_cas32_sc(death_logged_generation, &before, generation);
+    return (int32_t)(generation - before) > 0 && myl_cas32_sc(death_logged_generation, &before, generation);
 }
 
-void myl_log_consumer_death(const struct myl_segment *segment, uint32_t index)
+void myl_log_consumer_death(const struct myl_segment *segment, uint32_t index, uint32_t generation)
 {
     struct myl_participant *entry = myl_segment_entry(segment, index);
     char id[MYL_ID_MAX + 1];
     if (!segment->control_writable || myl_participant_is_reserved(entry) ||
-        !first_to_log(&entry->death_logged_generation, myl_load32_acq(&entry->generation))) /* A9 */
+        !first_to_log(&entry->death_logged_generation, generation))
         return;
     uint64_t cursor = myl_load_acq(&entry->cursor); /* A8 */
     uint64_t next = myl_load_acq(&segment->control->next); /* A4 */

@@ -20,8 +20,9 @@ void myl_participant_count(struct myl_participant *participant, unsigned counter
 /* Announce a wait that began at `since` (CLOCK_MONOTONIC), and end it, adding its length to the counters. */
 void myl_participant_begin_wait(struct myl_participant *participant, int64_t since);
 void myl_participant_end_wait(struct myl_participant *participant, int64_t waited_ns);
-/* Log a death that the kernel reported. Only the first call for each death has an effect. */
-void myl_log_consumer_death(const struct myl_segment *segment, uint32_t index);
+/* Log a death that the kernel reported. Only the first call for each death has an effect. `generation`: of the entry
+ * when its owner was found dead. The entry may have a successor by now, which is not reported as dead. */
+void myl_log_consumer_death(const struct myl_segment *segment, uint32_t index, uint32_t generation);
 void myl_log_producer_death(const struct myl_segment *segment, uint32_t epoch);
 /* Set and withdraw an activity notice. `duration_ns`: time to its deadline; 0: no deadline. */
 void myl_activity_set(struct myl_activity *activity, const char *text, int64_t duration_ns);

@@ -4,7 +4,8 @@
 #include "registry/participant.h"
 #include "rings.h"
 
-#include "ring/handle.h"
+#include "ring/producer.h"
+#include "segment/table.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -240,6 +241,74 @@ static void roles_are_logged_and_kept(void **state)
     assert_false(ring_exists(name));
 }
 
+static int join_and_die(test_peer *parent, void *name)
+{
+    (void)parent;
+    (void)open_consumer(name, "c");
+    _exit(0);
+}
+
+static const char *joins_before_logging; /* ring that "c" joins again before the death is logged */
+static myl_consumer *successor;
+
+void __real_myl_log_consumer_death(const struct myl_segment *segment, uint32_t index, uint32_t generation);
+void __wrap_myl_log_consumer_death(const struct myl_segment *segment, uint32_t index, uint32_t generation);
+
+void __wrap_myl_log_consumer_death(const struct myl_segment *segment, uint32_t index, uint32_t generation)
+{
+    const char *name = joins_before_logging;
+    joins_before_logging = NULL;
+    if (name != NULL)
+        successor = open_consumer(name, "c");
+    __real_myl_log_consumer_death(segment, index, generation);
+}
+
+/* The producer finds a dead consumer. Before it logs the death, the consumer's successor logs it and takes the entry. */
+static void successor_is_not_logged_as_dead(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    void *event;
+    test_child child;
+    myl_snapshot *snapshot;
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "successor"), &o);
+    test_spawn(&child, join_and_die, name);
+    test_expect_exit(&child, 0);
+    put_many(producer, 0, 8);
+    joins_before_logging = name;
+    test_code(MYL_ECONSUMERDEAD, myl_producer_claim(producer, &event, MYL_SEC(100)));
+    assert_non_null(successor);
+    assert_string_equal(kinds(name), "created joined:c died:c resumed:c");
+    test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
+    assert_int_equal(snapshot->entry[0].alive, 1);
+    assert_true(snapshot->entry[0].died_ns == 0);
+    myl_snapshot_free(snapshot);
+    take_many(successor, 0, 8);
+    myl_consumer_close(successor);
+    myl_producer_close(producer);
+    assert_false(ring_exists(name));
+}
+
+/* Also if the process that detected the earlier death is late. */
+static void each_generation_dies_at_most_once(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer_options o = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "generations"), &o);
+    myl_consumer_close(open_consumer(name, "c"));
+    myl_consumer *consumer = open_consumer(name, "c");
+    const struct myl_segment *segment = &producer->handle.segment;
+    uint32_t generation = myl_load32_acq(&myl_segment_entry(segment, 0)->generation);
+    const uint32_t detected[] = {generation - 1, generation, generation, generation - 1, generation};
+    for (unsigned i = 0; i < sizeof detected / sizeof detected[0]; i++)
+        myl_log_consumer_death(segment, 0, detected[i]);
+    assert_string_equal(kinds(name), "created joined:c left:c resumed:c died:c died:c");
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +318,8 @@ int main(void)
         cmocka_unit_test(late_log_writer_overwrites_nothing),
         cmocka_unit_test(activity_notice_is_copied_and_checked),
         cmocka_unit_test(roles_are_logged_and_kept),
+        cmocka_unit_test(successor_is_not_logged_as_dead),
+        cmocka_unit_test(each_generation_dies_at_most_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,6 +245,8 @@ static int parts_object(struct writer *w, const struct myl_node *node, const cha
 {
     uint32_t first = 0, end = node->count;
     int rc = MYL_OK;
+    if (!node->inline_fields)
+        memset(w->bytes + at, 0, node->archived_size);
     if (node->kind == MYL_KIND_UNION) {
         rc = myl_value_tag(&w->where, node, value, &first);
         end = first + 1;
@@ -294,13 +296,10 @@ static int object(struct writer *w, const struct myl_node *node, const char *val
                                     : rc;
     case MYL_KIND_STRUCT:
     case MYL_KIND_UNION:
-        if (node->plain) {
-            memcpy(w->bytes + at, value, node->size);
-            return MYL_OK;
-        }
-        if (!node->inline_fields)
-            memset(w->bytes + at, 0, node->archived_size);
-        return parts_object(w, node, value, at, pos);
+        if (!node->plain)
+            return parts_object(w, node, value, at, pos);
+        memcpy(w->bytes + at, value, node->size);
+        return MYL_OK;
     default:
         myl_store_le(w->bytes + at, myl_load_native(value, node->size), node->size);
         return MYL_OK;

@@ -127,9 +127,9 @@ MYL_API MYL_NODISCARD int myl_access(const myl_codec *codec, const myl_schema *s
 /* A view of a C value. The value is trusted: it must be one that myl_encode accepts. */
 MYL_API myl_view myl_view_of(const myl_schema *schema, const void *value);
 
-/* Reads what is at a place. Every step is checked again: bytes that change after myl_access give wrong values or
- * MYL_EDECODE, and no access outside of the bytes. A bool, char, tag or option that is none: MYL_EDECODE, MYL_EINVAL in
- * a C value. */
+/* Reads what is at a place. Members of the item that its kind does not have are 0. Every step is checked again: bytes
+ * that change after myl_access give wrong values or MYL_EDECODE, and no access outside of the bytes. A bool, char, tag
+ * or option that is none: MYL_EDECODE, MYL_EINVAL in a C value. */
 MYL_API MYL_NODISCARD int myl_view_read(const myl_view *view, myl_item *item);
 
 /* The child `index`: a field of a struct, an element of an array or vector, the value of an option or box, the content

@@ -88,9 +88,19 @@ static void text_must_be_utf8(void **state)
 {
     (void)state;
     static const char *const wrong[] = {"ab\x80",           "\xc0\xaf",         "\xe0\x80\x80", "\xed\xa0\x80",
-                                        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "abc\xe2\x82",  "\xff"};
-    static const char *const right[] =
-        {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+                                        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "abc\xe2\x82",  "\xff",
+                                        "\xf0\x8f\xbf\xbf", "\xf0\x80\x80\x80"};
+    static const char *const right[] = {"",
+                                        "a",
+                                        "\xc2\x80",
+                                        "\xe0\xa0\x80",
+                                        "\xe1\x80\x80",
+                                        "\xed\x9f\xbf",
+                                        "\xef\xbf\xbf",
+                                        "\xf0\x90\x80\x80",
+                                        "\xf1\x80\x80\x80",
+                                        "\xf3\xbf\xbf\xbf",
+                                        "\xf4\x8f\xbf\xbf"};
     char text[64];
     for (size_t i = 1; i < CODECS; i++) {
         for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
@@ -224,6 +234,32 @@ static void wrong_bincode_is_refused(void **state)
     refuse_bytes("bincode2", &myl_u64_type, "fd01", "8 bytes are needed, 1 are left");
     refuse_bytes("bincode2", &myl_u8_type, "0100", "byte 1: 1 bytes after the end");
     refuse_bytes("bincode2", &myl_u8_type, "", "1 bytes are needed, 0 are left");
+}
+
+/* A char of three bytes of which `length` are given; the others lie after the end. */
+static void chars_are_not_read_beyond_the_end(void **state)
+{
+    (void)state;
+    static const char *const sentences[] = {"byte 0: 1 bytes are needed, 0 are left",
+                                            "byte 0: 3 bytes are needed, 1 are left",
+                                            "byte 0: 3 bytes are needed, 2 are left"};
+    const unsigned char bytes[] = {0xe2, 0x82, 0xac};
+    myl_schema *schema;
+    myl_arena *arena;
+    void *value;
+    test_ok(myl_schema_open(&schema, &myl_char_type));
+    test_ok(myl_arena_open(&arena, 0));
+    for (size_t i = 1; i < 3; i++) {
+        const myl_codec *codec = myl_codec_by_name(all[i]);
+        for (size_t length = 0; length < sizeof bytes; length++) {
+            test_code(MYL_EDECODE, myl_decode(codec, schema, bytes, length, arena, &value));
+            expect_detail(sentences[length]);
+        }
+        test_ok(myl_decode(codec, schema, bytes, sizeof bytes, arena, &value));
+        assert_int_equal(*(const uint32_t *)value, 0x20ac);
+    }
+    myl_arena_close(arena);
+    myl_schema_close(schema);
 }
 
 static void longer_forms_of_numbers_are_accepted(void **state)
@@ -544,6 +580,7 @@ int main(void)
         cmocka_unit_test(impossible_lengths_are_refused_unread),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(wrong_bincode_is_refused),
+        cmocka_unit_test(chars_are_not_read_beyond_the_end),
         cmocka_unit_test(longer_forms_of_numbers_are_accepted),
         cmocka_unit_test(wrong_rkyv_is_refused),
         cmocka_unit_test(rkyv_strings_are_checked),

@@ -87,6 +87,19 @@ static void check_every_smaller_buffer_is_refused(struct one *one)
     }
 }
 
+static void check_nothing_is_written_beyond_the_buffer(struct one *one)
+{
+    for (size_t room = 0; room <= one->length; room++) {
+        _Alignas(16) unsigned char buffer[ROOM];
+        size_t length;
+        memset(buffer, 0xaa, sizeof buffer);
+        test_code(room < one->length ? MYL_EBUFFER : MYL_OK,
+                  myl_encode(one->codec, one->schema, one->golden->value, buffer, room, &length));
+        for (size_t i = room; i < sizeof buffer; i++)
+            assert_int_equal(buffer[i], 0xaa);
+    }
+}
+
 static void same_json(struct one *one, const myl_view *view)
 {
     char text[ROOM];
@@ -161,6 +174,22 @@ static void check_truncations_are_refused(struct one *one)
     }
 }
 
+/* The first bytes of a vector give the same result and sentence before its other bytes and before 0xff. */
+static void check_bytes_after_the_end_do_not_count(struct one *one)
+{
+    for (size_t length = 0; length <= one->length; length++) {
+        _Alignas(16) unsigned char bytes[ROOM];
+        char sentence[512];
+        memset(bytes, 0xff, sizeof bytes);
+        memcpy(bytes, one->bytes, one->length);
+        int rc = try_bytes(one, bytes, length);
+        (void)snprintf(sentence, sizeof sentence, "%s", myl_error_detail());
+        memset(bytes + length, 0xff, sizeof bytes - length);
+        assert_int_equal(try_bytes(one, bytes, length), rc);
+        assert_string_equal(myl_error_detail(), sentence);
+    }
+}
+
 static void check_changes_of_a_byte_do_no_harm(struct one *one)
 {
     unsigned char *bytes = malloc(one->length);
@@ -194,9 +223,11 @@ static void check_trailing_bytes_are_refused(struct one *one)
     }
 FOR_EACH(encode_gives_the_vector)
 FOR_EACH(every_smaller_buffer_is_refused)
+FOR_EACH(nothing_is_written_beyond_the_buffer)
 FOR_EACH(decode_gives_the_value)
 FOR_EACH(view_gives_the_value)
 FOR_EACH(truncations_are_refused)
+FOR_EACH(bytes_after_the_end_do_not_count)
 FOR_EACH(changes_of_a_byte_do_no_harm)
 FOR_EACH(trailing_bytes_are_refused)
 
@@ -205,9 +236,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(encode_gives_the_vector, name_the_vector),
         cmocka_unit_test_teardown(every_smaller_buffer_is_refused, name_the_vector),
+        cmocka_unit_test_teardown(nothing_is_written_beyond_the_buffer, name_the_vector),
         cmocka_unit_test_teardown(decode_gives_the_value, name_the_vector),
         cmocka_unit_test_teardown(view_gives_the_value, name_the_vector),
         cmocka_unit_test_teardown(truncations_are_refused, name_the_vector),
+        cmocka_unit_test_teardown(bytes_after_the_end_do_not_count, name_the_vector),
         cmocka_unit_test_teardown(changes_of_a_byte_do_no_harm, name_the_vector),
         cmocka_unit_test_teardown(trailing_bytes_are_refused, name_the_vector),
     };

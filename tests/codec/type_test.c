@@ -237,6 +237,8 @@ static void wrong_names_and_fields_are_refused(void **state)
         myl_type t = t_s_type;
         t.name = names[i];
         expect_refused_type(&t, "has the name");
+        t.count = 0; /* the name is reported first */
+        expect_refused_type(&t, "has the name");
     }
     myl_field fields[2];
     myl_type t = t_s_type;

@@ -53,6 +53,62 @@ static void views_step_by_name_and_number(void **state)
     myl_schema_close(schema);
 }
 
+static void read_scalar(const char *codec_name, const myl_type *type, const void *value, myl_item *item)
+{
+    _Alignas(16) unsigned char bytes[16];
+    myl_schema *schema;
+    size_t length;
+    test_ok(myl_schema_open(&schema, type));
+    myl_view view = myl_view_of(schema, value);
+    if (codec_name != NULL) {
+        const myl_codec *codec = myl_codec_by_name(codec_name);
+        test_ok(myl_encode(codec, schema, value, bytes, sizeof bytes, &length));
+        test_ok(myl_access(codec, schema, bytes, length, &view));
+    }
+    memset(item, 0xff, sizeof *item);
+    test_ok(myl_view_read(&view, item));
+    myl_schema_close(schema);
+}
+
+static void items_have_the_members_of_their_kind_only(void **state)
+{
+    (void)state;
+    static const uint8_t u8 = 200;
+    static const uint64_t u64 = UINT64_MAX;
+    static const int8_t i8 = -1;
+    static const int64_t i64 = INT64_MIN;
+    static const float f32 = -1.5f;
+    static const double f64 = 2.5;
+    static const bool yes = true;
+    static const uint32_t letter = 'x';
+    static const struct {
+        const myl_type *type;
+        const void *value;
+        uint64_t number;
+        int64_t integer;
+        double real;
+    } cases[] = {
+        {&myl_u8_type, &u8, 200, 0, 0},    {&myl_u64_type, &u64, UINT64_MAX, 0, 0},
+        {&myl_i8_type, &i8, 0xff, -1, 0},  {&myl_i64_type, &i64, (uint64_t)1 << 63, INT64_MIN, 0},
+        {&myl_f32_type, &f32, 0, 0, -1.5}, {&myl_f64_type, &f64, 0, 0, 2.5},
+        {&myl_bool_type, &yes, 1, 0, 0},   {&myl_char_type, &letter, 'x', 0, 0},
+    };
+    static const char *const codecs[] = {NULL, "pod", "rkyv"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t k = 0; k < sizeof codecs / sizeof codecs[0]; k++) {
+            myl_item item;
+            read_scalar(codecs[k], cases[i].type, cases[i].value, &item);
+            assert_int_equal(item.kind, cases[i].type->kind);
+            assert_true(item.number == cases[i].number);
+            assert_true(item.integer == cases[i].integer);
+            assert_true(item.real == cases[i].real);
+            assert_int_equal(item.count, 0);
+            assert_null(item.data);
+            assert_null(item.name);
+        }
+    }
+}
+
 static void json_is(const myl_type *type, const void *value, const char *expected)
 {
     myl_schema *schema;
@@ -76,6 +132,13 @@ static void json_is_valid_whatever_the_value(void **state)
         json_is(&myl_f64_type, &doubles[i], texts[i]);
     const float tenth = 0.1f;
     json_is(&myl_f32_type, &tenth, "0.1");
+    /* Of which fewer digits give a smaller number, and of which they give a larger one. */
+    const double smaller = 0.1 + 0.2, larger = 0.7999999999999999;
+    json_is(&myl_f64_type, &smaller, "0.30000000000000004");
+    json_is(&myl_f64_type, &larger, "0.7999999999999999");
+    const float smaller_f32 = 1.0f / 3, larger_f32 = 2.0f / 3;
+    json_is(&myl_f32_type, &smaller_f32, "0.33333334");
+    json_is(&myl_f32_type, &larger_f32, "0.6666667");
     const uint64_t most = UINT64_MAX;
     json_is(&myl_u64_type, &most, "18446744073709551615");
     const int8_t least = INT8_MIN;
@@ -151,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views_step_by_name_and_number),
+        cmocka_unit_test(items_have_the_members_of_their_kind_only),
         cmocka_unit_test(json_is_valid_whatever_the_value),
         cmocka_unit_test(json_prints_values_that_are_mostly_nesting),
         cmocka_unit_test(json_prints_long_strings),

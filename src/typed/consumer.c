@@ -93,14 +93,18 @@ static void handle_bad(myl_typed_consumer *consumer, const myl_message *message)
 }
 
 /* Acknowledges a message that gives no value, or leaves that to the release of the values leased before it: else a
- * ring full of such messages stops its producer. Returns `rc`, the failure. */
+ * ring full of such messages stops its producer. With no memory for it, it comes again. Returns `rc`, the failure. */
 static int pass_over(myl_typed_consumer *consumer, int rc)
 {
     struct myl_error_saved saved;
     if (consumer->leased)
         return rc;
+    int released = MYL_OK;
     myl_error_save(&saved);
-    int released = myl_frame_consumer_release(consumer->frames);
+    if (rc == MYL_ENOMEM)
+        myl_frame_consumer_rewind(consumer->frames);
+    else
+        released = myl_frame_consumer_release(consumer->frames);
     if (released != MYL_OK)
         return released;
     myl_error_restore(&saved);
@@ -118,11 +122,6 @@ static int next_message(myl_typed_consumer *consumer, myl_typed_message *message
     rc = take_value(consumer, message, owned);
     if (rc == MYL_OK)
         return rc;
-    if (rc == MYL_ENOMEM) {
-        if (!consumer->leased)
-            myl_frame_consumer_rewind(consumer->frames); /* it comes again */
-        return rc;
-    }
     if (rc == MYL_EDECODE)
         handle_bad(consumer, &message->message);
     *skip = rc == MYL_EDECODE && consumer->bad == MYL_BAD_SKIP;

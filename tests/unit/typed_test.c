@@ -469,6 +469,22 @@ static void timeout_is_reported_after_bad_messages(void **state)
     close_pair(&pair);
 }
 
+/* MYL_TRY stays a call that does not wait when a bad message is passed over. */
+static void try_after_bad_messages_does_not_wait(void **state)
+{
+    (void)state;
+    struct pair pair;
+    myl_typed_options options = options_of("rkyv", &t_s_type);
+    options.bad = MYL_BAD_SKIP;
+    open_pair(&pair, &options);
+    for (int leased = 0; leased < 2; leased++) {
+        test_ok(myl_typed_publish_raw(pair.producer, "bad", 3, MYL_TRY));
+        test_code(MYL_EAGAIN, receive_either(&pair, leased, MYL_TRY));
+    }
+    assert_int_equal(myl_typed_bad(pair.consumer), 2);
+    close_pair(&pair);
+}
+
 static void leased_values_stay_beside_bad_messages(void **state)
 {
     (void)state;
@@ -565,6 +581,7 @@ int main(void)
         cmocka_unit_test(bad_messages_are_leased_with_the_others),
         cmocka_unit_test(bad_messages_do_not_fill_the_ring),
         cmocka_unit_test(timeout_is_reported_after_bad_messages),
+        cmocka_unit_test(try_after_bad_messages_does_not_wait),
         cmocka_unit_test(leased_values_stay_beside_bad_messages),
         cmocka_unit_test(failed_messages_are_skipped_or_delivered_again),
         cmocka_unit_test(values_beyond_the_arena_are_skipped),

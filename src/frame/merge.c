@@ -216,12 +216,9 @@ static int check(void *context)
         struct myl_frame_reader *lane = m->reader[i];
         if (has_ended(lane))
             continue;
-        int rc = myl_consumer_check(ring_of(lane));
-        if (rc == MYL_ECLOSED && !lane->inside)
-            note_end(lane);
-        if (rc != MYL_EAGAIN && !(rc == MYL_ECLOSED && lane->ended != 0))
+        if (myl_consumer_check(ring_of(lane)) != MYL_EAGAIN)
             return MYL_OK;
-        open += rc == MYL_EAGAIN && counts(lane);
+        open += counts(lane);
     }
     return open > 0 ? MYL_EAGAIN : MYL_OK;
 }

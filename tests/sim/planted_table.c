@@ -510,10 +510,8 @@ const struct plant plants[] = {
     {"a rewound lane stays ended", FREADER, "    reader->ended = 0; /* there is something to read again */\n", "",
      "frames-lanes,frames-lanes-kill"},
     {"a park checks only the lane whose turn it is", FMERGE,
-     "        if (rc != MYL_EAGAIN && !(rc == MYL_ECLOSED && lane->ended != 0))\n            return MYL_OK;\n"
-     "        open += rc == MYL_EAGAIN && counts(lane);\n",
-     "        if (i == m->turn && rc != MYL_EAGAIN && !(rc == MYL_ECLOSED && lane->ended != 0))\n"
-     "            return MYL_OK;\n        open += counts(lane);\n",
+     "        if (myl_consumer_check(ring_of(lane)) != MYL_EAGAIN)\n            return MYL_OK;\n",
+     "        if (myl_consumer_check(ring_of(lane)) != MYL_EAGAIN && i == m->turn)\n            return MYL_OK;\n",
      "frames-lanes,frames-lanes-kill"},
     {"only the producer of lane 0 is checked", FMERGE, "        if (!counts(lane) || has_ended(lane) ||",
      "        if (i > 0 || !counts(lane) || has_ended(lane) ||", "frames-lanes-kill,frames-lanes"},

@@ -404,6 +404,45 @@ static void observer_has_its_own_limits(void **state)
     close_pair(&pair);
 }
 
+/* An observer has lost nothing before its first message, whatever that message's number. */
+static void observer_loses_nothing_before_its_first_message(void **state)
+{
+    (void)state;
+    enum { CELLS = 1024 };
+    struct pair pair;
+    char buffer[100] __attribute__((aligned(64)));
+    uint64_t sent = 0;
+    myl_frame_producer_options o = frame_options(CELLS * 64, 0);
+    o.numbers = MYL_FRAMES_NUMBERED;
+    o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+    myl_frame_observer *observer;
+    myl_message message;
+    myl_frame_lost lost;
+    pair.producer = open_frames(test_name(pair.name, "first"), &o);
+    for (; sent < 3 * CELLS; sent++)
+        send_frame(pair.producer, sent, 8, MYL_TRY);
+    test_ok(myl_frame_observer_open(&observer, pair.name, NULL));
+    test_ok(myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
+    assert_true(message.number >= 2 * CELLS);
+    for (uint64_t i = message.number; i < sent; i++) {
+        assert_int_equal(message.number, i);
+        assert_int_equal(lost.bytes, 0);
+        assert_int_equal(lost.messages, 0);
+        if (i + 1 < sent)
+            test_ok(myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
+    }
+    /* Two rounds of the ring: what was overwritten is lost, in bytes and messages. */
+    uint64_t read = sent;
+    for (; sent < 5 * CELLS; sent++)
+        send_frame(pair.producer, sent, 8, MYL_TRY);
+    test_ok(myl_frame_observer_get(observer, buffer, sizeof buffer, &message, &lost, MYL_TRY));
+    assert_true(lost.messages >= CELLS);
+    assert_int_equal(message.number, read + lost.messages);
+    assert_int_equal(lost.bytes, 64 * lost.messages);
+    myl_frame_observer_close(observer);
+    myl_frame_producer_close(pair.producer);
+}
+
 /* As in a ring of events: waiting for more consumers than there are entries is refused. */
 static void waiting_for_too_many_consumers_is_refused(void **state)
 {
@@ -450,6 +489,7 @@ int main(void)
         cmocka_unit_test(invalid_shapes_are_refused),
         cmocka_unit_test(other_shapes_of_an_existing_ring_are_refused),
         cmocka_unit_test(observer_has_its_own_limits),
+        cmocka_unit_test(observer_loses_nothing_before_its_first_message),
         cmocka_unit_test(waiting_for_too_many_consumers_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,31 @@ static void live_producer_of_several_is_reported(void **state)
     assert_false(ring_exists(name));
 }
 
+/* With no live producer, one that left a notice is reported: the first of them. */
+static void notice_of_an_ended_producer_is_reported(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b, *reported;
+    } cases[] = {{NULL, NULL, ""},
+                 {NULL, "disk is full", "disk is full"},
+                 {"upgrade", NULL, "upgrade"},
+                 {"upgrade", "disk is full", "upgrade"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char name[TEST_NAME_SIZE];
+        myl_frame_producer *a = open_lane(test_name(name, "notice"), 3, "a"), *b = open_lane(name, 0, "b");
+        myl_frame_consumer *c = open_frame_consumer(name, "c");
+        myl_frame_producer_set_activity(a, cases[i].a, 0);
+        myl_frame_producer_set_activity(b, cases[i].b, 0);
+        myl_frame_producer_leave(a);
+        myl_frame_producer_leave(b);
+        assert_int_equal(peer_of(c).state, MYL_PEER_LEFT);
+        assert_string_equal(peer_of(c).activity, cases[i].reported);
+        myl_frame_consumer_close(c);
+        test_ok(myl_remove(name, MYL_BACKEND_SHM, 1));
+    }
+}
+
 /* The first producer times out while waiting for consumers, and another one produces. The ring stays, and the first
  * one's lane ends. */
 static void *open_and_fail(void *name)
@@ -138,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_producer_of_several_is_reported),
+        cmocka_unit_test(notice_of_an_ended_producer_is_reported),
         cmocka_unit_test(failed_first_producer_ends_its_lane),
         cmocka_unit_test(failed_startup_leaves_the_lane_unchanged),
         cmocka_unit_test(unused_lane_reports_no_death),

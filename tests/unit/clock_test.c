@@ -428,6 +428,46 @@ static void dead_expendable_is_reaped_after_its_grace(void **state)
     }
 }
 
+struct replaced {
+    struct reported reported;
+    const char *name;
+    myl_consumer *successor;
+};
+
+/* Joins under the id of the consumer that was reaped, in its entry, and reads everything. */
+static void hear_and_join(const myl_alert *alert, void *user)
+{
+    struct replaced *replaced = user;
+    hear(alert, &replaced->reported);
+    if (alert->kind != MYL_ALERT_REAPED)
+        return;
+    replaced->successor = open_consumer(replaced->name, "c");
+    take_many(replaced->successor, 0, 8);
+}
+
+/* REAPED is the last alert about a consumer. One that joins under its id, in its entry, is a new consumer. */
+static void reaped_consumer_does_not_recover(void **state)
+{
+    (void)state;
+    struct pair pair;
+    int64_t took;
+    open_with_dead_consumer(&pair, 0, MYL_ROLE_EXPENDABLE);
+    struct replaced replaced = {.name = pair.name};
+    myl_liveness_options policy = {.size = sizeof policy, .alert = hear_and_join, .user = &replaced};
+    test_ok(myl_producer_set_liveness(pair.producer, &policy));
+    put_many(pair.producer, 0, 8);
+    start_clock();
+    test_ok(blocked_claim(pair.producer, MYL_MSEC(80), &took));
+    assert_int_equal(replaced.reported.count[MYL_ALERT_DIED], 1);
+    assert_int_equal(replaced.reported.count[MYL_ALERT_REAPED], 1);
+    assert_int_equal(replaced.reported.count[MYL_ALERT_RECOVERED], 0);
+    myl_joined joined;
+    test_ok(myl_consumer_joined(replaced.successor, &joined));
+    assert_int_equal(joined.entry, 0);
+    myl_consumer_close(replaced.successor);
+    myl_producer_close(pair.producer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +483,7 @@ int main(void)
         cmocka_unit_test(stall_alerts_and_fails_on_time),
         cmocka_unit_test(death_of_a_required_consumer_fails_after_its_grace),
         cmocka_unit_test(dead_expendable_is_reaped_after_its_grace),
+        cmocka_unit_test(reaped_consumer_does_not_recover),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "unit/rings.h"
 
 struct known {
@@ -98,6 +99,26 @@ static void system_errors_are_named(void **state)
     expect_no_consumer(MYL_ENOTFOUND, strerror(ENOTDIR), "/dev/null/ring", &o);
 }
 
+static void system_errors_have_their_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        int err, code;
+    } cases[] = {
+        {ENOENT, MYL_ENOTFOUND},  {ENOTDIR, MYL_ENOTFOUND},       {EEXIST, MYL_EEXISTS},  {EACCES, MYL_EPERMISSION},
+        {EPERM, MYL_EPERMISSION}, {EROFS, MYL_EPERMISSION},       {ENOSPC, MYL_ENOSPACE}, {EDQUOT, MYL_ENOSPACE},
+        {EFBIG, MYL_ENOSPACE},    {ENOMEM, MYL_ENOMEM},           {EMFILE, MYL_ELIMIT},   {ENFILE, MYL_ELIMIT},
+        {EAGAIN, MYL_ELIMIT},     {ENOLCK, MYL_ELIMIT},           {EBUSY, MYL_EBUSY},     {ENOSYS, MYL_EUNSUPPORTED},
+        {EIO, MYL_ESYSTEM},       {EOPNOTSUPP, MYL_EUNSUPPORTED}, {ELOOP, MYL_ENAME},     {ENAMETOOLONG, MYL_ENAME},
+        {EINVAL, MYL_ESYSTEM},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        test_code(cases[i].code, myl_fail_errno(cases[i].err, "cannot do %d", 7));
+        expect_detail("cannot do 7: ");
+        expect_detail(strerror(cases[i].err));
+    }
+}
+
 static void version_is_that_of_the_headers(void **state)
 {
     (void)state;
@@ -109,9 +130,10 @@ static void version_is_that_of_the_headers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_code_is_described),      cmocka_unit_test(success_and_unknown_codes_have_names),
-        cmocka_unit_test(documentation_has_every_code), cmocka_unit_test(detail_belongs_to_its_thread),
-        cmocka_unit_test(system_errors_are_named),      cmocka_unit_test(version_is_that_of_the_headers),
+        cmocka_unit_test(every_code_is_described),        cmocka_unit_test(success_and_unknown_codes_have_names),
+        cmocka_unit_test(documentation_has_every_code),   cmocka_unit_test(detail_belongs_to_its_thread),
+        cmocka_unit_test(system_errors_are_named),        cmocka_unit_test(system_errors_have_their_codes),
+        cmocka_unit_test(version_is_that_of_the_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

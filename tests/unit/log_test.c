@@ -59,6 +59,7 @@ static void log_records_ring_and_participants(void **state)
     }
     assert_int_equal(log->entry[2].sequence, 3);
     assert_int_equal(log->entry[3].sequence, 3);
+    assert_int_equal(log->entry[4].sequence, 3);
     assert_int_equal(log->entry[4].value, MYL_ROLE_ALERT);
     myl_log_free(log);
     myl_producer_leave(producer);

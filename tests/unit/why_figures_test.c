@@ -365,6 +365,31 @@ static void absent_consumer_ranks_between_live_and_dead(void **state)
     close_scene();
 }
 
+/* A ring of one consumer entry, which is in use: the missing consumer comes after it. */
+static void missing_consumer_is_shown_beside_a_full_registry(void **state)
+{
+    (void)state;
+    memset(&scene, 0, sizeof scene);
+    myl_producer_options o = producer_options(CAPACITY);
+    o.max_consumers = 1;
+    scene.producer = open_producer(test_name(scene.name, "full"), &o);
+    scene.segment = &scene.producer->handle.segment;
+    scene.consumer[0] = open_consumer(scene.name, "a");
+    put_many(scene.producer, 0, CAPACITY);
+    producer_waits(MYL_MSEC(2345), 5);
+    char id[MYL_ID_MAX + 1] = "w";
+    myl_id_set_words(scene.segment->control->missing, id);
+    myl_segment_entry(scene.segment, 0)->waiting.v = (uint64_t)(NOW - 1);
+    myl_diagnosis *diagnosis = diagnose();
+    assert_int_equal(diagnosis->participants, 3);
+    assert_string_equal(diagnosis->participant[1].id, "a");
+    assert_string_equal(diagnosis->participant[2].id, "w");
+    assert_int_equal(diagnosis->participant[2].condition, MYL_COND_ABSENT);
+    assert_int_equal(diagnosis->edges, 3); /* the producer waits for both, and "a" for the producer */
+    myl_diagnosis_free(diagnosis);
+    close_scene();
+}
+
 /* --- a producer that does not wait
  * --------------------------------------------------------------------------------------- */
 
@@ -498,6 +523,7 @@ int main(void)
         cmocka_unit_test(most_severe_blocking_consumer_is_named),
         cmocka_unit_test(missing_consumers_are_named),
         cmocka_unit_test(absent_consumer_ranks_between_live_and_dead),
+        cmocka_unit_test(missing_consumer_is_shown_beside_a_full_registry),
         cmocka_unit_test(waiting_consumers_are_counted),
         cmocka_unit_test(ended_producer_has_its_sentence),
         cmocka_unit_test(unused_lane_has_its_sentence),

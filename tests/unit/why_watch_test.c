@@ -89,6 +89,47 @@ static void wait_of_an_owner_that_moved_is_over(void **state)
     myl_producer_close(producer);
 }
 
+/* Its owner waited at the first sample and moved since. */
+static void wait_at_the_first_sample_is_over_after_a_move(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    int waits;
+    myl_producer_options o = producer_options(CAPACITY);
+    myl_producer *producer = open_producer(test_name(name, "over"), &o);
+    struct myl_control *control = producer->handle.segment.control;
+    uint64_t next = control->next.v;
+    watched =
+        (struct watched){.word = &myl_segment_producer(&producer->handle.segment)->waiting, .moves = &control->next};
+    watched.word->v = (uint64_t)myl_os_now();
+    assert_int_equal(condition_of_participant(name, 0, &waits), MYL_COND_MOVING);
+    assert_false(waits);
+    watched = (struct watched){0};
+    control->next.v = next;
+    myl_producer_close(producer);
+}
+
+/* A consumer waited for an event at the first sample. Since then events were published, and it has not moved. */
+static void wait_is_over_when_there_are_events(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    int waits;
+    myl_producer_options o = producer_options(CAPACITY);
+    myl_producer *producer = open_producer(test_name(name, "events"), &o);
+    myl_consumer *consumer = open_consumer(name, "c");
+    struct myl_control *control = producer->handle.segment.control;
+    uint64_t next = control->next.v;
+    watched = (struct watched){.word = &consumer->member.entry->waiting, .moves = &control->next};
+    watched.word->v = (uint64_t)myl_os_now();
+    assert_int_equal(condition_of_participant(name, 1, &waits), MYL_COND_STALLED);
+    assert_false(waits);
+    watched = (struct watched){0};
+    control->next.v = next;
+    myl_consumer_close(consumer);
+    myl_producer_close(producer);
+}
+
 /* A consumer left, another one joined in its entry at the gate, waited there, and acknowledged as many events. */
 static void wait_at_a_lower_cursor_is_over(void **state)
 {
@@ -114,6 +155,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wait_between_two_samples_is_seen),
+        cmocka_unit_test(wait_at_the_first_sample_is_over_after_a_move),
+        cmocka_unit_test(wait_is_over_when_there_are_events),
         cmocka_unit_test(wait_at_a_lower_cursor_is_over),
         cmocka_unit_test(wait_of_an_owner_that_moved_is_over),
     };

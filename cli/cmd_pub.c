@@ -135,13 +135,13 @@ static int set_option(struct pub *pub, int option, const char *value, const char
         pub->ring.lane = value;
         return 0;
     case 'r':
-        return cli_parse_size("--ring", value, 65536, UINT64_C(1) << 38, &pub->ring.ring_bytes);
+        return cli_parse_size("--ring", value, 65536, UINT64_C(1) << 38, &pub->ring.config.ring_bytes);
     case 'm':
         return cli_parse_size("--max", value, 64, UINT64_C(1) << 31, &pub->most);
     case 't':
         return cli_parse_timeout("--timeout", value, &pub->timeout_ns);
     case 'T':
-        return cli_parse_type("--type", value, &pub->ring.ring.type_id);
+        return cli_parse_type("--type", value, &pub->ring.config.type_id);
     case 'f':
         *file = value;
         return 0;
@@ -419,11 +419,11 @@ static int run(struct pub *pub)
         return code;
     pub->ring.ring.backend = pub->target.backend;
     pub->ring.ring.on_death = MYL_DEATH_WAIT;
-    pub->ring.max_message = pub->most;
-    pub->ring.lanes = (uint32_t)pub->lanes;
+    pub->ring.config.max_message = pub->most;
+    pub->ring.config.lanes = (uint32_t)pub->lanes;
     if (!pub->waits && pub->ring.ring.reserve_count > 0)
         pub->wait = 0;
-    pub->ring.ring.max_consumers =
+    pub->ring.config.max_consumers =
         cli_consumers_for(pub->wait > pub->ring.ring.reserve_count ? pub->wait : pub->ring.ring.reserve_count);
     code = open_ring(pub);
     if (code != 0)
@@ -451,7 +451,7 @@ static int check_options(const struct pub *pub)
 {
     if (pub->json && pub->blobs)
         return cli_usage("--blobs and --json are two forms of the input: pass one of them");
-    if (pub->json && pub->ring.ring.type_id != 0)
+    if (pub->json && pub->ring.config.type_id != 0)
         return cli_usage("--type is not for --json: the type id follows from the schema");
     if (!pub->json && (pub->schema.file != NULL || pub->schema.codec != NULL || pub->skip_bad))
         return cli_usage("--schema, --codec and --skip-bad are for --json: pass it, too");

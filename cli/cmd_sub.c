@@ -103,7 +103,7 @@ static int set_option(struct sub *sub, int option, const char *value, const char
     case 't':
         return cli_parse_timeout("--timeout", value, &sub->timeout_ns);
     case 'T':
-        return cli_parse_type("--type", value, &sub->ring.ring.type_id);
+        return cli_parse_type("--type", value, &sub->ring.type_id);
     case 'f':
         *file = value;
         return 0;
@@ -321,7 +321,7 @@ static int check_type(struct sub *sub)
         return typed_open_ring(&sub->typed, &sub->target, info.codec,
                                sub->observer ? myl_observer_schema_text(myl_frame_observer_ring(observing))
                                              : myl_consumer_schema_text(myl_frame_consumer_ring(own)));
-    if (info.type_id != CHUNK_TYPE || sub->ring.ring.type_id == CHUNK_TYPE)
+    if (info.type_id != CHUNK_TYPE || sub->ring.type_id == CHUNK_TYPE)
         return 0;
     return cli_fail(CLI_FAILED, "this ring carries a file: receive it with 'myelon cat %s'",
                     cli_target_text(&sub->target));

@@ -318,9 +318,9 @@ static int join(struct receiver *r)
     const struct receiver_options *o = r->options;
     myl_frame_consumer_options options = {
         .size = sizeof options,
+        .type_id = o->type_id,
         .max_message = 1, /* 'cp' sends no fragments: no reassembly buffer */
         .ring = {.id = o->id,
-                 .type_id = o->type_id,
                  .backend = o->target.backend,
                  .attach_timeout_ns = o->attach_ns,
                  .on_death = MYL_DEATH_REPORT},

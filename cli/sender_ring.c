@@ -73,19 +73,19 @@ static int choose_shape(const struct sender *s, int found, myl_frame_producer_op
         capacity = capacity != 0 ? capacity : DEFAULT_CAPACITY;
     }
     /* One record per message; with fragments the ring's positions would not give the offset in the file. */
-    options->max_frame = chunk != 0 ? (uint32_t)chunk + CHUNK_HEAD : 0;
-    options->max_message = options->max_frame;
+    options->config.max_frame = chunk != 0 ? (uint32_t)chunk + CHUNK_HEAD : 0;
+    options->config.max_message = options->config.max_frame;
     if (capacity == 0)
         return 0;
     if (chunk == 0)
         chunk = chunk_of_ring(&s->info);
     if (chunk == 0)
         return CLI_FAILED;
-    options->ring_bytes = chunk_ring_bytes(chunk, capacity);
-    if (options->ring_bytes > RING_MOST)
+    options->config.ring_bytes = chunk_ring_bytes(chunk, capacity);
+    if (options->config.ring_bytes > RING_MOST)
         return cli_usage("--capacity %" PRIu64 " with messages of %" PRIu64
                          " bytes needs a ring of %s; the limit is %s",
-                         capacity, chunk, cli_bytes(options->ring_bytes).s, cli_bytes(RING_MOST).s);
+                         capacity, chunk, cli_bytes(options->config.ring_bytes).s, cli_bytes(RING_MOST).s);
     return 0;
 }
 
@@ -95,10 +95,8 @@ static int open_ring(struct sender *s)
     int found;
     myl_frame_producer_options options = {
         .size = sizeof options,
-        .ring = {.type_id = o->type_id,
-                 .label = s->source.label,
-                 .backend = o->target.backend,
-                 .on_death = MYL_DEATH_WAIT},
+        .config = {.type_id = o->type_id, .label = s->source.label},
+        .ring = {.backend = o->target.backend, .on_death = MYL_DEATH_WAIT},
     };
     int code = find_predecessor(s, &found);
     if (code == 0)
@@ -106,7 +104,7 @@ static int open_ring(struct sender *s)
     if (code != 0)
         return code;
     if (!found) /* a continued stream waits for no consumers and keeps the shape */
-        options.ring.max_consumers = cli_consumers_for(o->wait);
+        options.config.max_consumers = cli_consumers_for(o->wait);
     code = myl_frame_producer_open(&s->producer, o->target.name, &options);
     if (code == MYL_ETYPE && o->type_id == CHUNK_TYPE)
         return cli_ring_error_advised(code, "'myelon cp' did not make it: choose another name, or remove it with "

@@ -12,9 +12,8 @@ int main(int argc, char **argv)
 {
     myl_consumer *consumer;
     myl_consumer_options options = {.size = sizeof options,
-                                    .id = argc > 2 ? argv[2] : "reader",
                                     .event_size = sizeof(struct tick),
-                                    .attach_timeout_ns = MYL_SEC(10)};
+                                    .ring = {.id = argc > 2 ? argv[2] : "reader", .attach_timeout_ns = MYL_SEC(10)}};
     int rc = myl_consumer_open(&consumer, argc > 1 ? argv[1] : "ticks", &options);
     unsigned long count = 0;
     double sum = 0;

@@ -13,7 +13,7 @@ static int publish_text(myl_frame_producer *producer, const char *text)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "lanes";
-    myl_frame_producer_options options = {.size = sizeof options, .lanes = 2, .lane = "north"};
+    myl_frame_producer_options options = {.size = sizeof options, .config.lanes = 2, .lane = "north"};
     myl_frame_producer *north = NULL, *south = NULL;
     myl_frame_consumer *reader = NULL;
     myl_message message = {0};

@@ -24,8 +24,7 @@ static int consume(int socket)
         return failed("consumer");
     myl_consumer *consumer;
     myl_consumer_options options = {.size = sizeof options,
-                                    .backend = MYL_BACKEND_MEMFD,
-                                    .fd = fd,
+                                    .ring = {.backend = MYL_BACKEND_MEMFD, .fd = fd},
                                     .event_size = sizeof(uint64_t)};
     int rc = myl_consumer_open(&consumer, NULL, &options);
     (void)close(fd); /* the handle has its own descriptor */
@@ -43,8 +42,8 @@ static int produce(int socket)
 {
     myl_producer *producer;
     myl_producer_options options = {.size = sizeof options,
-                                    .backend = MYL_BACKEND_MEMFD,
-                                    .event_size = sizeof(uint64_t)};
+                                    .ring.backend = MYL_BACKEND_MEMFD,
+                                    .config.event_size = sizeof(uint64_t)};
     int fd = -1;
     int rc = myl_producer_open(&producer, NULL, &options);
     if (rc == MYL_OK)

@@ -13,9 +13,8 @@ int main(int argc, char **argv)
 {
     myl_observer *observer;
     myl_consumer_options options = {.size = sizeof options,
-                                    .start = MYL_START_OLDEST,
                                     .event_size = sizeof(struct tick),
-                                    .attach_timeout_ns = MYL_SEC(10)};
+                                    .ring = {.start = MYL_START_OLDEST, .attach_timeout_ns = MYL_SEC(10)}};
     if (myl_observer_open(&observer, argc > 1 ? argv[1] : "ticks", &options) != MYL_OK) {
         fprintf(stderr, "%s\n", myl_error_detail());
         return 1;

@@ -36,9 +36,8 @@ static int produce(const char *ring)
 {
     myl_producer *producer;
     myl_producer_options options = {.size = sizeof options,
-                                    .event_size = sizeof(struct sample),
-                                    .packed_cell = 256,
-                                    .wait_consumers = 1};
+                                    .config = {.event_size = sizeof(struct sample), .packed_cell = 256},
+                                    .ring.wait_consumers = 1};
     int rc = myl_producer_open(&producer, ring, &options);
     for (uint64_t i = 0; rc == MYL_OK && i < BATCHES; i++)
         rc = put_batch(producer, i * BATCH);
@@ -53,7 +52,7 @@ static int consume(const char *ring)
     myl_consumer *consumer;
     myl_consumer_options options = {.size = sizeof options,
                                     .event_size = sizeof(struct sample),
-                                    .attach_timeout_ns = MYL_SEC(10)};
+                                    .ring.attach_timeout_ns = MYL_SEC(10)};
     uint64_t count = 0, runs = 0, wrong = 0;
     myl_span run;
     int rc = myl_consumer_open(&consumer, ring, &options);

@@ -11,7 +11,9 @@ struct tick {
 int main(int argc, char **argv)
 {
     myl_producer *producer;
-    myl_producer_options options = {.size = sizeof options, .event_size = sizeof(struct tick), .wait_consumers = 1};
+    myl_producer_options options = {.size = sizeof options,
+                                    .config.event_size = sizeof(struct tick),
+                                    .ring.wait_consumers = 1};
     int rc = myl_producer_open(&producer, argc > 1 ? argv[1] : "ticks", &options);
     for (uint64_t i = 0; rc == MYL_OK && i < 1000000; i++) {
         void *event;

@@ -8,9 +8,9 @@ int main(int argc, char **argv)
 {
     myl_consumer *consumer = NULL;
     myl_consumer_options options = {.size = sizeof options,
-                                    .id = argc > 2 ? argv[2] : "receiver",
-                                    .attach_timeout_ns = MYL_SEC(60),
-                                    .on_death = MYL_DEATH_WAIT};
+                                    .ring = {.id = argc > 2 ? argv[2] : "receiver",
+                                             .attach_timeout_ns = MYL_SEC(60),
+                                             .on_death = MYL_DEATH_WAIT}};
     int rc = myl_consumer_open(&consumer, argc > 1 ? argv[1] : "numbers", &options);
     const void *event;
     while (rc == MYL_OK && (rc = myl_consumer_next(consumer, &event, MYL_FOREVER)) == MYL_OK) {

@@ -29,8 +29,8 @@ static int publish_all(myl_producer *producer)
 static int run(const char *name)
 {
     static const char *const required[] = {"worker"};
-    myl_producer_options po = {.size = sizeof po, .event_size = sizeof(uint64_t), .capacity = 64};
-    myl_consumer_options co = {.size = sizeof co, .id = "worker"};
+    myl_producer_options po = {.size = sizeof po, .config = {.event_size = sizeof(uint64_t), .capacity = 64}};
+    myl_consumer_options co = {.size = sizeof co, .ring.id = "worker"};
     myl_liveness_options lo = {.size = sizeof lo,
                                .required = required,
                                .required_count = 1,

@@ -29,9 +29,8 @@ int main(int argc, char **argv)
 {
     myl_consumer *consumer;
     myl_consumer_options options = {.size = sizeof options,
-                                    .id = argc > 2 ? argv[2] : "runner",
                                     .event_size = sizeof(struct tick),
-                                    .attach_timeout_ns = MYL_SEC(10)};
+                                    .ring = {.id = argc > 2 ? argv[2] : "runner", .attach_timeout_ns = MYL_SEC(10)}};
     myl_runner *runner = NULL;
     struct totals totals = {0};
     int rc = myl_consumer_open(&consumer, argc > 1 ? argv[1] : "ticks", &options);

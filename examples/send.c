@@ -7,7 +7,9 @@
 int main(int argc, char **argv)
 {
     myl_producer *producer = NULL;
-    myl_producer_options options = {.size = sizeof options, .event_size = sizeof(uint64_t), .on_death = MYL_DEATH_WAIT};
+    myl_producer_options options = {.size = sizeof options,
+                                    .config.event_size = sizeof(uint64_t),
+                                    .ring.on_death = MYL_DEATH_WAIT};
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000;
     int rc = myl_producer_open(&producer, argc > 1 ? argv[1] : "numbers", &options);
     uint64_t next = rc == MYL_OK ? (uint64_t)(myl_producer_last_published(producer) + 1) : 0; /* 0 in a new ring */

@@ -27,8 +27,6 @@ open it by an absolute path to make a ticket
 the ticket %s
 the ticket is of a memfd
 # makes or opens a ring of events
-event_size % and event_align %
-a ring of frames has no event_size
 are not larger than a frame's header
 packed_cell is
 no_consumers is

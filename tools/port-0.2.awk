@@ -7,11 +7,20 @@
 # A member is renamed if the type of the structure before it is known: the variable, parameter, member or function is
 # declared in this file with a type of myelon, or the initialiser belongs to one. Declarations are found by their shape,
 # without a parser. Arrays over significant tokens: tok[], at[] (index into the whole text), open[] (of a closing bracket).
+#
+# The options of frames had those of events inside, in `ring`. Members of `ring` that are beside it now: `x.ring.label`
+# becomes `x.config.label`, and an initialiser `.ring = {.label = a, .id = b}` becomes `.config.label = a, .ring.id = b`.
 
 BEGIN {
     FS = "\t"
     # Members of structures of 0.1 that are such structures, or lead to one.
-    holds("myl_frame_producer_options", "ring", "myl_producer_options")
+    holds("myl_frame_producer_options", "ring", "myl_frame_producer_options.ring")
+    holds("myl_frame_consumer_options", "ring", "myl_frame_consumer_options.ring")
+    # What a file that has been rewritten uses.
+    holds("myl_producer_options", "config", "myl_ring_config")
+    holds("myl_producer_options", "ring", "myl_ring_options")
+    holds("myl_consumer_options", "ring", "myl_reader_options")
+    holds("myl_frame_producer_options", "config", "myl_frame_config")
     holds("myl_snapshot", "entry", "myl_consumer_status")
     holds("myl_snapshot", "info", "myl_info")
     holds("myl_info", "granted", "myl_granted")
@@ -37,12 +46,14 @@ FNR == NR && /^#/ { next }
 FNR == NR && NF != 4 { print FILENAME ":" FNR ": not four columns"; bad = 1; exit }
 FNR == NR && $3 == "field" {
     field[$4, $1] = $2
+    canonical[$4] = $4
+    if ($4 ~ /\./)
+        next
     if (($1, $2) in seen)
         owners[$1] = owners[$1] " or " $4
     else
         owners[$1] = owners[$1] (owners[$1] == "" ? "" : ", ") "`" $2 "` if it is of " $4
     seen[$1, $2] = 1
-    canonical[$4] = $4
     next
 }
 FNR == NR && $3 == "value" {
@@ -332,10 +343,176 @@ function by_hand(i, what)
         print name ":" line_of[at[i]] ": by hand: " what
 }
 
+# Empties the tokens from i to j.
+function erase(i, j,    k)
+{
+    for (k = at[i]; k <= at[j]; k++)
+        all[k] = ""
+    for (k = i; k <= j; k++)
+        gone[k] = 1
+}
+
+# The same for a part that nothing takes the place of: with the space after it, or with the line.
+function leave_out(i, j,    first, next_one)
+{
+    first = at[i] - 1
+    next_one = at[j] + 1
+    erase(i, j)
+    if (all[first] ~ /^[ \t]+$/ && all[first - 1] == "\n" && all[next_one] == "\n")
+        all[first] = all[next_one] = ""
+    else if (all[next_one] ~ /^[ \t]+$/)
+        all[next_one] = ""
+}
+
+# The member at i has moved into another structure.
+function move(i, new)
+{
+    if (is_cpp && tok[i - 1] == "." && starts_designator(i - 1))
+        by_hand(i, "`" tok[i] "` is `" new "` now, which no designator of C++ can name; set it in a statement")
+    else if (new !~ /^\.\.\//)
+        change(i, new)
+    else if (tok[i - 2] == "ring" && !(i in flat)) {
+        sub(/^\.\.\//, "", new)
+        change_path(i - 2, i, new)
+    } else if (!(i in flat))
+        by_hand(i, "`" tok[i] "` is `" substr(new, 4) "` of the structure around `ring` now")
+}
+
+# The tokens from i to j are `new` now.
+function change_path(i, j, new)
+{
+    print name ":" line_of[at[i]] ": " tok[j] " -> " new
+    erase(i + 1, j)
+    all[at[i]] = new
+}
+
+# Is `member` of `ring` in the structure around it now?
+function is_beside(type, member)
+{
+    return (type, member) in field && field[type, member] ~ /^\.\.\//
+}
+
+# Does the part of the initialiser between the braces at b have a member that is beside `ring` now?
+function has_moved(b, type,    i)
+{
+    for (i = b + 1; i < close_of[b]; i++) {
+        if (tok[i] ~ /^[({[]$/ && close_of[i])
+            i = close_of[i]
+        else if (tok[i] == "." && tok[i - 1] ~ /^[{,]$/ &&
+                 (tok[i + 1] == "size" || is_beside(type, tok[i + 1])))
+            return 1
+    }
+    return 0
+}
+
+# The initialiser `.ring = {...}` of options of frames whose member is at i: its designators get a path each.
+function flatten(i, type,    b, j, end, new)
+{
+    b = i + 2
+    if (tok[b + 1] != "." || is_cpp) {
+        by_hand(i, "members of `ring` are in the structure around it now")
+        return
+    }
+    print name ":" line_of[at[i]] ": ring = {...} -> ring. and config."
+    for (j = b + 1; j < close_of[b]; j = end + 1) {
+        for (end = j; end < close_of[b] && tok[end] != ","; end++)
+            if (tok[end] ~ /^[({[]$/ && close_of[end])
+                end = close_of[end]
+        flat[j + 1] = 1
+        if (tok[j] != ".")
+            by_hand(j, "a member of `ring` without its name")
+        else if (tok[j + 1] == "size")
+            leave_out(j, end < close_of[b] ? end : end - 1)
+        else {
+            new = (type, tok[j + 1]) in field ? field[type, tok[j + 1]] : tok[j + 1]
+            new = new ~ /^\.\.\// ? substr(new, 4) : "ring." new
+            print name ":" line_of[at[j]] ": " tok[j + 1] " -> " new
+            all[at[j + 1]] = new
+            if (tok[j + 1] ~ /^(fd|group|cpu)$/)
+                give_flag(j + 1, type, new)
+        }
+    }
+    erase(i - 1, b)
+    erase(close_of[b], close_of[b])
+}
+
+# The member `ring` of options of frames, at i, with a type of its own now.
+function change_ring(i, type)
+{
+    if (tok[i + 1] == "=" && tok[i + 2] == "{" && starts_designator(i - 1)) {
+        if (has_moved(i + 2, type))
+            flatten(i, type)
+    } else if (tok[i + 1] == "." && tok[i + 2] == "size") {
+        if (tok[i + 3] == "=" && tok[i - 3] ~ /^[;{}]$/ && is_identifier(i - 2))
+            erase_statement(i - 2)
+        else
+            by_hand(i, "`ring` has no `size` any more: leave it out")
+    } else if (tok[i + 1] != ".")
+        by_hand(i, "`ring` is of " (type ~ /producer/ ? "myl_ring_options" : "myl_reader_options") \
+            " now: what the ring is, or is expected to be, is beside it")
+}
+
+# `fd`, `group` and `cpu` of a structure of 0.1 were 0 if they were not given. Now a member of its own says whether they
+# are, and `cpu` is no longer + 1. The member at i of `type` is `path` now.
+function give_flag(i, type, path,    member, flag, j, end, given)
+{
+    member = tok[i]
+    flag = member == "fd" ? "use_fd" : member == "group" ? "set_group" : "pin"
+    for (end = i + 2; end < m && tok[end] !~ /^[,;})]$/; end++)
+        if (tok[end] ~ /^[({[]$/ && close_of[end])
+            end = close_of[end]
+    for (j = i; tok[j - 1] ~ /^(\.|->)$/ && is_identifier(j - 2); j -= 2)
+        ;
+    given = tok[i + 1] == "=" ? text_from(at[i + 1] + 1, at[end] - 1) : ""
+    gsub(/^[ \t\n]+|[ \t\n]+$/, "", given)
+    path = substr(path, 1, length(path) - length(member))
+    if (flag in used || given == "0" || (member == "fd" && type ~ /consumer/))
+        return
+    if (member == "cpu")
+        by_hand(i, "`cpu` is the number of a CPU now, not + 1, and has an effect only with `pin`")
+    else if (given == "" && tok[j - 1] != "&")
+        return # is only read
+    else if (tok[j - 1] == "." && starts_designator(j - 1) && given ~ /^[A-Za-z0-9_]+$/ && !is_cpp)
+        all[at[j - 1]] = "." (j < i ? tok[j] "." : path) flag " = " given " != 0, ."
+    else if (given != "" && j < i && tok[j - 1] ~ /^([;{},)]|else)$/) {
+        all[at[j]] = text_from(at[j], at[i - 1]) path flag " = (" all[at[j]]
+        all[at[end]] = ") != 0" all[at[end]]
+    } else
+        by_hand(i, "`" member "` has an effect only with `" flag "` now")
+}
+
+# The text from the first to the last of these elements of all[].
+function text_from(first, last,    text_of)
+{
+    for (; first <= last; first++)
+        text_of = text_of all[first]
+    return text_of
+}
+
+# Leaves out the statement that begins at i.
+function erase_statement(i,    j)
+{
+    for (j = i; j < m && tok[j] != ";"; j++)
+        if (tok[j] ~ /^[({[]$/ && close_of[j])
+            j = close_of[j]
+    print name ":" line_of[at[i]] ": ring.size -> (left out)"
+    leave_out(i, j)
+}
+
 function change_member(i,    type)
 {
     type = owner_at(i)
-    if ((type, tok[i]) in field)
+    if ((type, tok[i]) in member_type && member_type[type, tok[i]] ~ /\./)
+        change_ring(i, member_type[type, tok[i]])
+    else if (i in flat)
+        return
+    else if ((type, tok[i]) in field && field[type, tok[i]] ~ /[.]/) {
+        move(i, field[type, tok[i]])
+        if (tok[i] ~ /^(fd|group|cpu)$/)
+            give_flag(i, type, field[type, tok[i]])
+    } else if (type ~ /[.]ring$/ && tok[i] ~ /^(fd|group|cpu)$/)
+        give_flag(i, type, tok[i])
+    else if ((type, tok[i]) in field)
         change(i, field[type, tok[i]])
     else if (type == "" && tok[i] in owners)
         by_hand(i, "`" tok[i] "` is " owners[tok[i]])
@@ -406,12 +583,16 @@ END {
     if (bad)
         exit 2
     match_brackets()
-    for (i = 1; i <= m; i++)
+    is_cpp = name ~ /\.(cc|cpp|cxx|hh|hpp|hxx|C|H)$/
+    for (i = 1; i <= m; i++) {
         if (tok[i] ~ /^(myl|MYL)_/)
             ours = 1
+        if (tok[i] ~ /^(use_fd|set_group|pin)$/)
+            used[tok[i]] = 1 # the file has been rewritten
+    }
     for (i = 1; i <= m; i++) {
         enter(i)
-        if (class[at[i]] != "i")
+        if (class[at[i]] != "i" || gone[i])
             continue
         note_declaration(i)
         if (tok[i] in renamed)

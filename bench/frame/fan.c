@@ -49,18 +49,18 @@ static void *fan_open(void *channel, const struct frame_job *job, struct bench_s
         myl_producer_options options;
         memset(&options, 0, sizeof options);
         options.size = sizeof options;
-        options.event_size = (uint32_t)job->shape->bytes;
-        options.capacity = job->shape->depth;
-        options.memory.prefault = MYL_REQUEST_PREFER;
-        options.wait.strategy = MYL_WAIT_BLOCK;
+        options.config.event_size = (uint32_t)job->shape->bytes;
+        options.config.capacity = job->shape->depth;
+        options.ring.memory.prefault = MYL_REQUEST_PREFER;
+        options.ring.wait.strategy = MYL_WAIT_BLOCK;
         check(stage, self, myl_producer_open(&end->out, channel, &options), "myl_producer_open");
     } else {
         myl_consumer_options options;
         memset(&options, 0, sizeof options);
         options.size = sizeof options;
-        options.attach_timeout_ns = MYL_SEC(20);
-        options.memory.prefault = MYL_REQUEST_PREFER;
-        options.wait.strategy = MYL_WAIT_BLOCK;
+        options.ring.attach_timeout_ns = MYL_SEC(20);
+        options.ring.memory.prefault = MYL_REQUEST_PREFER;
+        options.ring.wait.strategy = MYL_WAIT_BLOCK;
         check(stage, self, myl_consumer_open(&end->in, channel, &options), "myl_consumer_open");
     }
     return end;

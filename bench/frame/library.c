@@ -55,9 +55,9 @@ static void open_producer(struct library_end *end, const char *name, const struc
     myl_frame_producer_options options;
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
-    options.ring_bytes = shape->ring_bytes;
-    options.max_frame = (uint32_t)(shape->bytes < 64 ? 64 : shape->bytes);
-    options.max_message = options.max_frame;
+    options.config.ring_bytes = shape->ring_bytes;
+    options.config.max_frame = (uint32_t)(shape->bytes < 64 ? 64 : shape->bytes);
+    options.config.max_message = options.config.max_frame;
     options.ring.memory.prefault = MYL_REQUEST_PREFER;
     options.ring.wait = spinning();
     check(end, myl_frame_producer_open(&end->out, name, &options), "myl_frame_producer_open");

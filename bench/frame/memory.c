@@ -19,7 +19,7 @@ static void fill(struct bench_stage *stage, int self, const void *argument)
     myl_frame_producer_options made;
     memset(&made, 0, sizeof made);
     made.size = sizeof made;
-    made.ring_bytes = shape->ring_bytes;
+    made.config.ring_bytes = shape->ring_bytes;
     myl_frame_consumer_options joins;
     memset(&joins, 0, sizeof joins);
     joins.size = sizeof joins;

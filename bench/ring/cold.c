@@ -61,7 +61,7 @@ static double open_consumer_us(struct bench_stage *stage, int self, const char *
     myl_consumer_options options;
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
-    options.id = id;
+    options.ring.id = id;
     myl_consumer *consumer = NULL;
     uint64_t start = bench_now_ns();
     int code = myl_consumer_open(&consumer, stage->name, &options);
@@ -92,8 +92,8 @@ static void successor(struct bench_stage *stage, int self, const void *argument)
     myl_producer_options options;
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
-    options.event_size = shape->words * 8;
-    options.capacity = shape->capacity;
+    options.config.event_size = shape->words * 8;
+    options.config.capacity = shape->capacity;
     myl_producer *producer = NULL;
     uint64_t start = bench_now_ns();
     int code = myl_producer_open(&producer, stage->name, &options);

@@ -64,9 +64,10 @@ typedef int64_t myl_sequence;
  * one is accepted if each byte that the library does not know is 0. MYL_EOPTIONS: one of these bytes is not 0, or the
  * size is below that of the first release or above 8192. The library copies options before it uses them. In result
  * structures with a `size`, which the caller sets, the library fills the members that fit and sets the rest to 0.
- * Members named `reserved` must be 0: they become members of later versions.
- * In C:            MYL_OPTIONS(myl_producer_options, options, .event_size = 64, .capacity = 1024);
- * In C++11:        auto options = myl_options<myl_producer_options>(); options.event_size = 64; */
+ * The structures at the end of others (`ring` of producers and consumers) grow with them; the other inner ones have
+ * members named `reserved`, which must be 0: they become members of later versions.
+ * In C:            MYL_OPTIONS(myl_producer_options, options, .config.event_size = 64);
+ * In C++11:        auto options = myl_options<myl_producer_options>(); options.config.event_size = 64; */
 #ifdef __cplusplus
 extern "C++" {
 template <typename type> inline type myl_options()

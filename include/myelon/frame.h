@@ -32,37 +32,43 @@ enum myl_frame_numbers {
     MYL_FRAMES_TIMED,    /* number, and the time of the commit: reads the clock for each message */
 };
 
-typedef struct myl_frame_producer_options {
-    size_t size;             /* sizeof(myl_frame_producer_options) */
-
-    /* The ring's shape. Fixed when it is made; for an existing ring what is not 0 must agree. */
+/* The shape of a ring of frames. Fixed when it is made. For an existing ring, what is not 0 (NULL) must agree, or the
+ * open is refused: MYL_ETYPE, or MYL_ESHAPE for the others. */
+typedef struct myl_frame_config {
     uint64_t ring_bytes;     /* room for records, 64 KiB .. 2^38, rounded up to 64 KiB (memory.huge on a memfd: 2 MiB);
                               * 0 = half of a core's L2 cache, at least 1 MiB. A message of n bytes takes 64 up to
                               * n = 48, else 64 + n rounded up to 64; 64 bytes stay free. */
     uint32_t max_frame;      /* longest message that stays in one piece, 64 .. ring_bytes - 128; 0 = a quarter of the
                               * ring, or max_message if that is less */
-    uint64_t
-        max_message; /* longest message at all, 64 and max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is more */
+    uint64_t max_message;    /* longest message at all, 64 and max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is
+                              * more */
     enum myl_frame_numbers numbers; /* MYL_FRAMES_BARE (0) = or as it is */
+    uint32_t lanes;          /* producers the ring has room for, 1 .. 16, each in a lane of its own (docs/frames.md,
+                              * "Lanes"); each lane has ring_bytes. 0 = 1, or as it is */
+    uint32_t max_consumers;  /* 1 .. 1024; 0 = 64 */
+    uint64_t type_id;        /* yours; consumers that name another one are refused; 0 = untyped */
+    const char *label;       /* informational; up to 31 bytes; NULL = none, or as it is */
+    int spin_only;           /* 1: consumers may not park, publishing checks no park word; 0: they may, or as it is */
+    uint32_t reserved[7];    /* 0 */
+} myl_frame_config;
 
-    /* Several producers, each in a lane of its own: docs/frames.md, "Lanes". */
-    uint32_t lanes;          /* how many the ring has room for, 1 .. 16; each lane has ring_bytes. 0 = 1, or as it is */
+typedef struct myl_frame_producer_options {
+    size_t size;             /* sizeof(myl_frame_producer_options) */
+    myl_frame_config config;
     const char *lane;        /* id of this producer's lane, as a consumer's id; NULL = any lane that is free */
-
     uint64_t reserved[4];    /* 0 */
-
-    /* Where it lives, consumers, waiting, liveness: as for Layer 0. event_size, event_align, capacity and packed_cell
-     * must be 0; `buffer` (MYL_NO_CONSUMERS_BUFFER) is in bytes; ring.size may be 0. */
-    myl_producer_options ring;
+    myl_ring_options ring;   /* the last member: it grows with `size` */
 } myl_frame_producer_options;
 
+/* Of consumers and observers. */
 typedef struct myl_frame_consumer_options {
     size_t size;             /* sizeof(myl_frame_consumer_options) */
+    uint64_t type_id;        /* expectation; 0 = any. MYL_ETYPE: the ring has another one */
     uint64_t max_message;    /* this reader's limit for fragmented messages; 0 = the ring's. That much memory is set
                               * aside at open (used only as far as messages reach); a longer message is MYL_ETOOBIG */
-    uint32_t observe_lane;   /* observers: the lane to read, 0 unless set. Consumers read all lanes: leave it 0 */
+    uint32_t observe_lane;   /* observers: the lane to read. Ignored by consumers, which read all lanes */
     uint64_t reserved[4];    /* 0 */
-    myl_consumer_options ring; /* as for Layer 0; event_size and event_align must be 0; ring.size may be 0 */
+    myl_reader_options ring; /* the last member: it grows with `size` */
 } myl_frame_consumer_options;
 
 /* A message as its reader gets it. */

@@ -23,11 +23,9 @@ enum myl_on_death {
     MYL_DEATH_WAIT,       /* waits for its return */
 };
 
-typedef struct myl_producer_options {
-    size_t size;             /* sizeof(myl_producer_options) */
-
-    /* The ring's shape. Fixed when it is made. For an existing ring, what is not 0 (NULL) must agree, or the open is
-     * refused: MYL_EEVENTSIZE, MYL_EALIGN, MYL_ETYPE, or MYL_ESHAPE for the others. */
+/* The shape of a ring of events. Fixed when it is made. For an existing ring, what is not 0 (NULL) must agree, or the
+ * open is refused: MYL_EEVENTSIZE, MYL_EALIGN, MYL_ETYPE, or MYL_ESHAPE for the others. */
+typedef struct myl_ring_config {
     uint32_t event_size;     /* bytes, 1 .. 1 MiB; needed to make a ring */
     uint32_t event_align;    /* power of two up to 4096; 0 = 8 */
     uint64_t capacity;       /* events, a power of two from 2 to 2^32; 0 = fills about half of a core's L2 cache */
@@ -37,22 +35,30 @@ typedef struct myl_producer_options {
     uint64_t type_id;        /* yours; consumers that name another one are refused; 0 = untyped */
     const char *label;       /* informational; up to 31 bytes; NULL = none, or as it is */
     int spin_only;           /* 1: consumers may not park, publishing checks no park word; 0: they may, or as it is */
+    uint32_t reserved[7];    /* 0 */
+} myl_ring_config;
 
+/* How a producer opens a ring, waits and judges its consumers: the same for events and frames. */
+typedef struct myl_ring_options {
     /* Where it lives. */
     enum myl_backend backend;
     enum myl_existing existing;
-    int fd;                  /* memfd: take over the ring of this descriptor (it stays yours); 0 = create one.
-                              * Descriptors that the library gives are never 0. One that is not open: MYL_EINVAL */
+    int use_fd;              /* memfd: 1 = take over the ring of descriptor `fd`; 0 = create one. With another backend
+                              * than a memfd: MYL_EINVAL */
+    int fd;                  /* of a memfd; it stays yours. Not open, or given without use_fd: MYL_EINVAL */
     uint32_t mode;           /* permissions; 0 = 0600; the umask does not matter. An existing ring keeps its own */
-    int64_t group;           /* group id to own it; 0 = unchanged. An existing ring keeps its own */
+    int set_group;           /* 1: `group` owns a ring that is made. An existing ring keeps its own */
+    int64_t group;           /* group id, from 0 on; without set_group: 0, else MYL_EINVAL */
     int any_owner;           /* 1: take over a ring that belongs to another user */
     myl_memory_options memory;
-    int cpu;                 /* pins the opening thread: CPU number + 1; 0 = no. MYL_EUNSUPPORTED: not to be had */
+    int pin;                 /* 1: pins the opening thread to CPU `cpu`. MYL_EUNSUPPORTED: not to be had */
+    int cpu;                 /* CPU number, from 0 on; without pin: 0, else MYL_EINVAL */
 
     /* Consumers. */
     enum myl_no_consumer_policy no_consumers; /* of an existing ring: MYL_NO_CONSUMERS_BLOCK (0) = as it was made;
                               * another value applies to this producer */
-    uint64_t buffer;         /* MYL_NO_CONSUMERS_BUFFER: 1 .. capacity; ignored otherwise */
+    uint64_t buffer;         /* MYL_NO_CONSUMERS_BUFFER: events, 1 .. capacity (frames: bytes, 128 .. ring_bytes);
+                              * ignored otherwise */
     uint32_t wait_consumers; /* open returns when so many are registered and alive (see wait_prefix; more than the ring
                               * has room for: MYL_EINVAL) ... */
     int64_t wait_timeout_ns; /* ... or fails with MYL_ESTARTUP after this; 0 = 5 s; MYL_FOREVER; negative: at once */
@@ -72,6 +78,12 @@ typedef struct myl_producer_options {
     const char *ticket;      /* take over the ring that this ticket names; the name is NULL then, `backend` the
                               * ticket's, and `existing` MYL_EXISTING_RESUME. MYL_ENOTFOUND, MYL_ESESSION, MYL_ECLOSED:
                               * it is gone; no other ring is made in its place */
+} myl_ring_options;
+
+typedef struct myl_producer_options {
+    size_t size;             /* sizeof(myl_producer_options) */
+    myl_ring_config config;
+    myl_ring_options ring;   /* the last member: it grows with `size` */
 } myl_producer_options;
 
 enum myl_start {
@@ -92,8 +104,8 @@ typedef struct myl_role_options {
                               * to the millisecond, up to 49 days; MYL_FOREVER */
 } myl_role_options;
 
-typedef struct myl_consumer_options {
-    size_t size;             /* sizeof(myl_consumer_options) */
+/* How a consumer or an observer opens a ring, and how it waits: the same for events and frames. */
+typedef struct myl_reader_options {
     const char *id;          /* up to 31 bytes of [A-Za-z0-9._-]; NULL = by prefix, or automatic: an id that no consumer
                               * had before and that is never resumed */
     const char *prefix;      /* up to 26 bytes of the same: take the first free id of prefix_0 .. prefix_N, where N is
@@ -102,16 +114,13 @@ typedef struct myl_consumer_options {
     enum myl_start start;
     const myl_role_options *role; /* NULL: the one this id had, plain if it is unknown */
 
-    uint32_t event_size;     /* expectation; 0 = any */
-    uint32_t event_align;    /* expectation; 0 = any */
-    uint64_t type_id;        /* expectation; 0 = any */
-
     enum myl_backend backend;
-    int fd;                  /* memfd: the descriptor received (it stays yours); one that is not open: MYL_EINVAL */
+    int fd;                  /* memfd: the descriptor received, 0 included; it stays yours. One that is not open:
+                              * MYL_EINVAL. Other backends ignore it */
     int any_owner;           /* 1: join a ring that belongs to another user (root's and your own always do) */
     int64_t attach_timeout_ns; /* how long to wait for the ring to appear; 0 or negative = not at all */
     myl_memory_options memory;
-    int cpu;                 /* as the producer's */
+    int pin, cpu;            /* as the producer's */
 
     myl_wait_options wait;
     enum myl_on_death on_death;
@@ -120,6 +129,16 @@ typedef struct myl_consumer_options {
 
     const char *ticket;      /* open the ring that this ticket names; the name is NULL then, and `backend` the ticket's.
                               * MYL_ESESSION: the ring of that name is another session; MYL_ETICKET: it is no ticket */
+} myl_reader_options;
+
+/* Of consumers and observers. An expectation that the ring does not meet is MYL_EEVENTSIZE, MYL_EALIGN or MYL_ETYPE. */
+typedef struct myl_consumer_options {
+    size_t size;             /* sizeof(myl_consumer_options) */
+    uint32_t event_size;     /* expectation, bytes; 0 = any */
+    uint32_t event_align;    /* expectation, bytes; 0 = any */
+    uint64_t type_id;        /* expectation; 0 = any */
+    uint64_t reserved[4];    /* 0 */
+    myl_reader_options ring; /* the last member: it grows with `size` */
 } myl_consumer_options;
 
 /* How a consumer joined. */

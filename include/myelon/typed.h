@@ -49,11 +49,12 @@ MYL_API uint64_t myl_typed_id(const myl_codec *codec, const myl_schema *schema);
 
 /* --- Producer --- */
 
-/* As myl_frame_producer_open; ring.type_id of `options` must be 0 and becomes myl_typed_id. A ring that is made stores
- * the codec's id and the text of the type, at most MYL_SCHEMA_TEXT_MAX bytes. MYL_EOPTIONS: the size of an options
- * structure is not this library's; MYL_EINVAL: no type or no codec; MYL_ESCHEMA: the type is wrong, its text is too
- * long, or the codec cannot carry it; or the ring has another type or codec: the sentence has both and the first
- * difference; MYL_ETYPE: the ring stores no type and its type_id is another. After a failure *producer is NULL. */
+/* As myl_frame_producer_open; config.type_id of `options` is 0 or myl_typed_id, which the ring gets. A ring that is
+ * made stores the codec's id and the text of the type, at most MYL_SCHEMA_TEXT_MAX bytes. MYL_EOPTIONS: the size of an
+ * options structure is one of no version; MYL_EINVAL: no type or no codec; MYL_ESCHEMA: the type is wrong, its text is
+ * too long, or the codec cannot carry it; or the ring has another type or codec: the sentence has both and the first
+ * difference; MYL_ETYPE: the ring stores no type and its type_id is another, or the given type_id is another one.
+ * After a failure *producer is NULL. */
 MYL_API MYL_NODISCARD int myl_typed_producer_open(myl_typed_producer **producer, const char *name,
                                                   const myl_typed_options *typed,
                                                   const myl_frame_producer_options *options);
@@ -81,8 +82,8 @@ MYL_API const myl_schema *myl_typed_producer_schema(const myl_typed_producer *pr
 
 /* --- Consumer --- */
 
-/* As myl_frame_consumer_open; ring.type_id of `options` must be 0. Errors as myl_typed_producer_open; *consumer is NULL
- * then. */
+/* As myl_frame_consumer_open; type_id of `options` is 0 or myl_typed_id. Errors as myl_typed_producer_open; then
+ * *consumer is NULL. */
 MYL_API MYL_NODISCARD int myl_typed_consumer_open(myl_typed_consumer **consumer, const char *name,
                                                   const myl_typed_options *typed,
                                                   const myl_frame_consumer_options *options);

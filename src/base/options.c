@@ -56,25 +56,6 @@ int myl_options_take(void *own, const void *given, const struct myl_options_type
     return rc == MYL_OK ? take(own, given, size_of(given), type) : rc;
 }
 
-int myl_options_take_inner(void *own, const void *outer, size_t offset, const struct myl_options_type *type)
-{
-    if (outer == NULL)
-        return take_defaults(own, type);
-    const unsigned char *given = (const unsigned char *)outer + offset;
-    size_t size = size_of(given), room = size_of(outer) - offset;
-    if (size == 0)
-        return take(own, given, room < type->size ? room : type->size, type);
-    int rc = check_size(size, type);
-    if (rc != MYL_OK)
-        return rc;
-    if (size > room)
-        return myl_fail(MYL_EOPTIONS,
-                        "%s has size %zu, but the structure around it has only %zu bytes for it; set both sizes by "
-                        "sizeof",
-                        type->name, size, room);
-    return take(own, given, size, type);
-}
-
 int myl_reserved_check(const void *reserved, size_t bytes, const char *what)
 {
     const unsigned char *byte = reserved;

@@ -24,10 +24,6 @@ struct myl_options_type {
  * or a byte that this library does not know is not 0. */
 int myl_options_take(void *own, const void *given, const struct myl_options_type *type);
 
-/* The same for the last member of another structure, `outer`, at `offset`. `outer` has passed myl_options_take, or is
- * NULL. The inner size may be 0: all of the member that `outer` has. */
-int myl_options_take_inner(void *own, const void *outer, size_t offset, const struct myl_options_type *type);
-
 /* MYL_EOPTIONS: a reserved member is not 0. `what` names the structure. */
 int myl_reserved_check(const void *reserved, size_t bytes, const char *what);
 

@@ -288,7 +288,8 @@ int myl_frame_observer_open(myl_frame_observer **observer, const char *name, con
     myl_frame_observer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for an observer");
-    rc = myl_observer_start(&made->ring, name, &o.ring, &myl_record_cell_ops, o.observe_lane);
+    const struct myl_expectation expected = {.cells = &myl_record_cell_ops, .type_id = o.type_id};
+    rc = myl_observer_start(&made->ring, name, &o.ring, &expected, o.observe_lane);
     if (rc == MYL_OK) {
         rc = myl_partial_set_up(&made->part, segment_of(made)->head, o.max_message);
         if (rc != MYL_OK)

@@ -5,8 +5,7 @@
 
 #include <myelon/frame.h>
 
-/* Copies the caller's options, those of `ring` included, to structures of this library's size; NULL: all defaults.
- * MYL_EOPTIONS. */
+/* Copies the caller's options to structures of this library's size; NULL: all defaults. MYL_EOPTIONS. */
 int myl_frame_producer_options_copy(myl_frame_producer_options *own, const myl_frame_producer_options *given);
 int myl_frame_consumer_options_copy(myl_frame_consumer_options *own, const myl_frame_consumer_options *given);
 /* Copies and checks the caller's options; NULL: all defaults. A given role is copied to `role`, and own->ring.role

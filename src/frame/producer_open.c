@@ -33,7 +33,7 @@ static int set_ring_bytes(struct myl_header *head, const myl_frame_producer_opti
 {
     int huge = o->ring.backend == MYL_BACKEND_MEMFD && o->ring.memory.huge != MYL_REQUEST_OFF;
     uint64_t unit = huge ? MYL_HUGE_ALIGN : MYL_SECTION_ALIGN;
-    uint64_t bytes = o->ring_bytes;
+    uint64_t bytes = o->config.ring_bytes;
     if (bytes == 0) {
         bytes = myl_os_cache_bytes() / 2;
         bytes = bytes > RING_DEFAULT ? bytes : RING_DEFAULT;
@@ -48,16 +48,16 @@ static int set_ring_bytes(struct myl_header *head, const myl_frame_producer_opti
 static int set_limits(struct myl_header *head, const myl_frame_producer_options *o)
 {
     uint64_t bytes = head->cells * MYL_CELL_ALIGN;
-    uint64_t frame = o->max_frame;
+    uint64_t frame = o->config.max_frame;
     if (frame == 0)
         frame = bytes / FRAME_SHARE < FRAME_DEFAULT_MOST ? bytes / FRAME_SHARE : FRAME_DEFAULT_MOST;
-    if (o->max_frame == 0 && o->max_message != 0 && o->max_message < frame)
-        frame = o->max_message;
+    if (o->config.max_frame == 0 && o->config.max_message != 0 && o->config.max_message < frame)
+        frame = o->config.max_message;
     /* Its own first cell, and the next header's word. */
     if (frame < MYL_CELL_ALIGN || frame > bytes - FRAME_ROOM)
         return myl_fail(MYL_EEVENTSIZE, "max_frame %" PRIu64 " is not %u to %" PRIu64 " (ring_bytes - 128)", frame,
                         MYL_CELL_ALIGN, bytes - FRAME_ROOM);
-    uint64_t message = o->max_message;
+    uint64_t message = o->config.max_message;
     if (message == 0)
         message = frame > MESSAGE_DEFAULT ? frame : MESSAGE_DEFAULT;
     if (message < frame || message > MYL_SEGMENT_MAX)
@@ -84,6 +84,11 @@ static int set_buffer(struct myl_header *head, const myl_frame_producer_options 
     return MYL_OK;
 }
 
+static struct myl_common_config common_of(const myl_frame_config *o)
+{
+    return (struct myl_common_config){o->max_consumers, o->type_id, o->label, o->spin_only};
+}
+
 /* Compared by address: each has its own. */
 static const char *numbers_of(const struct myl_header *head)
 {
@@ -98,26 +103,27 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
 {
     const struct myl_header *is = segment->head, *asked = &shape->head;
     const myl_frame_producer_options *o = shape->options;
+    const struct myl_common_config common = common_of(&o->config);
     int rc = myl_check_kind(segment, MYL_KIND_FRAMES);
     if (rc == MYL_OK && shape->description != NULL)
         rc = shape->description->check(segment, shape->description);
     if (rc == MYL_OK)
-        rc = myl_shape_check_common(segment, &o->ring);
+        rc = myl_shape_check_common(segment, &common, &o->ring);
     if (rc != MYL_OK)
         return rc;
-    if (o->ring_bytes != 0 && asked->cells != is->cells)
+    if (o->config.ring_bytes != 0 && asked->cells != is->cells)
         return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "ring_bytes", is->cells * MYL_CELL_ALIGN,
                                  asked->cells * MYL_CELL_ALIGN);
-    if (o->max_frame != 0 && asked->event_bytes != is->event_bytes)
+    if (o->config.max_frame != 0 && asked->event_bytes != is->event_bytes)
         return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "max_frame", is->event_bytes, asked->event_bytes);
-    if (o->max_message != 0 && asked->message_max != is->message_max)
+    if (o->config.max_message != 0 && asked->message_max != is->message_max)
         return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "max_message", is->message_max, asked->message_max);
-    if (o->lanes != 0 && asked->lanes != is->lanes)
+    if (o->config.lanes != 0 && asked->lanes != is->lanes)
         return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "lanes", is->lanes, asked->lanes);
     if (o->lane != NULL && is->lanes == 1)
         return myl_fail(MYL_ESHAPE, "ring \"%s\" is for one producer, lane \"%s\" was asked for; leave `lane` NULL",
                         segment->name, o->lane);
-    if (o->numbers != MYL_FRAMES_BARE && numbers_of(asked) != numbers_of(is))
+    if (o->config.numbers != MYL_FRAMES_BARE && numbers_of(asked) != numbers_of(is))
         return myl_fail(MYL_ESHAPE,
                         "ring \"%s\" exists with numbers %s, %s was asked for; ask for the same (or MYL_FRAMES_BARE), "
                         "or remove it",
@@ -129,9 +135,9 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
 
 static int set_lanes(struct myl_header *head, const myl_frame_producer_options *o)
 {
-    if (o->lanes > MYL_LANES_MAX)
-        return myl_fail(MYL_EINVAL, "%" PRIu32 " lanes are more than %d", o->lanes, MYL_LANES_MAX);
-    head->lanes = o->lanes == 0 ? 1 : o->lanes;
+    if (o->config.lanes > MYL_LANES_MAX)
+        return myl_fail(MYL_EINVAL, "%" PRIu32 " lanes are more than %d", o->config.lanes, MYL_LANES_MAX);
+    head->lanes = o->config.lanes == 0 ? 1 : o->config.lanes;
     return o->lane != NULL ? myl_check_id(o->lane, MYL_ID_MAX) : MYL_OK;
 }
 
@@ -139,12 +145,10 @@ static int make_shape(struct myl_shape *made, const myl_frame_producer_options *
 {
     struct myl_header *head = &made->head;
     *made = (struct myl_shape){.check = check_shape, .options = o, .lane = o->lane, .cells = &myl_record_cell_ops};
-    if (o->ring.event_size != 0 || o->ring.event_align != 0 || o->ring.capacity != 0 || o->ring.packed_cell != 0)
-        return myl_fail(MYL_EINVAL, "a ring of frames has no event_size, event_align, capacity or packed_cell; leave "
-                                    "them 0, and set ring_bytes");
-    if ((unsigned)o->numbers > MYL_FRAMES_TIMED)
-        return myl_fail(MYL_EINVAL, "numbers %d is none of the known ones", (int)o->numbers);
-    int rc = myl_shape_common(head, &o->ring);
+    if ((unsigned)o->config.numbers > MYL_FRAMES_TIMED)
+        return myl_fail(MYL_EINVAL, "numbers %d is none of the known ones", (int)o->config.numbers);
+    const struct myl_common_config common = common_of(&o->config);
+    int rc = myl_shape_common(head, &common, &o->ring);
     if (rc == MYL_OK)
         rc = set_ring_bytes(head, o);
     if (rc == MYL_OK)
@@ -156,8 +160,8 @@ static int make_shape(struct myl_shape *made, const myl_frame_producer_options *
     head->kind = MYL_KIND_FRAMES;
     head->cell_bytes = head->event_align = MYL_CELL_ALIGN;
     head->events_per_cell = 1;
-    head->event_offset = o->numbers == MYL_FRAMES_BARE ? MYL_RECORD_BARE : MYL_RECORD_NUMBERED;
-    head->flags |= o->numbers == MYL_FRAMES_TIMED ? MYL_FLAG_TIMED : 0U;
+    head->event_offset = o->config.numbers == MYL_FRAMES_BARE ? MYL_RECORD_BARE : MYL_RECORD_NUMBERED;
+    head->flags |= o->config.numbers == MYL_FRAMES_TIMED ? MYL_FLAG_TIMED : 0U;
     return rc;
 }
 
@@ -210,7 +214,7 @@ static int end_unfinished(struct myl_frame_producer *producer)
     return MYL_OK;
 }
 
-static int start(struct myl_frame_producer *producer, const char *name, const myl_producer_options *ring,
+static int start(struct myl_frame_producer *producer, const char *name, const myl_ring_options *ring,
                  const struct myl_shape *shape)
 {
     int rc = myl_producer_start(&producer->ring, name, ring, shape);

@@ -531,8 +531,8 @@ static int finish(struct myl_frame_reader *reader, int rc)
 
 int myl_reader_join(struct myl_frame_reader *reader, const char *name, const struct myl_reader_request *asked)
 {
-    return finish(reader,
-                  myl_consumer_start(&reader->ring, name, &asked->options->ring, &myl_record_cell_ops, prepare, asked));
+    const struct myl_expectation expected = {.cells = &myl_record_cell_ops, .type_id = asked->options->type_id};
+    return finish(reader, myl_consumer_start(&reader->ring, name, &asked->options->ring, &expected, prepare, asked));
 }
 
 int myl_reader_join_lane(struct myl_frame_reader *reader, const struct myl_frame_reader *of, uint32_t lane,

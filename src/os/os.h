@@ -33,7 +33,7 @@ struct myl_os_object_spec {
     const struct myl_os_place *place; /* shm and file: where it will be published; NULL for memfd */
     uint64_t bytes;       /* all reserved: a later write cannot fail */
     uint32_t mode;
-    int64_t group;        /* 0 = unchanged */
+    int64_t group;        /* -1 = unchanged */
     int huge;             /* hugetlb pages (memfd only) */
     uint32_t lock_index;  /* the creator's lock, acquired as soon as the object has a temporary name */
 };

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "registry/role.h"
+#include "ring/cells.h"
 #include "ring/handle.h"
 #include "ring/shape.h"
 #include "segment/name.h"
@@ -17,7 +18,7 @@
 #define LIVENESS_LEAST MYL_USEC(100)
 #define APPEAR_NS      MYL_USEC(500)
 
-static int check_options(const myl_consumer_options *o)
+static int check_options(const myl_reader_options *o)
 {
     int rc = MYL_OK;
     if (o->id != NULL && o->prefix != NULL)
@@ -29,8 +30,8 @@ static int check_options(const myl_consumer_options *o)
     if (rc == MYL_OK && ((unsigned)o->start > MYL_START_NOW || (unsigned)o->backend > MYL_BACKEND_MEMFD))
         rc = myl_fail(MYL_EINVAL, "start is %d and backend is %d; pass values of enum myl_start and enum myl_backend",
                       (int)o->start, (int)o->backend);
-    if (rc == MYL_OK && o->cpu < 0)
-        rc = myl_fail(MYL_EINVAL, "cpu is %d; pass the CPU's number + 1, or 0 for no pinning", o->cpu);
+    if (rc == MYL_OK)
+        rc = myl_pin_check(o->pin, o->cpu);
     if (rc == MYL_OK)
         rc = myl_memory_check(&o->memory);
     if (rc == MYL_OK && o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)
@@ -39,7 +40,7 @@ static int check_options(const myl_consumer_options *o)
     return rc;
 }
 
-int myl_consumer_options_check(myl_consumer_options *o, myl_role_options *role)
+int myl_reader_options_check(myl_reader_options *o, myl_role_options *role)
 {
     int rc = check_options(o);
     if (rc != MYL_OK || o->role == NULL)
@@ -49,13 +50,17 @@ int myl_consumer_options_check(myl_consumer_options *o, myl_role_options *role)
     return rc;
 }
 
-int myl_consumer_options_take(myl_consumer_options *own, myl_role_options *role, const myl_consumer_options *given)
+int myl_consumer_options_take(myl_consumer_options *own, struct myl_expectation *expected, myl_role_options *role,
+                              const myl_consumer_options *given)
 {
-    int rc = myl_options_take(own, given, MYL_OPTIONS_TYPE(myl_consumer_options, ticket));
-    return rc == MYL_OK ? myl_consumer_options_check(own, role) : rc;
+    int rc = myl_options_take(own, given, MYL_OPTIONS_TYPE(myl_consumer_options, ring.ticket));
+    if (rc == MYL_OK)
+        rc = myl_reserved_check(own->reserved, sizeof own->reserved, "myl_consumer_options");
+    *expected = (struct myl_expectation){&myl_event_cell_ops, own->event_size, own->event_align, own->type_id};
+    return rc == MYL_OK ? myl_reader_options_check(&own->ring, role) : rc;
 }
 
-static int check_expectations(const struct myl_segment *segment, const myl_consumer_options *o)
+static int check_expectations(const struct myl_segment *segment, const struct myl_expectation *o)
 {
     const struct myl_header *head = segment->head;
     if (o->event_size != 0 && o->event_size != head->event_bytes)
@@ -76,7 +81,7 @@ static int check_expectations(const struct myl_segment *segment, const myl_consu
     return MYL_OK;
 }
 
-struct myl_deadline myl_attach_deadline(const myl_consumer_options *o)
+struct myl_deadline myl_attach_deadline(const myl_reader_options *o)
 {
     return myl_deadline_after(myl_os_now(), o->attach_timeout_ns);
 }
@@ -90,27 +95,24 @@ static int did_not_appear(int64_t timeout_ns)
     return MYL_ENOTFOUND;
 }
 
-int myl_attach(struct myl_segment *segment, const char *name, const myl_consumer_options *o,
-               const struct myl_cell_ops *cells, uint32_t lane, struct myl_deadline until)
+int myl_attach(struct myl_segment *segment, const char *name, const myl_reader_options *o,
+               const struct myl_expectation *expected, uint32_t lane, struct myl_deadline until)
 {
-    struct myl_segment_open how = {.backend = o->backend,
-                                   .name = name,
-                                   .fd = o->fd,
-                                   .any_owner = o->any_owner,
-                                   .lane = lane};
+    struct myl_segment_open how =
+        {.backend = o->backend, .name = name, .use_fd = 1, .fd = o->fd, .any_owner = o->any_owner, .lane = lane};
     myl_ticket ticket;
     int rc = myl_segment_open_by(&how, o->ticket, &ticket);
     while (rc == MYL_OK) {
         rc = myl_segment_find(segment, &how);
         if (rc == MYL_OK) {
             MYL_STEP("AT1");
-            rc = myl_choose_cells(segment, cells);
+            rc = myl_choose_cells(segment, expected->cells);
             if (rc == MYL_OK)
-                rc = check_expectations(segment, o);
+                rc = check_expectations(segment, expected);
             if (rc == MYL_OK)
                 rc = myl_segment_map(segment, 1, 0);
             if (rc == MYL_OK)
-                rc = myl_segment_place(segment, &o->memory, o->cpu);
+                rc = myl_segment_place(segment, &o->memory, o->pin ? o->cpu : -1);
             MYL_STEP("AT2");
             if (rc != MYL_OK)
                 myl_segment_close(segment);

@@ -34,7 +34,7 @@ static uint64_t published_end(const struct myl_segment *segment, uint64_t from)
     return end - from <= segment->head->capacity ? end : from;
 }
 
-static void start_hot(struct myl_consumer *consumer, const myl_consumer_options *o)
+static void start_hot(struct myl_consumer *consumer, const myl_reader_options *o)
 {
     struct myl_segment *segment = &consumer->handle.segment;
     struct myl_i_consumer_hot *h = &consumer->hot;
@@ -57,7 +57,7 @@ static void start_hot(struct myl_consumer *consumer, const myl_consumer_options 
     consumer->liveness_most_ns = o->liveness_ns == 0 ? MYL_CONSUMER_LIVENESS_MOST_NS : o->liveness_ns;
 }
 
-static int join(struct myl_consumer *consumer, const myl_consumer_options *o)
+static int join(struct myl_consumer *consumer, const myl_reader_options *o)
 {
     struct myl_membership *member = &consumer->member;
     struct myl_join_request request = {.id = o->id, .prefix = o->prefix, .start = o->start, .role = o->role};
@@ -69,8 +69,8 @@ static int join(struct myl_consumer *consumer, const myl_consumer_options *o)
     return rc;
 }
 
-static int set_up(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o,
-                  const struct myl_cell_ops *cells, myl_prepare *prepare, const void *context)
+static int set_up(struct myl_consumer *consumer, const char *name, const myl_reader_options *o,
+                  const struct myl_expectation *expected, myl_prepare *prepare, const void *context)
 {
     struct myl_deadline until = myl_attach_deadline(o);
     /* All steps that can fail precede the join. After it, a failing consumer would have to leave, and so give up the
@@ -79,7 +79,7 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
     if (rc != MYL_OK)
         return rc;
     do { /* repeats only if the name moved to another segment in between */
-        rc = myl_attach(&consumer->handle.segment, name, o, cells, 0, until);
+        rc = myl_attach(&consumer->handle.segment, name, o, expected, 0, until);
         if (rc == MYL_OK && prepare != NULL)
             rc = prepare(consumer, context);
         if (rc != MYL_OK)
@@ -93,20 +93,20 @@ static int set_up(struct myl_consumer *consumer, const char *name, const myl_con
     return rc;
 }
 
-int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_consumer_options *o,
-                       const struct myl_cell_ops *cells, myl_prepare *prepare, const void *context)
+int myl_consumer_start(struct myl_consumer *consumer, const char *name, const myl_reader_options *o,
+                       const struct myl_expectation *expected, myl_prepare *prepare, const void *context)
 {
     consumer->handle.segment.fd = -1;
-    int rc = set_up(consumer, name, o, cells, prepare, context);
+    int rc = set_up(consumer, name, o, expected, prepare, context);
     if (rc != MYL_OK) /* it has not joined: the join is the last step that can fail */
         myl_handle_disarm(&consumer->handle);
     return rc;
 }
 
 int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_consumer *first, uint32_t lane,
-                            const myl_consumer_options *options, myl_prepare *prepare, const void *context)
+                            const myl_reader_options *options, myl_prepare *prepare, const void *context)
 {
-    myl_consumer_options o = *options;
+    myl_reader_options o = *options;
     struct myl_segment *segment = &consumer->handle.segment;
     o.id = first->joined.id;
     o.prefix = NULL;
@@ -116,7 +116,7 @@ int myl_consumer_start_lane(struct myl_consumer *consumer, const struct myl_cons
     else
         segment->fd = -1;
     if (rc == MYL_OK)
-        rc = myl_segment_place(segment, &o.memory, 0);
+        rc = myl_segment_place(segment, &o.memory, -1);
     if (rc == MYL_OK && prepare != NULL)
         rc = prepare(consumer, context);
     if (rc == MYL_OK)
@@ -146,15 +146,16 @@ int myl_consumer_open(myl_consumer **consumer, const char *name, const myl_consu
 {
     MYL_I_NOT_NULL(consumer);
     myl_consumer_options o;
+    struct myl_expectation expected;
     myl_role_options role;
     *consumer = NULL;
-    int rc = myl_consumer_options_take(&o, &role, options);
+    int rc = myl_consumer_options_take(&o, &expected, &role, options);
     if (rc != MYL_OK)
         return rc;
     myl_consumer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a consumer");
-    rc = myl_consumer_start(made, name, &o, &myl_event_cell_ops, NULL, NULL);
+    rc = myl_consumer_start(made, name, &o.ring, &expected, NULL, NULL);
     if (rc != MYL_OK) {
         free(made);
         return rc;

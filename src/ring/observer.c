@@ -212,12 +212,12 @@ static void in_child(struct myl_os_fork_node *node)
     myl_segment_forked(&observer->handle.segment);
 }
 
-int myl_observer_start(struct myl_observer *observer, const char *name, const myl_consumer_options *o,
-                       const struct myl_cell_ops *cells, uint32_t lane)
+int myl_observer_start(struct myl_observer *observer, const char *name, const myl_reader_options *o,
+                       const struct myl_expectation *expected, uint32_t lane)
 {
     struct myl_segment *segment = &observer->handle.segment;
     segment->fd = -1;
-    int rc = myl_attach(segment, name, o, cells, lane, myl_attach_deadline(o));
+    int rc = myl_attach(segment, name, o, expected, lane, myl_attach_deadline(o));
     if (rc == MYL_OK)
         rc = myl_handle_arm(&observer->handle, &o->wait, in_child);
     if (rc != MYL_OK) {
@@ -236,15 +236,16 @@ int myl_observer_open(myl_observer **observer, const char *name, const myl_consu
 {
     MYL_I_NOT_NULL(observer);
     myl_consumer_options o;
+    struct myl_expectation expected;
     myl_role_options role;
     *observer = NULL;
-    int rc = myl_consumer_options_take(&o, &role, options);
+    int rc = myl_consumer_options_take(&o, &expected, &role, options);
     if (rc != MYL_OK)
         return rc;
     myl_observer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for an observer");
-    rc = myl_observer_start(made, name, &o, &myl_event_cell_ops, 0);
+    rc = myl_observer_start(made, name, &o.ring, &expected, 0);
     if (rc != MYL_OK) {
         free(made);
         return rc;

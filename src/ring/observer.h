@@ -3,11 +3,11 @@
 #ifndef MYL_RING_OBSERVER_H
 #define MYL_RING_OBSERVER_H
 
-#include "ring/state.h"
+#include "ring/attach.h"
 
 /* Opens into a zeroed handle, with checked options. On failure nothing is left to close. */
-int myl_observer_start(struct myl_observer *observer, const char *name, const myl_consumer_options *options,
-                       const struct myl_cell_ops *cells, uint32_t lane);
+int myl_observer_start(struct myl_observer *observer, const char *name, const myl_reader_options *options,
+                       const struct myl_expectation *expected, uint32_t lane);
 /* `read` makes one attempt. MYL_OK: read; MYL_EAGAIN: wait on; else the result that ends the wait. */
 int myl_observer_wait(struct myl_observer *observer, int (*read)(void *context), void *context, int64_t timeout_ns);
 /* Called if nothing is published at `at` and the gate is not beyond it. Returns MYL_OK if it has been published since,

@@ -149,7 +149,7 @@ int myl_producer_wait_consumers(myl_producer *producer, const char *prefix, uint
     return myl_quorum_wait(&quorum, &(struct myl_timeout){.ns = timeout_ns});
 }
 
-static int wait_startup(struct myl_producer *producer, const myl_producer_options *o)
+static int wait_startup(struct myl_producer *producer, const myl_ring_options *o)
 {
     if (o->wait_consumers == 0)
         return MYL_OK;
@@ -178,7 +178,7 @@ static int fits(const struct myl_segment *segment, const void *context)
     return shape->check(segment, shape);
 }
 
-static int check_ids(const myl_producer_options *o)
+static int check_ids(const myl_ring_options *o)
 {
     int rc = o->wait_ids != NULL ? myl_check_ids(o->wait_ids, o->wait_consumers, "awaited") : MYL_OK;
     if (rc == MYL_OK && o->reserve_count > MYL_CONSUMERS_MAX)
@@ -190,14 +190,33 @@ static int check_ids(const myl_producer_options *o)
     return rc == MYL_OK ? myl_check_ids(o->reserve, o->reserve_count, "reserved") : rc;
 }
 
-static int acquire_lock(struct myl_producer *producer, const char *name, const myl_producer_options *o,
+/* Refuses values that have no effect without another member. `backend`: of the name, or of the ticket. */
+static int check_given(const myl_ring_options *o, enum myl_backend backend)
+{
+    if (!o->use_fd && o->fd != 0)
+        return myl_fail(MYL_EINVAL, "fd is %d, but use_fd is 0; set use_fd = 1 to take over its ring, or leave fd 0",
+                        o->fd);
+    if (o->use_fd && backend != MYL_BACKEND_MEMFD)
+        return myl_fail(MYL_EINVAL,
+                        "use_fd is %d, but backend is %d; only a memfd is opened by descriptor: set backend = "
+                        "MYL_BACKEND_MEMFD, or leave use_fd 0",
+                        o->use_fd, (int)backend);
+    if (!o->set_group && o->group != 0)
+        return myl_fail(MYL_EINVAL, "group is %" PRId64 ", but set_group is 0; set set_group = 1, or leave group 0",
+                        o->group);
+    if (o->group < 0 || o->group >= UINT32_MAX)
+        return myl_fail(MYL_EINVAL, "group is %" PRId64 "; pass a group id, from 0 on", o->group);
+    return MYL_OK;
+}
+
+static int acquire_lock(struct myl_producer *producer, const char *name, const myl_ring_options *o,
                         const struct myl_shape *shape, int *created)
 {
     struct myl_segment_make make = {
-        .open = {.backend = o->backend, .name = name, .fd = o->fd, .any_owner = o->any_owner},
+        .open = {.backend = o->backend, .name = name, .use_fd = o->use_fd, .fd = o->fd, .any_owner = o->any_owner},
         .existing = o->existing,
         .mode = o->mode == 0 ? MODE : o->mode,
-        .group = o->group,
+        .group = o->set_group ? o->group : -1,
         .huge = o->ticket == NULL && o->backend == MYL_BACKEND_MEMFD && o->memory.huge != MYL_REQUEST_OFF,
         .quorum = o->wait_consumers,
         .head = shape->head,
@@ -216,19 +235,21 @@ static int acquire_lock(struct myl_producer *producer, const char *name, const m
                         (int)o->existing);
     if (o->mode > 0777U)
         return myl_fail(MYL_EINVAL, "mode is 0%" PRIo32 "; pass permission bits only, at most 0777", o->mode);
-    if (o->cpu < 0)
-        return myl_fail(MYL_EINVAL, "cpu is %d; pass the CPU's number + 1, or 0 for no pinning", o->cpu);
     if (o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)
         return myl_fail(MYL_EINVAL, "liveness_ns is %" PRId64 "; pass at least 100000 (100 us), or 0 for the default",
                         o->liveness_ns);
-    if (o->backend == MYL_BACKEND_MEMFD && o->fd == 0 && shape->head.event_bytes == 0)
+    if (o->backend == MYL_BACKEND_MEMFD && !o->use_fd && shape->head.event_bytes == 0)
         return myl_fail(MYL_EEVENTSIZE, "event_size is 0, but a new memfd ring needs one; pass the size of an event");
     myl_ticket ticket;
     int rc = myl_memory_check(&o->memory);
     if (rc == MYL_OK)
+        rc = myl_pin_check(o->pin, o->cpu);
+    if (rc == MYL_OK)
         rc = check_ids(o);
     if (rc == MYL_OK)
         rc = myl_segment_open_by(&make.open, o->ticket, &ticket);
+    if (rc == MYL_OK)
+        rc = check_given(o, make.open.backend);
     if (rc != MYL_OK)
         return rc;
     struct myl_segment *segment = &producer->handle.segment;
@@ -250,7 +271,7 @@ static void log_own(const struct myl_producer *producer, enum myl_log_kind kind)
                                                                     .pid = myl_os_pid()});
 }
 
-static int set_up(struct myl_producer *producer, const char *name, const myl_producer_options *o,
+static int set_up(struct myl_producer *producer, const char *name, const myl_ring_options *o,
                   const struct myl_shape *shape, int *created, struct myl_reservation *reservation)
 {
     int rc = acquire_lock(producer, name, o, shape, created);
@@ -258,7 +279,7 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_pro
         producer->handle.segment.cells = shape->cells; /* the shape was checked */
         producer->published = shape->cells->publishes_claims ? &producer->hot.next : &producer->hot.published;
         myl_lock_own(&producer->handle.segment, MYL_LOCK_PRODUCER);
-        rc = myl_segment_place(&producer->handle.segment, &o->memory, o->cpu);
+        rc = myl_segment_place(&producer->handle.segment, &o->memory, o->pin ? o->cpu : -1);
     }
     if (rc == MYL_OK)
         rc = myl_handle_arm(&producer->handle, &o->wait, in_child);
@@ -309,7 +330,7 @@ static void end_session(struct myl_producer *producer, int end)
     }
 }
 
-int myl_producer_start(struct myl_producer *producer, const char *name, const myl_producer_options *o,
+int myl_producer_start(struct myl_producer *producer, const char *name, const myl_ring_options *o,
                        const struct myl_shape *shape)
 {
     int created = 0;
@@ -346,7 +367,9 @@ int myl_producer_open(myl_producer **producer, const char *name, const myl_produ
     myl_producer_options o;
     struct myl_shape shape;
     *producer = NULL;
-    int rc = myl_options_take(&o, options, MYL_OPTIONS_TYPE(myl_producer_options, ticket));
+    int rc = myl_options_take(&o, options, MYL_OPTIONS_TYPE(myl_producer_options, ring.ticket));
+    if (rc == MYL_OK)
+        rc = myl_reserved_check(o.config.reserved, sizeof o.config.reserved, "myl_ring_config");
     if (rc == MYL_OK)
         rc = myl_shape_events(&shape, &o);
     if (rc != MYL_OK)
@@ -354,7 +377,7 @@ int myl_producer_open(myl_producer **producer, const char *name, const myl_produ
     myl_producer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a producer");
-    rc = myl_producer_start(made, name, &o, &shape);
+    rc = myl_producer_start(made, name, &o.ring, &shape);
     if (rc != MYL_OK) {
         free(made);
         return rc;

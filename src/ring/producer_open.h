@@ -6,7 +6,7 @@
 #include "ring/shape.h"
 
 /* Opens into a zeroed handle. On failure nothing is left to close. */
-int myl_producer_start(struct myl_producer *producer, const char *name, const myl_producer_options *o,
+int myl_producer_start(struct myl_producer *producer, const char *name, const myl_ring_options *o,
                        const struct myl_shape *shape);
 /* Leaves, or closes the stream if `end`, without freeing the handle. */
 void myl_producer_stop(struct myl_producer *producer, int end);

@@ -36,7 +36,7 @@ static uint64_t default_cells(uint32_t cell_bytes)
     return cells;
 }
 
-static int shape_packed(struct myl_header *head, const myl_producer_options *o)
+static int shape_packed(struct myl_header *head, const myl_ring_config *o)
 {
     uint32_t cell = o->packed_cell;
     if (cell % MYL_CELL_ALIGN != 0 || cell > MYL_PACKED_CELL_MAX || cell % head->event_align != 0)
@@ -62,7 +62,7 @@ static int shape_packed(struct myl_header *head, const myl_producer_options *o)
     return MYL_OK;
 }
 
-static int shape_plain(struct myl_header *head, const myl_producer_options *o)
+static int shape_plain(struct myl_header *head, const myl_ring_config *o)
 {
     uint64_t to = head->event_align > MYL_CELL_ALIGN ? head->event_align : MYL_CELL_ALIGN;
     head->events_per_cell = 1;
@@ -79,24 +79,24 @@ static int shape_plain(struct myl_header *head, const myl_producer_options *o)
     return MYL_OK;
 }
 
-int myl_shape_common(struct myl_header *head, const myl_producer_options *o)
+int myl_shape_common(struct myl_header *head, const struct myl_common_config *config, const myl_ring_options *ring)
 {
-    if (o->max_consumers > MYL_CONSUMERS_MAX)
-        return myl_fail(MYL_EINVAL, "%" PRIu32 " consumer entries are requested; request at most %d", o->max_consumers,
-                        MYL_CONSUMERS_MAX);
-    if ((unsigned)o->no_consumers > MYL_NO_CONSUMERS_BUFFER)
+    if (config->max_consumers > MYL_CONSUMERS_MAX)
+        return myl_fail(MYL_EINVAL, "%" PRIu32 " consumer entries are requested; request at most %d",
+                        config->max_consumers, MYL_CONSUMERS_MAX);
+    if ((unsigned)ring->no_consumers > MYL_NO_CONSUMERS_BUFFER)
         return myl_fail(MYL_EINVAL, "no_consumers is %d; pass a value of enum myl_no_consumer_policy",
-                        (int)o->no_consumers);
-    int rc = o->label != NULL ? myl_check_label(o->label) : MYL_OK;
+                        (int)ring->no_consumers);
+    int rc = config->label != NULL ? myl_check_label(config->label) : MYL_OK;
     if (rc != MYL_OK)
         return rc;
-    head->max_consumers = o->max_consumers == 0 ? CONSUMERS : o->max_consumers;
-    head->type_id = o->type_id;
-    head->flags = o->spin_only ? MYL_FLAG_SPIN_ONLY : 0;
-    head->no_consumers = (uint32_t)o->no_consumers;
-    head->buffer = o->no_consumers == MYL_NO_CONSUMERS_BUFFER ? o->buffer : 0;
-    if (o->label != NULL)
-        memcpy(head->label, o->label, strlen(o->label));
+    head->max_consumers = config->max_consumers == 0 ? CONSUMERS : config->max_consumers;
+    head->type_id = config->type_id;
+    head->flags = config->spin_only ? MYL_FLAG_SPIN_ONLY : 0;
+    head->no_consumers = (uint32_t)ring->no_consumers;
+    head->buffer = ring->no_consumers == MYL_NO_CONSUMERS_BUFFER ? ring->buffer : 0;
+    if (config->label != NULL)
+        memcpy(head->label, config->label, strlen(config->label));
     return MYL_OK;
 }
 
@@ -108,7 +108,12 @@ static int check_buffer(const struct myl_header *asked, uint64_t capacity)
                     capacity);
 }
 
-static int shape(struct myl_header *head, const myl_producer_options *o)
+static struct myl_common_config common_of(const myl_ring_config *o)
+{
+    return (struct myl_common_config){o->max_consumers, o->type_id, o->label, o->spin_only};
+}
+
+static int shape(struct myl_header *head, const myl_ring_config *o, const myl_ring_options *ring)
 {
     uint32_t align = o->event_align == 0 ? 8 : o->event_align;
     if (!is_power_of_two(align) || align > MYL_EVENT_ALIGN_MAX)
@@ -120,8 +125,9 @@ static int shape(struct myl_header *head, const myl_producer_options *o)
     if (o->capacity > MYL_CELLS_MAX)
         return myl_fail(MYL_ECAPACITY, "capacity is %" PRIu64 " events; pass at most %" PRIu64, o->capacity,
                         MYL_CELLS_MAX);
-    int rc = myl_shape_common(head, o);
-    if (rc == MYL_OK && o->no_consumers == MYL_NO_CONSUMERS_BUFFER && o->buffer == 0)
+    const struct myl_common_config common = common_of(o);
+    int rc = myl_shape_common(head, &common, ring);
+    if (rc == MYL_OK && ring->no_consumers == MYL_NO_CONSUMERS_BUFFER && ring->buffer == 0)
         rc = myl_fail(MYL_EINVAL, "buffer is 0, but no_consumers is MYL_NO_CONSUMERS_BUFFER; pass 1 to the capacity");
     if (rc != MYL_OK || o->event_size == 0)
         return rc; /* without a size: only an existing ring can be opened */
@@ -160,26 +166,27 @@ static int label_differs(const struct myl_segment *segment, const char *asked)
                     segment->name, is, asked);
 }
 
-int myl_shape_check_common(const struct myl_segment *segment, const myl_producer_options *o)
+int myl_shape_check_common(const struct myl_segment *segment, const struct myl_common_config *config,
+                           const myl_ring_options *ring)
 {
     const struct myl_header *is = segment->head;
-    if (o->type_id != 0 && o->type_id != is->type_id)
+    if (config->type_id != 0 && config->type_id != is->type_id)
         return myl_fail(MYL_ETYPE,
                         "ring \"%s\" exists with type 0x%016" PRIx64 ", expected 0x%016" PRIx64
                         "; pass the same type_id, 0 to accept any, or remove it",
-                        segment->name, is->type_id, o->type_id);
-    if (o->max_consumers != 0 && o->max_consumers != is->max_consumers)
+                        segment->name, is->type_id, config->type_id);
+    if (config->max_consumers != 0 && config->max_consumers != is->max_consumers)
         return myl_fail(MYL_ESHAPE,
                         "ring \"%s\" exists with %" PRIu32 " consumer entries, expected %" PRIu32
                         "; pass the same max_consumers, 0 to accept any, or remove it",
-                        segment->name, is->max_consumers, o->max_consumers);
-    if (o->label != NULL && strncmp(o->label, is->label, sizeof is->label) != 0)
-        return label_differs(segment, o->label);
-    if (o->spin_only && (is->flags & MYL_FLAG_SPIN_ONLY) == 0)
+                        segment->name, is->max_consumers, config->max_consumers);
+    if (config->label != NULL && strncmp(config->label, is->label, sizeof is->label) != 0)
+        return label_differs(segment, config->label);
+    if (config->spin_only && (is->flags & MYL_FLAG_SPIN_ONLY) == 0)
         return myl_fail(MYL_ESHAPE,
                         "ring \"%s\" exists, and its consumers may park; leave spin_only 0, or remove the ring",
                         segment->name);
-    return myl_check_quorum(o->wait_consumers, is->max_consumers);
+    return myl_check_quorum(ring->wait_consumers, is->max_consumers);
 }
 
 /* Returns the number of cells that a ring with this packing has for `capacity` events. Without packing an invalid
@@ -198,7 +205,9 @@ static uint64_t cells_for(const struct myl_header *is, uint64_t capacity)
 static int check_shape(const struct myl_segment *segment, const struct myl_shape *shape)
 {
     const struct myl_header *is = segment->head;
-    const myl_producer_options *o = shape->options;
+    const myl_producer_options *options = shape->options;
+    const myl_ring_config *o = &options->config;
+    const struct myl_common_config common = common_of(o);
     int rc = myl_check_kind(segment, MYL_KIND_EVENTS);
     if (rc != MYL_OK)
         return rc;
@@ -206,7 +215,7 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
         return MYL_SHAPE_DIFFERS(segment, MYL_EEVENTSIZE, "event size", is->event_bytes, o->event_size);
     if (o->event_align != 0 && o->event_align != is->event_align)
         return MYL_SHAPE_DIFFERS(segment, MYL_EALIGN, "event alignment", is->event_align, o->event_align);
-    rc = myl_shape_check_common(segment, o);
+    rc = myl_shape_check_common(segment, &common, &options->ring);
     if (rc != MYL_OK)
         return rc;
     if (o->packed_cell != 0 && (is->events_per_cell == 1 || o->packed_cell != is->cell_bytes))
@@ -220,5 +229,5 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
 int myl_shape_events(struct myl_shape *made, const myl_producer_options *o)
 {
     *made = (struct myl_shape){.check = check_shape, .options = o, .cells = &myl_event_cell_ops};
-    return shape(&made->head, o);
+    return shape(&made->head, &o->config, &o->ring);
 }

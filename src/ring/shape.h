@@ -17,9 +17,16 @@ struct myl_shape {
     const struct myl_cell_ops *cells;
 };
 int myl_shape_events(struct myl_shape *made, const myl_producer_options *o);
-/* The part that is the same for events and messages. */
-int myl_shape_common(struct myl_header *head, const myl_producer_options *o);
-int myl_shape_check_common(const struct myl_segment *segment, const myl_producer_options *o);
+/* The members of myl_ring_config and myl_frame_config that mean the same. */
+struct myl_common_config {
+    uint32_t max_consumers;
+    uint64_t type_id;
+    const char *label;
+    int spin_only;
+};
+int myl_shape_common(struct myl_header *head, const struct myl_common_config *config, const myl_ring_options *ring);
+int myl_shape_check_common(const struct myl_segment *segment, const struct myl_common_config *config,
+                           const myl_ring_options *ring);
 /* Fails because the existing ring differs. The literal `what` becomes a part of the format, which identifies the
  * sentence. The caller includes base/error.h and inttypes.h. */
 #define MYL_SHAPE_DIFFERS(segment, code, what, is, asked)                                                              \

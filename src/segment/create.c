@@ -449,7 +449,7 @@ out:
 int myl_segment_acquire(struct myl_segment *segment, const struct myl_segment_make *how, int *created)
 {
     int memfd = how->open.backend == MYL_BACKEND_MEMFD;
-    if (memfd && how->open.fd == 0) {
+    if (memfd && !how->open.use_fd) {
         int rc = myl_check_no_name(&how->open);
         if (rc != MYL_OK)
             return rc;

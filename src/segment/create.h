@@ -11,7 +11,7 @@ struct myl_segment_make {
     struct myl_segment_open open;
     enum myl_existing existing;
     uint32_t mode;
-    int64_t group;
+    int64_t group;               /* -1: unchanged */
     int huge;
     uint32_t quorum;             /* number of consumers that the open will wait for */
     struct myl_header head;      /* the caller fills in the shape; sizes, session and checksum are added */

@@ -109,21 +109,28 @@ static int place_lock(struct myl_segment *segment, const myl_memory_options *mem
     return settle(segment, memory->lock, err, what, remedy, &segment->granted.lock);
 }
 
-/* `cpu` is always a requirement; 0 means no pinning. */
+int myl_pin_check(int pin, int cpu)
+{
+    if (!pin && cpu != 0)
+        return myl_fail(MYL_EINVAL, "cpu is %d, but pin is 0; set pin = 1, or leave cpu 0", cpu);
+    return cpu >= 0 ? MYL_OK : myl_fail(MYL_EINVAL, "cpu is %d; pass the number of a CPU, from 0 on", cpu);
+}
+
+/* A pin is always a requirement. */
 static int pin(struct myl_segment *segment, int cpu)
 {
     myl_os_affinity_get(&segment->shared->before);
-    int err = myl_os_pin(cpu - 1);
+    int err = myl_os_pin(cpu);
     segment->granted.pin = MYL_GRANT_GRANTED;
     if (err == 0)
         return MYL_OK;
-    const char *remedy = "name one of those that `grep Cpus_allowed_list /proc/self/status` lists, + 1";
+    const char *remedy = "name one of those that `grep Cpus_allowed_list /proc/self/status` lists";
     if (err == ENOSYS)
         remedy = "this system has no call for it";
     else if (err == EPERM)
         remedy = "let the process call sched_setaffinity";
-    (void)myl_fail_errno(err, "ring \"%s\": this thread cannot be pinned to CPU %d (cpu = %d); %s, or set cpu = 0",
-                         segment->name, cpu - 1, cpu, remedy);
+    (void)myl_fail_errno(err, "ring \"%s\": this thread cannot be pinned to CPU %d (cpu); %s, or set pin = 0",
+                         segment->name, cpu, remedy);
     segment->granted.pin = MYL_GRANT_REFUSED;
     return MYL_EUNSUPPORTED;
 }
@@ -148,7 +155,7 @@ int myl_segment_place(struct myl_segment *segment, const myl_memory_options *mem
         rc = place_prefault(segment, memory);
     if (rc == MYL_OK && memory->lock != MYL_REQUEST_OFF)
         rc = place_lock(segment, memory);
-    if (rc == MYL_OK && cpu != 0)
+    if (rc == MYL_OK && cpu >= 0)
         rc = pin(segment, cpu);
     return rc;
 }

@@ -90,6 +90,9 @@ static int open_memfd(struct myl_segment *segment, const struct myl_segment_open
     int rc = myl_check_no_name(how);
     if (rc != MYL_OK)
         return rc;
+    if (!how->use_fd)
+        return myl_fail(MYL_EINVAL,
+                        "a memfd has no name; open it by its descriptor, as a producer, consumer or observer");
     int sealed;
     int err = myl_os_object_sealed(how->fd, &sealed);
     if (err == EBADF)

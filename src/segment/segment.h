@@ -45,7 +45,8 @@ struct myl_segment {
 struct myl_segment_open {
     enum myl_backend backend;
     const char *name;            /* NULL for memfd */
-    int fd;                      /* memfd */
+    int use_fd;                  /* memfd: open that of `fd`; always 1 for readers */
+    int fd;
     int any_owner;
     int may_read_only;           /* tools: open for reading if writing is not allowed */
     uint32_t lane;               /* the lane to select */

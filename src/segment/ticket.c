@@ -205,9 +205,9 @@ int myl_segment_open_by(struct myl_segment_open *how, const char *text, myl_tick
     if (how->name != NULL)
         return myl_fail(MYL_EINVAL, "both the name \"%.64s\" and a ticket are given; pass a NULL name with a ticket",
                         how->name);
-    if (ticket->backend == MYL_BACKEND_MEMFD && how->fd == 0)
-        return myl_fail(MYL_EINVAL,
-                        "the ticket is of a memfd, which has no name; pass its descriptor, too (fd, myl_recv_fd)");
+    if (ticket->backend == MYL_BACKEND_MEMFD && !how->use_fd)
+        return myl_fail(MYL_EINVAL, "the ticket is of a memfd, which has no name; pass its descriptor, too (use_fd and "
+                                    "fd, myl_recv_fd)");
     how->backend = ticket->backend;
     how->name = ticket->backend == MYL_BACKEND_MEMFD ? NULL : ticket->name;
     how->session = ticket->session;

@@ -47,6 +47,17 @@ static int describe(struct myl_typed *typed)
     return MYL_OK;
 }
 
+/* A given type id must be that of the type and the codec. */
+static int check_type_id(const struct myl_typed *typed, uint64_t given)
+{
+    if (given == 0 || given == typed->description.type_id)
+        return MYL_OK;
+    return myl_fail(MYL_ETYPE,
+                    "type_id is 0x%016" PRIx64 ", but that of this type and codec is 0x%016" PRIx64
+                    "; pass 0, or the value of myl_typed_id",
+                    given, typed->description.type_id);
+}
+
 /* Checks the copied options and opens the schema. `type_id`: as in myl_typed_begin. */
 static int begin(struct myl_typed *typed, const myl_typed_options *options, uint64_t type_id)
 {
@@ -55,9 +66,6 @@ static int begin(struct myl_typed *typed, const myl_typed_options *options, uint
                         options->kind);
     if (options->bad != MYL_BAD_STOP && options->bad != MYL_BAD_SKIP)
         return myl_fail(MYL_EINVAL, "typed options with bad = %d; use MYL_BAD_STOP or MYL_BAD_SKIP", (int)options->bad);
-    if (type_id != 0)
-        return myl_fail(MYL_EINVAL, "ring.type_id is %016" PRIx64 "; leave it 0, it follows from type and codec",
-                        type_id);
     int rc = myl_schema_open(&typed->schema, options->type);
     if (rc != MYL_OK)
         return rc;
@@ -65,6 +73,8 @@ static int begin(struct myl_typed *typed, const myl_typed_options *options, uint
     rc = myl_codec_check(typed->codec, typed->schema);
     if (rc == MYL_OK)
         rc = describe(typed);
+    if (rc == MYL_OK)
+        rc = check_type_id(typed, type_id);
     if (rc != MYL_OK)
         myl_typed_end(typed);
     return rc;

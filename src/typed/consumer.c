@@ -34,7 +34,8 @@ int myl_typed_consumer_open(myl_typed_consumer **consumer, const char *name, con
     myl_typed_consumer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a typed consumer");
-    rc = myl_typed_begin(&made->typed, &own, typed, frames.ring.type_id);
+    rc = myl_typed_begin(&made->typed, &own, typed, frames.type_id);
+    frames.type_id = 0; /* the description has it */
     if (rc == MYL_OK) {
         made->bad = own.bad;
         made->on_bad = own.on_bad;

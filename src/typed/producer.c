@@ -29,10 +29,10 @@ int myl_typed_producer_open(myl_typed_producer **producer, const char *name, con
     myl_typed_producer *made = calloc(1, sizeof *made);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a typed producer");
-    rc = myl_typed_begin(&made->typed, &own, typed, frames.ring.type_id);
+    rc = myl_typed_begin(&made->typed, &own, typed, frames.config.type_id);
     if (rc == MYL_OK) {
         made->kind = (uint8_t)own.kind;
-        frames.ring.type_id = made->typed.description.type_id;
+        frames.config.type_id = made->typed.description.type_id;
         rc = myl_frame_producer_open_described(&made->frames, name, &frames, &made->typed.description);
     }
     if (rc != MYL_OK) {

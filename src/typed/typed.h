@@ -13,8 +13,8 @@ struct myl_typed {
     struct myl_description description; /* its text is the schema's */
 };
 
-/* Copies the caller's options to `own`, checks them and opens the schema. `type_id` is that of the ring's options: must
- * be 0. */
+/* Copies the caller's options to `own`, checks them, opens the schema and describes it. `type_id` is the caller's, 0 or
+ * that of type and codec. */
 int myl_typed_begin(struct myl_typed *typed, myl_typed_options *own, const myl_typed_options *given, uint64_t type_id);
 void myl_typed_end(struct myl_typed *typed);
 

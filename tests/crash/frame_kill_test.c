@@ -20,9 +20,9 @@ static uint64_t length_of(uint64_t number)
 static myl_frame_producer *open_lane(const char *name, uint32_t lanes, const char *lane)
 {
     myl_frame_producer_options o = frame_options(RING_BYTES, MAX_FRAME);
-    o.numbers = MYL_FRAMES_NUMBERED;
+    o.config.numbers = MYL_FRAMES_NUMBERED;
     o.ring.on_death = MYL_DEATH_WAIT;
-    o.lanes = lanes;
+    o.config.lanes = lanes;
     o.lane = lane;
     return open_frames(name, &o);
 }

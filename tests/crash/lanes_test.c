@@ -14,7 +14,7 @@ enum { LANES = 3, LENGTH = 100 };
 static myl_frame_producer *open_lane(const char *name, const char *lane)
 {
     myl_frame_producer_options o = frame_options(65536, 5888);
-    o.lanes = LANES;
+    o.config.lanes = LANES;
     o.lane = lane;
     return open_frames(name, &o);
 }

@@ -26,7 +26,7 @@ static void fill_words(uint64_t *words, uint64_t n, size_t from, size_t to)
 
 static void write_event(const struct crash_world *world, void *event, uint64_t n)
 {
-    size_t words = world->producer.event_size / sizeof(uint64_t);
+    size_t words = world->producer.config.event_size / sizeof(uint64_t);
     fill_words(event, n, 0, words / 2);
     MYL_STEP("app.write"); /* half of the event is written */
     fill_words(event, n, words / 2, words);
@@ -35,7 +35,7 @@ static void write_event(const struct crash_world *world, void *event, uint64_t n
 static void check_event(const struct crash_world *world, const void *event, uint64_t n)
 {
     const uint64_t *words = event;
-    for (size_t i = 0; i < world->producer.event_size / sizeof(uint64_t); i++) {
+    for (size_t i = 0; i < world->producer.config.event_size / sizeof(uint64_t); i++) {
         if (words[i] != word_of(n, i))
             test_fail("word %zu of event %llu is %llx", i, (unsigned long long)n, (unsigned long long)words[i]);
     }
@@ -71,10 +71,10 @@ static myl_producer *open_ring(const struct crash_world *world)
     myl_producer *producer = NULL;
     int renew = world->supersede && page->lives[CRASH_PRODUCER] > 1 && !crash_load(&page->renewed);
     if (renew)
-        options.existing = MYL_EXISTING_SUPERSEDE;
+        options.ring.existing = MYL_EXISTING_SUPERSEDE;
     if (renew || crash_load(&page->committed) == 0) {
-        options.wait_consumers = world->consumers;
-        options.wait_timeout_ns = ROLE_TIMEOUT;
+        options.ring.wait_consumers = world->consumers;
+        options.ring.wait_timeout_ns = ROLE_TIMEOUT;
     }
     int rc;
     do {
@@ -307,9 +307,9 @@ static int open_consumer_of(const struct crash_world *world, uint32_t index, myl
     char id[16];
     snprintf(id, sizeof id, "c%u", index);
     myl_consumer_options options = consumer_options(id);
-    options.on_death = world->on_death;
-    options.liveness_ns = world->liveness_ns;
-    options.wait = world->producer.wait;
+    options.ring.on_death = world->on_death;
+    options.ring.liveness_ns = world->liveness_ns;
+    options.ring.wait = world->producer.ring.wait;
     for (;;) {
         int rc = myl_consumer_open(consumer, world->name, &options);
         /* Between the end of a session and the start of the next one, the name still refers to the ended session. */
@@ -357,9 +357,9 @@ static int open_observer_of(const struct crash_world *world, myl_observer **obse
 {
     int64_t until = test_now_ns() + ROLE_TIMEOUT;
     myl_consumer_options options = consumer_options(NULL);
-    options.on_death = world->on_death;
-    options.liveness_ns = world->liveness_ns;
-    options.wait = world->producer.wait;
+    options.ring.on_death = world->on_death;
+    options.ring.liveness_ns = world->liveness_ns;
+    options.ring.wait = world->producer.ring.wait;
     int rc;
     do {
         rc = myl_observer_open(observer, world->name, &options);

@@ -85,11 +85,8 @@ static void base(struct crash_world *world, uint64_t capacity, enum myl_wait_str
 {
     *world = (struct crash_world){
         .producer = {.size = sizeof world->producer,
-                     .event_size = sizeof(struct event),
-                     .capacity = capacity,
-                     .max_consumers = 4,
-                     .liveness_ns = MYL_MSEC(1),
-                     .wait.strategy = strategy},
+                     .config = {.event_size = sizeof(struct event), .capacity = capacity, .max_consumers = 4},
+                     .ring = {.liveness_ns = MYL_MSEC(1), .wait.strategy = strategy}},
         .target = 60,
         .consumers = 2,
         .liveness_ns = MYL_MSEC(1),
@@ -111,7 +108,7 @@ static void small(struct crash_world *world)
 static void packed(struct crash_world *world)
 {
     base(world, 20, MYL_WAIT_BLOCK);
-    world->producer.packed_cell = 256; /* 5 events per cell */
+    world->producer.config.packed_cell = 256; /* 5 events per cell */
     world->target = 150;
     world->batch = 7;
     world->lease = 6;
@@ -119,14 +116,14 @@ static void packed(struct crash_world *world)
     world->leave_at = 50;
     world->producer_leave_at = 70;
     world->on_death = MYL_DEATH_WAIT;
-    world->producer.on_death = MYL_DEATH_WAIT;
+    world->producer.ring.on_death = MYL_DEATH_WAIT;
 }
 
 static void spinning(struct crash_world *world)
 {
     base(world, 8, MYL_WAIT_SPIN_YIELD);
-    world->producer.spin_only = 1;
-    world->producer.event_size = 1024;
+    world->producer.config.spin_only = 1;
+    world->producer.config.event_size = 1024;
     world->runs = 1;
     world->observer = 1;
 }
@@ -176,8 +173,8 @@ static void partial(struct crash_world *world)
 static void packed_partial(struct crash_world *world)
 {
     partial(world);
-    world->producer.capacity = 20;
-    world->producer.packed_cell = 256;
+    world->producer.config.capacity = 20;
+    world->producer.config.packed_cell = 256;
 }
 
 /* --- scenarios that begin with a death -------------------------------------------------------------------------- */
@@ -290,7 +287,7 @@ static void read_events(myl_consumer *consumer, uint64_t count, int then)
 static myl_producer *reopen(const struct crash_world *world, enum myl_existing existing, int64_t last)
 {
     myl_producer_options options = world->producer;
-    options.existing = existing;
+    options.ring.existing = existing;
     myl_producer *producer = open_producer(world->name, &options);
     assert_int_equal(myl_producer_last_published(producer), last);
     return producer;
@@ -323,8 +320,8 @@ static void names_by_opening(const struct crash_world *world)
 static void names_by_removing(const struct crash_world *world)
 {
     myl_producer_options options = world->producer;
-    options.wait_consumers = 1;
-    options.wait_timeout_ns = MYL_MSEC(1);
+    options.ring.wait_consumers = 1;
+    options.ring.wait_timeout_ns = MYL_MSEC(1);
     expect_no_producer(MYL_ESTARTUP, world->name, world->name, &options); /* the ring was created and removed again */
     assert_false(ring_exists(world->name));
     myl_producer_leave(reopen(world, MYL_EXISTING_RESUME, MYL_SEQUENCE_NONE));

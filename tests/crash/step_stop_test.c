@@ -69,7 +69,7 @@ static void check_others(const struct crash_world *world, enum crash_role role)
     } else if (role >= CRASH_CONSUMER && role < CRASH_OBSERVER &&
                crash_load(&page->consumer[role - CRASH_CONSUMER].joined)) {
         assert_true(crash_load(&page->committed) <=
-                    crash_load(&page->consumer[role - CRASH_CONSUMER].releasing) + world->producer.capacity);
+                    crash_load(&page->consumer[role - CRASH_CONSUMER].releasing) + world->producer.config.capacity);
     }
 }
 

@@ -47,10 +47,8 @@ static void base(struct crash_world *world, uint32_t event_size, uint64_t capaci
 {
     *world = (struct crash_world){
         .producer = {.size = sizeof world->producer,
-                     .event_size = event_size,
-                     .capacity = capacity,
-                     .max_consumers = CRASH_CONSUMERS,
-                     .wait.strategy = strategy},
+                     .config = {.event_size = event_size, .capacity = capacity, .max_consumers = CRASH_CONSUMERS},
+                     .ring.wait.strategy = strategy},
         .target = UINT64_MAX,
         .consumers = CRASH_CONSUMERS,
         .observer = 1,
@@ -67,12 +65,12 @@ static void tiny_blocking(struct crash_world *world)
 static void packed_adaptive(struct crash_world *world)
 {
     base(world, 16, 60, MYL_WAIT_ADAPTIVE);
-    world->producer.packed_cell = 256; /* 15 events per cell */
+    world->producer.config.packed_cell = 256; /* 15 events per cell */
     world->batch = 20;
     world->lease = 17;
     world->runs = 1;
     world->on_death = MYL_DEATH_WAIT;
-    world->producer.on_death = MYL_DEATH_WAIT;
+    world->producer.ring.on_death = MYL_DEATH_WAIT;
 }
 
 static void large_events(struct crash_world *world)
@@ -86,7 +84,7 @@ static void large_events(struct crash_world *world)
 static void spin_only(struct crash_world *world)
 {
     base(world, 56, 16, MYL_WAIT_SPIN_YIELD);
-    world->producer.spin_only = 1;
+    world->producer.config.spin_only = 1;
     world->batch = 5;
     world->lease = 7;
 }

@@ -169,12 +169,12 @@ void crash_check_end(const struct crash_run *run)
     }
     /* The name can be used for a new ring. That ring is empty and is removed at its end. */
     myl_producer_options options = world->producer;
-    options.no_consumers = MYL_NO_CONSUMERS_OVERWRITE; /* it can close without consumers */
+    options.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE; /* it can close without consumers */
     void *event;
     myl_producer *producer = open_producer(world->name, &options);
     assert_int_equal(myl_producer_last_published(producer), MYL_SEQUENCE_NONE);
     test_ok(myl_producer_claim(producer, &event, MYL_TRY));
-    memset(event, 0, options.event_size);
+    memset(event, 0, options.config.event_size);
     myl_producer_publish(producer);
     myl_producer_close(producer);
     if (test_shm_entries() > 0)

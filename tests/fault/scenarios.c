@@ -9,8 +9,9 @@
 static myl_producer_options ring_options(const struct world *w)
 {
     myl_producer_options o = producer_options(CAPACITY);
-    o.backend = w->backend;
-    o.fd = w->fd;
+    o.ring.backend = w->backend;
+    o.ring.use_fd = w->fd != 0;
+    o.ring.fd = w->fd;
     return o;
 }
 
@@ -55,26 +56,27 @@ static int act_create(struct world *w)
 static int act_create_for_group(struct world *w)
 {
     myl_producer_options o = ring_options(w);
-    o.mode = 0660;
-    o.group = getegid() != 0 ? (int64_t)getegid() : 1;
+    o.ring.mode = 0660;
+    o.ring.set_group = 1;
+    o.ring.group = getegid() != 0 ? (int64_t)getegid() : 1;
     return myl_producer_open((myl_producer **)&w->made, where(w), &o);
 }
 
 static int act_create_placed(struct world *w)
 {
     myl_producer_options o = ring_options(w);
-    o.memory = (myl_memory_options){.lock = MYL_REQUEST_REQUIRE, .prefault = MYL_REQUEST_REQUIRE};
+    o.ring.memory = (myl_memory_options){.lock = MYL_REQUEST_REQUIRE, .prefault = MYL_REQUEST_REQUIRE};
     return myl_producer_open((myl_producer **)&w->made, where(w), &o);
 }
 
 static int act_create_try_placed(struct world *w)
 {
     myl_producer_options o = ring_options(w);
-    o.memory = (myl_memory_options){.huge = MYL_REQUEST_PREFER,
-                                    .lock = MYL_REQUEST_PREFER,
-                                    .prefault = MYL_REQUEST_PREFER,
-                                    .numa = MYL_REQUEST_PREFER,
-                                    .numa_node = 0};
+    o.ring.memory = (myl_memory_options){.huge = MYL_REQUEST_PREFER,
+                                         .lock = MYL_REQUEST_PREFER,
+                                         .prefault = MYL_REQUEST_PREFER,
+                                         .numa = MYL_REQUEST_PREFER,
+                                         .numa_node = 0};
     return myl_producer_open((myl_producer **)&w->made, where(w), &o);
 }
 
@@ -126,14 +128,14 @@ static void set_up_closed(struct world *w)
 static int act_replace(struct world *w)
 {
     myl_producer_options o = ring_options(w);
-    o.existing = MYL_EXISTING_REPLACE;
+    o.ring.existing = MYL_EXISTING_REPLACE;
     return myl_producer_open((myl_producer **)&w->made, where(w), &o);
 }
 
 static int act_supersede(struct world *w)
 {
     myl_producer_options o = ring_options(w);
-    o.existing = MYL_EXISTING_SUPERSEDE;
+    o.ring.existing = MYL_EXISTING_SUPERSEDE;
     return myl_producer_open((myl_producer **)&w->made, where(w), &o);
 }
 
@@ -153,8 +155,8 @@ static void undo_nothing(struct world *w)
 static int act_join(struct world *w)
 {
     myl_consumer_options o = consumer_options("new");
-    o.backend = w->backend;
-    o.fd = w->fd;
+    o.ring.backend = w->backend;
+    o.ring.fd = w->fd;
     return myl_consumer_open((myl_consumer **)&w->made, where(w), &o);
 }
 
@@ -166,7 +168,7 @@ static void undo_consumer(struct world *w)
 static int act_join_placed(struct world *w)
 {
     myl_consumer_options o = consumer_options("new");
-    o.memory = (myl_memory_options){.lock = MYL_REQUEST_REQUIRE, .prefault = MYL_REQUEST_REQUIRE};
+    o.ring.memory = (myl_memory_options){.lock = MYL_REQUEST_REQUIRE, .prefault = MYL_REQUEST_REQUIRE};
     return myl_consumer_open((myl_consumer **)&w->made, where(w), &o);
 }
 
@@ -188,7 +190,7 @@ static void end_memfd_ring(struct world *w)
 static int join_and_die(test_peer *parent, void *name)
 {
     myl_consumer_options o = consumer_options("dead_1");
-    o.start = MYL_START_OLDEST;
+    o.ring.start = MYL_START_OLDEST;
     myl_consumer *consumer = open_consumer_with(name, &o);
     take_many(consumer, 0, 1);
     test_send(parent, 1);
@@ -213,7 +215,7 @@ static int act_come_back(struct world *w)
 static int act_take_place(struct world *w)
 {
     myl_consumer_options o = consumer_options(NULL);
-    o.prefix = "dead";
+    o.ring.prefix = "dead";
     return myl_consumer_open((myl_consumer **)&w->made, where(w), &o);
 }
 
@@ -221,7 +223,7 @@ static void set_up_full_table(struct world *w)
 {
     name_it(w);
     myl_producer_options o = ring_options(w);
-    o.max_consumers = 1;
+    o.config.max_consumers = 1;
     w->producer = open_producer(w->name, &o);
     put_many(w->producer, 0, 3);
     myl_consumer_close(open_consumer(w->name, "left"));
@@ -282,9 +284,10 @@ static int act_list(struct world *w)
 static int act_create_pinned(struct world *w)
 {
     myl_producer_options o = ring_options(w);
-    o.cpu = 1;
-    o.spin_only = 1;
-    o.wait.strategy = MYL_WAIT_SPIN_YIELD;
+    o.ring.pin = 1;
+    o.ring.cpu = 0;
+    o.config.spin_only = 1;
+    o.ring.wait.strategy = MYL_WAIT_SPIN_YIELD;
     return myl_producer_open((myl_producer **)&w->made, w->name, &o);
 }
 #endif
@@ -330,8 +333,8 @@ static void set_up_both(struct world *w)
 {
     make_ring(w);
     myl_consumer_options c = consumer_options("c");
-    c.wait.strategy = MYL_WAIT_BLOCK;
-    c.start = MYL_START_NOW;
+    c.ring.wait.strategy = MYL_WAIT_BLOCK;
+    c.ring.start = MYL_START_NOW;
     w->consumer = open_consumer_with(w->name, &c);
 }
 
@@ -363,7 +366,7 @@ static void set_up_full(struct world *w)
 {
     make_ring(w);
     myl_consumer_options c = consumer_options("c");
-    c.start = MYL_START_OLDEST;
+    c.ring.start = MYL_START_OLDEST;
     w->consumer = open_consumer_with(w->name, &c);
     put_many(w->producer, 3, CAPACITY - 3);
 }

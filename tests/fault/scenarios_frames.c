@@ -9,7 +9,7 @@ enum { LANES = 3 };
 static myl_frame_producer_options options(const char *lane)
 {
     myl_frame_producer_options o = frame_options(65536, 0);
-    o.lanes = lane != NULL ? LANES : 0;
+    o.config.lanes = lane != NULL ? LANES : 0;
     o.lane = lane;
     return o;
 }

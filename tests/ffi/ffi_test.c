@@ -80,8 +80,8 @@ static void events_pass_through_exported_calls(void **state)
     char name[TEST_NAME_SIZE];
     myl_producer *producer;
     myl_consumer *consumer;
-    myl_producer_options o = {.size = sizeof o, .event_size = sizeof(uint64_t), .capacity = 8};
-    myl_consumer_options c = {.size = sizeof c, .id = "c"};
+    myl_producer_options o = {.size = sizeof o, .config = {.event_size = sizeof(uint64_t), .capacity = 8}};
+    myl_consumer_options c = {.size = sizeof c, .ring.id = "c"};
     test_ok(call->myl_producer_open(&producer, test_name(name, "events"), &o));
     test_ok(call->myl_consumer_open(&consumer, name, &c));
     for (uint64_t i = 0; i < 100; i++) {
@@ -116,8 +116,7 @@ static void messages_pass_through_exported_calls(void **state)
     myl_frame_producer *producer;
     myl_frame_consumer *consumer;
     myl_frame_producer_options o = {.size = sizeof o};
-    myl_frame_consumer_options c = {.size = sizeof c, .ring = {.size = sizeof c.ring, .id = "c"}};
-    o.ring.size = sizeof o.ring;
+    myl_frame_consumer_options c = {.size = sizeof c, .ring = {.id = "c"}};
     test_ok(call->myl_frame_producer_open(&producer, test_name(name, "messages"), &o));
     test_ok(call->myl_frame_consumer_open(&consumer, name, &c));
     for (uint32_t i = 0; i < 100; i++) {

@@ -86,10 +86,10 @@ static void interrupt_consumer(void *handle)
 static void open_producer(struct world *world)
 {
     myl_producer_options options = {.size = sizeof options,
-                                    .event_size = MYL_FIXED_FRAME_SIZE(PAYLOAD),
-                                    .event_align = 16,
-                                    .capacity = CAPACITY,
-                                    .max_consumers = 3};
+                                    .config = {.event_size = MYL_FIXED_FRAME_SIZE(PAYLOAD),
+                                               .event_align = 16,
+                                               .capacity = CAPACITY,
+                                               .max_consumers = 3}};
     hostile_call(NULL, NULL);
     int rc = myl_producer_open(&world->producer, NAME, &options);
     fuzz_result("myl_producer_open", rc, OPEN_CODES);
@@ -98,7 +98,7 @@ static void open_producer(struct world *world)
 
 static void open_consumer(struct world *world)
 {
-    myl_consumer_options options = {.size = sizeof options, .id = "a"};
+    myl_consumer_options options = {.size = sizeof options, .ring.id = "a"};
     hostile_call(NULL, NULL);
     int rc = myl_consumer_open(&world->consumer, NAME, &options);
     fuzz_result("myl_consumer_open", rc, OPEN_CODES);

@@ -76,9 +76,7 @@ static void expect_ok(const char *what, int rc)
 static myl_frame_producer_options limits(void)
 {
     return (myl_frame_producer_options){.size = sizeof(myl_frame_producer_options),
-                                        .ring_bytes = 65536,
-                                        .max_frame = 256,
-                                        .max_message = MOST};
+                                        .config = {.ring_bytes = 65536, .max_frame = 256, .max_message = MOST}};
 }
 
 /* Makes a ring with messages of every kind, near the ring's end for odd shapes. Consumer "a" has not read the last ones
@@ -91,8 +89,8 @@ static void make_image(struct image *image, unsigned shape)
     char path[FUZZ_PATH];
     myl_message message;
     myl_frame_producer_options options = limits();
-    options.numbers = (enum myl_frame_numbers)(shape % 3);
-    options.ring.max_consumers = 3;
+    options.config.numbers = (enum myl_frame_numbers)(shape % 3);
+    options.config.max_consumers = 3;
     expect_ok("myl_frame_producer_open", myl_frame_producer_open(&producer, NAME, &options));
     myl_frame_consumer_options reader = {.size = sizeof reader, .ring.id = "a"};
     expect_ok("myl_frame_consumer_open", myl_frame_consumer_open(&consumer, NAME, &reader));

@@ -43,22 +43,30 @@ struct recipe {
 };
 
 static const struct recipe recipes[IMAGE_SHAPES] = {
-    {{.event_size = 48, .capacity = 4, .max_consumers = 2}, 3, 1, 0, 0},
-    {{.event_size = 16, .capacity = 30, .packed_cell = 256, .max_consumers = 3}, 40, 17, 0, 0},
-    {{.event_size = 64, .event_align = 4096, .capacity = 2, .max_consumers = 1}, 1, 0, 0, 0},
-    {{.event_size = 8, .capacity = 8, .max_consumers = 4}, 7, 2, 0, 1},
-    {{.event_size = 200, .capacity = 8, .no_consumers = MYL_NO_CONSUMERS_OVERWRITE, .max_consumers = 2}, 29, 0, 0, 0},
-    {{.event_size = 56, .capacity = 4, .no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 3, .max_consumers = 64},
+    {{.config = {.event_size = 48, .capacity = 4, .max_consumers = 2}}, 3, 1, 0, 0},
+    {{.config = {.event_size = 16, .capacity = 30, .packed_cell = 256, .max_consumers = 3}}, 40, 17, 0, 0},
+    {{.config = {.event_size = 64, .event_align = 4096, .capacity = 2, .max_consumers = 1}}, 1, 0, 0, 0},
+    {{.config = {.event_size = 8, .capacity = 8, .max_consumers = 4}}, 7, 2, 0, 1},
+    {{.config = {.event_size = 200, .capacity = 8, .max_consumers = 2},
+      .ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE},
+     29,
+     0,
+     0,
+     0},
+    {{.config = {.event_size = 56, .capacity = 4, .max_consumers = 64},
+      .ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 3}},
      2,
      1,
      1,
      0},
-    {{.event_size = 8, .event_align = 8, .capacity = 64, .packed_cell = 64, .spin_only = 1, .max_consumers = 2},
+    {{.config =
+          {.event_size = 8, .event_align = 8, .capacity = 64, .packed_cell = 64, .spin_only = 1, .max_consumers = 2}},
      9,
      3,
      1,
      0},
-    {{.event_size = 1, .event_align = 1, .capacity = 16, .type_id = 7, .label = "label", .max_consumers = 2},
+    {{.config =
+          {.event_size = 1, .event_align = 1, .capacity = 16, .type_id = 7, .label = "label", .max_consumers = 2}},
      0,
      0,
      0,
@@ -89,7 +97,7 @@ static void fill(const struct recipe *recipe, myl_producer *producer, myl_consum
             done = recipe->read;
             expect_ok("myl_producer_claim", myl_producer_claim(producer, &event, MYL_TRY));
         }
-        image_write_event(event, recipe->options.event_size, sequence);
+        image_write_event(event, recipe->options.config.event_size, sequence);
         myl_producer_publish(producer);
     }
     if (consumer != NULL)
@@ -118,7 +126,7 @@ static void make_image(struct image *image, const struct recipe *recipe)
     image->options.size = sizeof image->options;
     expect_ok("myl_producer_open", myl_producer_open(&producer, "image", &image->options));
     if (recipe->read > 0) {
-        myl_consumer_options options = {.size = sizeof options, .id = "a", .start = MYL_START_OLDEST};
+        myl_consumer_options options = {.size = sizeof options, .ring = {.id = "a", .start = MYL_START_OLDEST}};
         expect_ok("myl_consumer_open", myl_consumer_open(&consumer, "image", &options));
     }
     fill(recipe, producer, consumer);

@@ -148,44 +148,65 @@ static int64_t bounded(int64_t timeout)
 
 #define P(name) FIELD_OF(myl_producer_options, name)
 static const struct field producer_fields[] = {
-    P(event_size),
-    P(event_align),
-    P(capacity),
-    P(packed_cell),
-    P(max_consumers),
-    P(type_id),
-    P(spin_only),
-    P(backend),
-    P(existing),
-    P(fd),
-    P(mode),
-    P(group),
-    P(any_owner),
-    P(memory.huge),
-    P(memory.lock),
-    P(memory.prefault),
-    P(memory.numa),
-    P(memory.numa_node),
-    P(cpu),
-    P(no_consumers),
-    P(buffer),
-    P(wait_consumers),
-    P(wait_timeout_ns),
-    P(wait.strategy),
-    P(wait.yields),
-    P(wait.spin_ns),
-    P(wait.sleep_ns),
-    P(wait.on_signal),
-    P(on_death),
-    P(liveness_ns),
+    P(config.event_size),
+    P(config.event_align),
+    P(config.capacity),
+    P(config.packed_cell),
+    P(config.max_consumers),
+    P(config.type_id),
+    P(config.spin_only),
+    P(ring.backend),
+    P(ring.existing),
+    P(ring.use_fd),
+    P(ring.fd),
+    P(ring.mode),
+    P(ring.set_group),
+    P(ring.group),
+    P(ring.any_owner),
+    P(ring.memory.huge),
+    P(ring.memory.lock),
+    P(ring.memory.prefault),
+    P(ring.memory.numa),
+    P(ring.memory.numa_node),
+    P(ring.pin),
+    P(ring.cpu),
+    P(ring.no_consumers),
+    P(ring.buffer),
+    P(ring.wait_consumers),
+    P(ring.wait_timeout_ns),
+    P(ring.wait.strategy),
+    P(ring.wait.yields),
+    P(ring.wait.spin_ns),
+    P(ring.wait.sleep_ns),
+    P(ring.wait.on_signal),
+    P(ring.on_death),
+    P(ring.liveness_ns),
     P(size),
 };
 #define C(name) FIELD_OF(myl_consumer_options, name)
 static const struct field consumer_fields[] = {
-    C(start),     C(event_size),        C(event_align), C(type_id),      C(backend),         C(fd),
-    C(any_owner), C(attach_timeout_ns), C(memory.huge), C(memory.lock),  C(memory.prefault), C(memory.numa),
-    C(cpu),       C(wait.strategy),     C(wait.yields), C(wait.spin_ns), C(wait.sleep_ns),   C(wait.on_signal),
-    C(on_death),  C(liveness_ns),       C(size),
+    C(ring.start),
+    C(event_size),
+    C(event_align),
+    C(type_id),
+    C(ring.backend),
+    C(ring.fd),
+    C(ring.any_owner),
+    C(ring.attach_timeout_ns),
+    C(ring.memory.huge),
+    C(ring.memory.lock),
+    C(ring.memory.prefault),
+    C(ring.memory.numa),
+    C(ring.pin),
+    C(ring.cpu),
+    C(ring.wait.strategy),
+    C(ring.wait.yields),
+    C(ring.wait.spin_ns),
+    C(ring.wait.sleep_ns),
+    C(ring.wait.on_signal),
+    C(ring.on_death),
+    C(ring.liveness_ns),
+    C(size),
 };
 #define COUNT_OF(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 
@@ -204,30 +225,30 @@ static void read_request(struct fuzz_input *input, struct request *request)
 {
     myl_producer_options *p = &request->producer;
     myl_consumer_options *c = &request->consumer;
-    *p = (myl_producer_options){.size = sizeof *p, .event_size = 16, .capacity = 8};
+    *p = (myl_producer_options){.size = sizeof *p, .config = {.event_size = 16, .capacity = 8}};
     *c = (myl_consumer_options){.size = sizeof *c};
     memset(request->after_producer, 0, sizeof request->after_producer);
     memset(request->after_consumer, 0, sizeof request->after_consumer);
     if (fuzz_choose(input, 16) == 0)
         request->after_producer[fuzz_byte(input)] = request->after_consumer[fuzz_byte(input)] = 1;
     if (fuzz_choose(input, 4) == 0)
-        *p = (myl_producer_options){.size = sizeof *p, .event_size = 16, .packed_cell = 128};
+        *p = (myl_producer_options){.size = sizeof *p, .config = {.event_size = 16, .packed_cell = 128}};
     request->name = take_text(input, request->name_text);
-    p->label = take_text(input, request->label);
+    p->config.label = take_text(input, request->label);
     change_fields(input, p, producer_fields, COUNT_OF(producer_fields));
-    c->id = take_text(input, request->id_text[0]);
-    c->prefix = take_text(input, request->prefix);
-    c->backend = p->backend;
+    c->ring.id = take_text(input, request->id_text[0]);
+    c->ring.prefix = take_text(input, request->prefix);
+    c->ring.backend = p->ring.backend;
     change_fields(input, c, consumer_fields, COUNT_OF(consumer_fields));
-    c->attach_timeout_ns = bounded(c->attach_timeout_ns);
-    p->wait_timeout_ns = bounded(p->wait_timeout_ns);
-    p->wait_prefix = c->prefix;
-    if (fuzz_choose(input, 4) == 0 && p->wait_consumers > 0) {
-        request->ids[0] = request->ids[1] = c->id != NULL ? c->id : "x";
-        p->wait_ids = request->ids;
-        p->wait_consumers = 1 + p->wait_consumers % 2;
+    c->ring.attach_timeout_ns = bounded(c->ring.attach_timeout_ns);
+    p->ring.wait_timeout_ns = bounded(p->ring.wait_timeout_ns);
+    p->ring.wait_prefix = c->ring.prefix;
+    if (fuzz_choose(input, 4) == 0 && p->ring.wait_consumers > 0) {
+        request->ids[0] = request->ids[1] = c->ring.id != NULL ? c->ring.id : "x";
+        p->ring.wait_ids = request->ids;
+        p->ring.wait_consumers = 1 + p->ring.wait_consumers % 2;
     }
-    if (p->backend == MYL_BACKEND_FILE)
+    if (p->ring.backend == MYL_BACKEND_FILE)
         request->name = take_path(request->name, request->path);
 }
 
@@ -238,20 +259,23 @@ static int one_bit(uint64_t value)
 
 static int shape_is_valid(const myl_producer_options *p)
 {
-    uint32_t align = p->event_align == 0 ? 8 : p->event_align, offset = align > 8 ? align : 8;
-    if (!one_bit(align) || align > 4096 || p->event_size == 0 || p->event_size > 1U << 20 ||
-        p->capacity > (uint64_t)1 << 32)
+    uint32_t align = p->config.event_align == 0 ? 8 : p->config.event_align, offset = align > 8 ? align : 8;
+    if (!one_bit(align) || align > 4096 || p->config.event_size == 0 || p->config.event_size > 1U << 20 ||
+        p->config.capacity > (uint64_t)1 << 32)
         return 0;
-    if (p->packed_cell == 0)
-        return p->capacity == 0 || (p->capacity >= 2 && one_bit(p->capacity));
-    return p->packed_cell % 64 == 0 && p->packed_cell <= 4096 && p->packed_cell % align == 0 &&
-           p->event_size % align == 0 && p->packed_cell > offset && (p->packed_cell - offset) / p->event_size >= 2;
+    if (p->config.packed_cell == 0)
+        return p->config.capacity == 0 || (p->config.capacity >= 2 && one_bit(p->config.capacity));
+    return p->config.packed_cell % 64 == 0 && p->config.packed_cell <= 4096 && p->config.packed_cell % align == 0 &&
+           p->config.event_size % align == 0 && p->config.packed_cell > offset &&
+           (p->config.packed_cell - offset) / p->config.event_size >= 2;
 }
 
 /* An existing ring may have more entries than a new one would. */
 static uint32_t room_for(const myl_producer_options *p)
 {
-    return p->max_consumers != 0 ? p->max_consumers : p->backend == MYL_BACKEND_MEMFD && p->fd != 0 ? 1024 : 64;
+    return p->config.max_consumers != 0                             ? p->config.max_consumers
+           : p->ring.backend == MYL_BACKEND_MEMFD && p->ring.use_fd ? 1024
+                                                                    : 64;
 }
 
 static int memory_is_valid(const myl_memory_options *m)
@@ -272,30 +296,40 @@ static int size_is_valid(size_t size, size_t known, const unsigned char *after)
     return 1;
 }
 
+/* A member that has no effect without another one is 0. */
+static int members_agree(const myl_ring_options *o)
+{
+    return (o->use_fd ? o->backend == MYL_BACKEND_MEMFD : o->fd == 0) && (o->set_group || o->group == 0) &&
+           o->group >= 0 && o->group < UINT32_MAX && (o->pin || o->cpu == 0) && o->cpu >= 0;
+}
+
 /* Returns 1 if, according to the headers, these options can make a ring on a machine with enough room. The buffer's
  * limit is the capacity, which may be rounded: only its lower end is checked. */
 static int producer_is_valid(const struct request *request)
 {
     const myl_producer_options *p = &request->producer;
     int empty = request->name == NULL || request->name[0] == '\0';
-    int named =
-        p->backend == MYL_BACKEND_SHM ? name_is_valid(request->name) : (p->backend == MYL_BACKEND_MEMFD) == empty;
+    int named = p->ring.backend == MYL_BACKEND_SHM ? name_is_valid(request->name)
+                                                   : (p->ring.backend == MYL_BACKEND_MEMFD) == empty;
     return size_is_valid(p->size, sizeof *p, request->after_producer) && named &&
-           (unsigned)p->backend <= MYL_BACKEND_MEMFD && shape_is_valid(p) && p->max_consumers <= 1024 &&
-           p->wait_consumers <= room_for(p) && (p->label == NULL || strlen(p->label) <= 31) &&
-           (unsigned)p->existing <= MYL_EXISTING_SUPERSEDE && p->mode <= 0777 &&
-           (unsigned)p->no_consumers <= MYL_NO_CONSUMERS_BUFFER &&
-           (p->no_consumers != MYL_NO_CONSUMERS_BUFFER || p->buffer >= 1) &&
-           (p->liveness_ns == 0 || p->liveness_ns >= 100000) && memory_is_valid(&p->memory) && wait_is_valid(&p->wait);
+           (unsigned)p->ring.backend <= MYL_BACKEND_MEMFD && shape_is_valid(p) && p->config.max_consumers <= 1024 &&
+           p->ring.wait_consumers <= room_for(p) && (p->config.label == NULL || strlen(p->config.label) <= 31) &&
+           (unsigned)p->ring.existing <= MYL_EXISTING_SUPERSEDE && p->ring.mode <= 0777 &&
+           (unsigned)p->ring.no_consumers <= MYL_NO_CONSUMERS_BUFFER &&
+           (p->ring.no_consumers != MYL_NO_CONSUMERS_BUFFER || p->ring.buffer >= 1) &&
+           (p->ring.liveness_ns == 0 || p->ring.liveness_ns >= 100000) && memory_is_valid(&p->ring.memory) &&
+           wait_is_valid(&p->ring.wait) && members_agree(&p->ring);
 }
 
 static int consumer_is_valid(const struct request *request)
 {
     const myl_consumer_options *c = &request->consumer;
-    return size_is_valid(c->size, sizeof *c, request->after_consumer) && (c->id == NULL || c->prefix == NULL) &&
-           (c->id == NULL || id_is_valid(c->id, 31)) && (c->prefix == NULL || id_is_valid(c->prefix, 26)) &&
-           (unsigned)c->start <= MYL_START_NOW && (unsigned)c->backend <= MYL_BACKEND_MEMFD &&
-           (c->liveness_ns == 0 || c->liveness_ns >= 100000) && memory_is_valid(&c->memory) && wait_is_valid(&c->wait);
+    return size_is_valid(c->size, sizeof *c, request->after_consumer) &&
+           (c->ring.id == NULL || c->ring.prefix == NULL) && (c->ring.id == NULL || id_is_valid(c->ring.id, 31)) &&
+           (c->ring.prefix == NULL || id_is_valid(c->ring.prefix, 26)) && (unsigned)c->ring.start <= MYL_START_NOW &&
+           (unsigned)c->ring.backend <= MYL_BACKEND_MEMFD &&
+           (c->ring.liveness_ns == 0 || c->ring.liveness_ns >= 100000) && memory_is_valid(&c->ring.memory) &&
+           wait_is_valid(&c->ring.wait) && (c->ring.pin || c->ring.cpu == 0) && c->ring.cpu >= 0;
 }
 
 /* --- the calls ------------------------------------------------------------------------------------------------ */
@@ -309,16 +343,17 @@ static int consumer_is_valid(const struct request *request)
 static void check_ring(const struct request *request, const myl_info *info)
 {
     const myl_producer_options *p = &request->producer;
-    fuzz_check(info->event_size == p->event_size, "events of %" PRIu32 " bytes, expected %" PRIu32, info->event_size,
-               p->event_size);
-    fuzz_check(p->capacity <= info->capacity &&
-                   (p->capacity == 0 || p->packed_cell != 0 || p->capacity == info->capacity),
-               "%" PRIu64 " events, expected %" PRIu64, info->capacity, p->capacity);
-    fuzz_check(info->event_align == (p->event_align == 0 ? 8 : p->event_align) && info->type_id == p->type_id &&
-                   info->max_consumers == (p->max_consumers == 0 ? 64 : p->max_consumers) &&
-                   info->parkable == (p->spin_only == 0) && info->backend == p->backend,
+    fuzz_check(info->event_size == p->config.event_size, "events of %" PRIu32 " bytes, expected %" PRIu32,
+               info->event_size, p->config.event_size);
+    fuzz_check(p->config.capacity <= info->capacity &&
+                   (p->config.capacity == 0 || p->config.packed_cell != 0 || p->config.capacity == info->capacity),
+               "%" PRIu64 " events, expected %" PRIu64, info->capacity, p->config.capacity);
+    fuzz_check(info->event_align == (p->config.event_align == 0 ? 8 : p->config.event_align) &&
+                   info->type_id == p->config.type_id &&
+                   info->max_consumers == (p->config.max_consumers == 0 ? 64 : p->config.max_consumers) &&
+                   info->parkable == (p->config.spin_only == 0) && info->backend == p->ring.backend,
                "the ring does not have the requested options");
-    fuzz_check(strcmp(info->label, p->label == NULL ? "" : p->label) == 0, "label \"%s\"", info->label);
+    fuzz_check(strcmp(info->label, p->config.label == NULL ? "" : p->config.label) == 0, "label \"%s\"", info->label);
 }
 
 static myl_producer *open_producer(struct request *request)
@@ -329,17 +364,17 @@ static myl_producer *open_producer(struct request *request)
     int rc = myl_producer_open(&producer, request->name, p);
     fuzz_result("myl_producer_open", rc, MYL_ESTARTUP, MACHINE_CODES, USAGE_CODES);
     int valid = producer_is_valid(request);
-    int from_elsewhere = p->backend == MYL_BACKEND_MEMFD && p->fd != 0;
+    int from_elsewhere = p->ring.backend == MYL_BACKEND_MEMFD && p->ring.use_fd;
     fuzz_check(rc != MYL_OK || valid, "myl_producer_open accepts invalid options");
     /* The headers do not cover the machine's resources, other participants, and unusual paths. */
-    if (rc != MYL_OK && valid && !from_elsewhere && p->wait_consumers == 0 && p->backend != MYL_BACKEND_FILE)
+    if (rc != MYL_OK && valid && !from_elsewhere && p->ring.wait_consumers == 0 && p->ring.backend != MYL_BACKEND_FILE)
         fuzz_check(myl_errclass(rc) == MYL_CLASS_RESOURCE || rc == MYL_ECAPACITY || rc == MYL_EINVAL ||
                        (rc == MYL_ENAME && !name_is_plain(request->name)),
                    "myl_producer_open refuses valid options: %s", myl_errname(rc));
     fuzz_check((rc == MYL_OK) == (producer != NULL), "myl_producer_open: %s, handle %p", myl_errname(rc),
                (void *)producer);
     int entries = fuzz_directory_entries();
-    fuzz_check(entries == (rc == MYL_OK && p->backend != MYL_BACKEND_MEMFD), "%d entries after %s", entries,
+    fuzz_check(entries == (rc == MYL_OK && p->ring.backend != MYL_BACKEND_MEMFD), "%d entries after %s", entries,
                myl_errname(rc));
     if (rc == MYL_OK) {
         myl_info info = {.size = sizeof info};
@@ -363,13 +398,13 @@ static void open_readers(struct request *request, myl_producer *producer)
     fuzz_check((rc == MYL_OK) == (consumer != NULL), "myl_consumer_open: %s, handle %p", myl_errname(rc),
                (void *)consumer);
     int expects = c->event_size != 0 || c->event_align != 0 || c->type_id != 0;
-    if (rc != MYL_OK && valid && producer != NULL && !expects && c->backend == request->producer.backend &&
-        c->backend != MYL_BACKEND_MEMFD)
+    if (rc != MYL_OK && valid && producer != NULL && !expects && c->ring.backend == request->producer.ring.backend &&
+        c->ring.backend != MYL_BACKEND_MEMFD)
         fuzz_check(myl_errclass(rc) == MYL_CLASS_RESOURCE || rc == MYL_EINVAL,
                    "myl_consumer_open refuses valid options: %s", myl_errname(rc));
     myl_joined joined;
     if (consumer != NULL && myl_consumer_joined(consumer, &joined) == MYL_OK)
-        fuzz_check(c->id == NULL || strcmp(c->id, joined.id) == 0, "joined as \"%s\"", joined.id);
+        fuzz_check(c->ring.id == NULL || strcmp(c->ring.id, joined.id) == 0, "joined as \"%s\"", joined.id);
     hostile_call(NULL, NULL);
     rc = myl_observer_open(&observer, request->name, c);
     fuzz_result("myl_observer_open", rc, MACHINE_CODES, USAGE_CODES);
@@ -380,8 +415,8 @@ static void open_readers(struct request *request, myl_producer *producer)
 
 static void query_ring(const struct request *request)
 {
-    const char *id = request->consumer.id, *name = request->name;
-    enum myl_backend backend = request->producer.backend;
+    const char *id = request->consumer.ring.id, *name = request->name;
+    enum myl_backend backend = request->producer.ring.backend;
     myl_snapshot *snapshot = NULL;
     int rc = myl_check_name(name);
     fuzz_check((rc == MYL_OK) == name_is_valid(name) && (rc == MYL_OK || rc == MYL_ENAME), "myl_check_name returned %s",

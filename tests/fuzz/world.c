@@ -163,15 +163,15 @@ static void open_producer(struct world *world)
     uint8_t how = fuzz_byte(input);
     if (world->producer[slot] != NULL)
         return;
-    myl_producer_options options = {.size = sizeof options, .existing = (enum myl_existing)(how & 3)};
+    myl_producer_options options = {.size = sizeof options, .ring.existing = (enum myl_existing)(how & 3)};
     if (how & 4)
         options = world->image->options;
-    options.existing = (enum myl_existing)(how & 3);
-    options.backend = (how & 8) != 0 ? MYL_BACKEND_FILE : MYL_BACKEND_SHM;
-    options.on_death = (how & 16) != 0 ? MYL_DEATH_WAIT : MYL_DEATH_REPORT;
-    options.wait_consumers = (how & 32) != 0;
-    options.memory.prefault = (how & 64) != 0 && !world->spoiled ? MYL_REQUEST_PREFER : MYL_REQUEST_OFF;
-    options.any_owner = how >> 7;
+    options.ring.existing = (enum myl_existing)(how & 3);
+    options.ring.backend = (how & 8) != 0 ? MYL_BACKEND_FILE : MYL_BACKEND_SHM;
+    options.ring.on_death = (how & 16) != 0 ? MYL_DEATH_WAIT : MYL_DEATH_REPORT;
+    options.ring.wait_consumers = (how & 32) != 0;
+    options.ring.memory.prefault = (how & 64) != 0 && !world->spoiled ? MYL_REQUEST_PREFER : MYL_REQUEST_OFF;
+    options.ring.any_owner = how >> 7;
     hostile_call(NULL, NULL);
     int rc = myl_producer_open(&world->producer[slot], (how & 8) != 0 ? world->path : NAME, &options);
     fuzz_result("myl_producer_open", rc, MYL_EPRODUCERALIVE, MYL_EEXISTS, MYL_EINUSE, MYL_ENOTDRAINED, MYL_ESHAPE,
@@ -357,11 +357,11 @@ static void open_consumer(struct world *world)
     uint8_t how = fuzz_byte(input);
     if (reader->handle != NULL)
         return;
-    myl_consumer_options options = {.size = sizeof options, .id = ids[how & 3], .on_death = (how & 4) != 0};
-    options.prefix = ids[how & 3] == NULL && (how & 8) != 0 ? "a" : NULL;
-    options.start = (enum myl_start)((how >> 4) % 3);
+    myl_consumer_options options = {.size = sizeof options, .ring = {.id = ids[how & 3], .on_death = (how & 4) != 0}};
+    options.ring.prefix = ids[how & 3] == NULL && (how & 8) != 0 ? "a" : NULL;
+    options.ring.start = (enum myl_start)((how >> 4) % 3);
     options.event_size = (how & 64) != 0 ? world->image->head.event_bytes : 0;
-    options.backend = (how & 128) != 0 ? MYL_BACKEND_FILE : MYL_BACKEND_SHM;
+    options.ring.backend = (how & 128) != 0 ? MYL_BACKEND_FILE : MYL_BACKEND_SHM;
     hostile_call(NULL, NULL);
     int rc = myl_consumer_open(&reader->handle, (how & 128) != 0 ? world->path : NAME, &options);
     fuzz_result("myl_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, MYL_ESUPERSEDED, ATTACH_CODES);
@@ -374,8 +374,8 @@ static void open_consumer(struct world *world)
     rc = myl_consumer_joined(reader->handle, &joined);
     fuzz_check(rc == MYL_OK, "myl_consumer_joined returned %s", myl_errname(rc));
     fuzz_check(id_is_valid(joined.id), "joined as \"%.31s\"", joined.id);
-    fuzz_check(options.id == NULL || strcmp(options.id, joined.id) == 0, "joined as \"%s\", expected \"%s\"", joined.id,
-               options.id);
+    fuzz_check(options.ring.id == NULL || strcmp(options.ring.id, joined.id) == 0, "joined as \"%s\", expected \"%s\"",
+               joined.id, options.ring.id);
     reader->next = reader->acknowledged = joined.start;
     reader->leased = 0;
 }
@@ -490,7 +490,8 @@ static void pass_descriptor(struct world *world, struct world_reader *reader)
     fuzz_result("myl_consumer_fd", rc, MACHINE_CODES);
     if (rc != MYL_OK)
         return;
-    myl_consumer_options options = {.size = sizeof options, .backend = MYL_BACKEND_MEMFD, .fd = fd, .id = "handed"};
+    myl_consumer_options options = {.size = sizeof options,
+                                    .ring = {.backend = MYL_BACKEND_MEMFD, .fd = fd, .id = "handed"}};
     hostile_call(NULL, NULL);
     rc = myl_consumer_open(&other, NULL, &options);
     fuzz_result("myl_consumer_open", rc, MYL_EDUPLICATE, MYL_ETABLEFULL, MYL_ESUPERSEDED, ATTACH_CODES);
@@ -581,7 +582,7 @@ static void step_observer(struct world *world)
     } else if (*observer != NULL) {
         observe(world, *observer);
     } else {
-        myl_consumer_options options = {.size = sizeof options, .start = (enum myl_start)(what % 3)};
+        myl_consumer_options options = {.size = sizeof options, .ring.start = (enum myl_start)(what % 3)};
         hostile_call(NULL, NULL);
         int rc = myl_observer_open(observer, NAME, &options);
         fuzz_result("myl_observer_open", rc, MYL_ESUPERSEDED, ATTACH_CODES);

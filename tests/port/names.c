@@ -46,6 +46,59 @@ static myl_producer *open_ring(const char *name, enum myl_alone alone)
                                                                                                            : NULL;
 }
 
+/* Members of options that are in another place now. */
+static void shape(myl_producer_options *options, uint32_t more, int fd, const char *const *ids)
+{
+    *options =
+        (myl_producer_options){.event_size = 8, .event_align = 8, .capacity = 64, .packed_cell = 0, .type_id = 1};
+    options->label = "prices", options->spin_only = 0;
+    options->max_consumers = more;
+    options->backend = MYL_BACKEND_MEMFD;
+    options->existing = MYL_EXISTING_RESUME;
+    options->fd = fd;
+    options->mode = 0600, options->group = 0, options->any_owner = 0, options->cpu = 0;
+    options->wait_consumers = more, options->wait_timeout_ns = MYL_SEC(1);
+    if (more > 1)
+        options->wait_prefix = "w";
+    else
+        options->wait_ids = ids;
+    options->wait.strategy = MYL_WAIT_BLOCK;
+    options->on_death = MYL_DEATH_WAIT;
+    options->liveness_ns = MYL_MSEC(5);
+}
+
+static void frames_of(myl_frame_producer_options *frames, myl_frame_consumer_options *reader)
+{
+    const int64_t own_group = 0;
+    const myl_frame_producer_options made = {
+        .size = sizeof made,
+        .ring_bytes = 65536,
+        .max_frame = 1024,
+        .ring = {.size = sizeof made.ring,
+                 .label = "a",
+                 .alone = MYL_ALONE_BLOCK,
+                 .group = own_group,
+                 .wait = {.yields = 1}},
+    };
+    *frames = made;
+    frames->ring.size = sizeof frames->ring;
+    frames->max_message = 4096, frames->numbers = MYL_FRAMES_TIMED, frames->lanes = 2, frames->lane = "a";
+    frames->ring.label = "b";
+    frames->ring.type_id = frames->ring.max_consumers, frames->ring.spin_only = 0;
+    *reader = (myl_frame_consumer_options){.max_message = 4096, .ring = {.id = "c", .start = MYL_START_NOW}};
+    reader->ring.type_id = 1;
+    reader->ring.attach_timeout_ns = MYL_SEC(1);
+}
+
+/* `id`, `label` and `start` are members of other structures, too. */
+static const char *read_by(myl_consumer_options *reader, const myl_joined *members, const myl_info *info)
+{
+    *reader = (myl_consumer_options){.size = sizeof *reader, .id = "c", .event_size = 8, .type_id = 1};
+    reader->prefix = NULL, reader->role = NULL, reader->start = MYL_START_NOW;
+    reader->attach_timeout_ns = MYL_SEC(1);
+    return members->start == 0 ? members->id : info->label;
+}
+
 static const char *meaning(int rc)
 {
     switch (rc) {
@@ -150,6 +203,15 @@ int main(void)
     if (producer == NULL)
         return 0;
     const myl_liveness_options options = {.size = sizeof options, .alert = on_alert, .user = &watch};
+    myl_producer_options shaped;
+    myl_frame_producer_options frames;
+    myl_frame_consumer_options reader;
+    myl_consumer_options events;
+    const myl_joined joined = {.id = "c"};
+    const myl_info info = {.size = sizeof info};
+    shape(&shaped, 1, 3, NULL);
+    frames_of(&frames, &reader);
+    puts(read_by(&events, &joined, &info));
     policy(producer, NULL, &options);
     notices(producer, NULL, NULL, NULL);
     diagnose(&watch, producer, NULL);

@@ -33,6 +33,7 @@ int main()
     options.size = sizeof options;
     options.alone = MYL_ALONE_RUN_FREE;
     options.memory.huge = MYL_NO;
+    options.event_size = 8;
     std::vector<myl_run> runs(1);
     runs[0].count = offsetof(myl_alert, behind);
     for (const myl_run &run : runs)

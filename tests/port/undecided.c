@@ -29,3 +29,19 @@ struct scene {
 };
 /* The type of the inner braces is that of a member, which is not looked up. */
 static const struct scene scenes[] = {{{.alone = 0}, 1}};
+
+/* Options of a ring of events within those of frames, and the size of a part. */
+void whole(myl_frame_producer_options *frames, const myl_producer_options *events)
+{
+    frames->ring = *events;
+    frames->ring.size++;
+}
+const myl_consumer_options *part(const myl_frame_consumer_options *frames)
+{
+    return &frames->ring;
+}
+int pinned(myl_producer_options *options, myl_producer *ring, int cpu)
+{
+    options->cpu = cpu + 1;
+    return myl_producer_fd(ring, &options->fd);
+}

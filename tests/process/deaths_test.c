@@ -37,7 +37,7 @@ static void set_up(struct setting *s, const char *what, const char *const ids[],
     myl_producer_options o = producer_options(CAPACITY);
     s->producer = open_producer(test_name(s->name, what), &o);
     for (int i = 0; i < count; i++) {
-        s->participant[i] = (struct participant){.name = s->name, .id = ids[i], .consumer.role = role};
+        s->participant[i] = (struct participant){.name = s->name, .id = ids[i], .consumer.ring.role = role};
         start_consumer(&s->child[i], &s->participant[i], 0);
     }
 }
@@ -303,12 +303,12 @@ static void dead_consumers_do_not_count_for_the_quorum(void **state)
     test_ok(myl_producer_wait_consumers(s.producer, "w_2", 1, MYL_TRY));
     myl_producer_leave(s.producer);
     myl_producer_options o = producer_options(CAPACITY);
-    o.wait_consumers = 2;
-    o.wait_ids = ids;
-    o.wait_timeout_ns = MYL_MSEC(20);
+    o.ring.wait_consumers = 2;
+    o.ring.wait_ids = ids;
+    o.ring.wait_timeout_ns = MYL_MSEC(20);
     expect_no_producer(MYL_ESTARTUP, "1 of 2", s.name, &o);
     start_consumer(&s.child[0], &s.participant[0], 0);
-    o.wait_timeout_ns = MYL_SEC(15);
+    o.ring.wait_timeout_ns = MYL_SEC(15);
     s.producer = open_producer(s.name, &o);
     myl_producer_close(s.producer);
     finish(&s.child[0], PARTICIPANT_CLOSE);

@@ -18,8 +18,9 @@
 static myl_producer *open_memfd_producer(int fd)
 {
     myl_producer_options o = producer_options(8);
-    o.backend = MYL_BACKEND_MEMFD;
-    o.fd = fd;
+    o.ring.backend = MYL_BACKEND_MEMFD;
+    o.ring.use_fd = fd != 0;
+    o.ring.fd = fd;
     return open_producer(NULL, &o);
 }
 
@@ -33,7 +34,7 @@ static void memfd_is_usable_by_inheritance(void **state)
     test_ok(myl_producer_fd(producer, &fd));
     assert_true(fd >= 0);
     assert_int_equal(test_shm_entries(), before);
-    struct participant participant = {.id = "heir", .consumer = {.backend = MYL_BACKEND_MEMFD, .fd = fd}};
+    struct participant participant = {.id = "heir", .consumer = {.ring = {.backend = MYL_BACKEND_MEMFD, .fd = fd}}};
     test_child consumer;
     start_consumer(&consumer, &participant, 0);
     put_many(producer, 0, 8);
@@ -42,7 +43,7 @@ static void memfd_is_usable_by_inheritance(void **state)
     test_kill(&consumer); /* the child has its own lock, though it inherited the descriptor */
     start_consumer(&consumer, &participant, 8);
     order(&consumer, 4, 12);
-    myl_consumer_options same = {.size = sizeof same, .id = "heir", .backend = MYL_BACKEND_MEMFD, .fd = fd};
+    myl_consumer_options same = {.size = sizeof same, .ring = {.id = "heir", .backend = MYL_BACKEND_MEMFD, .fd = fd}};
     expect_no_consumer(MYL_EDUPLICATE, "heir", NULL, &same);
     myl_producer_close(producer);
     test_send(&consumer.peer, PARTICIPANT_DRAIN);
@@ -74,12 +75,13 @@ static void memfd_is_usable_over_a_socket(void **state)
     test_spawn(&child, produce_and_die, &ends[1]);
     test_ok(myl_recv_fd(ends[0], &fd));
     test_expect_value(&child.peer, 5);
-    myl_consumer_options c = {.size = sizeof c, .id = "c", .backend = MYL_BACKEND_MEMFD, .fd = fd};
+    myl_consumer_options c = {.size = sizeof c, .ring = {.id = "c", .backend = MYL_BACKEND_MEMFD, .fd = fd}};
     myl_consumer *consumer = open_consumer_with(NULL, &c);
     take_many(consumer, 0, 5);
     myl_producer_options o = producer_options(8);
-    o.backend = MYL_BACKEND_MEMFD;
-    o.fd = fd;
+    o.ring.backend = MYL_BACKEND_MEMFD;
+    o.ring.use_fd = 1;
+    o.ring.fd = fd;
     expect_no_producer(MYL_EPRODUCERALIVE, "living producer", NULL, &o);
     test_kill(&child);
     myl_producer *producer = open_memfd_producer(fd); /* the descriptor is enough for a takeover */
@@ -210,11 +212,12 @@ static void memfd_size_is_sealed(void **state)
 
 static void expect_refused_descriptor(int fd)
 {
-    myl_consumer_options c = {.size = sizeof c, .id = "c", .backend = MYL_BACKEND_MEMFD, .fd = fd};
+    myl_consumer_options c = {.size = sizeof c, .ring = {.id = "c", .backend = MYL_BACKEND_MEMFD, .fd = fd}};
     myl_producer_options o = producer_options(8);
     myl_observer *observer = NULL;
-    o.backend = MYL_BACKEND_MEMFD;
-    o.fd = fd;
+    o.ring.backend = MYL_BACKEND_MEMFD;
+    o.ring.use_fd = 1;
+    o.ring.fd = fd;
     expect_no_consumer(MYL_ENOTRING, "sealed", NULL, &c);
     expect_no_producer(MYL_ENOTRING, "sealed", NULL, &o);
     test_code(MYL_ENOTRING, myl_observer_open(&observer, NULL, &c));
@@ -242,7 +245,7 @@ static void unsealed_memfd_is_refused(void **state)
         expect_refused_descriptor(copy[i]);
     }
     assert_int_equal(fcntl(copy[1], F_ADD_SEALS, F_SEAL_SHRINK), 0);
-    myl_consumer_options c = {.size = sizeof c, .id = "c", .backend = MYL_BACKEND_MEMFD, .fd = copy[1]};
+    myl_consumer_options c = {.size = sizeof c, .ring = {.id = "c", .backend = MYL_BACKEND_MEMFD, .fd = copy[1]}};
     myl_consumer_close(open_consumer_with(NULL, &c));
     myl_producer_close(producer);
     close(ring);
@@ -261,9 +264,10 @@ static void memfd_gets_the_group(void **state)
     if (geteuid() != 0)
         test_skip("only root can set a group that it is not a member of");
     myl_producer_options o = producer_options(8);
-    o.backend = MYL_BACKEND_MEMFD;
-    o.group = 12345;
-    o.mode = 0660;
+    o.ring.backend = MYL_BACKEND_MEMFD;
+    o.ring.set_group = 1;
+    o.ring.group = 12345;
+    o.ring.mode = 0660;
     myl_producer *producer = open_producer(NULL, &o);
     test_ok(myl_producer_fd(producer, &fd));
     assert_int_equal(fstat(fd, &st), 0);
@@ -278,13 +282,13 @@ static void wrong_descriptors_are_refused(void **state)
     (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
-    myl_consumer_options c = {.size = sizeof c, .backend = MYL_BACKEND_MEMFD, .fd = -3};
+    myl_consumer_options c = {.size = sizeof c, .ring = {.backend = MYL_BACKEND_MEMFD, .fd = -3}};
     expect_no_consumer(MYL_EINVAL, "-3", NULL, &c);
-    c.fd = 9999;
-    c.attach_timeout_ns = MYL_FOREVER; /* a retry does not help: the descriptor is not open */
+    c.ring.fd = 9999;
+    c.ring.attach_timeout_ns = MYL_FOREVER; /* a retry does not help: the descriptor is not open */
     expect_no_consumer(MYL_EINVAL, "descriptor 9999 is not open", NULL, &c);
     myl_consumer *consumer = NULL;
-    c.fd = ends[0];
+    c.ring.fd = ends[0];
     assert_true(myl_consumer_open(&consumer, NULL, &c) < 0);
     assert_null(consumer);
     assert_true(myl_send_fd(ends[1], 0) < 0); /* not a socket */
@@ -297,11 +301,11 @@ static void descriptor_that_is_not_open_makes_no_ring(void **state)
 {
     (void)state;
     myl_producer_options o = producer_options(8);
-    o.backend = MYL_BACKEND_MEMFD;
-    o.fd = 9999;
+    o.ring.backend = MYL_BACKEND_MEMFD;
+    o.ring.use_fd = 1;
+    o.ring.fd = 9999;
     expect_no_producer(MYL_EINVAL, "descriptor 9999 is not open", NULL, &o);
-    myl_frame_producer_options f = {.size = sizeof f,
-                                    .ring = {.size = sizeof f.ring, .backend = MYL_BACKEND_MEMFD, .fd = 9999}};
+    myl_frame_producer_options f = {.size = sizeof f, .ring = {.backend = MYL_BACKEND_MEMFD, .use_fd = 1, .fd = 9999}};
     myl_frame_producer *frames = NULL;
     test_code(MYL_EINVAL, myl_frame_producer_open(&frames, NULL, &f));
     assert_null(frames);
@@ -313,11 +317,12 @@ static void memfd_with_a_name_is_refused(void **state)
 {
     (void)state;
     myl_producer_options o = producer_options(8);
-    o.backend = MYL_BACKEND_MEMFD;
+    o.ring.backend = MYL_BACKEND_MEMFD;
     expect_no_producer(MYL_EINVAL, "\"prices\"", "prices", &o);
-    o.fd = 9999;
+    o.ring.use_fd = 1;
+    o.ring.fd = 9999;
     expect_no_producer(MYL_EINVAL, "\"prices\"", "prices", &o);
-    myl_consumer_options c = {.size = sizeof c, .backend = MYL_BACKEND_MEMFD, .fd = 9999};
+    myl_consumer_options c = {.size = sizeof c, .ring = {.backend = MYL_BACKEND_MEMFD, .fd = 9999}};
     expect_no_consumer(MYL_EINVAL, "\"prices\"", "prices", &c);
     myl_observer *observer = NULL;
     test_code(MYL_EINVAL, myl_observer_open(&observer, "prices", &c));
@@ -328,7 +333,7 @@ static void memfd_is_unsupported(void **state)
 {
     (void)state;
     myl_producer_options o = producer_options(8);
-    o.backend = MYL_BACKEND_MEMFD;
+    o.ring.backend = MYL_BACKEND_MEMFD;
     expect_no_producer(MYL_EUNSUPPORTED, strerror(ENOSYS), NULL, &o);
 }
 #endif
@@ -339,9 +344,9 @@ static void ring_in_a_file_is_shared(void **state)
     char path[TEST_PATH_SIZE];
     struct stat st;
     struct participant participant = {.name = test_path(path, "ring"), .producer = producer_options(8), .id = "c"};
-    participant.producer.backend = MYL_BACKEND_FILE;
-    participant.producer.mode = 0640;
-    participant.consumer.backend = MYL_BACKEND_FILE;
+    participant.producer.ring.backend = MYL_BACKEND_FILE;
+    participant.producer.ring.mode = 0640;
+    participant.consumer.ring.backend = MYL_BACKEND_FILE;
     int before = test_shm_entries();
     test_child producer, consumer;
     start_producer(&producer, &participant, 0);
@@ -367,7 +372,8 @@ static void ring_in_a_file_is_shared(void **state)
     finish(&consumer, PARTICIPANT_CLOSE);
     assert_int_equal(access(path, F_OK), -1);
     expect_no_consumer(MYL_ENOTFOUND, path, path,
-                       &((myl_consumer_options){.size = sizeof(myl_consumer_options), .backend = MYL_BACKEND_FILE}));
+                       &((myl_consumer_options){.size = sizeof(myl_consumer_options),
+                                                .ring.backend = MYL_BACKEND_FILE}));
     myl_producer_options nowhere = participant.producer;
     expect_no_producer(MYL_ENOTFOUND, "/no/such/folder", "/no/such/folder/ring", &nowhere);
 }
@@ -387,15 +393,16 @@ static int open_without_standard(test_peer *parent, void *argument)
     for (int fd = 0; fd <= 2; fd++)
         (void)close(fd);
     myl_producer *producer = open_producer(participant->name, &participant->producer);
-    int fd = participant->producer.backend == MYL_BACKEND_MEMFD ? participant->consumer.fd : 0;
-    if (participant->producer.backend == MYL_BACKEND_MEMFD) {
+    int fd = participant->producer.ring.backend == MYL_BACKEND_MEMFD ? participant->consumer.ring.fd : 0;
+    if (participant->producer.ring.backend == MYL_BACKEND_MEMFD) {
         test_ok(myl_producer_fd(producer, &fd));
         assert_true(fd > 2);
     }
-    myl_consumer_options c = {.size = sizeof c, .id = "c", .backend = participant->producer.backend, .fd = fd};
+    myl_consumer_options c = {.size = sizeof c,
+                              .ring = {.id = "c", .backend = participant->producer.ring.backend, .fd = fd}};
     myl_consumer *consumer = open_consumer_with(participant->name, &c);
     myl_observer *observer = NULL;
-    c.id = NULL;
+    c.ring.id = NULL;
     test_ok(myl_observer_open(&observer, participant->name, &c));
     expect_standard_closed();
     put_many(producer, 0, 3);
@@ -416,7 +423,7 @@ static void ring_gets_no_standard_descriptor(void **state)
     const char *const names[] = {test_name(name, "standard"), test_path(path, "standard"), NULL};
     for (int backend = MYL_BACKEND_SHM; backend <= (int)LAST_BACKEND; backend++) {
         struct participant participant = {.name = names[backend], .producer = producer_options(8)};
-        participant.producer.backend = (enum myl_backend)backend;
+        participant.producer.ring.backend = (enum myl_backend)backend;
         test_child child;
         test_spawn(&child, open_without_standard, &participant);
         test_expect_exit(&child, 0);
@@ -441,7 +448,7 @@ static void file_size_limit_is_reported(void **state)
     for (int backend = MYL_BACKEND_SHM; backend <= (int)LAST_BACKEND; backend += 2) {
         struct participant participant = {.name = backend == MYL_BACKEND_SHM ? test_name(name, "limit") : NULL,
                                           .producer = producer_options(8)};
-        participant.producer.backend = (enum myl_backend)backend;
+        participant.producer.ring.backend = (enum myl_backend)backend;
         test_child child;
         test_spawn(&child, open_with_size_limit, &participant);
         test_expect_exit(&child, 0);

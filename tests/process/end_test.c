@@ -8,7 +8,7 @@ static void check_ending(uint64_t how, int code, enum myl_wait_strategy strategy
     char name[TEST_NAME_SIZE];
     test_name(name, "ending");
     struct participant producer_participant = {.name = name, .producer = producer_options(8)};
-    struct participant consumer_participant = {.name = name, .id = "c", .consumer.wait.strategy = strategy};
+    struct participant consumer_participant = {.name = name, .id = "c", .consumer.ring.wait.strategy = strategy};
     test_child producer, consumer;
     start_producer(&producer, &producer_participant, 0);
     start_consumer(&consumer, &consumer_participant, 0);
@@ -52,8 +52,8 @@ static void on_death_wait_ignores_a_death(void **state)
     test_name(name, "patient");
     struct participant producer_participant = {.name = name, .producer = producer_options(8)};
     struct participant consumer_participant = {.name = name, .id = "c"};
-    consumer_participant.consumer.on_death = MYL_DEATH_WAIT;
-    consumer_participant.consumer.liveness_ns = MYL_MSEC(1);
+    consumer_participant.consumer.ring.on_death = MYL_DEATH_WAIT;
+    consumer_participant.consumer.ring.liveness_ns = MYL_MSEC(1);
     test_child producer, consumer;
     start_producer(&producer, &producer_participant, 0);
     start_consumer(&consumer, &consumer_participant, 0);
@@ -78,7 +78,7 @@ static void blocked_producer_reports_death_and_leave(void **state)
         void *event;
         struct participant participant = {.name = test_name(name, "blocked"), .id = "slow"};
         myl_producer_options o = producer_options(8);
-        o.wait.strategy = MYL_WAIT_BLOCK;
+        o.ring.wait.strategy = MYL_WAIT_BLOCK;
         myl_producer *producer = open_producer(name, &o);
         myl_consumer *fast = open_consumer(name, "fast");
         test_child consumer;
@@ -114,8 +114,8 @@ static void stopped_is_not_dead(void **state)
     test_name(name, "stopped");
     struct participant producer_participant = {.name = name, .producer = producer_options(8)};
     struct participant consumer_participant = {.name = name, .id = "c"};
-    consumer_participant.consumer.liveness_ns = MYL_MSEC(1);
-    producer_participant.producer.liveness_ns = MYL_MSEC(1);
+    consumer_participant.consumer.ring.liveness_ns = MYL_MSEC(1);
+    producer_participant.producer.ring.liveness_ns = MYL_MSEC(1);
     test_child producer, consumer;
     start_producer(&producer, &producer_participant, 0);
     start_consumer(&consumer, &consumer_participant, 0);
@@ -255,9 +255,9 @@ static void each_existing_mode_works_as_documented(void **state)
     test_name(name, "existing");
     struct participant participant = {.name = name, .id = "c"};
     myl_producer_options o = producer_options(8), fail = o, replace = o, supersede = o;
-    fail.existing = MYL_EXISTING_FAIL;
-    replace.existing = MYL_EXISTING_REPLACE;
-    supersede.existing = MYL_EXISTING_SUPERSEDE;
+    fail.ring.existing = MYL_EXISTING_FAIL;
+    replace.ring.existing = MYL_EXISTING_REPLACE;
+    supersede.ring.existing = MYL_EXISTING_SUPERSEDE;
     myl_producer *producer = open_producer(name, &fail); /* no ring exists: it is created */
     expect_no_producer(MYL_EEXISTS, name, name, &fail);
     expect_no_producer(MYL_EPRODUCERALIVE, name, name, &replace);
@@ -269,13 +269,13 @@ static void each_existing_mode_works_as_documented(void **state)
     expect_no_producer(MYL_EEXISTS, name, name, &fail);
     expect_no_producer(MYL_EINUSE, "1 living", name, &replace);
     /* an event size of 0 gives no shape for a new ring: the old ring must stay */
-    replace.event_size = supersede.event_size = 0;
+    replace.config.event_size = supersede.config.event_size = 0;
     myl_producer *none = NULL;
     test_code(MYL_EEVENTSIZE, myl_producer_open(&none, name, &supersede));
     expect_detail(name);
     assert_null(none);
     assert_true(ring_exists(name));
-    replace.event_size = supersede.event_size = o.event_size;
+    replace.config.event_size = supersede.config.event_size = o.config.event_size;
     order(&consumer, 1, 1);
     producer = open_producer(name, &o); /* resume */
     assert_int_equal(myl_producer_last_published(producer), 3);

@@ -123,7 +123,7 @@ static void fixed_frames_fail_in_a_fork_child(void **state)
     for (int small = 0; small < 2; small++) {
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(8);
-        o.event_size = small ? 8 : MYL_FIXED_FRAME_SIZE(64);
+        o.config.event_size = small ? 8 : MYL_FIXED_FRAME_SIZE(64);
         struct fixed f = {.producer = open_producer(test_name(name, "fixed"), &o),
                           .code = small ? MYL_EEVENTSIZE : MYL_EFORKED};
         f.consumer = open_consumer(name, "c");

@@ -16,7 +16,7 @@ static struct frame_participant participant_of(const char *name, const char *id)
                                             .id = id,
                                             .most = MOST,
                                             .producer = frame_options(RING_BYTES, MAX_FRAME)};
-    participant.producer.max_message = 1 << 20;
+    participant.producer.config.max_message = 1 << 20;
     participant.producer.ring.on_death = MYL_DEATH_WAIT;
     return participant;
 }
@@ -28,7 +28,7 @@ static void messages_that_fit_need_no_wait(void **state)
     for (int numbers = MYL_FRAMES_BARE; numbers <= MYL_FRAMES_NUMBERED; numbers++) {
         char name[TEST_NAME_SIZE];
         struct frame_participant participant = participant_of(test_name(name, "within"), "c");
-        participant.producer.numbers = (enum myl_frame_numbers)numbers;
+        participant.producer.config.numbers = (enum myl_frame_numbers)numbers;
         myl_frame_producer *producer = open_frames(name, &participant.producer);
         myl_frame_consumer *consumer = open_frame_consumer(name, "c");
         for (uint64_t i = 0; i < 300; i++) {
@@ -238,7 +238,7 @@ static void producer_aborts_within_a_message(void **state)
     for (int close_then = 0; close_then < 2; close_then++) {
         char name[TEST_NAME_SIZE];
         struct frame_participant participant = participant_of(test_name(name, "gives-up"), "c");
-        participant.producer.numbers = MYL_FRAMES_NUMBERED;
+        participant.producer.config.numbers = MYL_FRAMES_NUMBERED;
         struct sending sending = {.producer = open_frames(name, &participant.producer), .timeout_ns = MYL_MSEC(300)};
         struct stuck stuck = {.consumer = open_frame_consumer(name, "c")};
         myl_frame_consumer *consumer = stuck.consumer;

@@ -36,7 +36,7 @@ RINGS_UNUSED static int produce_frames(test_peer *parent, void *argument)
         }
         if (order == FRAME_CLAIM) {
             void *data;
-            size_t most = participant->producer.max_frame;
+            size_t most = participant->producer.config.max_frame;
             test_ok(myl_frame_producer_claim(producer, most, &data, MYL_SEC(10)));
             frame_fill(data, n, most);
         } else if (order == FRAME_PART) {

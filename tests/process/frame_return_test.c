@@ -151,7 +151,7 @@ static void failed_allocation_changes_nothing(void **state)
     char name[TEST_NAME_SIZE];
     struct frame_participant participant = {.name = test_name(name, "memory"), .id = "c", .most = 1000};
     participant.producer = frame_options(RING_BYTES, 1000);
-    participant.producer.max_message = (uint64_t)1 << 46;
+    participant.producer.config.max_message = (uint64_t)1 << 46;
     participant.producer.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
     participant.consumer.max_message = 5000;
     myl_frame_producer *producer = open_frames(name, &participant.producer);

@@ -88,6 +88,7 @@ static void broadcast_is_complete(void **state)
         if (backend == MYL_BACKEND_MEMFD) {
             made = open_frames(NULL, &participant.producer);
             test_ok(myl_producer_fd(myl_frame_producer_ring(made), &fd));
+            participant.producer.ring.use_fd = 1;
             participant.producer.ring.fd = participant.consumer.ring.fd = fd;
             myl_frame_producer_leave(made);
         } else {
@@ -183,7 +184,7 @@ static void observer_counts_every_lost_message(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     struct frame_participant participant = participant_of(test_name(name, "observed"), NULL);
-    participant.producer.numbers = MYL_FRAMES_NUMBERED;
+    participant.producer.config.numbers = MYL_FRAMES_NUMBERED;
     participant.producer.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
     myl_frame_producer *producer = open_frames(name, &participant.producer);
     test_child child;

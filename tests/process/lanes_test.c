@@ -18,8 +18,8 @@ struct lane_participant {
 static myl_frame_producer_options lane_options(const char *lane)
 {
     myl_frame_producer_options o = frame_options(65536, 1000);
-    o.numbers = MYL_FRAMES_NUMBERED;
-    o.lanes = LANES;
+    o.config.numbers = MYL_FRAMES_NUMBERED;
+    o.config.lanes = LANES;
     o.lane = lane;
     o.ring.on_death = MYL_DEATH_WAIT;
     return o;
@@ -298,7 +298,7 @@ static void killed_consumer_resumes_in_every_lane(void **state)
     uint64_t next[LANES] = {0}, sent = 0;
     for (uint32_t i = 0; i < LANES; i++) {
         myl_frame_producer_options o = lane_options(NULL);
-        o.ring_bytes = 1 << 20;
+        o.config.ring_bytes = 1 << 20;
         producer[i] = open_frames(name, &o);
     }
     for (int round = 0; round < 12; round++) {

@@ -83,8 +83,8 @@ static void meet_with_messages(const struct way *way, enum participant first, ui
     myl_frame_producer *other = NULL;
     myl_message message = {0};
     pthread_t thread;
-    o.max_message = RING_BYTES * 4;
-    o.lanes = lanes;
+    o.config.max_message = RING_BYTES * 4;
+    o.config.lanes = lanes;
     test_name(m.name, "lease");
     if (lanes > 1)
         other = open_frames(m.name, &o); /* lane 0: its producer publishes nothing */
@@ -144,12 +144,12 @@ static void lane_of_the_waiting_producer_is_reported(void **state)
 static void meet_with_events(const struct way *way, enum participant first)
 {
     struct meeting m = {.way = way, .first = first};
-    myl_producer_options o = {.size = sizeof o, .event_size = 8, .packed_cell = way->packed_cell};
-    myl_consumer_options c = {.size = sizeof c, .id = "c"};
+    myl_producer_options o = {.size = sizeof o, .config = {.event_size = 8, .packed_cell = way->packed_cell}};
+    myl_consumer_options c = {.size = sizeof c, .ring.id = "c"};
     myl_consumer *consumer;
     const void *event;
     pthread_t thread;
-    o.capacity = way->packed_cell != 0 ? 112 : 64; /* packed: 16 cells of 7 */
+    o.config.capacity = way->packed_cell != 0 ? 112 : 64; /* packed: 16 cells of 7 */
     test_ok(myl_producer_open(&m.events, test_name(m.name, "lease"), &o));
     test_ok(myl_consumer_open(&consumer, m.name, &c));
     for (uint64_t i = 0; i < way->leased; i++) {
@@ -192,14 +192,14 @@ static void wait_after_polls_stores_its_own_need(void **state)
     (void)state;
     static const struct way way = {.leased = 0, .polled = 30, .more = 60};
     struct meeting m = {.way = &way, .first = PRODUCER};
-    myl_producer_options o = {.size = sizeof o, .event_size = 8, .capacity = 64};
-    myl_consumer_options c = {.size = sizeof c, .id = "c"};
+    myl_producer_options o = {.size = sizeof o, .config = {.event_size = 8, .capacity = 64}};
+    myl_consumer_options c = {.size = sizeof c, .ring.id = "c"};
     myl_consumer *consumer, *early;
     const void *event;
     pthread_t thread;
     test_ok(myl_producer_open(&m.events, test_name(m.name, "lease"), &o));
     test_ok(myl_consumer_open(&consumer, m.name, &c));
-    c.id = "early";
+    c.ring.id = "early";
     test_ok(myl_consumer_open(&early, m.name, &c));
     for (uint64_t i = 0; i < 40; i++) {
         test_ok(myl_producer_put(m.events, &i, sizeof i, MYL_TRY));
@@ -232,8 +232,8 @@ struct pair {
 /* 40 of 64 events leased by the only consumer. */
 static void open_pair(struct pair *pair)
 {
-    myl_producer_options o = {.size = sizeof o, .event_size = 8, .capacity = 64};
-    myl_consumer_options c = {.size = sizeof c, .id = "c"};
+    myl_producer_options o = {.size = sizeof o, .config = {.event_size = 8, .capacity = 64}};
+    myl_consumer_options c = {.size = sizeof c, .ring.id = "c"};
     const void *event;
     test_ok(myl_producer_open(&pair->producer, test_name(pair->name, "lease"), &o));
     test_ok(myl_consumer_open(&pair->consumer, pair->name, &c));
@@ -314,7 +314,7 @@ static void successor_has_no_need_yet(void **state)
 {
     (void)state;
     struct pair pair;
-    myl_producer_options o = {.size = sizeof o, .event_size = 8};
+    myl_producer_options o = {.size = sizeof o, .config.event_size = 8};
     myl_span span;
     open_pair(&pair);
     test_code(MYL_EAGAIN, myl_producer_claim_span(pair.producer, 40, &span, MYL_TRY));

@@ -174,7 +174,7 @@ static int join_without_an_id(test_peer *parent, void *name)
         return NOT_POSSIBLE;
     myl_consumer_options c = consumer_options("c");
     expect_no_consumer(MYL_EOWNER, "any_owner", name, &c);
-    c.any_owner = 1;
+    c.ring.any_owner = 1;
     myl_consumer_close(open_consumer_with(name, &c));
     return 0;
 }
@@ -273,7 +273,7 @@ static int make_in_a_group(test_peer *parent, void *argument)
         return NOT_POSSIBLE;
     for (int memfd = 0; memfd <= 1; memfd++) {
         myl_producer_options o = producer_options(2 << 20); /* 128 MiB */
-        o.backend = memfd ? MYL_BACKEND_MEMFD : MYL_BACKEND_SHM;
+        o.ring.backend = memfd ? MYL_BACKEND_MEMFD : MYL_BACKEND_SHM;
         expect_no_producer(MYL_ENOSPACE, group->outer, memfd ? NULL : test_name(name, "group"), &o);
         expect_detail("memory group");
     }
@@ -320,7 +320,7 @@ static int replace_in_small_shm(test_peer *parent, void *argument)
     put_many(producer, 0, 10);
     myl_producer_leave(producer);
     o = producer_options(65536);
-    o.existing = MYL_EXISTING_SUPERSEDE;
+    o.ring.existing = MYL_EXISTING_SUPERSEDE;
     expect_no_producer(MYL_ENOSPACE, "lower its capacity", name, &o);
     take_many(consumer, 0, 10);
     o = producer_options(4096);
@@ -330,7 +330,7 @@ static int replace_in_small_shm(test_peer *parent, void *argument)
     myl_producer_leave(producer);
     myl_consumer_close(consumer);
     o = producer_options(8192); /* fits only after the old ring's 384 KiB of 1024 are free */
-    o.existing = MYL_EXISTING_REPLACE;
+    o.ring.existing = MYL_EXISTING_REPLACE;
     producer = open_producer(name, &o);
     myl_producer_close(producer);
     assert_int_equal(test_shm_entries(), 0);
@@ -381,7 +381,7 @@ static void ring_of_root_is_trusted(void **state)
         test_skip("only root can change the user");
     myl_producer_options o = producer_options(8);
     myl_producer *private = open_producer(names[0], &o);
-    o.mode = 0666; /* with any umask */
+    o.ring.mode = 0666; /* with any umask */
     myl_producer *public = open_producer(names[1], &o);
     put_many(public, 0, 3);
     run_in_child(use_roots_ring, names);
@@ -404,7 +404,7 @@ static void ring_of_another_user_is_refused(void **state)
     if (geteuid() != 0)
         test_skip("only root can change the user");
     struct participant participant = {.name = test_name(name, "foreign"), .producer = producer_options(8)};
-    participant.producer.mode = 0666;
+    participant.producer.ring.mode = 0666;
     test_child owner;
     test_spawn(&owner, make_ring_as_user, &participant);
     test_expect_value(&owner.peer, 0);
@@ -416,11 +416,11 @@ static void ring_of_another_user_is_refused(void **state)
     test_code(MYL_EOWNER, myl_observer_open(&observer, name, NULL));
     assert_null(observer);
     myl_consumer_options trusting = consumer_options("c");
-    trusting.any_owner = 1;
+    trusting.ring.any_owner = 1;
     myl_consumer *consumer = open_consumer_with(name, &trusting);
     take_many(consumer, 0, 4);
     test_kill(&owner);
-    participant.producer.any_owner = 1;
+    participant.producer.ring.any_owner = 1;
     myl_producer *producer = open_producer(name, &participant.producer);
     put_many(producer, 4, 1);
     take_many(consumer, 4, 1);
@@ -454,7 +454,7 @@ static int run_hot_path(test_peer *parent, void *argument)
 {
     struct hot *hot = argument;
     myl_producer_options o = producer_options(hot->cell == 0 ? 64 : 100);
-    o.packed_cell = hot->cell;
+    o.config.packed_cell = hot->cell;
     myl_producer *producer = open_producer(hot->name, &o);
     myl_consumer *first = open_consumer(hot->name, "first"), *second = open_consumer(hot->name, "second");
     long failed = 0;
@@ -506,7 +506,7 @@ static int run_hot_frames(test_peer *parent, void *argument)
 {
     static const size_t sizes[] = {0, 40, 48, 49, 1000, 16000};
     struct hot *hot = argument;
-    myl_frame_producer_options o = {.size = sizeof o, .ring_bytes = 65536};
+    myl_frame_producer_options o = {.size = sizeof o, .config.ring_bytes = 65536};
     myl_frame_producer *producer = NULL;
     myl_frame_consumer *consumer = NULL;
     test_ok(myl_frame_producer_open(&producer, hot->name, &o));

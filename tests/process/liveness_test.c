@@ -44,9 +44,9 @@ static void set_up(struct setting *s, const char *what, enum myl_on_death on_dea
 {
     memset(s, 0, sizeof *s);
     myl_producer_options o = producer_options(CAPACITY);
-    o.on_death = on_death;
+    o.ring.on_death = on_death;
     s->producer = open_producer(test_name(s->name, what), &o);
-    s->participant = (struct participant){.name = s->name, .id = "w", .consumer.role = role};
+    s->participant = (struct participant){.name = s->name, .id = "w", .consumer.ring.role = role};
     start_consumer(&s->consumer, &s->participant, 0);
 }
 
@@ -423,7 +423,7 @@ static void diagnosis_names_conditions_and_edges(void **state)
     struct participant participant = {.name = test_name(name, "verdict"),
                                       .id = "w",
                                       .producer = producer_options(CAPACITY)};
-    participant.producer.on_death = MYL_DEATH_WAIT;
+    participant.producer.ring.on_death = MYL_DEATH_WAIT;
     test_child producer, w;
     test_spawn(&producer, fill_and_wait, &participant);
     test_expect_value(&producer.peer, 1);

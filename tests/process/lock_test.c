@@ -70,7 +70,7 @@ static void takeover_keeps_published_events(void **state)
         char name[TEST_NAME_SIZE];
         struct participant participant = {.name = test_name(name, "takeover"),
                                           .producer = producer_options(cell == 0 ? 16 : 40)};
-        participant.producer.packed_cell = cell;
+        participant.producer.config.packed_cell = cell;
         uint64_t n = 0;
         test_child producer;
         start_producer(&producer, &participant, 0);
@@ -102,7 +102,7 @@ static void resumed_consumer_gets_unacknowledged_events(void **state)
         char name[TEST_NAME_SIZE];
         struct participant participant = {.name = test_name(name, "resumed"), .id = "phoenix"};
         myl_producer_options o = producer_options(cell == 0 ? 16 : 40);
-        o.packed_cell = cell;
+        o.config.packed_cell = cell;
         myl_producer *producer = open_producer(name, &o);
         test_child consumer;
         start_consumer(&consumer, &participant, 0);
@@ -161,7 +161,7 @@ static void prefix_resumes_dead_consumers_first(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     struct participant participant = {.name = test_name(name, "prefix")};
-    participant.consumer.prefix = "w";
+    participant.consumer.ring.prefix = "w";
     myl_producer_options o = producer_options(8);
     myl_producer *producer = open_producer(name, &o);
     test_child child[3];
@@ -209,12 +209,12 @@ static void prefix_resumes_only_its_numbers(void **state)
     enum { OTHERS = sizeof other / sizeof other[0] };
     struct participant participant = {.name = test_name(name, "others")};
     myl_producer_options o = producer_options(8);
-    o.max_consumers = 16;
+    o.config.max_consumers = 16;
     for (int i = 0; i < OTHERS; i++) {
         myl_producer *producer = open_producer(name, &o);
         put_many(producer, 0, 8);
         read_and_die(&participant, other[i].id, 3);
-        myl_consumer_options by_prefix = {.size = sizeof by_prefix, .prefix = other[i].prefix};
+        myl_consumer_options by_prefix = {.size = sizeof by_prefix, .ring.prefix = other[i].prefix};
         myl_joined joined = join_and_leave(name, &by_prefix);
         if (strcmp(joined.id, other[i].id) == 0 || joined.resumed)
             test_fail("prefix %s has resumed %s", other[i].prefix, joined.id);
@@ -232,11 +232,11 @@ static void prefix_resumes_its_largest_number(void **state)
     char name[TEST_NAME_SIZE];
     struct participant participant = {.name = test_name(name, "largest")};
     myl_producer_options o = producer_options(8);
-    o.max_consumers = 16;
+    o.config.max_consumers = 16;
     myl_producer *producer = open_producer(name, &o);
     put_many(producer, 0, 8);
     read_and_die(&participant, "w_15", 2);
-    myl_consumer_options by_prefix = {.size = sizeof by_prefix, .prefix = "w"};
+    myl_consumer_options by_prefix = {.size = sizeof by_prefix, .ring.prefix = "w"};
     myl_joined joined = join_and_leave(name, &by_prefix);
     assert_string_equal(joined.id, "w_15");
     assert_int_equal(joined.start, 2);
@@ -269,7 +269,7 @@ static void automatic_id_is_never_resumed(void **state)
     char before[MYL_ID_MAX + 1] = "";
     static const char *const prefix[] = {NULL, "auto", NULL, "c"};
     for (int i = 0; i < 4; i++) {
-        myl_consumer_options options = {.size = sizeof options, .prefix = prefix[i]};
+        myl_consumer_options options = {.size = sizeof options, .ring.prefix = prefix[i]};
         myl_joined joined = join_and_leave(name, &options);
         assert_string_not_equal(joined.id, dead);
         assert_string_not_equal(joined.id, before);
@@ -315,15 +315,15 @@ static void attach_during_creation_gets_all_events(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         char name[TEST_NAME_SIZE];
         struct participant participant = {.name = test_name(name, "appear")};
-        participant.consumer.prefix = "early";
-        participant.consumer.attach_timeout_ns = MYL_SEC(15);
+        participant.consumer.ring.prefix = "early";
+        participant.consumer.ring.attach_timeout_ns = MYL_SEC(15);
         test_child child[WAITING];
         for (int i = 0; i < WAITING; i++)
             test_spawn(&child[i], consume_on_orders, &participant);
         myl_producer_options o = producer_options(64);
-        o.wait_consumers = WAITING;
-        o.wait_prefix = "early";
-        o.wait_timeout_ns = MYL_SEC(15);
+        o.ring.wait_consumers = WAITING;
+        o.ring.wait_prefix = "early";
+        o.ring.wait_timeout_ns = MYL_SEC(15);
         myl_producer *producer = open_producer(name, &o);
         put_many(producer, 0, 64);
         for (int i = 0; i < WAITING; i++) {

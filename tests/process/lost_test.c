@@ -27,7 +27,7 @@ static void set_up_ring(struct ring *ring, enum myl_backend backend)
 {
     char path[TEST_PATH_SIZE + 16];
     myl_producer_options o = producer_options(CAPACITY);
-    *ring = (struct ring){.backend = o.backend = backend, .memfd = -1};
+    *ring = (struct ring){.backend = o.ring.backend = backend, .memfd = -1};
     if (backend == MYL_BACKEND_SHM)
         ring->name = test_name(ring->text, "lost");
     else if (backend == MYL_BACKEND_FILE)
@@ -45,8 +45,9 @@ static struct participant participant_of(const struct ring *ring)
     struct participant participant = {.name = ring->name,
                                       .producer = producer_options(0),
                                       .consumer = consumer_options(NULL)};
-    participant.producer.backend = participant.consumer.backend = ring->backend;
-    participant.producer.fd = participant.consumer.fd = ring->memfd < 0 ? 0 : ring->memfd;
+    participant.producer.ring.backend = participant.consumer.ring.backend = ring->backend;
+    participant.producer.ring.use_fd = ring->memfd >= 0;
+    participant.producer.ring.fd = participant.consumer.ring.fd = ring->memfd < 0 ? 0 : ring->memfd;
     return participant;
 }
 
@@ -164,7 +165,7 @@ static void consumer_loses(enum myl_backend backend, enum how how, int killed)
     test_child producer, consumer;
     set_up_ring(&s.ring, backend);
     s.participant = participant_of(&s.ring);
-    s.participant.consumer.id = "w";
+    s.participant.consumer.ring.id = "w";
     start_producer(&producer, &s.participant, 0);
     order(&producer, 3, 3);
     test_spawn(&consumer, consume_without_descriptor, &s);
@@ -228,7 +229,7 @@ static void producer_loses(enum myl_backend backend, enum how how, enum myl_role
     set_up_ring(&ring, backend);
     struct participant participant = participant_of(&ring);
     participant.id = "w";
-    participant.consumer.role = &role_options;
+    participant.consumer.ring.role = &role_options;
     myl_producer *producer = open_producer(ring.name, &participant.producer);
     start_consumer(&consumer, &participant, 0);
     if (managed)
@@ -324,8 +325,8 @@ static int reuse_number_in_same_ring(test_peer *parent, void *argument)
     reserve_lower_numbers(fd);
     if (ring->name != NULL)
         close(spare);
-    participant.consumer.id = "w";
-    participant.consumer.role = &expendable;
+    participant.consumer.ring.id = "w";
+    participant.consumer.ring.role = &expendable;
     myl_consumer *consumer = open_consumer_with(ring->name, &participant.consumer);
     assert_int_equal(find_descriptor(ring), fd);
     put_many(producer, 0, CAPACITY);
@@ -355,7 +356,7 @@ static int replace_by_producers_descriptor(test_peer *parent, void *argument)
     (void)parent;
     myl_producer *producer = open_producer(ring->name, &participant.producer);
     int producers = find_descriptor(ring);
-    participant.consumer.id = "w";
+    participant.consumer.ring.id = "w";
     myl_consumer *consumer = open_consumer_with(ring->name, &participant.consumer);
     int consumers = find_descriptor(ring);
     assert_true(consumers > producers);

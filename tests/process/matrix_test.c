@@ -80,7 +80,7 @@ static void run_producer(struct subject *s, pthread_t *thread)
 {
     myl_producer_options o = producer_options(CAPACITY);
     void *event;
-    o.wait = waits(s->where);
+    o.ring.wait = waits(s->where);
     s->producer = open_producer(s->name, &o);
     test_send(s->parent, 0);
     test_receive(s->parent); /* the consumer has joined */
@@ -98,9 +98,9 @@ static void run_consumer(struct subject *s, pthread_t *thread)
     myl_consumer_options o = consumer_options("s");
     myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_EXPENDABLE};
     const void *event;
-    o.wait = waits(s->where);
+    o.ring.wait = waits(s->where);
     if (s->who == EXPENDABLE)
-        o.role = &role;
+        o.ring.role = &role;
     s->consumer = open_consumer_with(s->name, &o);
     test_send(s->parent, 0);
     uint64_t count = test_receive(s->parent);
@@ -119,7 +119,7 @@ static void run_observer(struct subject *s, pthread_t *thread)
     myl_consumer_options o = consumer_options(NULL);
     struct event event;
     uint64_t lost;
-    o.wait = waits(s->where);
+    o.ring.wait = waits(s->where);
     test_ok(myl_observer_open(&s->observer, s->name, &o));
     test_send(s->parent, 0);
     uint64_t count = test_receive(s->parent);

@@ -122,7 +122,7 @@ static void no_side_file_outlives_its_ring(void **state)
     char name[TEST_NAME_SIZE], path[TEST_PATH_SIZE];
     struct stat st;
     myl_producer_options o = producer_options(8);
-    o.mode = 0664;
+    o.ring.mode = 0664;
     myl_producer *producer = open_producer(test_name(name, "files"), &o);
     struct holder holder = {.name = name, .lock_index = 2};
     test_child child;

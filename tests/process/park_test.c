@@ -13,8 +13,9 @@ struct echo {
 static int consume_echo(test_peer *parent, void *argument)
 {
     const struct echo *echo = argument;
-    myl_consumer_options o = {.size = sizeof o, .prefix = "echo", .wait.strategy = echo->strategy};
-    o.liveness_ns = MYL_SEC(30); /* longer than the test: a lost wake must show, no liveness check may end the wait */
+    myl_consumer_options o = {.size = sizeof o, .ring = {.prefix = "echo", .wait.strategy = echo->strategy}};
+    o.ring.liveness_ns =
+        MYL_SEC(30); /* longer than the test: a lost wake must show, no liveness check may end the wait */
     myl_consumer *consumer = open_consumer_with(echo->name, &o);
     const void *event;
     uint64_t n = 0;
@@ -37,8 +38,8 @@ static void check_rounds(enum myl_wait_strategy strategy, uint64_t rounds)
 {
     struct echo echo = {.strategy = strategy, .events = rounds};
     myl_producer_options o = producer_options(4);
-    o.wait.strategy = strategy;
-    o.liveness_ns = MYL_SEC(30);
+    o.ring.wait.strategy = strategy;
+    o.ring.liveness_ns = MYL_SEC(30);
     myl_producer *producer = open_producer(test_name(echo.name, "rounds"), &o);
     test_child child;
     test_spawn(&child, consume_echo, &echo);
@@ -89,7 +90,7 @@ static void idle_consumer_uses_little_cpu(void **state)
         char name[TEST_NAME_SIZE];
         struct participant participant = {.name = test_name(name, "idle"),
                                           .id = "c",
-                                          .consumer.wait.strategy = parking[i]};
+                                          .consumer.ring.wait.strategy = parking[i]};
         myl_producer_options o = producer_options(8);
         myl_producer *producer = open_producer(name, &o);
         test_child consumer;
@@ -117,8 +118,8 @@ static void check_broadcast(enum myl_wait_strategy strategy, uint32_t cell, uint
     struct echo echo = {.strategy = strategy, .events = events};
     test_child child[CONSUMERS];
     myl_producer_options o = producer_options(cell == 0 ? 256 : 320);
-    o.packed_cell = cell;
-    o.wait.strategy = strategy;
+    o.config.packed_cell = cell;
+    o.ring.wait.strategy = strategy;
     myl_producer *producer = open_producer(test_name(echo.name, "broadcast"), &o);
     for (int i = 0; i < CONSUMERS; i++)
         test_spawn(&child[i], consume_echo, &echo);

@@ -67,7 +67,7 @@ RINGS_UNUSED static int consume_on_orders(test_peer *parent, void *argument)
     struct participant *participant = argument;
     myl_consumer_options options = participant->consumer;
     options.size = sizeof options;
-    options.id = participant->id;
+    options.ring.id = participant->id;
     myl_consumer *consumer = open_consumer_with(participant->name, &options);
     myl_joined joined;
     test_ok(myl_consumer_joined(consumer, &joined));
@@ -139,7 +139,7 @@ RINGS_UNUSED static int fill_and_wait(test_peer *parent, void *argument)
     myl_producer *producer = open_producer(participant->name, &participant->producer);
     test_send(parent, 1);
     test_expect_value(parent, 1);
-    for (uint64_t n = 0; n <= participant->producer.capacity; n++)
+    for (uint64_t n = 0; n <= participant->producer.config.capacity; n++)
         put(producer, n, MYL_SEC(15));
     test_send(parent, 2);
     test_expect_value(parent, 2);

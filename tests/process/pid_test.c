@@ -60,7 +60,7 @@ static int foreign_consumer(test_peer *parent, void *argument)
 {
     struct participant *participant = argument;
     assert_int_equal(getpid(), 1);
-    participant->consumer.any_owner = 1; /* in its own user namespace it cannot compare owners */
+    participant->consumer.ring.any_owner = 1; /* in its own user namespace it cannot compare owners */
     return consume_on_orders(parent, participant);
 }
 
@@ -145,7 +145,7 @@ static void reused_pid_is_another_process(void **state)
     struct participant participant = {.name = test_name(name, "reuse"),
                                       .id = "w",
                                       .producer = producer_options(CAPACITY)};
-    participant.producer.any_owner = participant.consumer.any_owner = 1;
+    participant.producer.ring.any_owner = participant.consumer.ring.any_owner = 1;
     struct inner inner = {reuse_number, &participant};
     test_child child;
     (void)start_inner(&child, &inner);

@@ -15,9 +15,9 @@ struct sleeper {
 
 static myl_consumer_options parking_options(const struct sleeper *sleeper, char id[16])
 {
-    myl_consumer_options o = {.size = sizeof o, .liveness_ns = NEVER_NS, .wait.strategy = MYL_WAIT_BLOCK};
+    myl_consumer_options o = {.size = sizeof o, .ring = {.liveness_ns = NEVER_NS, .wait.strategy = MYL_WAIT_BLOCK}};
     snprintf(id, 16, "s%d", sleeper->number);
-    o.id = id;
+    o.ring.id = id;
     return o;
 }
 
@@ -48,7 +48,7 @@ static int sleep_on_events(test_peer *parent, const struct sleeper *sleeper)
 static int sleep_on_frames(test_peer *parent, const struct sleeper *sleeper)
 {
     char id[16];
-    myl_frame_consumer_options o = {.size = sizeof o, .ring = parking_options(sleeper, id)};
+    myl_frame_consumer_options o = {.size = sizeof o, .ring = parking_options(sleeper, id).ring};
     myl_frame_consumer *consumer = NULL;
     myl_frame_observer *observer = NULL;
     myl_message message;
@@ -92,7 +92,7 @@ static void leaving_is_reported_at_once(void **state)
         myl_frame_producer *frames = NULL;
         myl_producer_options o = producer_options(8);
         myl_frame_producer_options f = frame_options(65536, 1000);
-        f.lanes = r == LANES ? 2 : 1;
+        f.config.lanes = r == LANES ? 2 : 1;
         if (r < FRAMES)
             events = open_producer(name, &o);
         else
@@ -148,9 +148,9 @@ static int claim_asleep(test_peer *parent, void *argument)
     const char *name = argument;
     void *event;
     myl_producer_options o = producer_options(4);
-    o.liveness_ns = NEVER_NS;
-    o.on_death = MYL_DEATH_WAIT;
-    o.wait.strategy = MYL_WAIT_BLOCK;
+    o.ring.liveness_ns = NEVER_NS;
+    o.ring.on_death = MYL_DEATH_WAIT;
+    o.ring.wait.strategy = MYL_WAIT_BLOCK;
     myl_producer *producer = open_producer(name, &o);
     test_send(parent, 1);
     test_expect_value(parent, 2); /* the consumer has joined */

@@ -51,7 +51,7 @@ static void most_severe_cause_comes_first(void **state)
     test_child producer, reader[READERS];
     test_name(name, "worst");
     participant[0].producer = producer_options(CAPACITY);
-    participant[0].producer.on_death = MYL_DEATH_WAIT;
+    participant[0].producer.ring.on_death = MYL_DEATH_WAIT;
     for (int i = 0; i < READERS; i++)
         participant[i].name = name;
     test_spawn(&producer, fill_and_wait, &participant[0]);
@@ -257,11 +257,11 @@ static void wait_for_two(const char *prefix, const char *const *ids, const char 
     struct participant participant = {.name = test_name(name, "crowd"),
                                       .id = "w_0",
                                       .producer = producer_options(CAPACITY)};
-    participant.producer.wait_consumers = 2;
-    participant.producer.wait_prefix = prefix;
-    participant.producer.wait_ids = ids;
-    participant.producer.wait_timeout_ns = MYL_FOREVER;
-    participant.consumer.attach_timeout_ns = MYL_SEC(15);
+    participant.producer.ring.wait_consumers = 2;
+    participant.producer.ring.wait_prefix = prefix;
+    participant.producer.ring.wait_ids = ids;
+    participant.producer.ring.wait_timeout_ns = MYL_FOREVER;
+    participant.consumer.ring.attach_timeout_ns = MYL_SEC(15);
     test_child producer, consumer;
     test_spawn(&producer, wait_for_many, &participant);
     start_consumer(&consumer, &participant, 0);

@@ -80,11 +80,9 @@ static void publish_up_to(myl_producer *producer, uint64_t end)
 static void produces(void *argument)
 {
     myl_producer_options o = {.size = sizeof o,
-                              .event_size = 16,
-                              .capacity = 2,
-                              .max_consumers = 2,
-                              .existing = MYL_EXISTING_RESUME,
-                              .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}};
+                              .config = {.event_size = 16, .capacity = 2, .max_consumers = 2},
+                              .ring = {.existing = MYL_EXISTING_RESUME,
+                                       .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}}};
     myl_producer *producer;
     (void)argument;
     int first = is_first();
@@ -108,10 +106,10 @@ static void produces(void *argument)
 static myl_consumer *join(const char *id)
 {
     myl_consumer_options o = {.size = sizeof o,
-                              .id = id,
-                              .start = MYL_START_OLDEST,
-                              .on_death = MYL_DEATH_WAIT,
-                              .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}};
+                              .ring = {.id = id,
+                                       .start = MYL_START_OLDEST,
+                                       .on_death = MYL_DEATH_WAIT,
+                                       .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}}};
     myl_consumer *consumer;
     ok("open", myl_consumer_open(&consumer, NAME, &o));
     return consumer;
@@ -157,9 +155,9 @@ static void join_late(void *argument)
     if (now.committed == EVENTS)
         return; /* the ring may be gone */
     myl_consumer_options o = {.size = sizeof o,
-                              .id = "late",
-                              .start = MYL_START_OLDEST,
-                              .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}};
+                              .ring = {.id = "late",
+                                       .start = MYL_START_OLDEST,
+                                       .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}}};
     myl_consumer *consumer;
     int rc = myl_consumer_open(&consumer, NAME, &o);
     if (rc == MYL_ENOTFOUND)
@@ -211,14 +209,10 @@ static void send(myl_frame_producer *producer, const myl_producer *ring, uint64_
 
 static void produces_frames(void *argument)
 {
-    myl_frame_producer_options o = {.size = sizeof o,
-                                    .ring_bytes = RING,
-                                    .max_frame = LONG,
-                                    .max_message = LONG,
-                                    .ring = {.size = sizeof o.ring,
-                                             .max_consumers = 1,
-                                             .existing = MYL_EXISTING_RESUME,
-                                             .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}}};
+    myl_frame_producer_options o =
+        {.size = sizeof o,
+         .config = {.ring_bytes = RING, .max_frame = LONG, .max_message = LONG, .max_consumers = 1},
+         .ring = {.existing = MYL_EXISTING_RESUME, .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}}};
     myl_frame_producer *producer;
     (void)argument;
     int first = is_first();
@@ -260,8 +254,7 @@ static void take(const myl_message *message, uint64_t i, uint64_t start)
 static void consumes_frames(void *argument)
 {
     myl_frame_consumer_options o = {.size = sizeof o,
-                                    .ring = {.size = sizeof o.ring,
-                                             .id = "c",
+                                    .ring = {.id = "c",
                                              .on_death = MYL_DEATH_WAIT,
                                              .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}}};
     myl_frame_consumer *consumer;

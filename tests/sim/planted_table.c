@@ -406,9 +406,10 @@ const struct plant plants[] = {
      "        return rc; /* no producer continues it; the next call", "frames-fragments,frames-takeover"},
     {"memory for fragments after the join", FREADER,
      "    return finish(reader, "
-     "myl_consumer_start(&reader->ring, name, &o->ring, &myl_record_cell_ops, prepare, o));\n",
-     "    int rc = myl_consumer_start(&reader->ring, name, &o->ring, &myl_record_cell_ops, NULL, o);\n"
-     "    if (rc == MYL_OK && (rc = prepare(&reader->ring, o)) != MYL_OK)\n        myl_consumer_stop(&reader->ring);\n"
+     "myl_consumer_start(&reader->ring, name, &asked->options->ring, &expected, prepare, asked));\n",
+     "    int rc = myl_consumer_start(&reader->ring, name, &asked->options->ring, &expected, NULL, asked);\n"
+     "    if (rc == MYL_OK && (rc = prepare(&reader->ring, asked)) != MYL_OK)\n"
+     "        myl_consumer_stop(&reader->ring);\n"
      "    return finish(reader, rc);\n",
      "frames-everything"},
     /* --- frames: takeover --- */

@@ -199,7 +199,7 @@ static void choose_id(struct role *role, myl_consumer_options *o)
     role->id[0] = '\0';
     role->prefix = NULL;
     if (role->naming == NAME_PREFIX)
-        o->prefix = role->prefix = "w";
+        o->ring.prefix = role->prefix = "w";
     else if (role->naming == NAME_AUTO)
         return;
     else if (role->naming == NAME_IDS)
@@ -207,20 +207,20 @@ static void choose_id(struct role *role, myl_consumer_options *o)
     else
         (void)snprintf(role->id, sizeof role->id, "%s", role->name);
     if (role->id[0] != '\0')
-        o->id = role->id;
+        o->ring.id = role->id;
 }
 
 void role_consumer_options(struct role *role, myl_consumer_options *o)
 {
     *o = (myl_consumer_options){
         .size = sizeof *o,
-        .start = role->start,
+        .ring = {.start = role->start,
+                 .attach_timeout_ns = (int64_t)sim_draw(3) * MYL_MSEC(3),
+                 .wait = {.strategy = role->strategy, .spin_ns = role->spin_ns},
+                 .on_death = role->on_death,
+                 .liveness_ns = role->liveness_ns,
+                 .role = role->kind == ROLE_CONSUMER && role->duty.size != 0 ? &role->duty : NULL},
         .event_size = role->world->frames ? 0 : role->world->words * (uint32_t)sizeof(uint64_t),
-        .attach_timeout_ns = (int64_t)sim_draw(3) * MYL_MSEC(3),
-        .wait = {.strategy = role->strategy, .spin_ns = role->spin_ns},
-        .on_death = role->on_death,
-        .liveness_ns = role->liveness_ns,
-        .role = role->kind == ROLE_CONSUMER && role->duty.size != 0 ? &role->duty : NULL,
     };
     if (role->kind == ROLE_CONSUMER)
         choose_id(role, o);
@@ -293,7 +293,7 @@ static int run_session(struct role *role)
     uint64_t published[ORACLE_SESSIONS];
     for (unsigned i = 0; i < ORACLE_SESSIONS; i++)
         published[i] = oracle.session[i].committed;
-    role->claim = oracle_claims(o.id, role->prefix, o.start, 0);
+    role->claim = oracle_claims(o.ring.id, role->prefix, o.ring.start, 0);
     role->claims = 1;
     role->phase = PHASE_OPENING;
     int closed = oracle.sessions > 0 && oracle.session[0].closed && oracle.session[0].closed_at > 0;
@@ -309,7 +309,7 @@ static int run_session(struct role *role)
     if (myl_consumer_info(consumer, &info) != MYL_OK)
         role_unexpected("info", MYL_EINVAL);
     struct session *s = role->session = oracle_session(&info, role->world->words, role->world->alone, since);
-    role->reader = oracle_joined(s, &consumer->joined, o.start, published[s - oracle.session],
+    role->reader = oracle_joined(s, &consumer->joined, o.ring.start, published[s - oracle.session],
                                  consumer->handle.segment.control->gate.v);
     role->phase = PHASE_IN;
     SIM_CHECK(sim_is_named(s->inode) || consumer->handle.segment.control->superseded.v != 0, "names",

@@ -292,14 +292,18 @@ int role_hold_frame_lock(struct role *role)
 {
     struct world *world = role->world;
     myl_frame_producer_options o = {.size = sizeof o,
-                                    .ring_bytes = world->ring_bytes,
-                                    .max_frame = (uint32_t)world->shape.max_frame,
-                                    .max_message = world->shape.max_message,
-                                    .numbers = world->shape.numbers,
-                                    .lanes = world->lanes,
+                                    .config = {.ring_bytes = world->ring_bytes,
+                                               .max_frame = (uint32_t)world->shape.max_frame,
+                                               .max_message = world->shape.max_message,
+                                               .numbers = world->shape.numbers,
+                                               .lanes = world->lanes},
                                     .lane = lane_of(role)};
     myl_frame_producer *producer;
-    role_producer_options(role, &o.ring);
+    myl_producer_options common;
+    role_producer_options(role, &common);
+    o.config.max_consumers = common.config.max_consumers;
+    o.config.spin_only = common.config.spin_only;
+    o.ring = common.ring;
     uint64_t since = sim_points();
     role_wants_lock(role);
     int rc = myl_frame_producer_open(&producer, WORLD_NAME, &o);

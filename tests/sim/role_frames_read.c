@@ -471,7 +471,9 @@ static int open_consumer(struct role *role, struct reader_handle *reader_handle,
 {
     myl_frame_consumer_options o = {.size = sizeof o, .max_message = max_message};
     uint64_t published[ORACLE_SESSIONS], since = sim_points();
-    role_consumer_options(role, &o.ring);
+    myl_consumer_options common;
+    role_consumer_options(role, &common);
+    o.ring = common.ring;
     role->opens++;
     for (unsigned i = 0; i < ORACLE_SESSIONS; i++)
         published[i] = oracle.session[i].committed;
@@ -598,7 +600,9 @@ int role_observe_frames(struct role *role)
     myl_frame_consumer_options o = {.size = sizeof o, .max_message = max_message};
     myl_frame_observer *observer;
     uint64_t since = sim_points();
-    role_consumer_options(role, &o.ring);
+    myl_consumer_options common;
+    role_consumer_options(role, &common);
+    o.ring = common.ring;
     int rc = myl_frame_observer_open(&observer, WORLD_NAME, &o);
     if (rc != MYL_OK)
         return role_consumer_refused(role, rc);

@@ -42,8 +42,8 @@ int main(int argc, char **argv)
     if (argc != 4)
         return failed("usage: odd_ring NAME LABEL ACTIVITY");
     (void)snprintf(made, sizeof made, "myl-test-%s-odd-%d", getenv("MYL_TEST_TAG"), (int)getpid());
-    const myl_producer_options options = {.size = sizeof options, .event_size = 8, .capacity = 64};
-    const myl_consumer_options reader = {.size = sizeof reader, .id = "odd"};
+    const myl_producer_options options = {.size = sizeof options, .config = {.event_size = 8, .capacity = 64}};
+    const myl_consumer_options reader = {.size = sizeof reader, .ring.id = "odd"};
     if (myl_producer_open(&producer, made, &options) != MYL_OK)
         return failed("the producer");
     if (myl_consumer_open(&consumer, made, &reader) != MYL_OK)

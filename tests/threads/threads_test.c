@@ -27,10 +27,10 @@ struct reader {
 static void *read_all(void *argument)
 {
     struct reader *reader = argument;
-    myl_consumer_options o = {.size = sizeof o, .prefix = "t", .attach_timeout_ns = MYL_SEC(20)};
+    myl_consumer_options o = {.size = sizeof o, .ring = {.prefix = "t", .attach_timeout_ns = MYL_SEC(20)}};
     myl_consumer *consumer;
     const void *event;
-    o.wait.strategy = reader->strategy;
+    o.ring.wait.strategy = reader->strategy;
     reader->code = myl_consumer_open(&consumer, reader->name, &o);
     while (reader->code == MYL_OK) {
         reader->code = myl_consumer_next(consumer, &event, MYL_SEC(20));
@@ -62,13 +62,12 @@ static void broadcast(enum myl_wait_strategy strategy, uint64_t capacity, uint32
         assert_int_equal(pthread_create(&readers[i].thread, NULL, read_all, &readers[i]), 0);
     }
     myl_producer_options o = {.size = sizeof o,
-                              .event_size = sizeof(struct event),
-                              .capacity = capacity,
-                              .packed_cell = packed_cell,
-                              .wait_consumers = CONSUMERS,
-                              .wait_timeout_ns = MYL_SEC(20)};
+                              .config = {.event_size = sizeof(struct event),
+                                         .capacity = capacity,
+                                         .packed_cell = packed_cell},
+                              .ring = {.wait_consumers = CONSUMERS, .wait_timeout_ns = MYL_SEC(20)}};
     myl_producer *producer;
-    o.wait.strategy = strategy;
+    o.ring.wait.strategy = strategy;
     test_ok(myl_producer_open(&producer, name, &o));
     for (uint64_t n = 0; n < EVENTS; n++) {
         void *event;
@@ -122,7 +121,7 @@ static void runner_gets_all_events(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     uint64_t handled = 0;
-    myl_producer_options o = {.size = sizeof o, .event_size = sizeof(struct event), .capacity = 32};
+    myl_producer_options o = {.size = sizeof o, .config = {.event_size = sizeof(struct event), .capacity = 32}};
     myl_producer *producer;
     myl_consumer *consumer;
     myl_runner *runner;

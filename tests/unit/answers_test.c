@@ -16,20 +16,24 @@ static void options_out_of_range_are_refused(void **state)
     myl_producer_options o = producer_options(8);
     myl_producer *producer = open_producer(test_name(name, "options"), &o);
     myl_consumer_options c = consumer_options("c");
-    c.start = (enum myl_start)(MYL_START_NOW + 1);
+    c.ring.start = (enum myl_start)(MYL_START_NOW + 1);
     expect_no_consumer(MYL_EINVAL, "start is 3 ", name, &c);
-    c.start = (enum myl_start) - 1;
+    c.ring.start = (enum myl_start) - 1;
     expect_no_consumer(MYL_EINVAL, "start is -1 ", name, &c);
-    c.start = MYL_START_NOW;
-    c.backend = (enum myl_backend)(MYL_BACKEND_MEMFD + 1);
+    c.ring.start = MYL_START_NOW;
+    c.ring.backend = (enum myl_backend)(MYL_BACKEND_MEMFD + 1);
     expect_no_consumer(MYL_EINVAL, "backend is 3;", name, &c);
-    c.backend = MYL_BACKEND_SHM;
-    c.cpu = -1;
+    c.ring.backend = MYL_BACKEND_SHM;
+    c.ring.pin = 1;
+    c.ring.cpu = -1;
     expect_no_consumer(MYL_EINVAL, "cpu is -1;", name, &c);
-    c.cpu = 0;
-    c.liveness_ns = MYL_USEC(100) - 1;
+    c.ring.pin = 0;
+    c.ring.cpu = 1;
+    expect_no_consumer(MYL_EINVAL, "cpu is 1, but pin is 0;", name, &c);
+    c.ring.cpu = 0;
+    c.ring.liveness_ns = MYL_USEC(100) - 1;
     expect_no_consumer(MYL_EINVAL, "99999", name, &c);
-    c.liveness_ns = MYL_USEC(100);
+    c.ring.liveness_ns = MYL_USEC(100);
     myl_consumer_close(open_consumer_with(name, &c));
     myl_producer_close(producer);
 }
@@ -67,7 +71,7 @@ static void default_capacity_follows_the_cache(void **state)
     static const uint32_t sizes[] = {48, 4000, 4096 - 8, 4096 + 64, 100000};
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char name[TEST_NAME_SIZE];
-        myl_producer_options o = {.size = sizeof o, .event_size = sizes[i]};
+        myl_producer_options o = {.size = sizeof o, .config.event_size = sizes[i]};
         myl_producer *producer = open_producer(test_name(name, "default"), &o);
         myl_info info = {.size = sizeof info};
         test_ok(myl_producer_info(producer, &info));
@@ -188,15 +192,15 @@ static void interruption_within_a_message_is_reported_as_one(void **state)
         myl_message message;
         myl_reassembly parts = {.data = room, .room = sizeof room};
         myl_producer_options o = producer_options(8);
-        o.event_size = MYL_FIXED_FRAME_SIZE(16);
-        o.event_align = 16;
+        o.config.event_size = MYL_FIXED_FRAME_SIZE(16);
+        o.config.event_align = 16;
         myl_producer *producer = open_producer(test_name(name, "part"), &o);
         myl_consumer *consumer = open_consumer(name, "c");
         if (part) {
             void *event;
             myl_fixed_frame first = {.len = 16, .flags = MYL_FRAME_FIRST, .total = 32};
             test_ok(myl_producer_claim(producer, &event, MYL_TRY));
-            memset(event, 0, o.event_size);
+            memset(event, 0, o.config.event_size);
             memcpy(event, &first, sizeof first);
             myl_producer_publish(producer);
         }

@@ -17,8 +17,8 @@ static myl_producer *open_ring(char *name, const char *base, uint32_t cell, enum
                                uint64_t *capacity)
 {
     myl_producer_options o = producer_options(cell == 0 ? 16 : 20);
-    o.packed_cell = cell;
-    o.no_consumers = alone;
+    o.config.packed_cell = cell;
+    o.ring.no_consumers = alone;
     myl_producer *producer = open_producer(test_name(name, base), &o);
     myl_info info = {.size = sizeof info};
     test_ok(myl_producer_info(producer, &info));
@@ -91,7 +91,7 @@ static void overrun_observer_continues_within_a_batch(void **state)
         uint64_t capacity, published = 0, expected = 0, lost, total = 0;
         struct event event;
         myl_producer *producer = open_ring(name, "observer", cell, MYL_NO_CONSUMERS_OVERWRITE, &capacity);
-        myl_consumer_options o = {.size = sizeof o, .start = MYL_START_OLDEST};
+        myl_consumer_options o = {.size = sizeof o, .ring.start = MYL_START_OLDEST};
         myl_observer *observer;
         test_ok(myl_observer_open(&observer, name, &o));
         for (uint64_t round = 1; round < 100; round++) {

@@ -95,7 +95,7 @@ static void path_of_a_file_has_its_limits(void **state)
     (void)state;
     static char longest[4097];
     myl_producer_options o = producer_options(8);
-    o.backend = MYL_BACKEND_FILE;
+    o.ring.backend = MYL_BACKEND_FILE;
     expect_no_producer(MYL_ENAME, "1 to 4095 bytes", "", &o);
     expect_no_producer(MYL_ENAME, "1 to 4095 bytes", NULL, &o);
     memset(longest, 'x', sizeof longest - 1);
@@ -103,7 +103,7 @@ static void path_of_a_file_has_its_limits(void **state)
     longest[4095] = '\0'; /* the longest possible path; the system has no such file */
     myl_consumer *none;
     myl_consumer_options c = consumer_options("c");
-    c.backend = MYL_BACKEND_FILE;
+    c.ring.backend = MYL_BACKEND_FILE;
     assert_true(myl_consumer_open(&none, longest, &c) < 0);
     assert_null(strstr(myl_error_detail(), "1 to 4095 bytes"));
 }
@@ -122,13 +122,13 @@ static void only_numbers_of_a_prefix_are_resumed(void **state)
         char name[TEST_NAME_SIZE];
         myl_joined joined;
         myl_producer_options o = producer_options(8);
-        o.max_consumers = 8;
+        o.config.max_consumers = 8;
         myl_producer *producer = open_producer(test_name(name, "belongs"), &o);
         put_many(producer, 0, 2);
         myl_consumer *consumer = open_consumer(name, cases[i].id);
         take_many(consumer, 0, 1);
         myl_consumer_close(consumer);
-        myl_consumer_options c = {.size = sizeof c, .prefix = "w"};
+        myl_consumer_options c = {.size = sizeof c, .ring.prefix = "w"};
         consumer = open_consumer_with(name, &c);
         test_ok(myl_consumer_joined(consumer, &joined));
         if (joined.resumed != cases[i].belongs || strcmp(joined.id, "w_0") != 0)
@@ -272,7 +272,7 @@ static void largest_claim_after_a_half_filled_cell_is_named(void **state)
     char name[TEST_NAME_SIZE];
     myl_span span;
     myl_producer_options o = producer_options(20);
-    o.packed_cell = 256; /* five events */
+    o.config.packed_cell = 256; /* five events */
     myl_producer *producer = open_producer(test_name(name, "half"), &o);
     put_many(producer, 0, 1);
     test_code(MYL_ETOOBIG, myl_producer_claim_span(producer, 20, &span, MYL_TRY));
@@ -338,7 +338,7 @@ static void ring_without_a_wait_has_no_time_in_its_detail(void **state)
     myl_consumer_options c = consumer_options("c");
     expect_no_consumer(MYL_ENOTFOUND, "there is no ring", "myl-test-nothing", &c);
     assert_null(strstr(myl_error_detail(), "waited"));
-    c.attach_timeout_ns = 1;
+    c.ring.attach_timeout_ns = 1;
     expect_no_consumer(MYL_ENOTFOUND, "waited 1 ns for it", "myl-test-nothing", &c);
 }
 
@@ -440,7 +440,7 @@ static void long_path_is_shown_by_its_end(void **state)
             path[length + i] = (char)('a' + i % 26);
         length += more;
         myl_producer_options o = producer_options(8);
-        o.backend = MYL_BACKEND_FILE;
+        o.ring.backend = MYL_BACKEND_FILE;
         myl_producer *producer = open_producer(path, &o);
         test_ok(myl_producer_info(producer, &info));
         size_t shown = length < sizeof info.name ? length : sizeof info.name - 1;

@@ -70,7 +70,7 @@ static myl_consumer *join(const char *id, enum myl_role role)
 {
     myl_consumer_options c = consumer_options(id);
     myl_role_options r = {.size = sizeof r, .role = role};
-    c.role = &r;
+    c.ring.role = &r;
     return open_consumer_with(scene.name, &c);
 }
 
@@ -78,7 +78,7 @@ static void open_scene(enum myl_on_death on_death, enum myl_role role)
 {
     myl_producer_options o = producer_options(CAPACITY);
     memset(&scene, 0, sizeof scene);
-    o.on_death = on_death;
+    o.ring.on_death = on_death;
     scene.producer = open_producer(test_name(scene.name, "policy"), &o);
     scene.consumer = join("c", role);
 }
@@ -621,7 +621,7 @@ static void parked_producer_needs_a_quarter_more(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         memset(&scene, 0, sizeof scene);
         myl_producer_options o = producer_options(64);
-        o.wait.strategy = MYL_WAIT_BLOCK;
+        o.ring.wait.strategy = MYL_WAIT_BLOCK;
         scene.producer = open_producer(test_name(scene.name, "asks"), &o);
         scene.consumer = join("c", MYL_ROLE_PLAIN);
         uint64_t done = 0;

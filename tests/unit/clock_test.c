@@ -17,8 +17,8 @@ static void open_pair(struct pair *pair, const myl_wait_options *wait, int64_t l
 {
     myl_producer_options o = producer_options(8);
     myl_consumer_options c = consumer_options("c");
-    o.wait = c.wait = *wait;
-    o.liveness_ns = c.liveness_ns = liveness_ns;
+    o.ring.wait = c.ring.wait = *wait;
+    o.ring.liveness_ns = c.ring.liveness_ns = liveness_ns;
     pair->producer = open_producer(test_name(pair->name, "clock"), &o);
     pair->consumer = open_consumer_with(pair->name, &c);
     start_clock();
@@ -88,7 +88,7 @@ static void skipped_bad_messages_do_not_extend_a_timeout(void **state)
                                .type = &t_s_type,
                                .codec = myl_codec_by_name("rkyv"),
                                .bad = MYL_BAD_SKIP};
-    myl_frame_producer_options frames = {.size = sizeof frames, .ring_bytes = 65536};
+    myl_frame_producer_options frames = {.size = sizeof frames, .config.ring_bytes = 65536};
     myl_frame_consumer_options reader = {.size = sizeof reader, .ring.wait.strategy = MYL_WAIT_BLOCK};
     test_name(name, "skip");
     test_ok(myl_typed_producer_open(&bad_sender, name, &typed, &frames));
@@ -336,8 +336,8 @@ static void open_pair_with_duty(struct pair *pair, unsigned duty, enum myl_role 
                           .role = role,
                           .progress_timeout_ns = duties[duty].progress_ns,
                           .grace_ns = duties[duty].grace_ns};
-    o.on_death = MYL_DEATH_WAIT;
-    c.role = &r;
+    o.ring.on_death = MYL_DEATH_WAIT;
+    c.ring.role = &r;
     pair->producer = open_producer(test_name(pair->name, "duty"), &o);
     pair->consumer = open_consumer_with(pair->name, &c);
 }
@@ -367,7 +367,7 @@ static int be_killed(test_peer *parent, void *argument)
     (void)parent;
     myl_consumer_options c = consumer_options("c");
     const struct pair *pair = argument;
-    c.role = &(myl_role_options){.size = sizeof *c.role, .role = MYL_ROLE_PLAIN};
+    c.ring.role = &(myl_role_options){.size = sizeof *c.ring.role, .role = MYL_ROLE_PLAIN};
     (void)open_consumer_with(pair->name, &c);
     _exit(0);
 }
@@ -381,7 +381,7 @@ static void open_with_dead_consumer(struct pair *pair, unsigned duty, enum myl_r
                           .role = role,
                           .progress_timeout_ns = duties[duty].progress_ns,
                           .grace_ns = duties[duty].grace_ns};
-    o.on_death = MYL_DEATH_WAIT;
+    o.ring.on_death = MYL_DEATH_WAIT;
     pair->producer = open_producer(test_name(pair->name, "bereft"), &o);
     test_spawn(&child, be_killed, pair);
     test_expect_exit(&child, 0);

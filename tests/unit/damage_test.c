@@ -97,7 +97,7 @@ static void observer_gets_no_event_between_next_and_the_gate(void **state)
     uint64_t lost;
     myl_observer *observer;
     myl_producer_options options = producer_options(8);
-    myl_consumer_options from = {.size = sizeof from, .start = MYL_START_OLDEST};
+    myl_consumer_options from = {.size = sizeof from, .ring.start = MYL_START_OLDEST};
     myl_producer *producer = open_producer(test_name(victim.name, "observed"), &options);
     map_victim(&victim);
     put_many(producer, 0, 6);
@@ -132,7 +132,7 @@ static void damaged_id_is_not_resumed(void **state)
     victim.control->entries_used.v = 1;
     entry->state.v = MYL_PARTICIPANT_ACTIVE;
     memcpy(entry->id, "w_\n!", 4);
-    myl_consumer_options wish = {.size = sizeof wish, .prefix = "w"};
+    myl_consumer_options wish = {.size = sizeof wish, .ring.prefix = "w"};
     myl_consumer *consumer = open_consumer_with(victim.name, &wish);
     myl_joined joined;
     test_ok(myl_consumer_joined(consumer, &joined));

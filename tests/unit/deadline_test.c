@@ -160,7 +160,7 @@ static void policy_holds_after_a_timed_out_call(void **state)
     char name[TEST_NAME_SIZE];
     void *event;
     myl_producer_options o = producer_options(CAPACITY);
-    o.liveness_ns = MYL_SEC(1000);
+    o.ring.liveness_ns = MYL_SEC(1000);
     myl_producer *producer = open_producer(test_name(name, "stale"), &o);
     myl_consumer *consumer = open_consumer(name, "a");
     fill(producer);
@@ -230,10 +230,10 @@ static void negative_times_of_a_policy_are_refused(void **state)
             roles[k].size = sizeof roles[k];
             test_code(MYL_EINVAL, myl_producer_set_role(producer, "a", &roles[k]));
         }
-        myl_producer_options bad = {.size = sizeof bad, .liveness_ns = ns};
+        myl_producer_options bad = {.size = sizeof bad, .ring.liveness_ns = ns};
         expect_no_producer(MYL_EINVAL, "liveness_ns", name, &bad);
         myl_consumer_options worse = consumer_options("b");
-        worse.liveness_ns = ns;
+        worse.ring.liveness_ns = ns;
         expect_no_consumer(MYL_EINVAL, "liveness_ns", name, &worse);
     }
     myl_consumer_close(consumer);
@@ -377,7 +377,7 @@ static void fixed_frames_keep_one_deadline(void **state)
     char name[TEST_NAME_SIZE];
     struct slow slow = {0};
     myl_producer_options o = producer_options(CAPACITY);
-    o.event_size = sizeof(myl_fixed_frame) + 8;
+    o.config.event_size = sizeof(myl_fixed_frame) + 8;
     slow.events_out = open_producer(test_name(name, "fixed"), &o);
     slow.events_in = open_consumer(name, "slow");
     pthread_t thread = start(read_events_slowly, &slow);
@@ -388,7 +388,7 @@ static void fixed_frames_keep_one_deadline(void **state)
     myl_reassembly parts = {.data = long_message, .room = LONG_BYTES};
     myl_message message;
     myl_consumer_options fresh = consumer_options("fresh");
-    fresh.start = MYL_START_NOW;
+    fresh.ring.start = MYL_START_NOW;
     slow.events_in = open_consumer_with(name, &fresh);
     thread = start(write_events_slowly, &slow);
     test_code(MYL_ETIMEDOUT, myl_recv_fixed_frames(slow.events_in, &parts, &message, LIMIT_NS));
@@ -405,8 +405,8 @@ static void fragments_keep_one_deadline(void **state)
         struct slow slow = {0};
         myl_message message;
         myl_frame_producer_options o = frame_options(65536, 4096);
-        o.max_message = LONG_BYTES;
-        o.lanes = lanes;
+        o.config.max_message = LONG_BYTES;
+        o.config.lanes = lanes;
         slow.frames_out = open_frames(test_name(name, "fragments"), &o);
         slow.frames_in = open_frame_consumer(name, "slow");
         pthread_t thread = start(read_frames_slowly, &slow);

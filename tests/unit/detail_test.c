@@ -53,7 +53,7 @@ static void opens_that_succeed_clear_it(void **state)
     myl_producer_close(producer);
     for (uint32_t lanes = 1; lanes <= 2; lanes++) {
         myl_frame_producer_options f = frame_options(65536, 1000);
-        f.lanes = lanes;
+        f.config.lanes = lanes;
         test_name(frames, "clear-frames");
         set_old_detail();
         myl_frame_producer *writer = open_frames(frames, &f);
@@ -145,7 +145,7 @@ static void frame_timeouts_name_the_blocker(void **state)
         unsigned char copy[64];
         void *data;
         myl_frame_producer_options o = frame_options(65536, 4096);
-        o.lanes = lanes;
+        o.config.lanes = lanes;
         myl_frame_producer *producer = open_frames(test_name(name, "frames"), &o);
         myl_frame_consumer *consumer = open_frame_consumer(name, "slow");
         myl_frame_observer *observer;
@@ -174,7 +174,7 @@ static void fixed_frame_timeouts_name_the_blocker(void **state)
     myl_reassembly parts = {.data = bytes, .room = sizeof bytes};
     myl_message message;
     myl_producer_options o = producer_options(4);
-    o.event_size = MYL_FIXED_FRAME_SIZE(16);
+    o.config.event_size = MYL_FIXED_FRAME_SIZE(16);
     myl_producer *producer = open_producer(test_name(name, "fixed"), &o);
     myl_consumer *consumer = open_consumer(name, "slow");
     expect_late("event 0 was not published", myl_recv_fixed_frames(consumer, &parts, &message, SHORT_NS));
@@ -217,7 +217,7 @@ static void attach_timeout_names_the_time_waited(void **state)
 {
     (void)state;
     myl_consumer_options o = consumer_options("c");
-    o.attach_timeout_ns = MYL_MSEC(3);
+    o.ring.attach_timeout_ns = MYL_MSEC(3);
     expect_no_consumer(MYL_ENOTFOUND, "waited 3 ms for it", "myl-test-nothing", &o);
     assert_string_equal(myl_error_detail(), "there is no ring \"myl-test-nothing\", waited 3 ms for it; start its "
                                             "producer first, or check the name");

@@ -95,7 +95,7 @@ static void system_errors_are_named(void **state)
 {
     (void)state;
     myl_consumer_options o = consumer_options("c");
-    o.backend = MYL_BACKEND_FILE;
+    o.ring.backend = MYL_BACKEND_FILE;
     expect_no_consumer(MYL_ENOTFOUND, strerror(ENOTDIR), "/dev/null/ring", &o);
 }
 

@@ -46,8 +46,8 @@ static void buffer_without_consumers_takes_exactly_its_size(void **state)
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(8);
-        o.no_consumers = MYL_NO_CONSUMERS_BUFFER;
-        o.buffer = sizes[i];
+        o.ring.no_consumers = MYL_NO_CONSUMERS_BUFFER;
+        o.ring.buffer = sizes[i];
         myl_producer *producer = open_producer(test_name(name, "buffer"), &o);
         assert_int_equal(fill(producer, 0, 16), sizes[i]);
         myl_consumer *consumer = open_consumer(name, "c"); /* with a consumer the limit is the capacity */
@@ -61,7 +61,7 @@ static void buffer_without_consumers_takes_exactly_its_size(void **state)
 /* The sequence of the oldest event that a late joiner gets. */
 static uint64_t oldest(const char *name)
 {
-    myl_consumer_options o = {.size = sizeof o, .id = "late", .start = MYL_START_OLDEST};
+    myl_consumer_options o = {.size = sizeof o, .ring = {.id = "late", .start = MYL_START_OLDEST}};
     myl_consumer *consumer = open_consumer_with(name, &o);
     myl_joined joined;
     test_ok(myl_consumer_joined(consumer, &joined));
@@ -83,7 +83,7 @@ static void overwriting_frees_an_eighth_at_a_time(void **state)
         for (uint64_t published = capacity; published <= capacity + 2 * eighth + 2; published++) {
             char name[TEST_NAME_SIZE];
             myl_producer_options o = producer_options(capacity);
-            o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+            o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
             myl_producer *producer = open_producer(test_name(name, "eighth"), &o);
             put_many(producer, 0, published);
             uint64_t least = published - capacity;
@@ -118,15 +118,15 @@ static void largest_batch_is_the_capacity(void **state)
         char name[TEST_NAME_SIZE];
         uint64_t next = 0, step = cell == 0 ? 1 : 5; /* a batch begins at a cell */
         myl_producer_options o = producer_options(cell == 0 ? 8 : 20);
-        o.packed_cell = cell;
+        o.config.packed_cell = cell;
         myl_producer *producer = open_producer(test_name(name, "batch"), &o);
         myl_consumer *consumer = open_consumer(name, "c");
-        for (uint64_t offset = 0; offset < o.capacity; offset += step) {
-            test_code(MYL_ETOOBIG, put_batch(producer, next, o.capacity + 1));
-            test_ok(put_batch(producer, next, o.capacity));
-            test_code(MYL_EAGAIN, put_batch(producer, next + o.capacity, 1));
-            take_many(consumer, next, o.capacity);
-            next += o.capacity;
+        for (uint64_t offset = 0; offset < o.config.capacity; offset += step) {
+            test_code(MYL_ETOOBIG, put_batch(producer, next, o.config.capacity + 1));
+            test_ok(put_batch(producer, next, o.config.capacity));
+            test_code(MYL_EAGAIN, put_batch(producer, next + o.config.capacity, 1));
+            take_many(consumer, next, o.config.capacity);
+            next += o.config.capacity;
             put_many(producer, next, step); /* the next batch begins at another position of the ring */
             take_many(consumer, next, step);
             next += step;
@@ -145,9 +145,9 @@ static void observer_writes_nothing_beyond_the_buffer(void **state)
         {0, 1, 7, 8, 13, sizeof(struct event) - 1, sizeof(struct event), sizeof(struct event) + 5};
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(16);
-    o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+    o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
     myl_producer *producer = open_producer(test_name(name, "guard"), &o);
-    myl_consumer_options from = {.size = sizeof from, .start = MYL_START_OLDEST};
+    myl_consumer_options from = {.size = sizeof from, .ring.start = MYL_START_OLDEST};
     myl_observer *observer = NULL;
     test_ok(myl_observer_open(&observer, name, &from));
     for (uint64_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -270,7 +270,7 @@ static void lanes_take_turns_of_exact_length(void **state)
         char name[TEST_NAME_SIZE];
         myl_frame_producer *lane[2];
         myl_frame_producer_options o = lane_options(2, "a");
-        o.ring_bytes = 1 << 20;
+        o.config.ring_bytes = 1 << 20;
         test_name(name, "turns");
         lane[0] = open_frames(name, &o);
         o.lane = "b";

@@ -180,7 +180,7 @@ static void memfd_without_memory_says_how_much_it_needs(void **state)
     myl_producer_options o = producer_options(4096);
     uint64_t bytes = bytes_of(test_name(name, "memfd"), &o);
     snprintf(needs, sizeof needs, "the ring needs %llu KiB of memory, more than", (unsigned long long)bytes >> 10);
-    o.backend = MYL_BACKEND_MEMFD;
+    o.ring.backend = MYL_BACKEND_MEMFD;
     room_is(MYL_OS_SCARCE_MEMORY, PLENTY);
     fake.create_error = ENOMEM;
     expect_no_producer(MYL_ENOSPACE, needs, NULL, &o);
@@ -278,8 +278,8 @@ static void ring_that_cannot_be_withdrawn_has_no_dead_producer(void **state)
     char name[TEST_NAME_SIZE];
     myl_peer peer;
     myl_producer_options o = producer_options(8);
-    o.wait_consumers = 1;
-    o.wait_timeout_ns = 1;
+    o.ring.wait_consumers = 1;
+    o.ring.wait_timeout_ns = 1;
     all_calls_work();
     fake.registry_error = ENOLCK;
     expect_no_producer(MYL_ESTARTUP, "0 of 1 consumers", test_name(name, "withdrawn"), &o);

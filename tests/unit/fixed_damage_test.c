@@ -21,8 +21,8 @@ static void open_fixed_of(struct fixed *f, uint64_t capacity)
 {
     memset(f, 0, sizeof *f);
     myl_producer_options o = producer_options(capacity);
-    o.event_size = MYL_FIXED_FRAME_SIZE(PAYLOAD);
-    o.event_align = 16;
+    o.config.event_size = MYL_FIXED_FRAME_SIZE(PAYLOAD);
+    o.config.event_align = 16;
     f->producer = open_producer(test_name(f->name, "fixed"), &o);
     f->consumer = open_consumer(f->name, "c");
     memset(f->memory, GUARD, sizeof f->memory);

@@ -19,9 +19,9 @@ static struct bare *open_bare(uint64_t capacity, uint32_t frame, uint32_t packed
     struct bare *bare = calloc(1, sizeof *bare);
     assert_non_null(bare);
     myl_producer_options o = producer_options(capacity);
-    o.event_size = MYL_FIXED_FRAME_SIZE(frame);
-    o.event_align = 16;
-    o.packed_cell = packed_cell;
+    o.config.event_size = MYL_FIXED_FRAME_SIZE(frame);
+    o.config.event_align = 16;
+    o.config.packed_cell = packed_cell;
     bare->producer = open_producer(test_name(bare->name, "bare"), &o);
     bare->consumer = open_consumer(bare->name, "c");
     bare->parts.room = MOST;
@@ -221,7 +221,7 @@ static void impossible_frames_are_refused(void **state)
     expect_none(bare, MYL_ECORRUPT);
     close_bare(bare);
     myl_producer_options o = producer_options(8);
-    o.event_size = 32;
+    o.config.event_size = 32;
     char name[TEST_NAME_SIZE];
     myl_producer *producer = open_producer(test_name(name, "small"), &o);
     test_code(MYL_EEVENTSIZE, myl_publish_fixed_frames(producer, "x", 1, 0, MYL_TRY));

@@ -30,8 +30,8 @@ static void open_damaged(struct damaged *d, enum myl_frame_numbers numbers)
     myl_frame_consumer_options reader = frame_reader(NULL);
     myl_info info = {.size = sizeof info};
     char path[TEST_NAME_SIZE + 16];
-    o.numbers = numbers;
-    o.max_message = BUFFER;
+    o.config.numbers = numbers;
+    o.config.max_message = BUFFER;
     d->producer = open_frames(test_name(d->name, "damaged"), &o);
     d->consumer = open_frame_consumer(d->name, "c");
     test_ok(myl_frame_observer_open(&d->observer, d->name, &reader));

@@ -61,7 +61,7 @@ static void limit_of_zero_is_the_rings_limit(void **state)
         char name[TEST_NAME_SIZE];
         myl_message message;
         myl_frame_producer_options o = frame_options(RING_BYTES, 64);
-        o.max_message = 1000;
+        o.config.max_message = 1000;
         myl_frame_producer *producer = open_frames(test_name(name, "none"), &o);
         myl_frame_consumer *consumer = open_limited(name, limits[i]);
         unsigned char bytes[1001] = {0};
@@ -121,7 +121,7 @@ static void payload_beside_the_header_takes_no_cell(void **state)
         void *data;
         uint64_t beside = numbers == MYL_FRAMES_BARE ? 48 : 32;
         myl_frame_producer_options o = frame_options(RING_BYTES, 1024);
-        o.numbers = (enum myl_frame_numbers)numbers;
+        o.config.numbers = (enum myl_frame_numbers)numbers;
         myl_frame_producer *producer = open_frames(test_name(name, "beside"), &o);
         myl_frame_consumer *consumer = open_frame_consumer(name, "c");
         myl_sequence last = -1;
@@ -486,7 +486,7 @@ static void drain_makes_room_by_releasing_what_it_has_handled(void **state)
         uint64_t handled = 99;
         myl_message message;
         myl_frame_producer_options o = frame_options(RING_BYTES, 1024);
-        o.lanes = (uint32_t)lanes;
+        o.config.lanes = (uint32_t)lanes;
         myl_frame_producer *producer = open_frames(test_name(name, "makes-room"), &o);
         myl_frame_consumer *consumer = open_frame_consumer(name, "c");
         struct list list = {.consumer = consumer, .most = 64};
@@ -517,7 +517,7 @@ static void drain_cannot_make_room_beside_a_lease_of_the_caller(void **state)
     uint64_t handled = 99;
     myl_message message;
     myl_frame_producer_options o = frame_options(RING_BYTES, 1024);
-    o.lanes = 2; /* with lanes, the memory of a fragmented message is not reused while it is leased */
+    o.config.lanes = 2; /* with lanes, the memory of a fragmented message is not reused while it is leased */
     myl_frame_producer *producer = open_frames(test_name(name, "caller"), &o);
     myl_frame_consumer *consumer = open_frame_consumer(name, "c");
     struct list list = {.consumer = consumer, .most = 64};

@@ -10,7 +10,7 @@ static void policy_applies_to_frames(void **state)
     static char large[200000];
     char name[TEST_NAME_SIZE];
     myl_frame_producer_options o = frame_options(65536, 0);
-    o.max_message = sizeof large;
+    o.config.max_message = sizeof large;
     myl_frame_producer *producer = open_frames(test_name(name, "frames"), &o);
     myl_liveness_options l = {
         .size = sizeof l,

@@ -26,7 +26,7 @@ static void open_peeking(struct peeking *p, enum myl_frame_numbers numbers, uint
     myl_frame_producer_options o = frame_options(RING, PIECE);
     myl_frame_consumer_options c = frame_reader("c");
     memset(p, 0, sizeof *p);
-    o.numbers = numbers;
+    o.config.numbers = numbers;
     c.max_message = max_message;
     p->producer = open_frames(test_name(p->name, "peek"), &o);
     test_ok(myl_frame_consumer_open(&p->consumer, p->name, &c));
@@ -331,7 +331,7 @@ static void open_lanes(struct peeking_lanes *p, uint64_t ring_bytes)
     for (unsigned i = 0; i < LANES; i++) {
         char id[] = {(char)('a' + i), 0};
         myl_frame_producer_options o = frame_options(ring_bytes, 4096);
-        o.lanes = LANES;
+        o.config.lanes = LANES;
         o.lane = id;
         p->lane[i] = open_frames(p->name, &o);
     }

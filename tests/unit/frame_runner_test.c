@@ -22,8 +22,8 @@ static void run_messages(uint32_t lanes)
 {
     char name[TEST_NAME_SIZE];
     myl_frame_producer_options o = frame_options(65536, 2000);
-    o.numbers = MYL_FRAMES_NUMBERED;
-    o.lanes = lanes;
+    o.config.numbers = MYL_FRAMES_NUMBERED;
+    o.config.lanes = lanes;
     myl_frame_producer *producer = open_frames(test_name(name, "runner"), &o);
     myl_frame_consumer *consumer = open_frame_consumer(name, "c");
     struct work work = {.stop_at = 300};

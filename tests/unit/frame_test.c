@@ -47,7 +47,7 @@ static void every_length_arrives(void **state)
         for (int numbers = MYL_FRAMES_BARE; numbers <= MYL_FRAMES_TIMED; numbers++) {
             struct pair pair;
             myl_frame_producer_options o = frame_options(65536, 0);
-            o.numbers = (enum myl_frame_numbers)numbers;
+            o.config.numbers = (enum myl_frame_numbers)numbers;
             open_pair_on(&pair, o, (enum myl_backend)backend);
             for (uint64_t i = 0; i < 700; i++) {
                 expect_no_frame(pair.consumer, MYL_EAGAIN);
@@ -288,12 +288,12 @@ static void numbers_and_times_are_recorded(void **state)
     struct pair pair;
     myl_message message;
     myl_frame_producer_options o = frame_options(65536, 0);
-    o.numbers = MYL_FRAMES_TIMED;
+    o.config.numbers = MYL_FRAMES_TIMED;
     open_pair_on(&pair, o, MYL_BACKEND_SHM);
     for (uint64_t i = 0; i < 300; i++) {
         if (i % 50 == 49) { /* the next producer continues the count, whether all is read or not */
             myl_frame_producer_leave(pair.producer);
-            o.numbers = i == 99 ? MYL_FRAMES_BARE : MYL_FRAMES_TIMED; /* 0: as it is */
+            o.config.numbers = i == 99 ? MYL_FRAMES_BARE : MYL_FRAMES_TIMED; /* 0: as it is */
             pair.producer = open_frames(pair.name, &o);
         }
         int64_t before = test_now_ns();
@@ -332,18 +332,16 @@ static void refuse(int code, myl_frame_producer_options o)
 static void invalid_shapes_are_refused(void **state)
 {
     (void)state;
-    refuse(MYL_ECAPACITY, (myl_frame_producer_options){.ring_bytes = 65535});
-    refuse(MYL_ECAPACITY, (myl_frame_producer_options){.ring_bytes = ((uint64_t)1 << 38) + 1});
-    refuse(MYL_EEVENTSIZE, (myl_frame_producer_options){.ring_bytes = 65536, .max_frame = 63});
-    refuse(MYL_EEVENTSIZE, (myl_frame_producer_options){.ring_bytes = 65536, .max_frame = 65536 - 127});
-    refuse(MYL_EINVAL, (myl_frame_producer_options){.max_frame = 1000, .max_message = 999});
-    refuse(MYL_EINVAL, (myl_frame_producer_options){.max_message = ((uint64_t)1 << 46) + 1});
-    refuse(MYL_EINVAL, (myl_frame_producer_options){.numbers = (enum myl_frame_numbers)3});
-    refuse(MYL_EINVAL, (myl_frame_producer_options){.ring = {.size = sizeof(myl_producer_options), .event_size = 8}});
-    refuse(MYL_EINVAL, (myl_frame_producer_options){.ring_bytes = 65536,
-                                                    .ring = {.size = sizeof(myl_producer_options),
-                                                             .no_consumers = MYL_NO_CONSUMERS_BUFFER,
-                                                             .buffer = 65537}});
+    refuse(MYL_ECAPACITY, (myl_frame_producer_options){.config.ring_bytes = 65535});
+    refuse(MYL_ECAPACITY, (myl_frame_producer_options){.config.ring_bytes = ((uint64_t)1 << 38) + 1});
+    refuse(MYL_EEVENTSIZE, (myl_frame_producer_options){.config = {.ring_bytes = 65536, .max_frame = 63}});
+    refuse(MYL_EEVENTSIZE, (myl_frame_producer_options){.config = {.ring_bytes = 65536, .max_frame = 65536 - 127}});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.config = {.max_frame = 1000, .max_message = 999}});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.config.max_message = ((uint64_t)1 << 46) + 1});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.config.numbers = (enum myl_frame_numbers)3});
+    refuse(MYL_EINVAL,
+           (myl_frame_producer_options){.config.ring_bytes = 65536,
+                                        .ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 65537}});
 }
 
 /* Requested values must match those of the existing ring. */
@@ -357,10 +355,10 @@ static void other_shapes_of_an_existing_ring_are_refused(void **state)
     myl_frame_producer_leave(producer);
     for (int i = 0; i < 4; i++) {
         myl_frame_producer_options other = {.size = sizeof other};
-        other.ring_bytes = i == 0 ? 65536 : 0;
-        other.max_frame = i == 1 ? 2000 : 0;
-        other.max_message = i == 2 ? 1 << 20 : 0;
-        other.numbers = i == 3 ? MYL_FRAMES_NUMBERED : MYL_FRAMES_BARE;
+        other.config.ring_bytes = i == 0 ? 65536 : 0;
+        other.config.max_frame = i == 1 ? 2000 : 0;
+        other.config.max_message = i == 2 ? 1 << 20 : 0;
+        other.config.numbers = i == 3 ? MYL_FRAMES_NUMBERED : MYL_FRAMES_BARE;
         test_code(MYL_ESHAPE, myl_frame_producer_open(&producer, name, &other));
     }
     producer = open_frames(name, NULL);
@@ -413,7 +411,7 @@ static void observer_loses_nothing_before_its_first_message(void **state)
     char buffer[100] __attribute__((aligned(64)));
     uint64_t sent = 0;
     myl_frame_producer_options o = frame_options(CELLS * 64, 0);
-    o.numbers = MYL_FRAMES_NUMBERED;
+    o.config.numbers = MYL_FRAMES_NUMBERED;
     o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
     myl_frame_observer *observer;
     myl_message message;
@@ -450,8 +448,8 @@ static void waiting_for_too_many_consumers_is_refused(void **state)
     char name[TEST_NAME_SIZE];
     myl_frame_producer *none = NULL;
     myl_frame_producer_options o = frame_options(65536, 0);
-    o.lanes = 2;
-    o.ring.max_consumers = 2;
+    o.config.lanes = 2;
+    o.config.max_consumers = 2;
     o.ring.wait_consumers = 3;
     o.ring.wait_timeout_ns = MYL_FOREVER;
     test_code(MYL_EINVAL, myl_frame_producer_open(&none, test_name(name, "crowd"), &o));
@@ -462,7 +460,7 @@ static void waiting_for_too_many_consumers_is_refused(void **state)
     myl_frame_producer *producer = open_frames(name, &o);
     test_code(MYL_EINVAL, myl_frame_producer_wait_consumers(producer, NULL, 3, MYL_FOREVER));
     expect_detail("cannot wait for 3 consumers: the ring has entries for 2");
-    o.ring.max_consumers = 0;
+    o.config.max_consumers = 0;
     o.ring.wait_consumers = 3; /* in the other lane, which stays free */
     test_code(MYL_EINVAL, myl_frame_producer_open(&none, name, &o));
     expect_detail("the ring has entries for 2");

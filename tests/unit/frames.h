@@ -52,8 +52,7 @@ RINGS_UNUSED static myl_frame_producer *open_frames(const char *name, const myl_
 RINGS_UNUSED static myl_frame_producer_options frame_options(uint64_t ring_bytes, uint32_t max_frame)
 {
     return (myl_frame_producer_options){.size = sizeof(myl_frame_producer_options),
-                                        .ring_bytes = ring_bytes,
-                                        .max_frame = max_frame};
+                                        .config = {.ring_bytes = ring_bytes, .max_frame = max_frame}};
 }
 
 RINGS_UNUSED static myl_frame_consumer_options frame_reader(const char *id)

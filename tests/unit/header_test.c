@@ -21,7 +21,7 @@ static void make_victim(struct victim *victim)
 {
     char path[TEST_NAME_SIZE + 16];
     myl_producer_options options = producer_options(8);
-    options.type_id = 77;
+    options.config.type_id = 77;
     myl_producer *producer = open_producer(test_name(victim->name, "garbled"), &options);
     put_many(producer, 0, 3);
     myl_producer_leave(producer);
@@ -293,7 +293,7 @@ static void missing_ring_is_notfound(void **state)
     assert_null(snapshot);
     int64_t start = test_now_ns();
     myl_consumer_options reader = consumer_options("c");
-    reader.attach_timeout_ns = MYL_MSEC(30);
+    reader.ring.attach_timeout_ns = MYL_MSEC(30);
     expect_no_consumer(MYL_ENOTFOUND, name, name, &reader);
     assert_true(test_now_ns() - start >= MYL_MSEC(30));
 }

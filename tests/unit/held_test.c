@@ -22,7 +22,7 @@ struct ring {
 static void begin(struct ring *ring)
 {
     myl_frame_producer_options o = frame_options(RING, FRAME);
-    o.numbers = MYL_FRAMES_NUMBERED;
+    o.config.numbers = MYL_FRAMES_NUMBERED;
     ring->count = 0;
     ring->producer = open_frames(test_name(ring->name, "held"), &o);
     ring->consumer = open_frame_consumer(ring->name, "c");
@@ -174,7 +174,7 @@ static void lanes_are_released_each_by_itself(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_frame_producer_options o = frame_options(RING, FRAME);
-    o.lanes = 2;
+    o.config.lanes = 2;
     myl_frame_producer *producer[2];
     test_name(name, "lanes");
     for (unsigned i = 0; i < 2; i++)

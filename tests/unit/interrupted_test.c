@@ -109,7 +109,7 @@ static int call_wait_consumers(struct blocked *blocked)
 static int call_open(struct blocked *blocked)
 {
     myl_consumer_options o = consumer_options("late");
-    o.attach_timeout_ns = MYL_SEC(100);
+    o.ring.attach_timeout_ns = MYL_SEC(100);
     return myl_consumer_open(&blocked->consumer, blocked->name, &o);
 }
 
@@ -152,7 +152,7 @@ static void waits_go_on_after_a_signal(void **state)
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(4);
         myl_consumer_options c = consumer_options("c"), from = {.size = sizeof from};
-        o.wait.strategy = c.wait.strategy = from.wait.strategy = MYL_WAIT_BLOCK;
+        o.ring.wait.strategy = c.ring.wait.strategy = from.ring.wait.strategy = MYL_WAIT_BLOCK;
         struct blocked blocked = {.call = cases[i].call, .release = cases[i].release};
         blocked.name = test_name(name, "waits");
         blocked.producer = open_producer(name, &o);
@@ -219,8 +219,8 @@ static int call_wait_frames_consumed(struct blocked *blocked)
 static int call_open_with_attach_timeout(struct blocked *blocked)
 {
     myl_consumer_options o = consumer_options("late");
-    o.attach_timeout_ns = MYL_SEC(100);
-    o.wait = blocked->wait;
+    o.ring.attach_timeout_ns = MYL_SEC(100);
+    o.ring.wait = blocked->wait;
     return myl_consumer_open(&blocked->consumer, "no-such-ring", &o);
 }
 
@@ -236,9 +236,9 @@ static int call_open_for_consumers(struct blocked *blocked)
 {
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(EVENTS_MOST);
-    o.wait_consumers = 2;
-    o.wait_timeout_ns = MYL_SEC(100);
-    o.wait = blocked->wait;
+    o.ring.wait_consumers = 2;
+    o.ring.wait_timeout_ns = MYL_SEC(100);
+    o.ring.wait = blocked->wait;
     return myl_producer_open(&blocked->producer, test_name(name, "start"), &o);
 }
 
@@ -251,10 +251,10 @@ static void make_events(struct blocked *blocked, uint64_t messages)
 {
     myl_producer_options o = producer_options(EVENTS_MOST);
     myl_consumer_options c = consumer_options("c");
-    o.wait = c.wait = blocked->wait;
+    o.ring.wait = c.ring.wait = blocked->wait;
     blocked->producer = open_producer(blocked->name, &o);
     blocked->consumer = open_consumer_with(blocked->name, &c);
-    c.id = NULL;
+    c.ring.id = NULL;
     test_ok(myl_observer_open(&blocked->observer, blocked->name, &c));
     put_many(blocked->producer, 0, messages);
 }
@@ -263,7 +263,7 @@ static void make_frames_in_lanes(struct blocked *blocked, uint32_t lanes, uint64
 {
     myl_frame_producer_options o = frame_options(RING_BYTES, 1024);
     myl_frame_consumer_options c = frame_reader("c");
-    o.lanes = lanes;
+    o.config.lanes = lanes;
     o.ring.wait = c.ring.wait = blocked->wait;
     blocked->frames_out = open_frames(blocked->name, &o);
     test_ok(myl_frame_consumer_open(&blocked->frames_in, blocked->name, &c));
@@ -396,7 +396,7 @@ static void unknown_reaction_to_signals_is_refused(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(4);
-    o.wait.on_signal = (enum myl_on_signal)2;
+    o.ring.wait.on_signal = (enum myl_on_signal)2;
     expect_no_producer(MYL_EINVAL, "wait.on_signal is 2", test_name(name, "reaction"), &o);
     assert_false(ring_exists(name));
 }

@@ -17,7 +17,7 @@ static myl_joined joined_of(const myl_consumer *consumer)
 static myl_consumer *open_at(const char *name, const char *id, enum myl_start start)
 {
     myl_consumer_options options = consumer_options(id);
-    options.start = start;
+    options.ring.start = start;
     return open_consumer_with(name, &options);
 }
 
@@ -55,8 +55,8 @@ static void ring_without_consumers_overwrites(void **state)
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(16);
-        o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
-        o.packed_cell = cell;
+        o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+        o.config.packed_cell = cell;
         myl_producer *producer = open_producer(test_name(name, "free"), &o);
         put_many(producer, 0, 1000);
         myl_consumer *now = open_at(name, "now", MYL_START_NOW);
@@ -79,8 +79,8 @@ static void ring_without_consumers_buffers(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(16);
-    o.no_consumers = MYL_NO_CONSUMERS_BUFFER;
-    o.buffer = 5;
+    o.ring.no_consumers = MYL_NO_CONSUMERS_BUFFER;
+    o.ring.buffer = 5;
     myl_producer *producer = open_producer(test_name(name, "buffer"), &o);
     put_many(producer, 0, 5);
     expect_full(producer);
@@ -100,16 +100,16 @@ static void startup_timeout_is_reported(void **state)
     myl_producer_options o = producer_options(8);
     test_name(name, "startup");
     int before = test_shm_entries();
-    o.wait_consumers = 2;
-    o.wait_timeout_ns = MYL_MSEC(15);
+    o.ring.wait_consumers = 2;
+    o.ring.wait_timeout_ns = MYL_MSEC(15);
     int64_t start = test_now_ns();
     expect_no_producer(MYL_ESTARTUP, "0 of 2", name, &o);
     assert_true(test_now_ns() - start >= MYL_MSEC(15));
     expect_detail("15 ms");
-    o.wait_prefix = "blue";
+    o.ring.wait_prefix = "blue";
     expect_no_producer(MYL_ESTARTUP, "blue", name, &o);
-    o.wait_prefix = NULL;
-    o.wait_ids = ids;
+    o.ring.wait_prefix = NULL;
+    o.ring.wait_ids = ids;
     expect_no_producer(MYL_ESTARTUP, "0 of 2", name, &o);
     assert_int_equal(test_shm_entries(), before);
     /* On an existing ring, invalid options have no effect, and the ring stays. */
@@ -147,35 +147,35 @@ static void startup_of_too_many_is_refused(void **state)
     test_name(name, "crowd");
     int before = test_shm_entries();
     myl_producer_options o = producer_options(8);
-    o.wait_timeout_ns = MYL_FOREVER;
-    o.wait_consumers = 65; /* a new ring has 64 entries */
+    o.ring.wait_timeout_ns = MYL_FOREVER;
+    o.ring.wait_consumers = 65; /* a new ring has 64 entries */
     expect_no_producer(MYL_EINVAL, "cannot wait for 65 consumers: the ring has entries for 64", name, &o);
     static const char *const twice[] = {"a", "b", "a"};
-    o.wait_consumers = 3;
-    o.wait_ids = twice;
+    o.ring.wait_consumers = 3;
+    o.ring.wait_ids = twice;
     expect_no_producer(MYL_EINVAL, "consumer \"a\" is awaited twice", name, &o);
-    o.wait_ids = NULL;
-    o.max_consumers = 2;
+    o.ring.wait_ids = NULL;
+    o.config.max_consumers = 2;
     expect_no_producer(MYL_EINVAL, "cannot wait for 3 consumers: the ring has entries for 2", name, &o);
     expect_detail("max_consumers");
     assert_int_equal(test_shm_entries(), before);
 #ifndef MYL_OS_POSIX
-    o.backend = MYL_BACKEND_MEMFD;
+    o.ring.backend = MYL_BACKEND_MEMFD;
     expect_no_producer(MYL_EINVAL, "entries for 2", NULL, &o);
-    o.backend = MYL_BACKEND_SHM;
+    o.ring.backend = MYL_BACKEND_SHM;
 #endif
     myl_producer_options make = producer_options(8);
-    make.max_consumers = 2;
+    make.config.max_consumers = 2;
     myl_producer *producer = open_producer(name, &make);
     test_code(MYL_EINVAL, myl_producer_wait_consumers(producer, NULL, 3, MYL_FOREVER));
     expect_detail("cannot wait for 3 consumers: the ring has entries for 2");
     test_code(MYL_EAGAIN, myl_producer_wait_consumers(producer, NULL, 2, MYL_TRY));
     put_many(producer, 0, 3);
     myl_producer_leave(producer);
-    o.max_consumers = 0; /* the value of the existing ring */
+    o.config.max_consumers = 0; /* the value of the existing ring */
     expect_no_producer(MYL_EINVAL, "cannot wait for 3 consumers: the ring has entries for 2", name, &o);
-    o.existing = MYL_EXISTING_SUPERSEDE; /* the old ring stays, too */
-    o.wait_consumers = 65;
+    o.ring.existing = MYL_EXISTING_SUPERSEDE; /* the old ring stays, too */
+    o.ring.wait_consumers = 65;
     expect_no_producer(MYL_EINVAL, "cannot wait for 65 consumers: the ring has entries for 64", name, &o);
     myl_consumer *consumer = open_consumer(name, "c");
     take_many(consumer, 0, 3);
@@ -191,13 +191,13 @@ static void startup_of_many_succeeds(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(8);
-    o.max_consumers = 100;
+    o.config.max_consumers = 100;
     myl_producer_leave(open_producer(test_name(name, "many"), &o));
-    o.max_consumers = 0;
-    o.wait_consumers = 100;
-    o.wait_timeout_ns = MYL_MSEC(2);
+    o.config.max_consumers = 0;
+    o.ring.wait_consumers = 100;
+    o.ring.wait_timeout_ns = MYL_MSEC(2);
     expect_no_producer(MYL_ESTARTUP, "0 of 100", name, &o);
-    o.wait_consumers = 0;
+    o.ring.wait_consumers = 0;
     myl_producer_close(open_producer(name, &o));
     assert_false(ring_exists(name));
 }
@@ -280,7 +280,7 @@ static void full_table_refuses_a_join(void **state)
     (void)state;
     char name[TEST_NAME_SIZE], id[16];
     myl_producer_options o = producer_options(8);
-    o.max_consumers = 5;
+    o.config.max_consumers = 5;
     myl_producer *producer = open_producer(test_name(name, "full"), &o);
     myl_consumer *consumer[5];
     for (int i = 0; i < 5; i++) {
@@ -317,7 +317,7 @@ static void largest_table_can_be_filled(void **state)
     enum { MOST = 200 };
     static myl_consumer *consumer[MOST];
     myl_producer_options o = producer_options(8);
-    o.max_consumers = MYL_CONSUMERS_MAX;
+    o.config.max_consumers = MYL_CONSUMERS_MAX;
     myl_producer *producer = open_producer(test_name(name, "many"), &o);
     for (int i = 0; i < MOST; i++) {
         snprintf(id, sizeof id, "id%d", i);
@@ -343,7 +343,7 @@ struct joiners {
 static void *join_at_once(void *argument)
 {
     struct joiners *joiners = argument;
-    myl_consumer_options o = {.size = sizeof o, .prefix = joiners->prefix};
+    myl_consumer_options o = {.size = sizeof o, .ring.prefix = joiners->prefix};
     myl_consumer *consumer = NULL;
     (void)pthread_barrier_wait(&joiners->barrier);
     if (myl_consumer_open(&consumer, joiners->name, &o) != MYL_OK)
@@ -364,7 +364,7 @@ static void hundreds_join_at_once(void **state)
         struct joiners joiners = {.name = test_name(name, "crowd"), .prefix = prefix[k]};
         uint8_t seen[JOINERS] = {0};
         myl_producer_options o = producer_options(8);
-        o.max_consumers = JOINERS;
+        o.config.max_consumers = JOINERS;
         myl_producer *producer = open_producer(name, &o);
         assert_int_equal(pthread_barrier_init(&joiners.barrier, NULL, JOINERS), 0);
         for (int i = 0; i < JOINERS; i++)
@@ -379,7 +379,7 @@ static void hundreds_join_at_once(void **state)
             seen[number] = 1;
         }
         expect_no_consumer(MYL_ETABLEFULL, "256", name, NULL);
-        myl_consumer_options again = {.size = sizeof again, .prefix = "w"};
+        myl_consumer_options again = {.size = sizeof again, .ring.prefix = "w"};
         expect_no_consumer(MYL_ETABLEFULL, "256", name, &again);
         for (int i = 0; i < JOINERS; i++)
             myl_consumer_close(consumer[i]);
@@ -422,9 +422,9 @@ static void id_of_a_live_consumer_is_refused(void **state)
     take_many(consumer, 0, 1);
     myl_consumer_options again = consumer_options("only-one");
     expect_no_consumer(MYL_EDUPLICATE, "only-one", name, &again);
-    again.start = MYL_START_NOW;
+    again.ring.start = MYL_START_NOW;
     expect_no_consumer(MYL_EDUPLICATE, "only-one", name, &again);
-    again.prefix = "x";
+    again.ring.prefix = "x";
     expect_no_consumer(MYL_EID, "only-one", name, &again); /* both are set */
     expect_no_producer(MYL_EPRODUCERALIVE, name, name, &o);
     expect_no_producer(MYL_EPRODUCERALIVE, name, name, NULL);
@@ -551,8 +551,8 @@ static void death_wait_keeps_waiting(void **state)
     char name[TEST_NAME_SIZE];
     void *room;
     myl_producer_options o = producer_options(2);
-    o.on_death = MYL_DEATH_WAIT;
-    o.liveness_ns = MYL_USEC(200);
+    o.ring.on_death = MYL_DEATH_WAIT;
+    o.ring.liveness_ns = MYL_USEC(200);
     myl_producer *producer = open_producer(test_name(name, "patient"), &o);
     myl_consumer *consumer = open_consumer(name, "gone");
     put_many(producer, 0, 2);

@@ -8,7 +8,7 @@
 RINGS_UNUSED static myl_frame_producer_options lane_options(uint32_t lanes, const char *lane)
 {
     myl_frame_producer_options o = frame_options(65536, 0);
-    o.lanes = lanes;
+    o.config.lanes = lanes;
     o.lane = lane;
     return o;
 }

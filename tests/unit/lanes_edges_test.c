@@ -236,7 +236,7 @@ static void later_lanes_have_the_readers_limit(void **state)
         myl_message message;
         myl_frame_producer *p[3];
         myl_frame_producer_options o = lane_options(3, NULL);
-        o.max_frame = 64;
+        o.config.max_frame = 64;
         test_name(name, "limits");
         for (uint32_t k = 0; k < 3; k++)
             p[k] = open_frames(name, &o);
@@ -287,7 +287,7 @@ static void failure_within_a_message_is_no_abort(void **state)
             char name[TEST_NAME_SIZE];
             myl_message message;
             myl_frame_producer_options o = lane_options(lanes, NULL);
-            o.max_frame = 64;
+            o.config.max_frame = 64;
             myl_frame_producer *producer = open_frames(test_name(name, "within"), &o);
             myl_frame_consumer *consumer = open_frame_consumer(name, "r");
             begin_message(producer, consumer);

@@ -72,7 +72,7 @@ static void lane_options_are_checked(void **state)
     one = open_lane(name, 2, "a");
     expect_no_lane(MYL_ESHAPE, "lanes 2", name, 3, "b");
     myl_frame_producer_options o = lane_options(2, "b");
-    o.ring_bytes *= 2;
+    o.config.ring_bytes *= 2;
     myl_frame_producer *two = NULL;
     test_code(MYL_ESHAPE, myl_frame_producer_open(&two, name, &o)); /* and no lane was acquired */
     two = open_lane(name, 2, "c");
@@ -324,8 +324,8 @@ static void fragments_of_lanes_are_reassembled_separately(void **state)
     enum { LONG = 40000, LANES = 2 };
     myl_frame_producer *p[LANES];
     myl_frame_producer_options o = lane_options(LANES, NULL);
-    o.ring_bytes = 1 << 18;
-    o.max_frame = 1000;
+    o.config.ring_bytes = 1 << 18;
+    o.config.max_frame = 1000;
     test_name(name, "fragments");
     for (int i = 0; i < LANES; i++)
         p[i] = open_frames(name, &o);
@@ -416,7 +416,7 @@ static void each_lane_registers_every_consumer(void **state)
     char name[TEST_NAME_SIZE];
     test_name(name, "entries");
     myl_frame_producer_options o = lane_options(3, "a");
-    o.ring.max_consumers = 2;
+    o.config.max_consumers = 2;
     myl_frame_producer *a = open_frames(name, &o);
     myl_frame_consumer *c = open_frame_consumer(name, "c"), *d = open_frame_consumer(name, NULL), *none = NULL;
     myl_frame_consumer_options reader = frame_reader("c");
@@ -478,12 +478,13 @@ static void lanes_work_in_files_memfds_and_spinning(void **state)
         myl_message message;
         int fd = 0;
         o.ring.backend = reader.ring.backend = (enum myl_backend)backend;
-        o.ring.spin_only = 1;
-        o.numbers = MYL_FRAMES_TIMED;
+        o.config.spin_only = 1;
+        o.config.numbers = MYL_FRAMES_TIMED;
         myl_frame_producer *a = open_frames(name, &o), *b;
         if (name == NULL)
             test_ok(myl_producer_fd(myl_frame_producer_ring(a), &fd));
         o.lane = "b";
+        o.ring.use_fd = name == NULL;
         o.ring.fd = reader.ring.fd = fd;
         b = open_frames(name, &o);
         assert_int_equal(lane_of(b), 1);

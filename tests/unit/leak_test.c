@@ -165,13 +165,13 @@ static void use_what_fails(const char *name)
     expect_no_consumer(MYL_ENOTFOUND, "", name, NULL);
     test_code(MYL_ENOTFOUND, myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
     test_code(MYL_ENOTFOUND, myl_remove(name, MYL_BACKEND_SHM, 0));
-    wrong.capacity = 3;
+    wrong.config.capacity = 3;
     expect_no_producer(MYL_ECAPACITY, "", name, &wrong);
     myl_producer *producer = open_producer(name, &o);
     expect_no_producer(MYL_EPRODUCERALIVE, "", name, &o);
     myl_consumer *consumer = open_consumer(name, "c");
     expect_no_consumer(MYL_EDUPLICATE, "", name, &c);
-    c.id = "d";
+    c.ring.id = "d";
     c.event_size = 4711;
     expect_no_consumer(MYL_EEVENTSIZE, "", name, &c);
     test_code(MYL_EINUSE, myl_remove(name, MYL_BACKEND_SHM, 0));

@@ -316,7 +316,7 @@ static void overwrite_waits_for_the_required(void **state)
     begin(&s, "free");
     myl_producer_leave(s.producer);
     myl_producer_options o = producer_options(CAPACITY);
-    o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+    o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
     s.producer = open_producer(s.name, &o);
     test_ok(myl_producer_set_liveness(s.producer, &s.options));
     put_many(s.producer, 0, CAPACITY);
@@ -583,7 +583,7 @@ static void consumer_declares_its_own_role(void **state)
     myl_consumer_close(s.consumer);
     myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_REQUIRED, .progress_timeout_ns = MYL_MSEC(10)};
     myl_consumer_options co = consumer_options("self");
-    co.role = &role;
+    co.ring.role = &role;
     s.consumer = open_consumer_with(s.name, &co);
     s.options.required_count = 0;
     test_ok(myl_producer_set_liveness(s.producer, &s.options));

@@ -114,7 +114,7 @@ static void torn_records_are_left_out(void **state)
     struct myl_log_record *record;
     size_t bytes;
     myl_producer_options o = producer_options(8);
-    o.max_consumers = 4;
+    o.config.max_consumers = 4;
     myl_producer *producer = open_producer(test_name(name, "torn"), &o);
     myl_consumer *a = open_consumer(name, "a");
     myl_consumer *b = open_consumer(name, "b");
@@ -159,7 +159,7 @@ static void late_log_writer_overwrites_nothing(void **state)
     struct myl_log_record *record;
     size_t bytes;
     myl_producer_options o = producer_options(8);
-    o.max_consumers = 4;
+    o.config.max_consumers = 4;
     myl_producer *producer = open_producer(test_name(name, "late"), &o);
     struct myl_control *control = map_control(name, &record, &bytes);
     control->log_next.v = 3 + MYL_LOG_RECORDS;
@@ -211,7 +211,7 @@ static void roles_are_logged_and_kept(void **state)
     myl_producer *producer = open_producer(test_name(name, "roles"), &o);
     myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_EXPENDABLE};
     myl_consumer_options co = consumer_options("x");
-    co.role = &role;
+    co.ring.role = &role;
     myl_consumer *x = open_consumer_with(name, &co);
     myl_snapshot *snapshot;
     test_ok(myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
@@ -264,7 +264,8 @@ void __wrap_myl_log_consumer_death(const struct myl_segment *segment, uint32_t i
     __real_myl_log_consumer_death(segment, index, generation);
 }
 
-/* The producer finds a dead consumer. Before it logs the death, the consumer's successor logs it and takes the entry. */
+/* The producer finds a dead consumer. Before it logs the death, the consumer's successor logs it and takes the
+ * entry. */
 static void successor_is_not_logged_as_dead(void **state)
 {
     (void)state;

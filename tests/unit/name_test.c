@@ -46,17 +46,17 @@ static void names_of_unfinished_rings_are_refused_at_creation(void **state)
     char name[TEST_NAME_SIZE], path[TEST_PATH_SIZE];
     myl_producer_options options = producer_options(8);
     for (unsigned i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        options.backend = i == 0 ? MYL_BACKEND_SHM : MYL_BACKEND_FILE;
+        options.ring.backend = i == 0 ? MYL_BACKEND_SHM : MYL_BACKEND_FILE;
         char *end = i == 0 ? name + strlen(test_name(name, "looks")) : strrchr(test_path(path, "looks"), '/');
         strcpy(end, ends[i]);
         const char *asked = i == 0 ? name : path;
         expect_no_producer(MYL_ENAME, "unfinished rings", asked, &options);
         myl_observer *observer = NULL; /* opening an existing ring of that name is allowed */
-        myl_consumer_options how = {.size = sizeof how, .backend = options.backend};
+        myl_consumer_options how = {.size = sizeof how, .ring.backend = options.ring.backend};
         test_code(MYL_ENOTFOUND, myl_observer_open(&observer, asked, &how));
     }
     (void)test_name(name, "looks");
-    options.backend = MYL_BACKEND_SHM;
+    options.ring.backend = MYL_BACKEND_SHM;
     myl_producer *producer = open_producer(strcat(name, ".tmp-1-0123456789abcde"), &options); /* a digit is missing */
     myl_producer_close(producer);
 }
@@ -81,9 +81,9 @@ static void control_characters_are_refused(void **state)
         test_ok(myl_check_name(name));
         test_code(MYL_ENOTFOUND, myl_remove(name, MYL_BACKEND_SHM, 0));
         assert_null(strpbrk(myl_error_detail(), "\x1b\n\r\x7f\x9b\x01")); /* an application prints it */
-        options.label = bad[i];
+        options.config.label = bad[i];
         expect_no_producer(MYL_EINVAL, "label with a control character", start, &options);
-        options.label = NULL;
+        options.config.label = NULL;
     }
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         (void)snprintf(name, sizeof name, "%s%sx", start, good[i]);
@@ -121,7 +121,7 @@ static void invalid_ids_are_refused(void **state)
         myl_consumer_options options = consumer_options(bad[i]);
         expect_no_consumer(MYL_EID, shown, name, &options);
         test_code(MYL_EID, myl_evict(name, MYL_BACKEND_SHM, bad[i]));
-        options = (myl_consumer_options){.size = sizeof options, .prefix = bad[i]};
+        options = (myl_consumer_options){.size = sizeof options, .ring.prefix = bad[i]};
         expect_no_consumer(MYL_EID, shown, name, &options);
     }
     test_code(MYL_EID, myl_evict(name, MYL_BACKEND_SHM, NULL));
@@ -145,7 +145,7 @@ static void prefixes_choose_the_lowest_free_number(void **state)
     char name[TEST_NAME_SIZE];
     myl_producer_options make = producer_options(8);
     myl_producer *producer = open_producer(test_name(name, "prefix"), &make);
-    myl_consumer_options by_prefix = {.size = sizeof by_prefix, .prefix = "w"};
+    myl_consumer_options by_prefix = {.size = sizeof by_prefix, .ring.prefix = "w"};
     myl_consumer *consumer[4];
     const char *expected[4] = {"w_0", "w_1", "w_2", "auto+3"};
     for (size_t i = 0; i < 4; i++) {
@@ -201,40 +201,58 @@ static void options_out_of_range_are_refused(void **state)
     char name[TEST_NAME_SIZE];
     test_name(name, "range");
     myl_producer_options o = producer_options(8);
-    o.backend = (enum myl_backend)9;
+    o.ring.backend = (enum myl_backend)9;
     expect_no_producer(MYL_EINVAL, "9", name, &o);
     o = producer_options(8);
-    o.existing = (enum myl_existing)12;
+    o.ring.existing = (enum myl_existing)12;
     expect_no_producer(MYL_EINVAL, "12", name, &o);
     o = producer_options(8);
-    o.mode = 04777;
+    o.ring.mode = 04777;
     expect_no_producer(MYL_EINVAL, "4777", name, &o);
     o = producer_options(8);
-    o.liveness_ns = 17;
+    o.ring.liveness_ns = 17;
     expect_no_producer(MYL_EINVAL, "17", name, &o);
     o = producer_options(8);
-    o.cpu = INT_MIN;
+    o.ring.pin = 1;
+    o.ring.cpu = INT_MIN;
     expect_no_producer(MYL_EINVAL, "-2147483648", name, &o);
     o = producer_options(8);
-    o.wait.strategy = (enum myl_wait_strategy)99;
+    o.ring.cpu = 3;
+    expect_no_producer(MYL_EINVAL, "cpu is 3, but pin is 0", name, &o);
+    o = producer_options(8);
+    o.ring.group = 7;
+    expect_no_producer(MYL_EINVAL, "group is 7, but set_group is 0", name, &o);
+    o.ring.set_group = 1;
+    o.ring.group = -1;
+    expect_no_producer(MYL_EINVAL, "group is -1;", name, &o);
+    o.ring.group = UINT32_MAX;
+    expect_no_producer(MYL_EINVAL, "group is 4294967295;", name, &o);
+    o = producer_options(8);
+    o.ring.fd = 5;
+    expect_no_producer(MYL_EINVAL, "fd is 5, but use_fd is 0", name, &o);
+    o.ring.use_fd = 1;
+    expect_no_producer(MYL_EINVAL, "use_fd is 1, but backend is 0", name, &o);
+    o = producer_options(8);
+    o.ring.wait.strategy = (enum myl_wait_strategy)99;
     expect_no_producer(MYL_EINVAL, "99", name, &o);
     o = producer_options(8);
-    o.label = "a label that has more than 31 bytes";
+    o.config.label = "a label that has more than 31 bytes";
     expect_no_producer(MYL_EINVAL, "31", name, &o);
     o = producer_options(8);
-    o.no_consumers = (enum myl_no_consumer_policy)5;
+    o.ring.no_consumers = (enum myl_no_consumer_policy)5;
     expect_no_producer(MYL_EINVAL, "5", name, &o);
     o = producer_options(8);
-    o.no_consumers = MYL_NO_CONSUMERS_BUFFER;
+    o.ring.no_consumers = MYL_NO_CONSUMERS_BUFFER;
     expect_no_producer(MYL_EINVAL, "0", name, &o);
-    o.buffer = 9;
+    o.ring.buffer = 9;
     expect_no_producer(MYL_EINVAL, "9", name, &o);
     o = producer_options(8);
-    o.max_consumers = 1025;
+    o.config.max_consumers = 1025;
     expect_no_producer(MYL_EINVAL, "1025", name, &o);
     o = producer_options(8);
-    o.backend = MYL_BACKEND_MEMFD;
-    o.fd = -7;
+    o.ring.backend = MYL_BACKEND_MEMFD;
+    o.ring.use_fd = 1;
+    o.ring.fd = -7;
     expect_no_producer(MYL_EINVAL, "-7", NULL, &o);
     assert_false(ring_exists(name));
 }
@@ -289,8 +307,8 @@ static void documented_null_pointers_are_accepted(void **state)
     myl_frame_producer_close(frames);
 
     myl_producer_options make = producer_options(8);
-    make.label = make.wait_prefix = NULL;
-    make.wait_ids = NULL;
+    make.config.label = make.ring.wait_prefix = NULL;
+    make.ring.wait_ids = NULL;
     myl_producer *producer = open_producer(name, &make);
     myl_consumer *consumer = open_consumer_with(name, NULL);
     myl_observer *observer = NULL;

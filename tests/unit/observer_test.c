@@ -7,7 +7,7 @@
 
 static myl_observer *open_observer(const char *name, enum myl_start start)
 {
-    myl_consumer_options o = {.size = sizeof o, .start = start};
+    myl_consumer_options o = {.size = sizeof o, .ring.start = start};
     myl_observer *observer = NULL;
     test_ok(myl_observer_open(&observer, name, &o));
     return observer;
@@ -21,8 +21,8 @@ static void fast_observer_gets_every_event(void **state)
         struct event event;
         uint64_t lost = 99;
         myl_producer_options o = producer_options(20);
-        o.packed_cell = cell;
-        o.capacity = cell == 0 ? 16 : 20;
+        o.config.packed_cell = cell;
+        o.config.capacity = cell == 0 ? 16 : 20;
         myl_producer *producer = open_producer(test_name(name, "fast"), &o);
         myl_consumer *consumer = open_consumer(name, "c");
         myl_observer *observer = open_observer(name, MYL_START_RESUME);
@@ -55,7 +55,7 @@ static void observer_counts_lost_events(void **state)
     struct event event;
     uint64_t lost, total = 0, expected = 0;
     myl_producer_options o = producer_options(16);
-    o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+    o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
     myl_producer *producer = open_producer(test_name(name, "missed"), &o);
     myl_observer *observer = open_observer(name, MYL_START_OLDEST);
     uint64_t published = 0;
@@ -143,10 +143,10 @@ static void torn_events_are_not_delivered(void **state)
     for (uint32_t cell = 0; cell <= 256; cell += 256) {
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(8);
-        o.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
-        o.packed_cell = cell;
+        o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+        o.config.packed_cell = cell;
         unsigned words = cell == 0 ? BIG_WORDS : SMALL_WORDS;
-        o.event_size = words * (unsigned)sizeof(uint64_t);
+        o.config.event_size = words * (unsigned)sizeof(uint64_t);
         struct stream stream = {.producer = open_producer(test_name(name, "torn"), &o), .words = words};
         myl_observer *observer = open_observer(name, MYL_START_OLDEST);
         pthread_t thread;
@@ -189,7 +189,7 @@ static void observer_learns_that_the_name_is_gone(void **state)
         if (removed) {
             test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
         } else {
-            o.existing = MYL_EXISTING_REPLACE;
+            o.ring.existing = MYL_EXISTING_REPLACE;
             producer = open_producer(name, &o);
         }
         test_ok(myl_observer_get(observer, &event, sizeof event, &lost, MYL_TRY));

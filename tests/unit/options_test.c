@@ -49,7 +49,7 @@ static int open_producer_with(struct world *world, struct given *given)
 {
     myl_producer *producer;
     if (given->u.size >= sizeof(myl_producer_options))
-        given->u.producer.event_size = 8;
+        given->u.producer.config.event_size = 8;
     int rc = myl_producer_open(&producer, test_name(world->fresh, "fresh"), &given->u.producer);
     if (rc == MYL_OK) {
         myl_producer_close(producer);
@@ -83,7 +83,7 @@ static int set_role(struct world *world, struct given *given)
 
 static int join_with_role(struct world *world, struct given *given)
 {
-    MYL_OPTIONS(myl_consumer_options, options, .id = "r", .role = &given->u.role);
+    MYL_OPTIONS(myl_consumer_options, options, .ring = {.id = "r", .role = &given->u.role});
     return open_consumer_in(world, &(struct given){.u.consumer = options});
 }
 
@@ -205,9 +205,9 @@ static const struct row {
     size_t size, least;
     int (*call)(struct world *world, struct given *given);
 } rows[] = {
-    ROW(open_producer_with, myl_producer_options, ticket),
-    ROW(open_consumer_in, myl_consumer_options, ticket),
-    ROW(open_observer_in, myl_consumer_options, ticket),
+    ROW(open_producer_with, myl_producer_options, ring.ticket),
+    ROW(open_consumer_in, myl_consumer_options, ring.ticket),
+    ROW(open_observer_in, myl_consumer_options, ring.ticket),
     ROW(set_role, myl_role_options, grace_ns),
     ROW(join_with_role, myl_role_options, grace_ns),
     ROW(set_liveness, myl_liveness_options, user),
@@ -330,32 +330,49 @@ static void members_that_an_earlier_version_lacks_are_zero(void **state)
     assert_int_equal(own.size, sizeof own);
 }
 
-struct outer {
+/* Two layers that share the structure at their ends, as producers of events and of frames share myl_ring_options. */
+struct lower_layer {
     size_t size;
-    uint64_t of_outer;
-    struct versions inner;
+    uint32_t config[4];
+    struct shared {
+        uint64_t first, second, third;
+    } ring;
 };
 
-static void inner_structures_have_versions_of_their_own(void **state)
+struct upper_layer {
+    size_t size;
+    uint32_t config[9];
+    const char *own;
+    struct shared ring;
+};
+
+static void structures_that_layers_share_grow_in_both(void **state)
 {
     (void)state;
-    const struct myl_options_type *type = MYL_OPTIONS_TYPE(struct versions, first);
-    struct outer given = {.size = sizeof given, .inner = {.first = 1, .second = 2, .third = 3}};
-    struct versions own;
-    size_t at = offsetof(struct outer, inner);
-    test_ok(myl_options_take_inner(&own, &given, at, type)); /* size 0: all of it that the outer one has */
-    assert_int_equal(own.third, 3);
-    given.size -= sizeof(uint64_t);
-    test_ok(myl_options_take_inner(&own, &given, at, type));
-    assert_int_equal(own.second, 2);
-    assert_int_equal(own.third, 0);
-    given.inner.size = offsetof(struct versions, second);
-    test_ok(myl_options_take_inner(&own, &given, at, type));
-    assert_int_equal(own.second, 0);
-    given.inner.size = sizeof given.inner; /* more than the outer one has */
-    test_code(MYL_EOPTIONS, myl_options_take_inner(&own, &given, at, type));
-    test_ok(myl_options_take_inner(&own, NULL, at, type));
-    assert_int_equal(own.first, 0);
+    struct lower_layer low = {.size = offsetof(struct lower_layer, ring.third), .config = {1, 2}, .ring = {3, 4, 5}};
+    struct upper_layer up = {.size = offsetof(struct upper_layer, ring.second), .own = "", .ring = {3, 4, 5}};
+    struct lower_layer is;
+    struct upper_layer got;
+    test_ok(myl_options_take(&is, &low, MYL_OPTIONS_TYPE(struct lower_layer, ring.first)));
+    assert_int_equal(is.config[1], 2);
+    assert_int_equal(is.ring.second, 4);
+    assert_int_equal(is.ring.third, 0);
+    test_ok(myl_options_take(&got, &up, MYL_OPTIONS_TYPE(struct upper_layer, ring.first)));
+    assert_ptr_equal(got.own, up.own);
+    assert_int_equal(got.ring.first, 3);
+    assert_int_equal(got.ring.second, 0);
+}
+
+/* A member after `ring` would keep it from growing, and padding after its last member would be taken for a member. */
+#define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
+
+static void shared_options_end_each_structure(void **state)
+{
+    (void)state;
+    assert_int_equal(END_OF(myl_producer_options, ring.ticket), sizeof(myl_producer_options));
+    assert_int_equal(END_OF(myl_frame_producer_options, ring.ticket), sizeof(myl_frame_producer_options));
+    assert_int_equal(END_OF(myl_consumer_options, ring.ticket), sizeof(myl_consumer_options));
+    assert_int_equal(END_OF(myl_frame_consumer_options, ring.ticket), sizeof(myl_frame_consumer_options));
 }
 
 /* --- reserved members ------------------------------------------------------------------------------------------- */
@@ -365,14 +382,23 @@ static void reserved_members_must_be_zero(void **state)
     (void)state;
     struct world world;
     begin(&world);
-    MYL_OPTIONS(myl_consumer_options, o, .memory = {.reserved = {0, 1}});
+    MYL_OPTIONS(myl_consumer_options, o, .ring.memory = {.reserved = {0, 1}});
     expect_no_consumer(MYL_EOPTIONS, "offset 4 of the reserved members of myl_memory_options", world.events, &o);
-    o = (myl_consumer_options){.size = sizeof o, .wait = {.reserved = {1}}};
+    o = (myl_consumer_options){.size = sizeof o, .ring.wait = {.reserved = {1}}};
     expect_no_consumer(MYL_EOPTIONS, "myl_wait_options", world.events, &o);
+    o = (myl_consumer_options){.size = sizeof o, .reserved = {1}};
+    expect_no_consumer(MYL_EOPTIONS, "of myl_consumer_options", world.events, &o);
     struct given given = {.u.frame_consumer = {.size = sizeof(myl_frame_consumer_options), .reserved = {1}}};
     test_code(MYL_EOPTIONS, open_frame_consumer_in(&world, &given));
     given = (struct given){.u.frame_producer = {.size = sizeof(myl_frame_producer_options), .reserved = {1}}};
     test_code(MYL_EOPTIONS, open_frame_producer_with(&world, &given));
+    given.u.frame_producer = (myl_frame_producer_options){.size = sizeof(myl_frame_producer_options)};
+    given.u.frame_producer.config.reserved[6] = 1;
+    test_code(MYL_EOPTIONS, open_frame_producer_with(&world, &given));
+    expect_detail("offset 24 of the reserved members of myl_frame_config");
+    given.u.producer = (myl_producer_options){.size = sizeof(myl_producer_options), .config.reserved = {1}};
+    test_code(MYL_EOPTIONS, open_producer_with(&world, &given));
+    expect_detail("offset 0 of the reserved members of myl_ring_config");
     end(&world);
 }
 
@@ -391,7 +417,7 @@ static int take_object(const struct world *world, void *to)
 static int take_participant(const struct world *world, void *to)
 {
     myl_producer *second;
-    MYL_OPTIONS(myl_producer_options, options, .event_size = sizeof(struct event));
+    MYL_OPTIONS(myl_producer_options, options, .config.event_size = sizeof(struct event));
     test_code(MYL_EPRODUCERALIVE, myl_producer_open(&second, world->events, &options));
     return myl_error_participant(to);
 }
@@ -458,7 +484,8 @@ int main(void)
         cmocka_unit_test(members_of_later_versions_must_be_zero),
         cmocka_unit_test(sizes_of_no_version_are_refused),
         cmocka_unit_test(members_that_an_earlier_version_lacks_are_zero),
-        cmocka_unit_test(inner_structures_have_versions_of_their_own),
+        cmocka_unit_test(structures_that_layers_share_grow_in_both),
+        cmocka_unit_test(shared_options_end_each_structure),
         cmocka_unit_test(reserved_members_must_be_zero),
         cmocka_unit_test(results_fit_the_callers_size),
     };

@@ -109,7 +109,7 @@ static void ended_ring_is_removed_from_its_directory(void **state)
     set_up_scene(&s);
     make_file(s.victim);
     myl_producer_options options = producer_options(8);
-    options.backend = MYL_BACKEND_FILE;
+    options.ring.backend = MYL_BACKEND_FILE;
     myl_producer *producer = open_producer(in(s.directory, path), &options);
     swap(&s);
     assert_true(exists(s.moved));
@@ -128,9 +128,9 @@ static void relative_path_survives_chdir(void **state)
     *strrchr(directory, '/') = '\0';
     assert_int_equal(chdir(directory), 0);
     myl_producer_options options = producer_options(8);
-    options.backend = MYL_BACKEND_FILE;
+    options.ring.backend = MYL_BACKEND_FILE;
     myl_producer *producer = open_producer(strrchr(path, '/') + 1, &options);
-    myl_consumer_options c = {.size = sizeof c, .id = "c", .backend = MYL_BACKEND_FILE};
+    myl_consumer_options c = {.size = sizeof c, .ring = {.id = "c", .backend = MYL_BACKEND_FILE}};
     myl_consumer *consumer = open_consumer_with(strrchr(path, '/') + 1, &c);
     assert_int_equal(access(path, F_OK), 0);
     assert_int_equal(chdir("/"), 0);

@@ -37,7 +37,7 @@ enum {
 static myl_producer_options placed(myl_memory_options memory)
 {
     myl_producer_options o = producer_options(EVENTS);
-    o.memory = memory;
+    o.ring.memory = memory;
     return o;
 }
 
@@ -134,7 +134,7 @@ static void prefaulted_pages_are_resident(void **state)
         expect_not_asked(granted_to(producer).lock);
         expect_kib("Rss", data_of(producer), DATA_KIB, 4L * DATA_KIB); /* control may be next to it */
         myl_consumer_options c = consumer_options("c");
-        c.memory.prefault = (enum myl_request)asked;
+        c.ring.memory.prefault = (enum myl_request)asked;
         myl_consumer *consumer = open_consumer_with(name, &c);
         assert_int_equal(granted_to_consumer(consumer).prefault, MYL_GRANT_GRANTED);
         const void *event;
@@ -153,7 +153,7 @@ static void prefault_touches_the_control_pages(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = placed((myl_memory_options){.prefault = MYL_REQUEST_REQUIRE});
-    o.max_consumers = 1024;
+    o.config.max_consumers = 1024;
     myl_producer *producer = open_producer(test_name(name, "control"), &o);
     const struct myl_segment *segment = &producer->handle.segment;
     long control_kib = (long)((segment->head->data_offset - segment->head->control_offset) / 1024);
@@ -179,7 +179,7 @@ static void locked_pages_are_reported(void **state)
     if (!SANITIZED)
         expect_kib("Locked", data_of(producer), DATA_KIB, DATA_KIB);
     myl_producer_close(producer);
-    o.memory.lock = MYL_REQUEST_REQUIRE;
+    o.ring.memory.lock = MYL_REQUEST_REQUIRE;
     producer = open_producer(name, &o);
     assert_int_equal(granted_to(producer).lock, MYL_GRANT_GRANTED);
     expect_not_asked(granted_to(producer).prefault);
@@ -202,12 +202,12 @@ static int lock_too_much(test_peer *parent, void *argument)
     expect_detail("ulimit -l");
     expect_detail("MYL_REQUEST_PREFER");
     assert_int_equal(test_shm_entries(), before);
-    o.memory.lock = MYL_REQUEST_PREFER;
+    o.ring.memory.lock = MYL_REQUEST_PREFER;
     myl_producer *producer = open_producer(name, &o);
     assert_int_equal(granted_to(producer).lock, MYL_GRANT_REFUSED);
     put_many(producer, 0, 3);
     myl_consumer_options c = consumer_options("c");
-    c.memory.lock = MYL_REQUEST_REQUIRE;
+    c.ring.memory.lock = MYL_REQUEST_REQUIRE;
     expect_no_consumer(MYL_EUNSUPPORTED, "memory.lock", name, &c);
     myl_producer_close(producer);
     myl_consumer *consumer = open_consumer(name, "c");
@@ -243,13 +243,13 @@ static void unknown_numa_node_is_refused(void **state)
     expect_no_producer(MYL_EUNSUPPORTED, "NUMA node 1000 (memory.numa_node)", test_name(name, "nowhere"), &o);
     expect_detail("MYL_REQUEST_PREFER");
     assert_int_equal(test_shm_entries(), before);
-    o.memory.numa_node = UINT32_MAX;
+    o.ring.memory.numa_node = UINT32_MAX;
     expect_no_producer(MYL_EUNSUPPORTED, "NUMA node 4294967295", name, &o);
-    o.memory.numa = MYL_REQUEST_PREFER;
+    o.ring.memory.numa = MYL_REQUEST_PREFER;
     myl_producer *producer = open_producer(name, &o);
     assert_int_equal(granted_to(producer).numa, MYL_GRANT_REFUSED);
     myl_consumer_options c = consumer_options("c");
-    c.memory = (myl_memory_options){.numa = MYL_REQUEST_REQUIRE, .numa_node = NO_NODE};
+    c.ring.memory = (myl_memory_options){.numa = MYL_REQUEST_REQUIRE, .numa_node = NO_NODE};
     expect_no_consumer(MYL_EUNSUPPORTED, "NUMA node 1000", name, &c);
     myl_producer_close(producer);
 }
@@ -289,13 +289,13 @@ static void pages_are_on_the_requested_node(void **state)
     myl_producer_close(producer);
     if (granted != MYL_GRANT_GRANTED)
         test_skip("no memory can be placed on NUMA node 0 here");
-    o.memory.numa = MYL_REQUEST_REQUIRE;
+    o.ring.memory.numa = MYL_REQUEST_REQUIRE;
     producer = open_producer(name, &o);
     assert_int_equal(granted_to(producer).numa, MYL_GRANT_GRANTED);
     expect_on_node_0(data_of(producer));
     /* Pages that are placed already count for the next participant, too. */
     myl_consumer_options c = consumer_options("c");
-    c.memory = o.memory;
+    c.ring.memory = o.ring.memory;
     myl_consumer *consumer = open_consumer_with(name, &c);
     assert_int_equal(granted_to_consumer(consumer).numa, MYL_GRANT_GRANTED);
     myl_consumer_close(consumer);
@@ -330,7 +330,7 @@ static void huge_pages_for_small_rings_are_refused(void **state)
     expect_detail("raise its capacity");
 #endif
     assert_int_equal(test_shm_entries(), before);
-    o.memory.huge = MYL_REQUEST_PREFER;
+    o.ring.memory.huge = MYL_REQUEST_PREFER;
     myl_producer *producer = open_producer(name, &o);
     expect_no_huge(producer);
     myl_producer_close(producer);
@@ -342,7 +342,7 @@ static void named_rings_get_huge_pages_if_enabled(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = placed((myl_memory_options){.huge = MYL_REQUEST_PREFER});
-    o.capacity = 131072; /* 8 MiB */
+    o.config.capacity = 131072; /* 8 MiB */
     myl_producer *producer = NULL;
     int rc = myl_producer_open(&producer, test_name(name, "huge"), &o);
     if (rc == MYL_ENOSPACE)
@@ -356,7 +356,7 @@ static void named_rings_get_huge_pages_if_enabled(void **state)
     myl_producer_close(producer);
     if (granted == MYL_GRANT_GRANTED)
         return; /* whether there are enough for another ring is unknown */
-    o.memory.huge = MYL_REQUEST_REQUIRE;
+    o.ring.memory.huge = MYL_REQUEST_REQUIRE;
     rc = myl_producer_open(&producer, name, &o);
     if (rc == MYL_OK) {
         expect_huge(producer);
@@ -376,7 +376,7 @@ static void memfds_get_huge_pages_from_the_pool(void **state)
 {
     (void)state;
     myl_producer_options o = placed((myl_memory_options){.huge = MYL_REQUEST_REQUIRE});
-    o.backend = MYL_BACKEND_MEMFD;
+    o.ring.backend = MYL_BACKEND_MEMFD;
     myl_producer *producer = NULL;
 #ifdef MYL_OS_POSIX
     test_code(MYL_EUNSUPPORTED, myl_producer_open(&producer, NULL, &o));
@@ -395,7 +395,7 @@ static void memfds_get_huge_pages_from_the_pool(void **state)
     }
     /* With MYL_REQUEST_PREFER the ring uses small pages. It is large enough that huge pages are requested and not
      * granted. */
-    o.memory.huge = MYL_REQUEST_PREFER;
+    o.ring.memory.huge = MYL_REQUEST_PREFER;
     producer = open_producer(NULL, &o);
     if (rc == MYL_OK && granted_to(producer).huge == MYL_GRANT_GRANTED)
         expect_huge(producer);
@@ -413,20 +413,22 @@ static void unknown_cpu_is_refused(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(8);
-    o.cpu = NO_CPU + 1;
+    o.ring.pin = 1;
+    o.ring.cpu = NO_CPU;
     int before = test_shm_entries();
-    expect_no_producer(MYL_EUNSUPPORTED, "CPU 1022 (cpu = 1023)", test_name(name, "nocpu"), &o);
-    expect_detail("set cpu = 0");
+    expect_no_producer(MYL_EUNSUPPORTED, "CPU 1022 (cpu)", test_name(name, "nocpu"), &o);
+    expect_detail("set pin = 0");
     assert_null(strstr(myl_error_detail(), "MYL_REQUEST_PREFER")); /* pinning has no MYL_REQUEST_PREFER */
-    o.cpu = 1000000;
-    expect_no_producer(MYL_EUNSUPPORTED, "CPU 999999 (cpu = 1000000)", name, &o);
+    o.ring.cpu = 999999;
+    expect_no_producer(MYL_EUNSUPPORTED, "CPU 999999 (cpu)", name, &o);
     assert_int_equal(test_shm_entries(), before);
-    o.cpu = 0;
+    o.ring.pin = o.ring.cpu = 0;
     myl_producer *producer = open_producer(name, &o);
     expect_not_asked(granted_to(producer).pin);
     myl_consumer_options c = consumer_options("c");
-    c.cpu = NO_CPU + 1;
-    expect_no_consumer(MYL_EUNSUPPORTED, "CPU 1022 (cpu = 1023)", name, &c);
+    c.ring.pin = 1;
+    c.ring.cpu = NO_CPU;
+    expect_no_consumer(MYL_EUNSUPPORTED, "CPU 1022 (cpu)", name, &c);
     myl_producer_close(producer);
 }
 
@@ -444,12 +446,14 @@ static void pin_both(int first, int last)
 {
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(8);
-    o.cpu = first + 1;
+    o.ring.pin = 1;
+    o.ring.cpu = first;
     myl_producer *producer = open_producer(test_name(name, "pinned"), &o);
     assert_int_equal(granted_to(producer).pin, MYL_GRANT_GRANTED);
     expect_only_on(first);
     myl_consumer_options c = consumer_options("c");
-    c.cpu = last + 1;
+    c.ring.pin = 1;
+    c.ring.cpu = last;
     myl_consumer *consumer = open_consumer_with(name, &c);
     assert_int_equal(granted_to_consumer(consumer).pin, MYL_GRANT_GRANTED);
     expect_only_on(last);
@@ -480,21 +484,20 @@ static void failed_open_restores_the_affinity(void **state)
     while (!CPU_ISSET((unsigned)cpu, &before))
         cpu++;
     myl_producer_options o = producer_options(8);
-    o.cpu = cpu + 1;
-    o.wait_consumers = 1;
-    o.wait_timeout_ns = MYL_USEC(1);
+    o.ring.pin = 1;
+    o.ring.cpu = cpu;
+    o.ring.wait_consumers = 1;
+    o.ring.wait_timeout_ns = MYL_USEC(1);
     expect_no_producer(MYL_ESTARTUP, "0 of 1", test_name(name, "unpinned"), &o);
     expect_unpinned(&before);
-    myl_frame_producer_options f = {.size = sizeof f, .ring = o, .lanes = 2};
-    f.ring.event_size = 0;
-    f.ring.capacity = 0;
+    myl_frame_producer_options f = {.size = sizeof f, .config.lanes = 2, .ring = o.ring};
     myl_frame_producer *frames = NULL;
     test_code(MYL_ESTARTUP, myl_frame_producer_open(&frames, name, &f));
     expect_unpinned(&before);
-    f.ring.cpu = 0;
+    f.ring.pin = f.ring.cpu = 0;
     f.ring.wait_consumers = 0;
     test_ok(myl_frame_producer_open(&frames, name, &f));
-    myl_frame_consumer_options c = {.size = sizeof c, .ring = {.size = sizeof c.ring, .id = "c", .cpu = cpu + 1}};
+    myl_frame_consumer_options c = {.size = sizeof c, .ring = {.id = "c", .pin = 1, .cpu = cpu}};
     myl_frame_consumer *consumer = NULL, *second = NULL;
     test_ok(myl_frame_consumer_open(&consumer, name, &c));
     expect_only_on(cpu);
@@ -563,7 +566,7 @@ static void unknown_requests_are_refused(void **state)
         myl_producer_options o = placed(memory);
         expect_no_producer(MYL_EINVAL, text[i], "never-made", &o);
         myl_consumer_options c = consumer_options("c");
-        c.memory = memory;
+        c.ring.memory = memory;
         expect_no_consumer(MYL_EINVAL, text[i], name, &c);
         myl_observer *observer = NULL;
         test_code(MYL_EINVAL, myl_observer_open(&observer, name, &c));
@@ -580,7 +583,7 @@ static void unknown_requests_are_refused(void **state)
         test_code(MYL_EINVAL, myl_frame_consumer_open(&reader, "never-made", &r));
         expect_detail(text[i]);
     }
-    plain.memory.lock = (enum myl_request)INT32_MIN;
+    plain.ring.memory.lock = (enum myl_request)INT32_MIN;
     expect_no_producer(MYL_EINVAL, "memory.lock is -2147483648", "never-made", &plain);
     assert_false(ring_exists("never-made"));
     myl_producer_close(producer);
@@ -592,7 +595,7 @@ static void placement_applies_to_frames(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_frame_producer_options o = frame_options(262144, 0);
-    o.lanes = 2;
+    o.config.lanes = 2;
     o.ring.memory =
         (myl_memory_options){.prefault = MYL_REQUEST_REQUIRE, .lock = MYL_REQUEST_PREFER, .numa = MYL_REQUEST_PREFER};
     myl_frame_producer *producer = open_frames(test_name(name, "frames"), &o);

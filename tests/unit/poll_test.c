@@ -91,7 +91,7 @@ static void actions_decide_what_is_acknowledged_of_messages(void **state)
         const unsigned k = i / 2;
         uint64_t handled = 99, rest = 10 - cases[k].next, length = i % 2 == 0 ? 100 : 5000;
         myl_frame_producer_options o = frame_options(1 << 20, 2000); /* 5000 bytes come in fragments */
-        o.numbers = MYL_FRAMES_NUMBERED;
+        o.config.numbers = MYL_FRAMES_NUMBERED;
         myl_frame_producer *producer = open_frames(test_name(name, "poll"), &o);
         myl_frame_consumer *consumer = open_frame_consumer(name, "c");
         for (uint64_t n = 0; n < 10; n++)
@@ -224,7 +224,7 @@ static void a_message_after_records_of_none_is_given_back(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_frame_producer_options o = frame_options(65536, 1000);
-    o.numbers = MYL_FRAMES_NUMBERED;
+    o.config.numbers = MYL_FRAMES_NUMBERED;
     myl_frame_producer *producer = open_frames(test_name(name, "gap"), &o);
     myl_frame_consumer_options reader = frame_reader("c");
     myl_frame_consumer *consumer;

@@ -124,7 +124,7 @@ static void an_id_comes_back_within_a_batch(void **state)
     for (uint32_t packed_cell = 0; packed_cell <= 256; packed_cell += 256) {
         struct ring ring;
         myl_producer_options options = producer_options(packed_cell == 0 ? 16 : 20);
-        options.packed_cell = packed_cell;
+        options.config.packed_cell = packed_cell;
         begin(&ring, options);
         for (uint64_t from = 0, released = 0; from < 100; from += 9) {
             myl_span span;

@@ -69,7 +69,7 @@ static void log_callback_gets_its_level_and_above(void **state)
     live_a_life(test_name(name, "quiet"));
     assert_int_equal(heard.count, 0);
     myl_producer_options o = producer_options(8);
-    o.memory.huge = MYL_REQUEST_PREFER; /* 8 events do not fill a huge page */
+    o.ring.memory.huge = MYL_REQUEST_PREFER; /* 8 events do not fill a huge page */
     myl_producer *producer = open_producer(test_name(name, "small"), &o);
     expect_heard(&heard, 0, MYL_LOG_WARN, "not granted: ");
     myl_producer_close(producer);
@@ -99,7 +99,7 @@ static void failure_names_its_participant_as_data(void **state)
     myl_producer *producer = open_producer(test_name(name, "about"), &o), *second;
     myl_consumer *consumer = open_consumer(name, "c"), *twin;
     myl_failed_participant who = {.size = sizeof who};
-    myl_consumer_options again = {.size = sizeof again, .id = "c"};
+    myl_consumer_options again = {.size = sizeof again, .ring.id = "c"};
     test_code(MYL_EDUPLICATE, myl_consumer_open(&twin, name, &again));
     test_ok(myl_error_participant(&who));
     assert_string_equal(who.id, "c");

@@ -11,9 +11,9 @@ static const char *const two[] = {"a", "b"};
 static myl_producer_options reserving(uint64_t capacity)
 {
     myl_producer_options o = producer_options(capacity);
-    o.reserve = two;
-    o.reserve_count = 2;
-    o.liveness_ns = MYL_USEC(100);
+    o.ring.reserve = two;
+    o.ring.reserve_count = 2;
+    o.ring.liveness_ns = MYL_USEC(100);
     return o;
 }
 
@@ -84,11 +84,11 @@ static void owner_may_start_elsewhere(void **state)
     myl_producer *producer = open_producer(test_name(name, "elsewhere"), &o);
     put_many(producer, 0, 5);
     myl_consumer_options options = consumer_options("a");
-    options.start = MYL_START_NOW;
+    options.ring.start = MYL_START_NOW;
     myl_consumer *a = open_consumer_with(name, &options);
     assert_int_equal(joined_of(a).start, 5);
     options = consumer_options("b");
-    options.start = MYL_START_OLDEST;
+    options.ring.start = MYL_START_OLDEST;
     myl_consumer *b = open_consumer_with(name, &options);
     take_many(b, 0, 5);
     put_many(producer, 5, 8);
@@ -103,7 +103,7 @@ static void an_owner_that_died_is_reported_dead(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = reserving(8);
-    o.reserve_count = 1;
+    o.ring.reserve_count = 1;
     myl_producer *producer = open_producer(test_name(name, "died"), &o);
     put_many(producer, 0, 8);
     pid_t child = fork();
@@ -172,39 +172,39 @@ static void a_failed_open_reserves_nothing(void **state)
     static const char *const bad[] = {"a", "no/id"};
     int before = test_shm_entries();
     myl_producer_options o = reserving(8);
-    o.max_consumers = 3;
-    o.reserve = twice;
+    o.config.max_consumers = 3;
+    o.ring.reserve = twice;
     expect_no_producer(MYL_EINVAL, "consumer \"a\" is reserved twice", test_name(name, "failed"), &o);
-    o.reserve = bad;
+    o.ring.reserve = bad;
     expect_no_producer(MYL_EID, "no/id", name, &o);
-    o.reserve = NULL;
+    o.ring.reserve = NULL;
     expect_no_producer(MYL_EINVAL, "reserve_count is 2, but `reserve` is NULL", name, &o);
-    o.reserve = two;
-    o.reserve_count = 0;
+    o.ring.reserve = two;
+    o.ring.reserve_count = 0;
     expect_no_producer(MYL_EINVAL, "reserve_count is 0, but `reserve` is set", name, &o);
-    o.reserve_count = 1025;
+    o.ring.reserve_count = 1025;
     expect_no_producer(MYL_EINVAL, "reserve_count is 1025; reserve at most 1024 ids", name, &o);
-    o.reserve = three;
-    o.reserve_count = 3;
-    o.max_consumers = 2;
+    o.ring.reserve = three;
+    o.ring.reserve_count = 3;
+    o.config.max_consumers = 2;
     expect_no_producer(MYL_EINVAL, "cannot reserve 3 ids", name, &o);
     assert_int_equal(test_shm_entries(), before);
     /* An existing ring stays as it is. */
     myl_producer_options make = producer_options(8);
-    make.max_consumers = 3;
+    make.config.max_consumers = 3;
     myl_producer *producer = open_producer(name, &make);
     myl_consumer *other = open_consumer(name, "other");
     put(producer, 0, MYL_TRY);
     myl_producer_leave(producer);
-    o.max_consumers = 0;
+    o.config.max_consumers = 0;
     expect_no_producer(MYL_ETABLEFULL, "all 3 consumer entries", name, &o);
     expect_consumers(name, 1, 0);
-    o.reserve_count = 2;
-    o.wait_consumers = 2;
-    o.wait_timeout_ns = MYL_MSEC(2);
+    o.ring.reserve_count = 2;
+    o.ring.wait_consumers = 2;
+    o.ring.wait_timeout_ns = MYL_MSEC(2);
     expect_no_producer(MYL_ESTARTUP, "1 of 2", name, &o); /* reserved ids are not alive */
     expect_consumers(name, 1, 0);
-    o.wait_consumers = 0;
+    o.ring.wait_consumers = 0;
     producer = open_producer(name, &o);
     expect_consumers(name, 3, 2);
     take_many(other, 0, 1);
@@ -252,8 +252,8 @@ static void a_failed_open_keeps_the_owner_that_came(void **state)
     myl_producer *producer = open_producer(test_name(name, "came"), &make);
     myl_producer_leave(producer);
     myl_producer_options o = reserving(8);
-    o.wait_consumers = 2;
-    o.wait_timeout_ns = MYL_MSEC(100);
+    o.ring.wait_consumers = 2;
+    o.ring.wait_timeout_ns = MYL_MSEC(100);
     struct owner owner = {.name = name};
     assert_int_equal(pthread_create(&thread, NULL, take_reserved, &owner), 0);
     do
@@ -275,14 +275,14 @@ static void joiners_by_prefix_take_reserved_ids_first(void **state)
     char name[TEST_NAME_SIZE];
     static const char *const ids[] = {"w_1", "w_3"};
     myl_producer_options o = reserving(8);
-    o.reserve = ids;
+    o.ring.reserve = ids;
     myl_producer *producer = open_producer(test_name(name, "prefix"), &o);
     put_many(producer, 0, 4);
     static const char *const expected[] = {"w_1", "w_3", "w_0", "w_2"};
     myl_consumer *consumer[4];
     for (unsigned i = 0; i < 4; i++) {
         myl_consumer_options options = consumer_options(NULL);
-        options.prefix = "w";
+        options.ring.prefix = "w";
         consumer[i] = open_consumer_with(name, &options);
         assert_string_equal(joined_of(consumer[i]).id, expected[i]);
         take_many(consumer[i], 0, 4);
@@ -297,7 +297,7 @@ static void evicting_a_reserved_id_frees_the_producer(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = reserving(8);
-    o.reserve_count = 1;
+    o.ring.reserve_count = 1;
     myl_producer *producer = open_producer(test_name(name, "evict"), &o);
     put_many(producer, 0, 8);
     expect_full(producer, "is reserved");
@@ -396,7 +396,7 @@ static void messages_of_all_lanes_are_kept_for_reserved_ids(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_frame_producer_options o = frame_options(65536, 2000);
-    o.lanes = 2;
+    o.config.lanes = 2;
     o.ring.reserve = two;
     o.ring.reserve_count = 2;
     myl_frame_producer *producer[2];

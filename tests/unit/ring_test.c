@@ -16,7 +16,7 @@ struct ring {
 static void open_ring(struct ring *ring, uint64_t capacity, uint32_t packed_cell)
 {
     myl_producer_options o = producer_options(capacity);
-    o.packed_cell = packed_cell;
+    o.config.packed_cell = packed_cell;
     ring->producer = open_producer(test_name(ring->name, "ring"), &o);
     ring->consumer = open_consumer(ring->name, "c");
     myl_info info = {.size = sizeof info};

@@ -71,13 +71,12 @@ RINGS_UNUSED static int event_is(const void *event, uint64_t number)
 RINGS_UNUSED static myl_producer_options producer_options(uint64_t capacity)
 {
     return (myl_producer_options){.size = sizeof(myl_producer_options),
-                                  .event_size = sizeof(struct event),
-                                  .capacity = capacity};
+                                  .config = {.event_size = sizeof(struct event), .capacity = capacity}};
 }
 
 RINGS_UNUSED static myl_consumer_options consumer_options(const char *id)
 {
-    return (myl_consumer_options){.size = sizeof(myl_consumer_options), .id = id};
+    return (myl_consumer_options){.size = sizeof(myl_consumer_options), .ring.id = id};
 }
 
 RINGS_UNUSED static myl_producer *open_producer(const char *name, const myl_producer_options *options)

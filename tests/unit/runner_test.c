@@ -118,7 +118,7 @@ static void stop_works_while_idle(void **state)
     myl_producer *producer = open_producer(test_name(name, "idle"), &o);
     for (int round = 0; round < 30; round++) {
         myl_consumer_options c = consumer_options("c");
-        c.wait.strategy = round % 2 == 0 ? MYL_WAIT_BLOCK : MYL_WAIT_BUSY_SPIN;
+        c.ring.wait.strategy = round % 2 == 0 ? MYL_WAIT_BLOCK : MYL_WAIT_BUSY_SPIN;
         myl_consumer *consumer = open_consumer_with(name, &c);
         struct handled handled = nothing_handled();
         myl_runner_result result;
@@ -208,7 +208,7 @@ static void runner_continues_after_a_leave(void **state)
         myl_producer_options o = producer_options(32);
         myl_producer *producer = open_producer(test_name(name, "leaves"), &o);
         myl_consumer_options c = consumer_options("c");
-        c.liveness_ns = MYL_MSEC(1);
+        c.ring.liveness_ns = MYL_MSEC(1);
         myl_consumer *consumer = open_consumer_with(name, &c);
         struct handled handled = nothing_handled();
         myl_runner_options run = {.size = sizeof run, .keep_on_death = keep};

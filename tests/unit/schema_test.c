@@ -24,7 +24,7 @@ static myl_typed_options options_of(const char *codec, const myl_type *type)
 
 static myl_typed_producer *open_typed(const char *name, const myl_typed_options *options)
 {
-    myl_frame_producer_options frames = {.size = sizeof frames, .ring_bytes = 65536, .max_frame = 4096};
+    myl_frame_producer_options frames = {.size = sizeof frames, .config = {.ring_bytes = 65536, .max_frame = 4096}};
     myl_typed_producer *producer;
     test_ok(myl_typed_producer_open(&producer, name, options, &frames));
     return producer;
@@ -86,7 +86,7 @@ static void other_rings_have_no_schema(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    const myl_frame_producer_options frames = {.size = sizeof frames, .ring.type_id = 7};
+    const myl_frame_producer_options frames = {.size = sizeof frames, .config.type_id = 7};
     myl_frame_producer *producer;
     myl_info info = {.size = sizeof info};
     myl_snapshot *snapshot;
@@ -109,7 +109,7 @@ static void every_backend_and_lane_has_the_schema(void **state)
     for (int backend = MYL_BACKEND_SHM; backend <= LAST_BACKEND; backend++) {
         char name[TEST_NAME_SIZE], path[TEST_PATH_SIZE];
         int fd = 0;
-        myl_frame_producer_options frames = {.size = sizeof frames, .ring_bytes = 65536, .lanes = 3};
+        myl_frame_producer_options frames = {.size = sizeof frames, .config = {.ring_bytes = 65536, .lanes = 3}};
         myl_typed_producer *producers[2], *refused;
         myl_typed_consumer *consumer;
         frames.ring.backend = (enum myl_backend)backend;
@@ -119,6 +119,7 @@ static void every_backend_and_lane_has_the_schema(void **state)
         test_ok(myl_typed_producer_open(&producers[0], where, &options, &frames));
         if (backend == MYL_BACKEND_MEMFD)
             test_ok(myl_producer_fd(ring_of(producers[0]), &fd));
+        frames.ring.use_fd = backend == MYL_BACKEND_MEMFD;
         frames.ring.fd = fd;
         test_ok(myl_typed_producer_open(&producers[1], where, &options, &frames));
         test_code(MYL_ESCHEMA, myl_typed_producer_open(&refused, where, &other, &frames));
@@ -340,7 +341,7 @@ static void ring_without_a_schema_is_known_by_its_type_id(void **state)
     myl_schema *schema;
     test_ok(myl_schema_open(&schema, &t_s_type));
     const myl_frame_producer_options frames = {.size = sizeof frames,
-                                               .ring.type_id = myl_typed_id(options.codec, schema)};
+                                               .config.type_id = myl_typed_id(options.codec, schema)};
     myl_frame_producer *producer;
     myl_typed_consumer *consumer;
     test_ok(myl_frame_producer_open(&producer, test_name(name, "schema"), &frames));

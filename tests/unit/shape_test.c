@@ -22,28 +22,28 @@ static void invalid_shapes_are_refused(void **state)
     o = producer_options((UINT64_C(1) << 32) + 1);
     expect_shape_error(MYL_ECAPACITY, "4294967297", &o);
     o = producer_options(UINT64_C(1) << 32);
-    o.event_size = 1 << 20;
+    o.config.event_size = 1 << 20;
     expect_shape_error(MYL_ECAPACITY, "4294967296 events", &o); /* 4 PiB */
     o = producer_options(8);
-    o.event_size = (1 << 20) + 1;
+    o.config.event_size = (1 << 20) + 1;
     expect_shape_error(MYL_EEVENTSIZE, "1048577", &o);
     o = producer_options(8);
-    o.event_align = 3;
+    o.config.event_align = 3;
     expect_shape_error(MYL_EALIGN, "event_align is 3", &o);
-    o.event_align = 8192;
+    o.config.event_align = 8192;
     expect_shape_error(MYL_EALIGN, "8192", &o);
     o = producer_options(8);
-    o.event_size = 0;
+    o.config.event_size = 0;
     expect_shape_error(MYL_ENOTFOUND, "event_size", &o);
     o = producer_options(8);
-    o.packed_cell = 100;
+    o.config.packed_cell = 100;
     expect_shape_error(MYL_EALIGN, "100", &o);
-    o.packed_cell = 8192;
+    o.config.packed_cell = 8192;
     expect_shape_error(MYL_EALIGN, "8192", &o);
-    o.packed_cell = 64;
+    o.config.packed_cell = 64;
     expect_shape_error(MYL_EEVENTSIZE, "64", &o); /* one event of 48 bytes per cell: nothing to pack */
-    o.packed_cell = 256;
-    o.event_size = 12;
+    o.config.packed_cell = 256;
+    o.config.event_size = 12;
     expect_shape_error(MYL_EALIGN, "12", &o);
 }
 
@@ -56,11 +56,11 @@ static void run_shape(const myl_producer_options *o)
     myl_consumer *consumer = open_consumer(name, "c");
     myl_info info = {.size = sizeof info};
     test_ok(myl_consumer_info(consumer, &info));
-    assert_int_equal(info.event_size, o->event_size);
-    assert_int_equal(info.event_align, o->event_align == 0 ? 8 : o->event_align);
-    assert_true(info.capacity >= (o->capacity == 0 ? 2 : o->capacity));
-    if (o->packed_cell == 0 && o->capacity != 0)
-        assert_int_equal(info.capacity, o->capacity);
+    assert_int_equal(info.event_size, o->config.event_size);
+    assert_int_equal(info.event_align, o->config.event_align == 0 ? 8 : o->config.event_align);
+    assert_true(info.capacity >= (o->config.capacity == 0 ? 2 : o->config.capacity));
+    if (o->config.packed_cell == 0 && o->config.capacity != 0)
+        assert_int_equal(info.capacity, o->config.capacity);
     assert_int_equal(info.capacity % info.events_per_cell, 0);
     assert_true(info.event_offset + info.events_per_cell * info.event_size <= info.cell_size);
     assert_true(info.segment_bytes >= info.capacity / info.events_per_cell * info.cell_size);
@@ -91,7 +91,7 @@ static void event_sizes_choose_their_cells(void **state)
     static const uint32_t sizes[] = {1, 7, 8, 48, 56, 57, 64, 120, 1000, 4096, 65536, 1 << 20};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         myl_producer_options o = producer_options(4);
-        o.event_size = sizes[i];
+        o.config.event_size = sizes[i];
         run_shape(&o);
     }
     for (uint64_t capacity = 2; capacity <= 1024; capacity *= 2) {
@@ -105,9 +105,9 @@ static void alignments_are_kept(void **state)
     (void)state;
     for (uint32_t align = 1; align <= 4096; align *= 2) {
         myl_producer_options o = producer_options(4);
-        o.event_align = align;
+        o.config.event_align = align;
         run_shape(&o);
-        o.event_size = 13;
+        o.config.event_size = 13;
         run_shape(&o);
     }
 }
@@ -119,9 +119,9 @@ static void packed_cells_hold_several_events(void **state)
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
         for (uint32_t size = 1; size <= 24; size += size < 4 ? 1 : 4) {
             myl_producer_options o = producer_options(40);
-            o.packed_cell = cells[i];
-            o.event_size = size;
-            o.event_align = size % 8 == 0 ? 8 : size % 4 == 0 ? 4 : 1;
+            o.config.packed_cell = cells[i];
+            o.config.event_size = size;
+            o.config.event_align = size % 8 == 0 ? 8 : size % 4 == 0 ? 4 : 1;
             run_shape(&o);
         }
     }
@@ -134,18 +134,18 @@ static void packed_ring_accepts_its_own_capacity(void **state)
     char name[TEST_NAME_SIZE];
     myl_info info = {.size = sizeof info};
     myl_producer_options o = producer_options(40);
-    o.packed_cell = 64;
-    o.event_size = 8;
+    o.config.packed_cell = 64;
+    o.config.event_size = 8;
     myl_producer *producer = open_producer(test_name(name, "packed"), &o);
     test_ok(myl_producer_info(producer, &info));
     assert_true(info.events_per_cell > 1 && info.capacity > 40);
     const uint64_t capacities[] = {info.capacity / 2, info.capacity / 2 + 1, info.capacity, info.capacity + 1};
     for (unsigned i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
         myl_producer_leave(producer);
-        o.capacity = capacities[i];
+        o.config.capacity = capacities[i];
         if (i == 0 || i == 3)
             expect_no_producer(MYL_ESHAPE, "a capacity of", name, &o);
-        o.capacity = i == 0 || i == 3 ? 0 : capacities[i];
+        o.config.capacity = i == 0 || i == 3 ? 0 : capacities[i];
         producer = open_producer(name, &o);
     }
     myl_producer_close(producer);
@@ -158,9 +158,9 @@ static void defaults_are_documented(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char name[TEST_NAME_SIZE];
         myl_producer_options o = producer_options(0);
-        o.event_size = sizes[i];
-        o.label = "a label with spaces";
-        o.type_id = 99;
+        o.config.event_size = sizes[i];
+        o.config.label = "a label with spaces";
+        o.config.type_id = 99;
         myl_producer *producer = open_producer(test_name(name, "default"), &o);
         myl_info info = {.size = sizeof info};
         test_ok(myl_producer_info(producer, &info));
@@ -185,32 +185,32 @@ static void existing_ring_refuses_another_shape(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = producer_options(8);
-    o.type_id = 5;
+    o.config.type_id = 5;
     myl_producer *producer = open_producer(test_name(name, "agree"), &o);
     put_many(producer, 0, 2);
     myl_producer_leave(producer);
 
     myl_producer_options other = o;
-    other.event_size = 40;
+    other.config.event_size = 40;
     expect_no_producer(MYL_EEVENTSIZE, "40", name, &other);
     other = o;
-    other.event_align = 16;
+    other.config.event_align = 16;
     expect_no_producer(MYL_EALIGN, "16", name, &other);
     other = o;
-    other.type_id = 6;
+    other.config.type_id = 6;
     expect_no_producer(MYL_ETYPE, "6", name, &other);
     other = o;
-    other.capacity = 16;
+    other.config.capacity = 16;
     expect_no_producer(MYL_ESHAPE, "16", name, &other);
     other = o;
-    other.max_consumers = 7;
+    other.config.max_consumers = 7;
     expect_no_producer(MYL_ESHAPE, "7", name, &other);
     other = o;
-    other.event_size = 16;
-    other.packed_cell = 256;
+    other.config.event_size = 16;
+    other.config.packed_cell = 256;
     expect_no_producer(MYL_EEVENTSIZE, "16", name, &other);
     other = o;
-    other.packed_cell = 256;
+    other.config.packed_cell = 256;
     expect_no_producer(MYL_ESHAPE, "256", name, &other);
 
     myl_consumer_options c = consumer_options("c");
@@ -230,7 +230,7 @@ static void existing_ring_refuses_another_shape(void **state)
     assert_int_equal(snapshot->producer_left, 1);
     myl_snapshot_free(snapshot);
 
-    c = (myl_consumer_options){.size = sizeof c, .id = "c", .event_size = 48, .event_align = 8, .type_id = 5};
+    c = (myl_consumer_options){.size = sizeof c, .ring.id = "c", .event_size = 48, .event_align = 8, .type_id = 5};
     myl_consumer *consumer = open_consumer_with(name, &c);
     producer = open_producer(name, NULL); /* any shape */
     put_many(producer, 2, 2);
@@ -253,40 +253,56 @@ static void every_shape_option_is_compared(void **state)
         int code;
         myl_producer_options made, same, other;
     } row[] = {
-        {"event_size", MYL_EEVENTSIZE, {.capacity = 64}, {.event_size = 8}, {.event_size = 16}},
-        {"event_align", MYL_EALIGN, {.event_align = 8}, {.event_align = 8}, {.event_align = 64}},
-        {"capacity", MYL_ESHAPE, {.capacity = 64}, {.capacity = 64}, {.capacity = 32}},
-        {"no power of two", MYL_ESHAPE, {.capacity = 64}, {.capacity = 64}, {.capacity = 65}},
+        {"event_size", MYL_EEVENTSIZE, {.config.capacity = 64}, {.config.event_size = 8}, {.config.event_size = 16}},
+        {"event_align", MYL_EALIGN, {.config.event_align = 8}, {.config.event_align = 8}, {.config.event_align = 64}},
+        {"capacity", MYL_ESHAPE, {.config.capacity = 64}, {.config.capacity = 64}, {.config.capacity = 32}},
+        {"no power of two", MYL_ESHAPE, {.config.capacity = 64}, {.config.capacity = 64}, {.config.capacity = 65}},
         {"packed capacity",
          MYL_ESHAPE,
-         {.packed_cell = 64, .capacity = 56},
-         {.packed_cell = 64, .capacity = 50},
-         {.packed_cell = 64, .capacity = 57}},
-        {"packed_cell", MYL_ESHAPE, {.packed_cell = 64}, {.packed_cell = 64}, {.packed_cell = 128}},
-        {"not packed", MYL_ESHAPE, {.capacity = 64}, {.packed_cell = 0}, {.packed_cell = 64}},
-        {"max_consumers", MYL_ESHAPE, {.max_consumers = 3}, {.max_consumers = 3}, {.max_consumers = 4}},
-        {"type_id", MYL_ETYPE, {.type_id = 5}, {.type_id = 5}, {.type_id = 6}},
-        {"label", MYL_ESHAPE, {.label = "prices"}, {.label = "prices"}, {.label = "orders"}},
-        {"longer label", MYL_ESHAPE, {.label = "price"}, {.label = "price"}, {.label = "prices"}},
-        {"no label", MYL_ESHAPE, {.capacity = 64}, {.label = NULL}, {.label = "orders"}},
-        {"spin_only", MYL_ESHAPE, {.capacity = 64}, {.spin_only = 0}, {.spin_only = 1}},
-        {"spin_only not set", MYL_EEVENTSIZE, {.spin_only = 1}, {.spin_only = 1}, {.event_size = 16}},
+         {.config = {.packed_cell = 64, .capacity = 56}},
+         {.config = {.packed_cell = 64, .capacity = 50}},
+         {.config = {.packed_cell = 64, .capacity = 57}}},
+        {"packed_cell",
+         MYL_ESHAPE,
+         {.config.packed_cell = 64},
+         {.config.packed_cell = 64},
+         {.config.packed_cell = 128}},
+        {"not packed", MYL_ESHAPE, {.config.capacity = 64}, {.config.packed_cell = 0}, {.config.packed_cell = 64}},
+        {"max_consumers",
+         MYL_ESHAPE,
+         {.config.max_consumers = 3},
+         {.config.max_consumers = 3},
+         {.config.max_consumers = 4}},
+        {"type_id", MYL_ETYPE, {.config.type_id = 5}, {.config.type_id = 5}, {.config.type_id = 6}},
+        {"label", MYL_ESHAPE, {.config.label = "prices"}, {.config.label = "prices"}, {.config.label = "orders"}},
+        {"longer label", MYL_ESHAPE, {.config.label = "price"}, {.config.label = "price"}, {.config.label = "prices"}},
+        {"no label", MYL_ESHAPE, {.config.capacity = 64}, {.config.label = NULL}, {.config.label = "orders"}},
+        {"spin_only", MYL_ESHAPE, {.config.capacity = 64}, {.config.spin_only = 0}, {.config.spin_only = 1}},
+        {"spin_only not set",
+         MYL_EEVENTSIZE,
+         {.config.spin_only = 1},
+         {.config.spin_only = 1},
+         {.config.event_size = 16}},
         {"buffer",
          MYL_EINVAL,
-         {.capacity = 64},
-         {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 64},
-         {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 65, .capacity = 64}},
-        {"no buffer", MYL_EINVAL, {.capacity = 64}, {.buffer = 65}, {.no_consumers = MYL_NO_CONSUMERS_BUFFER}},
+         {.config.capacity = 64},
+         {.ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 64}},
+         {.ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 65}, .config.capacity = 64}},
+        {"no buffer",
+         MYL_EINVAL,
+         {.config.capacity = 64},
+         {.ring.buffer = 65},
+         {.ring.no_consumers = MYL_NO_CONSUMERS_BUFFER}},
     };
     test_name(name, "options");
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         myl_producer_options o = row[i].made, same = row[i].same, other = row[i].other;
         o.size = same.size = other.size = sizeof o;
-        o.event_size = 8;
+        o.config.event_size = 8;
         myl_producer_leave(open_producer(name, &o));
         for (int sized = 0; sized < 2; sized++) {
-            same.event_size = sized ? 8 : row[i].same.event_size;
-            other.event_size = sized && other.event_size == 0 ? 8 : other.event_size;
+            same.config.event_size = sized ? 8 : row[i].same.config.event_size;
+            other.config.event_size = sized && other.config.event_size == 0 ? 8 : other.config.event_size;
             myl_producer_leave(open_producer(name, &same));
             myl_producer *producer = NULL;
             int code = myl_producer_open(&producer, name, &other);
@@ -308,30 +324,42 @@ static void every_shape_option_of_frames_is_compared(void **state)
         int code;
         myl_frame_producer_options made, same, other;
     } row[] = {
-        {"ring_bytes", MYL_ESHAPE, {.ring_bytes = 128 * KIB}, {.ring_bytes = 128 * KIB}, {.ring_bytes = 64 * KIB}},
-        {"max_frame", MYL_ESHAPE, {.max_frame = 4096}, {.max_frame = 4096}, {.max_frame = 2048}},
-        {"max_message", MYL_ESHAPE, {.max_message = KIB * KIB}, {.max_message = KIB * KIB}, {.max_message = 512 * KIB}},
-        {"lanes", MYL_ESHAPE, {.lanes = 2}, {.lanes = 2}, {.lanes = 3}},
-        {"lane", MYL_ESHAPE, {.lanes = 1}, {.lane = NULL}, {.lane = "a"}},
-        {"numbered", MYL_ESHAPE, {.lanes = 1}, {.lanes = 1}, {.numbers = MYL_FRAMES_NUMBERED}},
-        {"timed", MYL_ESHAPE, {.lanes = 1}, {.lanes = 1}, {.numbers = MYL_FRAMES_TIMED}},
+        {"ring_bytes",
+         MYL_ESHAPE,
+         {.config.ring_bytes = 128 * KIB},
+         {.config.ring_bytes = 128 * KIB},
+         {.config.ring_bytes = 64 * KIB}},
+        {"max_frame", MYL_ESHAPE, {.config.max_frame = 4096}, {.config.max_frame = 4096}, {.config.max_frame = 2048}},
+        {"max_message",
+         MYL_ESHAPE,
+         {.config.max_message = KIB * KIB},
+         {.config.max_message = KIB * KIB},
+         {.config.max_message = 512 * KIB}},
+        {"lanes", MYL_ESHAPE, {.config.lanes = 2}, {.config.lanes = 2}, {.config.lanes = 3}},
+        {"lane", MYL_ESHAPE, {.config.lanes = 1}, {.lane = NULL}, {.lane = "a"}},
+        {"numbered", MYL_ESHAPE, {.config.lanes = 1}, {.config.lanes = 1}, {.config.numbers = MYL_FRAMES_NUMBERED}},
+        {"timed", MYL_ESHAPE, {.config.lanes = 1}, {.config.lanes = 1}, {.config.numbers = MYL_FRAMES_TIMED}},
         {"timed of a numbered",
          MYL_ESHAPE,
-         {.numbers = MYL_FRAMES_NUMBERED},
-         {.numbers = MYL_FRAMES_NUMBERED},
-         {.numbers = MYL_FRAMES_TIMED}},
+         {.config.numbers = MYL_FRAMES_NUMBERED},
+         {.config.numbers = MYL_FRAMES_NUMBERED},
+         {.config.numbers = MYL_FRAMES_TIMED}},
         {"numbered of a timed",
          MYL_ESHAPE,
-         {.numbers = MYL_FRAMES_TIMED},
-         {.numbers = MYL_FRAMES_BARE},
-         {.numbers = MYL_FRAMES_NUMBERED}},
-        {"label", MYL_ESHAPE, {.ring.label = "a"}, {.ring.label = "a"}, {.ring.label = "b"}},
-        {"spin_only", MYL_ESHAPE, {.ring.spin_only = 0}, {.ring.spin_only = 0}, {.ring.spin_only = 1}},
-        {"type_id", MYL_ETYPE, {.ring.type_id = 1}, {.ring.type_id = 1}, {.ring.type_id = 2}},
-        {"max_consumers", MYL_ESHAPE, {.ring.max_consumers = 3}, {.ring.max_consumers = 3}, {.ring.max_consumers = 4}},
+         {.config.numbers = MYL_FRAMES_TIMED},
+         {.config.numbers = MYL_FRAMES_BARE},
+         {.config.numbers = MYL_FRAMES_NUMBERED}},
+        {"label", MYL_ESHAPE, {.config.label = "a"}, {.config.label = "a"}, {.config.label = "b"}},
+        {"spin_only", MYL_ESHAPE, {.config.spin_only = 0}, {.config.spin_only = 0}, {.config.spin_only = 1}},
+        {"type_id", MYL_ETYPE, {.config.type_id = 1}, {.config.type_id = 1}, {.config.type_id = 2}},
+        {"max_consumers",
+         MYL_ESHAPE,
+         {.config.max_consumers = 3},
+         {.config.max_consumers = 3},
+         {.config.max_consumers = 4}},
         {"buffer",
          MYL_EINVAL,
-         {.ring_bytes = 64 * KIB},
+         {.config.ring_bytes = 64 * KIB},
          {.ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 64 * KIB}},
          {.ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 128 * KIB}}},
     };
@@ -340,7 +368,6 @@ static void every_shape_option_of_frames_is_compared(void **state)
         myl_frame_producer_options o = row[i].made, same = row[i].same, other = row[i].other;
         myl_frame_producer *producer = NULL;
         o.size = same.size = other.size = sizeof o;
-        o.ring.size = same.ring.size = other.ring.size = sizeof o.ring;
         test_ok(myl_frame_producer_open(&producer, name, &o));
         myl_frame_producer_leave(producer);
         int code = myl_frame_producer_open(&producer, name, &same);

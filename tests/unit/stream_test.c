@@ -165,7 +165,7 @@ static void stream_of_messages_reads_up_to_next(void **state)
     (void)state;
     static const char *const text[] = {"short", "one that is longer than what fits behind its header", ""};
     char name[TEST_NAME_SIZE];
-    myl_frame_producer_options o = {.size = sizeof o, .ring_bytes = 65536};
+    myl_frame_producer_options o = {.size = sizeof o, .config.ring_bytes = 65536};
     myl_frame_producer *producer = NULL;
     myl_frame_consumer *consumer = NULL;
     myl_message message;

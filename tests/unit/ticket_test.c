@@ -46,7 +46,7 @@ static struct ring *open_ring(enum myl_backend backend)
     else if (backend == MYL_BACKEND_SHM)
         test_name(ring->name, "ticket");
     ring->options = producer_options(8);
-    ring->options.backend = backend;
+    ring->options.ring.backend = backend;
     test_ok(myl_producer_open(&ring->producer, ring->name[0] != '\0' ? ring->name : NULL, &ring->options));
     ticket_of(ring->producer, ring->ticket);
     if (backend == MYL_BACKEND_MEMFD)
@@ -60,15 +60,15 @@ static void close_ring(struct ring *ring)
     if (ring->fd != 0)
         close(ring->fd);
     if (ring->name[0] != '\0')
-        (void)!myl_remove(ring->name, ring->options.backend, 1);
+        (void)!myl_remove(ring->name, ring->options.ring.backend, 1);
     free(ring);
 }
 
 static myl_consumer_options by_ticket(const struct ring *ring, const char *id)
 {
     myl_consumer_options o = consumer_options(id);
-    o.ticket = ring->ticket;
-    o.fd = ring->fd;
+    o.ring.ticket = ring->ticket;
+    o.ring.fd = ring->fd;
     return o;
 }
 
@@ -86,7 +86,7 @@ static void ticket_opens_its_ring(void **state)
         myl_consumer *consumer = open_consumer_with(NULL, &o);
         test_ok(myl_consumer_ticket(consumer, same, sizeof same));
         assert_string_equal(same, ring->ticket);
-        o.id = NULL;
+        o.ring.id = NULL;
         test_ok(myl_observer_open(&observer, NULL, &o));
         put(ring->producer, 0, MYL_TRY);
         take_many(consumer, 0, 1);
@@ -107,7 +107,7 @@ static void ticket_opens_rings_of_frames(void **state)
     (void)state;
     char name[TEST_NAME_SIZE], ticket[MYL_TICKET_MAX];
     myl_frame_producer_options o = frame_options(65536, 0), again = {.size = sizeof again};
-    o.lanes = 2;
+    o.config.lanes = 2;
     myl_frame_producer *producer = open_frames(test_name(name, "frames"), &o), *second;
     ticket_of(myl_frame_producer_ring(producer), ticket);
     myl_frame_consumer_options c = frame_reader("c");
@@ -135,7 +135,8 @@ static void producer_takes_over_by_ticket(void **state)
         struct ring *ring = open_ring((enum myl_backend)backend);
         myl_consumer_options c = by_ticket(ring, "c");
         myl_consumer *consumer = open_consumer_with(NULL, &c);
-        myl_producer_options o = {.size = sizeof o, .ticket = ring->ticket, .fd = ring->fd};
+        myl_producer_options o = {.size = sizeof o,
+                                  .ring = {.ticket = ring->ticket, .use_fd = ring->fd != 0, .fd = ring->fd}};
         expect_no_producer(MYL_EPRODUCERALIVE, "living producer", NULL, &o);
         put(ring->producer, 0, MYL_TRY);
         myl_producer_leave(ring->producer);
@@ -156,20 +157,20 @@ static void other_session_of_the_name_is_refused(void **state)
     for (int backend = MYL_BACKEND_SHM; backend <= MYL_BACKEND_FILE; backend++) {
         struct ring *ring = open_ring((enum myl_backend)backend);
         myl_consumer_options c = by_ticket(ring, "c");
-        myl_producer_options o = {.size = sizeof o, .ticket = ring->ticket};
+        myl_producer_options o = {.size = sizeof o, .ring.ticket = ring->ticket};
         myl_observer *observer;
         put(ring->producer, 0, MYL_TRY);
         myl_producer_leave(ring->producer);
-        ring->options.existing = MYL_EXISTING_REPLACE;
+        ring->options.ring.existing = MYL_EXISTING_REPLACE;
         test_ok(myl_producer_open(&ring->producer, ring->name, &ring->options));
         expect_no_consumer(MYL_ESESSION, "get a new ticket", NULL, &c);
         expect_no_producer(MYL_ESESSION, "get a new ticket", NULL, &o);
-        c.id = NULL;
+        c.ring.id = NULL;
         test_code(MYL_ESESSION, myl_observer_open(&observer, NULL, &c));
         char renewed[MYL_TICKET_MAX];
         ticket_of(ring->producer, renewed);
         assert_string_not_equal(renewed, ring->ticket);
-        c.ticket = renewed;
+        c.ring.ticket = renewed;
         myl_consumer_close(open_consumer_with(NULL, &c));
         close_ring(ring);
     }
@@ -182,7 +183,7 @@ static void ring_that_is_gone_is_not_made_again(void **state)
     myl_snapshot *snapshot;
     myl_consumer_options c = by_ticket(ring, "c");
     myl_producer_options o = ring->options;
-    o.ticket = ring->ticket;
+    o.ring.ticket = ring->ticket;
     myl_consumer_close(open_consumer_with(NULL, &c));
     myl_producer_close(ring->producer);
     ring->producer = NULL;
@@ -197,24 +198,24 @@ static void contradictions_are_refused(void **state)
     (void)state;
     struct ring *ring = open_ring(MYL_BACKEND_SHM);
     myl_consumer_options c = by_ticket(ring, "c");
-    myl_producer_options o = {.size = sizeof o, .ticket = ring->ticket};
+    myl_producer_options o = {.size = sizeof o, .ring.ticket = ring->ticket};
     expect_no_consumer(MYL_EINVAL, "pass a NULL name", ring->name, &c);
     expect_no_producer(MYL_EINVAL, "pass a NULL name", ring->name, &o);
-    o.existing = MYL_EXISTING_REPLACE;
+    o.ring.existing = MYL_EXISTING_REPLACE;
     expect_no_producer(MYL_EINVAL, "`existing` is 2", NULL, &o);
-    c.ticket = "myelon";
+    c.ring.ticket = "myelon";
     expect_no_consumer(MYL_ETICKET, "the ticket", NULL, &c);
     close_ring(ring);
     if (LAST_BACKEND != MYL_BACKEND_MEMFD)
         return;
     ring = open_ring(MYL_BACKEND_MEMFD);
     c = by_ticket(ring, "c");
-    c.fd = 0;
-    expect_no_consumer(MYL_EINVAL, "pass its descriptor", NULL, &c);
-    c.fd = -1;
+    c.ring.fd = -1;
     expect_no_consumer(MYL_EINVAL, "-1 is not a descriptor", NULL, &c);
+    o = (myl_producer_options){.size = sizeof o, .ring.ticket = ring->ticket};
+    expect_no_producer(MYL_EINVAL, "pass its descriptor", NULL, &o);
     struct ring *other = open_ring(MYL_BACKEND_MEMFD);
-    c.fd = other->fd;
+    c.ring.fd = other->fd;
     expect_no_consumer(MYL_ESESSION, "get a new ticket", NULL, &c);
     close_ring(other);
     close_ring(ring);
@@ -242,7 +243,7 @@ static void longest_path_has_a_ticket_and_relative_one_has_none(void **state)
     char name[TEST_PATH_SIZE], path[4096], here[4096], ticket[MYL_TICKET_MAX];
     myl_producer_options o = producer_options(8);
     myl_producer *producer;
-    o.backend = MYL_BACKEND_FILE;
+    o.ring.backend = MYL_BACKEND_FILE;
     test_path(name, "path");
     char *file = strrchr(name, '/');
     *file++ = '\0';
@@ -341,8 +342,8 @@ static int read_by_ticket(test_peer *parent, void *unused)
 {
     (void)unused;
     myl_consumer_options o = consumer_options("child");
-    o.ticket = getenv("RING_TICKET");
-    assert_non_null(o.ticket);
+    o.ring.ticket = getenv("RING_TICKET");
+    assert_non_null(o.ring.ticket);
     myl_consumer *consumer = open_consumer_with(NULL, &o);
     test_send(parent, 1);
     const void *event;

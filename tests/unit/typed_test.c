@@ -26,7 +26,7 @@ static myl_typed_options options_of(const char *codec, const myl_type *type)
 
 static void open_pair(struct pair *pair, const myl_typed_options *options)
 {
-    myl_frame_producer_options frames = {.size = sizeof frames, .ring_bytes = 65536, .max_frame = 4096};
+    myl_frame_producer_options frames = {.size = sizeof frames, .config = {.ring_bytes = 65536, .max_frame = 4096}};
     test_name(pair->name, "typed");
     test_ok(myl_typed_producer_open(&pair->producer, pair->name, options, &frames));
     test_ok(myl_typed_consumer_open(&pair->consumer, pair->name, options, NULL));
@@ -215,6 +215,25 @@ static void ring_carries_the_id_of_type_and_codec(void **state)
     }
 }
 
+/* The id may be given, too: the options of a plain handle of the same ring serve. */
+static void own_type_id_may_be_given(void **state)
+{
+    (void)state;
+    struct pair pair;
+    myl_typed_options options = options_of("rkyv", &t_s_type);
+    open_pair(&pair, &options);
+    myl_frame_consumer_options frames = {.size = sizeof frames};
+    myl_typed_consumer *consumer;
+    frames.type_id = myl_typed_id(options.codec, myl_typed_producer_schema(pair.producer));
+    test_ok(myl_typed_consumer_open(&consumer, pair.name, &options, &frames));
+    myl_typed_consumer_close(consumer);
+    frames.type_id ^= 1;
+    test_code(MYL_ETYPE, myl_typed_consumer_open(&consumer, pair.name, &options, &frames));
+    assert_non_null(strstr(myl_error_detail(), "pass 0, or the value of myl_typed_id"));
+    assert_null(consumer);
+    close_pair(&pair);
+}
+
 static void another_type_or_codec_is_refused(void **state)
 {
     (void)state;
@@ -240,8 +259,8 @@ static void wrong_options_are_refused(void **state)
     myl_typed_options options = options_of("pod", &t_s_type);
     test_code(MYL_ESCHEMA, myl_typed_producer_open(&producer, name, &options, NULL));
     options = options_of("rkyv", &t_s_type);
-    myl_frame_producer_options frames = {.size = sizeof frames, .ring.type_id = 5};
-    test_code(MYL_EINVAL, myl_typed_producer_open(&producer, name, &options, &frames));
+    myl_frame_producer_options frames = {.size = sizeof frames, .config.type_id = 5};
+    test_code(MYL_ETYPE, myl_typed_producer_open(&producer, name, &options, &frames));
     options.kind = 256;
     test_code(MYL_EINVAL, myl_typed_producer_open(&producer, name, &options, NULL));
     options = options_of("no such", &t_s_type);
@@ -572,6 +591,7 @@ int main(void)
         cmocka_unit_test(values_longer_than_a_frame_arrive),
         cmocka_unit_test(messages_have_the_kind_of_their_producer),
         cmocka_unit_test(ring_carries_the_id_of_type_and_codec),
+        cmocka_unit_test(own_type_id_may_be_given),
         cmocka_unit_test(another_type_or_codec_is_refused),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(smaller_options_are_not_read),

@@ -43,7 +43,7 @@ static void clear_environment(void)
 static struct myl_waiter waiter_of(const char *name, const myl_wait_options *wait)
 {
     myl_consumer_options options = consumer_options("w");
-    options.wait = *wait;
+    options.ring.wait = *wait;
     myl_consumer *consumer = open_consumer_with(name, &options);
     struct myl_waiter waiter = consumer->handle.waiter;
     myl_consumer_close(consumer);
@@ -107,11 +107,11 @@ static void invalid_environment_is_refused(void **state)
     expect_no_consumer(MYL_EINVAL, "quickly", name, NULL);
     clear_environment();
     myl_consumer_options options = consumer_options("c");
-    options.wait.spin_ns = -5;
+    options.ring.wait.spin_ns = -5;
     expect_no_consumer(MYL_EINVAL, "-5", name, &options);
-    options.wait = (myl_wait_options){.sleep_ns = 10};
+    options.ring.wait = (myl_wait_options){.sleep_ns = 10};
     expect_no_consumer(MYL_EINVAL, "10", name, &options);
-    options.wait = (myl_wait_options){.yields = 2000000};
+    options.ring.wait = (myl_wait_options){.yields = 2000000};
     expect_no_consumer(MYL_EINVAL, "2000000", name, &options);
     put_many(producer, 0, 8); /* no consumer gates */
     test_code(MYL_EAGAIN, myl_producer_claim(producer, &(void *){NULL}, MYL_TRY));
@@ -128,11 +128,11 @@ static void timeouts_end_every_call(void **state)
         for (int spin_only = 0; spin_only < 2; spin_only++) {
             char name[TEST_NAME_SIZE];
             myl_producer_options make = producer_options(2);
-            make.wait.strategy = strategies[i];
-            make.spin_only = spin_only;
+            make.ring.wait.strategy = strategies[i];
+            make.config.spin_only = spin_only;
             myl_producer *producer = open_producer(test_name(name, "timeout"), &make);
             myl_consumer_options options = consumer_options("c");
-            options.wait.strategy = strategies[i];
+            options.ring.wait.strategy = strategies[i];
             myl_consumer *consumer = open_consumer_with(name, &options);
             const void *event;
             void *room;
@@ -184,10 +184,10 @@ static void interrupt_ends_a_wait(void **state)
     for (size_t i = 0; i < STRATEGIES; i++) {
         char name[TEST_NAME_SIZE];
         myl_producer_options make = producer_options(2);
-        make.wait.strategy = strategies[i];
+        make.ring.wait.strategy = strategies[i];
         struct waiting waiting = {.producer = open_producer(test_name(name, "interrupt"), &make)};
         myl_consumer_options options = consumer_options("c");
-        options.wait.strategy = strategies[i];
+        options.ring.wait.strategy = strategies[i];
         waiting.consumer = open_consumer_with(name, &options);
         for (int round = 0; round < 20; round++) {
             pthread_t thread;
@@ -320,7 +320,7 @@ static void expired_timeouts_check_once(void **state)
         }
         test_ok(myl_consumer_release(consumer));
         myl_consumer_options late = consumer_options("late");
-        late.attach_timeout_ns = over[i];
+        late.ring.attach_timeout_ns = over[i];
         expect_no_consumer(MYL_ENOTFOUND, "nothing", "myl-test-nothing", &late);
     }
     myl_observer_close(observer);

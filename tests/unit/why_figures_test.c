@@ -54,7 +54,7 @@ static void join(const struct actor *actor, unsigned i)
 {
     myl_role_options role = {.size = sizeof role, .role = actor->role};
     myl_consumer_options o = consumer_options(actor->id);
-    o.role = &role;
+    o.ring.role = &role;
     scene.consumer[i] = open_consumer_with(scene.name, &o);
 }
 
@@ -371,7 +371,7 @@ static void missing_consumer_is_shown_beside_a_full_registry(void **state)
     (void)state;
     memset(&scene, 0, sizeof scene);
     myl_producer_options o = producer_options(CAPACITY);
-    o.max_consumers = 1;
+    o.config.max_consumers = 1;
     scene.producer = open_producer(test_name(scene.name, "full"), &o);
     scene.segment = &scene.producer->handle.segment;
     scene.consumer[0] = open_consumer(scene.name, "a");

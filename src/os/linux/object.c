@@ -106,7 +106,7 @@ static int set_access(int fd, const struct myl_os_object_spec *spec)
 {
     if (fchmod(fd, (mode_t)spec->mode) != 0)
         return errno;
-    return spec->group != 0 && fchown(fd, (uid_t)-1, (gid_t)spec->group) != 0 ? errno : 0;
+    return spec->group >= 0 && fchown(fd, (uid_t)-1, (gid_t)spec->group) != 0 ? errno : 0;
 }
 
 static int create_memfd(const struct myl_os_object_spec *spec, int *fd)

@@ -149,7 +149,7 @@ int myl_os_object_create(const struct myl_os_object_spec *spec, int *fd)
     if (err != 0)
         return err;
     err = reserve(made, spec->bytes);
-    if (err == 0 && spec->group != 0 && fchown(made, (uid_t)-1, (gid_t)spec->group) != 0)
+    if (err == 0 && spec->group >= 0 && fchown(made, (uid_t)-1, (gid_t)spec->group) != 0)
         err = errno;
     if (err == 0)
         *fd = made;

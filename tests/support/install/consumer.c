@@ -7,7 +7,7 @@
 
 int main(int argc, char **argv)
 {
-    myl_producer_options options = {.size = sizeof options, .event_size = 8, .capacity = 64};
+    myl_producer_options options = {.size = sizeof options, .config = {.event_size = 8, .capacity = 64}};
     myl_producer *producer = NULL;
     myl_consumer *consumer = NULL;
     char got[8] = "";

@@ -8,8 +8,8 @@
 int main(int argc, char **argv)
 {
     auto options = myl_options<myl_producer_options>();
-    options.event_size = 8;
-    options.capacity = 64;
+    options.config.event_size = 8;
+    options.config.capacity = 64;
     myl_producer *producer = nullptr;
     myl_consumer *consumer = nullptr;
     void *slot = nullptr;

@@ -71,6 +71,8 @@ static struct piece rest_of(struct piece line, int skip)
 
 static struct piece field_name(struct piece line)
 {
+    if (line.at == NULL)
+        return line;
     struct piece name = rest_of(line, 2);
     const char *end = memchr(name.at, ':', (size_t)name.length);
     if (end == NULL) /* without content: a layout text has the offset there */
@@ -168,8 +170,8 @@ void myl_text_difference(const char *there, const char *here, char difference[MY
 const char *myl_text_root(const char *text, char root[MYL_ROOT_TEXT])
 {
     struct cursor cursor = {text, 1};
+    (void)next_line(&cursor);
     struct piece line = next_line(&cursor);
-    line = next_line(&cursor);
     if (!starts(line, "root "))
         line = (struct piece){"root an unknown type", 20};
     (void)snprintf(root, MYL_ROOT_TEXT, "%.*s", line.length - 5, line.at + 5);

@@ -126,10 +126,10 @@ static int add_producer(cJSON *ring, const myl_snapshot *snapshot)
            add_u64(producer, "epoch", snapshot->epoch) && add_u64(producer, "parks", snapshot->producer_parks) &&
            add_i64(producer, "waiting_ns", snapshot->producer_waiting_ns) &&
            add_u64(producer, "waited_ns", snapshot->producer_waited_ns) &&
-           add_text(producer, "doing", snapshot->producer_activity) &&
-           add_i64(producer, "patience_ns", snapshot->producer_activity_left_ns) &&
+           add_text(producer, "activity", snapshot->producer_activity) &&
+           add_i64(producer, "activity_left_ns", snapshot->producer_activity_left_ns) &&
            add_u64(producer, "died_ns", snapshot->producer_died_ns) &&
-           add_text(producer, "missing", snapshot->awaited_consumer);
+           add_text(producer, "awaited_consumer", snapshot->awaited_consumer);
 }
 
 static int add_consumer(cJSON *list, const myl_consumer_status *status, const myl_consumer_status *slowest)
@@ -146,8 +146,8 @@ static int add_consumer(cJSON *list, const myl_consumer_status *status, const my
            add_u64(consumer, "cursor", status->cursor) && add_u64(consumer, "lag", status->lag) &&
            add_u64(consumer, "parks", status->parks) && add_text(consumer, "role", myl_role_name(status->role)) &&
            add_i64(consumer, "waiting_ns", status->waiting_ns) && add_u64(consumer, "waited_ns", status->waited_ns) &&
-           add_i64(consumer, "still_ns", status->stalled_ns) && add_text(consumer, "doing", status->activity) &&
-           add_i64(consumer, "patience_ns", status->activity_left_ns) && add_u64(consumer, "died_ns", status->died_ns);
+           add_i64(consumer, "stalled_ns", status->stalled_ns) && add_text(consumer, "activity", status->activity) &&
+           add_i64(consumer, "activity_left_ns", status->activity_left_ns) && add_u64(consumer, "died_ns", status->died_ns);
 }
 
 /* Returns the ring as an object, or NULL without memory. */
@@ -246,17 +246,17 @@ static int add_participant(cJSON *list, const myl_diagnosis *diagnosis, uint32_t
         object != NULL && add_text(object, "id", participant->id) && add_bool(object, "producer", index == 0) &&
         add_text(object, "condition", myl_condition_name(participant->condition)) &&
         add_text(object, "role", myl_role_name(participant->role)) && add_i64(object, "pid", participant->pid) &&
-        add_u64(object, "behind", participant->lag) && add_i64(object, "still_ns", participant->stalled_ns) &&
-        add_bool(object, "waits", participant->waiting) && add_i64(object, "waiting_ns", participant->waiting_ns) &&
-        add_text(object, "doing", participant->activity) && add_i64(object, "doing_ns", participant->activity_age_ns) &&
-        add_i64(object, "patience_ns", participant->activity_left_ns) &&
+        add_u64(object, "lag", participant->lag) && add_i64(object, "stalled_ns", participant->stalled_ns) &&
+        add_bool(object, "waiting", participant->waiting) && add_i64(object, "waiting_ns", participant->waiting_ns) &&
+        add_text(object, "activity", participant->activity) && add_i64(object, "activity_age_ns", participant->activity_age_ns) &&
+        add_i64(object, "activity_left_ns", participant->activity_left_ns) &&
         add_i64(object, "dead_ns", participant->dead_ns) &&
-        (!participant->waiting || add_u64(object, "waits_for", participant->awaited_sequence));
-    cJSON *for_whom = good ? cJSON_AddArrayToObject(object, "for") : NULL;
-    good = for_whom != NULL;
+        (!participant->waiting || add_u64(object, "awaited_sequence", participant->awaited_sequence));
+    cJSON *awaited = good ? cJSON_AddArrayToObject(object, "awaited") : NULL;
+    good = awaited != NULL;
     for (uint32_t i = 0; good && i < diagnosis->edges; i++) {
         if (diagnosis->edge[i].waiter == index)
-            good = cJSON_AddItemToArray(for_whom, cJSON_CreateNumber(diagnosis->edge[i].awaited)) != 0;
+            good = cJSON_AddItemToArray(awaited, cJSON_CreateNumber(diagnosis->edge[i].awaited)) != 0;
     }
     return good;
 }
@@ -268,7 +268,7 @@ static cJSON *make_diagnosis(const struct json_lane *lane)
     cJSON *json = cJSON_CreateObject();
     int good = add_text(json, "name", lane->ring) && add_u64(json, "lane", lane->lane) &&
                add_text(json, "lane_id", lane->id) && add_text(json, "verdict", diagnosis->sentence);
-    cJSON *participants = good ? cJSON_AddArrayToObject(json, "parties") : NULL;
+    cJSON *participants = good ? cJSON_AddArrayToObject(json, "participants") : NULL;
     good = participants != NULL;
     for (uint32_t i = 0; good && i < diagnosis->participants; i++)
         good = add_participant(participants, diagnosis, i);
@@ -349,7 +349,7 @@ static int add_gc_object(cJSON *json, const void *whole, size_t index)
                add_text(json, "what", object->what) && add_text(json, "fate", gc_fate_name(object->fate)) &&
                add_age(json, "age_ns", object->age_ns) && add_u64(json, "bytes", object->bytes) &&
                add_u64(json, "unread", object->not_drained) && add_text(json, "why", object->why);
-    cJSON *participants = good ? cJSON_AddArrayToObject(json, "parties") : NULL;
+    cJSON *participants = good ? cJSON_AddArrayToObject(json, "participants") : NULL;
     good = participants != NULL &&
            (ring == NULL ||
             add_gc_participant(participants, "", ring->producer_left ? "left" : "dead", ring->producer_pid, 0));

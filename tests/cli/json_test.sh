@@ -94,11 +94,11 @@ round_trip() { # CODEC TYPE [OPTION]...
 }
 for codec in bincode1 bincode2 rkyv msgpack msgpack_array; do
     round_trip $codec every
-    round_trip $codec flat
+    round_trip "$codec" flat
     # Messages longer than the ring's records go in fragments.
     awk 'BEGIN { printf "schema 1\nroot [u16]\n" >"'"$dir"'/long.schema"
         printf "["; for (i = 0; i < 60000; i++) printf "%s%d", i ? "," : "", i % 65536; print "]" }' >"$dir/long"
-    round_trip $codec long --ring 64K
+    round_trip "$codec" long --ring 64K
 done
 round_trip pod flat
 

@@ -147,7 +147,8 @@ static int add_consumer(cJSON *list, const myl_consumer_status *status, const my
            add_u64(consumer, "parks", status->parks) && add_text(consumer, "role", myl_role_name(status->role)) &&
            add_i64(consumer, "waiting_ns", status->waiting_ns) && add_u64(consumer, "waited_ns", status->waited_ns) &&
            add_i64(consumer, "stalled_ns", status->stalled_ns) && add_text(consumer, "activity", status->activity) &&
-           add_i64(consumer, "activity_left_ns", status->activity_left_ns) && add_u64(consumer, "died_ns", status->died_ns);
+           add_i64(consumer, "activity_left_ns", status->activity_left_ns) &&
+           add_u64(consumer, "died_ns", status->died_ns);
 }
 
 /* Returns the ring as an object, or NULL without memory. */
@@ -242,16 +243,17 @@ static int add_participant(cJSON *list, const myl_diagnosis *diagnosis, uint32_t
 {
     const myl_diagnosis_participant *participant = &diagnosis->participant[index];
     cJSON *object = append(list);
-    int good =
-        object != NULL && add_text(object, "id", participant->id) && add_bool(object, "producer", index == 0) &&
-        add_text(object, "condition", myl_condition_name(participant->condition)) &&
-        add_text(object, "role", myl_role_name(participant->role)) && add_i64(object, "pid", participant->pid) &&
-        add_u64(object, "lag", participant->lag) && add_i64(object, "stalled_ns", participant->stalled_ns) &&
-        add_bool(object, "waiting", participant->waiting) && add_i64(object, "waiting_ns", participant->waiting_ns) &&
-        add_text(object, "activity", participant->activity) && add_i64(object, "activity_age_ns", participant->activity_age_ns) &&
-        add_i64(object, "activity_left_ns", participant->activity_left_ns) &&
-        add_i64(object, "dead_ns", participant->dead_ns) &&
-        (!participant->waiting || add_u64(object, "awaited_sequence", participant->awaited_sequence));
+    int good = object != NULL && add_text(object, "id", participant->id) && add_bool(object, "producer", index == 0) &&
+               add_text(object, "condition", myl_condition_name(participant->condition)) &&
+               add_text(object, "role", myl_role_name(participant->role)) && add_i64(object, "pid", participant->pid) &&
+               add_u64(object, "lag", participant->lag) && add_i64(object, "stalled_ns", participant->stalled_ns) &&
+               add_bool(object, "waiting", participant->waiting) &&
+               add_i64(object, "waiting_ns", participant->waiting_ns) &&
+               add_text(object, "activity", participant->activity) &&
+               add_i64(object, "activity_age_ns", participant->activity_age_ns) &&
+               add_i64(object, "activity_left_ns", participant->activity_left_ns) &&
+               add_i64(object, "dead_ns", participant->dead_ns) &&
+               (!participant->waiting || add_u64(object, "awaited_sequence", participant->awaited_sequence));
     cJSON *awaited = good ? cJSON_AddArrayToObject(object, "awaited") : NULL;
     good = awaited != NULL;
     for (uint32_t i = 0; good && i < diagnosis->edges; i++) {

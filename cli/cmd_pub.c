@@ -460,6 +460,12 @@ static int check_options(const struct pub *pub)
     return 0;
 }
 
+static void free_options(struct pub *pub)
+{
+    free(pub->reserved);
+    pub_schema_close(&pub->schema);
+}
+
 int cmd_pub(int argc, char **argv)
 {
     struct pub pub = {.wait = 1, .timeout_ns = MYL_FOREVER};
@@ -468,6 +474,7 @@ int cmd_pub(int argc, char **argv)
     pub.ring.size = sizeof pub.ring;
     while (code == 0 && (option = cli_option(&help, argc, argv)) != -1) {
         if (option == 'h') {
+            free_options(&pub); /* of the options before --help */
             cli_help(&help);
             return CLI_OK;
         }
@@ -481,7 +488,6 @@ int cmd_pub(int argc, char **argv)
         code = cli_no_more(argc, argv);
     if (code == 0)
         code = run(&pub);
-    free(pub.reserved);
-    pub_schema_close(&pub.schema);
+    free_options(&pub);
     return code;
 }

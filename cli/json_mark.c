@@ -126,7 +126,7 @@ char *json_mark(const char *line, size_t length, const char **reason, size_t *co
     *column = (size_t)(m.at - line) + 1;
     if (m.reason != NULL)
         return NULL;
-    char *text = malloc(m.used + 1);
+    char *text = m.used < SIZE_MAX ? malloc(m.used + 1) : NULL;
     if (text == NULL) {
         *reason = "out of memory";
         *column = 0;

@@ -88,14 +88,19 @@ static int expected(struct reader *r, const char *what, const cJSON *item)
                                         : "false");
 }
 
-static int get_memory(struct reader *r, size_t count, const myl_type *type, void **memory)
+/* Returns zeroed memory for `count` values, owned by the arena. NULL: the reason is written. */
+static void *get_memory(struct reader *r, size_t count, const myl_type *type)
 {
-    *memory = NULL;
-    if (type->size > 0 && count > SIZE_MAX / type->size)
-        return wrong(r, "%zu values are too many", count);
-    if (myl_arena_take(r->arena, count * type->size, type->align, memory) != MYL_OK)
-        return wrong(r, "%s", myl_error_detail());
-    return 0;
+    void *memory = NULL;
+    if (type->size > 0 && count > SIZE_MAX / type->size) {
+        (void)wrong(r, "%zu values are too many", count);
+        return NULL;
+    }
+    if (myl_arena_take(r->arena, count * type->size, type->align, &memory) != MYL_OK) {
+        (void)wrong(r, "%s", myl_error_detail());
+        return NULL;
+    }
+    return memory;
 }
 
 /* --- scalars -------------------------------------------------------------------------------------------------- */
@@ -109,11 +114,16 @@ static void store(void *at, uint64_t number, size_t size)
     memcpy(at, size == 8 ? &number : from, size);
 }
 
+/* Returns the largest unsigned integer of `size` bytes: 1, 2, 4 or 8. */
+static uint64_t largest(size_t size)
+{
+    return size == 1 ? UINT8_MAX : size == 2 ? UINT16_MAX : size == 4 ? UINT32_MAX : UINT64_MAX;
+}
+
 static int take_integer(struct reader *r, const cJSON *item, const myl_type *type, void *at)
 {
     int is_signed = type->kind >= MYL_KIND_I8;
-    unsigned bits = 8 * (unsigned)type->size;
-    uint64_t most = UINT64_MAX >> (64 - bits);
+    uint64_t most = largest(type->size);
     if (!is_number(item))
         return expected(r, "a whole number", item);
     const char *text = item->valuestring + 1, *number = text + (*text == '-');
@@ -173,13 +183,12 @@ static int take_char(struct reader *r, const cJSON *item, void *at)
 
 static int take_string(struct reader *r, const cJSON *item, void *at)
 {
-    void *copy;
     if (!is_string(item))
         return expected(r, "a string", item);
     size_t length = json_unmark(item->valuestring + 1);
-    int rc = get_memory(r, length + 1, &myl_u8_type, &copy);
-    if (rc != 0)
-        return rc;
+    char *copy = get_memory(r, length + 1, &myl_u8_type);
+    if (copy == NULL)
+        return -1;
     memcpy(copy, item->valuestring + 1, length);
     *(myl_string *)at = (myl_string){copy, length};
     return 0;
@@ -194,19 +203,18 @@ static int hex_digit(char c)
 
 static int take_bytes(struct reader *r, const cJSON *item, void *at)
 {
-    void *copy;
     if (!is_string(item))
         return expected(r, "a string of hex digits", item);
     const char *text = item->valuestring + 1;
     size_t length = strlen(text);
-    int rc = get_memory(r, length / 2 + 1, &myl_u8_type, &copy);
-    if (rc != 0)
-        return rc;
+    unsigned char *copy = get_memory(r, length / 2 + 1, &myl_u8_type);
+    if (copy == NULL)
+        return -1;
     for (size_t i = 0; i + 1 < length; i += 2) {
         int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
         if (high < 0 || low < 0)
             return wrong(r, "expected a string of hex digits, found \"%.2s\" at byte %zu of it", text + i, i);
-        ((unsigned char *)copy)[i / 2] = (unsigned char)(high << 4 | low);
+        copy[i / 2] = (unsigned char)(high << 4 | low);
     }
     if (length % 2 != 0)
         return wrong(r, "expected two hex digits for each byte, found %zu", length);
@@ -252,13 +260,12 @@ static int take_array(struct reader *r, const cJSON *item, const myl_type *type,
 
 static int take_vector(struct reader *r, const cJSON *item, const myl_type *type, void *at)
 {
-    void *items;
     if (!cJSON_IsArray(item))
         return expected(r, "an array", item);
     size_t count = count_items(item);
-    int rc = get_memory(r, count, type->element, &items);
-    if (rc != 0)
-        return rc;
+    void *items = get_memory(r, count, type->element);
+    if (items == NULL)
+        return -1;
     *(myl_bytes *)at = (myl_bytes){items, count}; /* as each vector: a pointer and a count */
     return take_items(r, item, type->element, items);
 }
@@ -272,10 +279,9 @@ static int take_option(struct reader *r, const cJSON *item, const myl_type *type
 
 static int take_box(struct reader *r, const cJSON *item, const myl_type *type, void *at)
 {
-    void *inner;
-    int rc = get_memory(r, 1, type->element, &inner);
-    if (rc != 0)
-        return rc;
+    void *inner = get_memory(r, 1, type->element);
+    if (inner == NULL)
+        return -1;
     memcpy(at, &inner, sizeof inner);
     return take(r, item, type->element, inner);
 }
@@ -413,15 +419,12 @@ int json_value(const char *line, size_t length, const myl_schema *schema, myl_ar
     if (marked == NULL)
         return not_json(reason, why, column);
     cJSON *root = cJSON_ParseWithOpts(marked, &stopped, 1);
-    int rc = 0;
     if (root == NULL)
-        rc = not_json(reason, "expected a value, a comma, a colon, or the end of the line",
-                      json_mark_column(line, length, stopped != NULL ? (size_t)(stopped - marked) : 0));
+        (void)not_json(reason, "expected a value, a comma, a colon, or the end of the line",
+                       json_mark_column(line, length, stopped != NULL ? (size_t)(stopped - marked) : 0));
     (void)enter(&r, "%s", type->name != NULL ? type->name : "the value");
-    if (rc == 0)
-        rc = get_memory(&r, 1, type, value);
-    if (rc == 0)
-        rc = take(&r, root, type, *value);
+    *value = root != NULL ? get_memory(&r, 1, type) : NULL;
+    int rc = *value != NULL ? take(&r, root, type, *value) : -1;
     cJSON_Delete(root);
     free(marked);
     return rc;

@@ -23,14 +23,13 @@ void readers_end(struct readers *readers)
     readers->before = NULL;
 }
 
-/* Had this reader left before this publisher began? The generation of its entry changes when it comes back. */
-static int left_before(const struct readers *readers, const myl_consumer_status *now)
+/* Had this reader left or died before this publisher began? The generation of its entry changes when it comes back. */
+static int was_gone(const struct readers *readers, const myl_consumer_status *now)
 {
     const myl_snapshot *before = readers->before;
     for (uint32_t i = 0; before != NULL && i < before->consumers; i++) {
         const myl_consumer_status *then = &before->entry[i];
-        if (then->state == MYL_PARTICIPANT_LEFT && then->generation == now->generation &&
-            strcmp(then->id, now->id) == 0)
+        if (!then->alive && then->generation == now->generation && strcmp(then->id, now->id) == 0)
             return 1;
     }
     return 0;
@@ -51,10 +50,9 @@ void readers_scan(struct readers *readers)
     if (myl_snapshot_take(readers->target->name, readers->target->backend, &snapshot) != MYL_OK)
         return; /* the next call on the ring reports the cause */
     uint32_t gating = snapshot_gating_count(snapshot);
-    readers->came |= gating > 0;
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
         const myl_consumer_status *consumer = &snapshot->entry[i];
-        if (left_before(readers, consumer))
+        if (consumer->reserved || was_gone(readers, consumer))
             continue;
         readers->came = 1;
         if (could_not_write(consumer)) {

@@ -103,7 +103,46 @@ the_next_pub_reports_its_own_readers_only() {
     sub=$!
     echo two | myelon pub "$ring" 2>"$dir/pub.err" || fail "the next pub ended with $?: $(cat "$dir/pub.err")"
     expect_end 0 "its reader" $sub "$dir/err"
+    # The same with an id: that reader stays registered.
+    ring=$prefix-next-id
+    "$MYELON_CLI" pub --leave "$ring" <"$dir/fifo" 2>"$dir/pub.err" &
+    pub=$!
+    exec 3>"$dir/fifo"
+    "$MYELON_CLI" sub --attach 30 --id x "$ring" >/dev/full 2>"$dir/err" 3>&- &
+    sub=$!
+    echo one >&3
+    expect_end 1 "a reader with an id that cannot write" $sub "$dir/err"
+    exec 3>&-
+    expect_end 7 "its pub" $pub "$dir/pub.err"
+    echo two | myelon pub --wait 0 "$ring" 2>"$dir/pub.err" || fail "the next pub ended with $?: $(cat "$dir/pub.err")"
+    myelon sub -q --id x "$ring" >"$dir/out" || fail "the reader that comes back ended with $?"
+    [ "$(cat "$dir/out")" = "one
+two" ] || fail "the reader that comes back got $(cat "$dir/out")"
     rm -f "$dir/fifo"
+}
+
+# A reserved id that is evicted before it came is no reader that left.
+evicting_a_reserved_id_does_not_end_pub() {
+    ring=$prefix-reserved
+    mkfifo "$dir/fifo"
+    "$MYELON_CLI" pub -e --reserve a "$ring" <"$dir/fifo" 2>"$dir/pub.err" &
+    pub=$!
+    exec 3>"$dir/fifo"
+    echo one >&3
+    wait_until "a message" published_one
+    myelon evict "$ring" a || fail "evict ended with $?"
+    echo two >&3
+    "$MYELON_CLI" sub -q "$ring" >"$dir/out" 3>&- &
+    sub=$!
+    wait_until "both messages" reached "$dir/out" 8
+    exec 3>&-
+    expect_end 0 "pub" $pub "$dir/pub.err"
+    expect_end 0 "sub" $sub "$dir/err"
+    rm -f "$dir/fifo"
+}
+
+published_one() {
+    myelon inspect "$ring" 2>/dev/null | grep -q '^published *1 cell'
 }
 
 filters_end_quietly() {
@@ -122,5 +161,6 @@ end_with_readers_ends_pub
 pub_reports_a_reader_that_could_not_write
 pub_reports_a_reader_with_an_id_that_could_not_write
 the_next_pub_reports_its_own_readers_only
+evicting_a_reserved_id_does_not_end_pub
 filters_end_quietly
 finish

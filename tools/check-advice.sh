@@ -31,6 +31,7 @@ are not larger than a frame's header
 packed_cell is
 no_consumers is
 reserve_count is
+on_death is
 buffer is
 event_size is
 packed cell

@@ -33,6 +33,8 @@ static int check_options(const myl_reader_options *o)
     if (rc == MYL_OK)
         rc = myl_pin_check(o->pin, o->cpu);
     if (rc == MYL_OK)
+        rc = myl_on_death_check(o->on_death);
+    if (rc == MYL_OK)
         rc = myl_memory_check(&o->memory);
     if (rc == MYL_OK && o->liveness_ns != 0 && o->liveness_ns < LIVENESS_LEAST)
         rc = myl_fail(MYL_EINVAL, "liveness_ns is %" PRId64 "; pass at least 100000 (100 us), or 0 for the default",

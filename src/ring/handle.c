@@ -62,3 +62,10 @@ int myl_check_ids(const char *const *ids, uint32_t count, const char *how)
     }
     return MYL_OK;
 }
+
+int myl_on_death_check(enum myl_on_death on_death)
+{
+    if ((unsigned)on_death <= MYL_DEATH_WAIT)
+        return MYL_OK;
+    return myl_fail(MYL_EINVAL, "on_death is %d; pass a value of enum myl_on_death", (int)on_death);
+}

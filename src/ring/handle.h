@@ -17,4 +17,7 @@ const char *myl_handle_schema_text(const struct myl_handle *handle);
 /* Checks that each id is valid and none is listed twice. `how`: "required" or "awaited", for the error sentence. */
 int myl_check_ids(const char *const *ids, uint32_t count, const char *how);
 
+/* MYL_EINVAL: not a value of enum myl_on_death. */
+int myl_on_death_check(enum myl_on_death on_death);
+
 #endif

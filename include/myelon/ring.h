@@ -64,11 +64,13 @@ typedef struct myl_ring_options {
     int64_t wait_timeout_ns; /* ... or fails with MYL_ESTARTUP after this; 0 = 5 s; MYL_FOREVER; negative: at once */
     const char *wait_prefix; /* count only ids that start with this text; NULL = all */
     const char *const *wait_ids; /* instead: these ids, wait_consumers of them; NULL = any */
-    const char *const *reserve; /* ids that gate from the start, before their owners come: each of these consumers gets
-                              * every event that this producer publishes, and the producer need not wait for them. Ids
-                              * that the ring knows stay as they are. A reserved id that does not come blocks the
-                              * producer once the ring is full: `myelon evict` frees it. The ids are copied */
-    uint32_t reserve_count;  /* how many; MYL_ETABLEFULL: more than the ring has entries left. All or none */
+    const char *const *reserve; /* ids that gate before their consumers join: each gets every event that is published
+                              * from this open on, and the producer need not wait for it. An id that is registered,
+                              * alive or dead, gates already; one that has left gates again from there. A reserved id
+                              * that does not come blocks the producer once the ring is full: `myelon evict` frees it.
+                              * In a ring with lanes: in this producer's lane; give each producer the same ids */
+    uint32_t reserve_count;  /* how many. MYL_EINVAL: more than max_consumers; MYL_ETABLEFULL: more than entries are
+                              * left. All or none */
 
     /* Waiting. */
     myl_wait_options wait;

@@ -44,7 +44,7 @@ static size_t control_at(const char *text, size_t *length)
 {
     uint32_t point;
     *length = myl_text_decode(text, &point);
-    bool lone = *length == 0 && point >= 0x80 && point <= 0x9f; /* C1 on a terminal without UTF-8 */
+    bool lone = *length == 0 && point >= 0x80 && point <= 0x9f; /* a control on a terminal without UTF-8 */
     if (*length == 0)
         *length = 1;
     else

@@ -11,12 +11,12 @@
  * then the byte. */
 size_t myl_text_decode(const char *text, uint32_t *point);
 
-/* True if a terminal may act on this character instead of showing it: C0, DEL, C1, line separators, bidirectional
- * controls and characters of no width. */
+/* True if a terminal may act on this character instead of showing it: below 0x20, 0x7f to 0x9f, line separators,
+ * bidirectional controls and characters of no width. */
 bool myl_text_is_control(uint32_t point);
 
-/* Returns the offset of the first control character in a string, a byte of C1 that is not part of a UTF-8 character
- * included; the length of the string if there is none. */
+/* Returns the offset of the first control character in a string; the length of the string if there is none. A byte from
+ * 0x80 to 0x9f that is not part of a UTF-8 character counts too. */
 size_t myl_text_find_control(const char *text);
 
 /* Replaces each byte of control characters by '?'. The length stays. */

@@ -8,6 +8,7 @@
 #include "registry/find.h"
 #include "registry/participant.h"
 #include "registry/role.h"
+#include "segment/create.h"
 #include "segment/lock.h"
 #include "segment/log.h"
 #include "segment/name.h"
@@ -23,7 +24,7 @@ struct place {
     uint32_t index;
     bool known;      /* the entry already has this id */
     bool gating;     /* its owner died, or has not come yet (reserved): it gates */
-    bool reserved;   /* its owner has not come yet */
+    uint32_t unclaimed; /* it is reserved: MYL_UNCLAIMED_* */
     char id[MYL_ID_MAX + 1];
     int rc;          /* with MYL_ENTRY_FAILED: the error */
 };
@@ -103,7 +104,7 @@ static enum myl_entry_lock take_known(struct myl_segment *segment, uint32_t inde
     place->index = index;
     place->known = true;
     place->gating = myl_entry_state(segment, index) == MYL_PARTICIPANT_ACTIVE;
-    place->reserved = place->gating && myl_participant_is_reserved(myl_segment_entry(segment, index));
+    place->unclaimed = place->gating ? myl_participant_unclaimed(myl_segment_entry(segment, index)) : 0;
     return lock;
 }
 
@@ -310,8 +311,8 @@ static int take_place(struct myl_segment *segment, const struct place *place, co
     memcpy(member->id, place->id, sizeof member->id);
     member->index = place->index;
     member->inherited = place->gating && start == MYL_START_RESUME;
-    member->reserved = place->reserved;
-    member->resumed = place->known && !place->reserved && start == MYL_START_RESUME;
+    member->unclaimed = place->unclaimed;
+    member->resumed = place->known && place->unclaimed != MYL_UNCLAIMED_NEW && start == MYL_START_RESUME;
     fill_words(entry, place, request->role);
     if (place->gating && start == MYL_START_RESUME) {
         MYL_STEP("J2r"); /* the entry still gates at this cursor: nothing changes for the producer */
@@ -325,7 +326,7 @@ static int take_place(struct myl_segment *segment, const struct place *place, co
     member->lost = member->resumed && position > before ? position - before : 0;
     member->entry = entry;
     myl_lock_own(segment, myl_entry_lock_index(place->index));
-    bool returns = place->known && !place->reserved;
+    bool returns = place->known && place->unclaimed != MYL_UNCLAIMED_NEW;
     myl_log_write(segment, &(struct myl_log_note){returns ? MYL_LOG_RESUMED : MYL_LOG_JOINED, place->id, position,
                                                   member->lost, myl_os_pid()});
     return MYL_OK;
@@ -373,27 +374,42 @@ int myl_join(struct myl_segment *segment, const struct myl_join_request *request
 
 /* --- reserving ---------------------------------------------------------------------------------------------------- */
 
-/* As a join of a new id whose owner dies at once, but marked as reserved. The caller holds the registry lock. */
+/* Chooses and locks the entry of an id that does not gate. MYL_OUTCOME_NONE: it gates already. */
+static int choose_reserved(struct myl_segment *segment, struct place *place)
+{
+    if (myl_find_in(segment, place->id, MYL_PARTICIPANT_ACTIVE, MYL_PARTICIPANT_ACTIVE) >= 0)
+        return MYL_OUTCOME_NONE;
+    int left = myl_find_in(segment, place->id, MYL_PARTICIPANT_LEFT, MYL_PARTICIPANT_LEFT);
+    if (left < 0)
+        return chosen(segment, take_spare(segment, place), place);
+    if (take_known(segment, (uint32_t)left, place) == MYL_ENTRY_IN_USE)
+        return myl_fail(MYL_EBUSY,
+                        "ring \"%s\": consumer \"%s\" is just leaving, so its id cannot be reserved; try again",
+                        segment->name, place->id);
+    return place->rc;
+}
+
+/* As a join whose owner dies at once, but marked as reserved. The caller holds the registry lock. */
 static int reserve_one(struct myl_segment *segment, const char *id, struct myl_reservation *reservation)
 {
     struct place place = {0};
     uint64_t position;
     memcpy(place.id, id, strlen(id) + 1);
-    if (myl_find_in(segment, id, MYL_PARTICIPANT_ACTIVE, MYL_PARTICIPANT_LEFT) >= 0)
-        return MYL_OK;
-    int rc = chosen(segment, take_spare(segment, &place), &place);
+    int rc = choose_reserved(segment, &place);
     if (rc != MYL_OK)
-        return rc;
+        return rc == MYL_OUTCOME_NONE ? MYL_OK : rc;
     struct myl_participant *entry = myl_segment_entry(segment, place.index);
     uint32_t generation = myl_load32_acq(&entry->generation) + 1; /* A9 */
     myl_store32_rel(&entry->generation, generation);              /* A49. Pairs: A9 */
-    myl_participant_reserve(entry);
-    myl_role_store(entry, &(myl_role_options){.role = MYL_ROLE_PLAIN});
-    rc = enter(segment, entry, &place, MYL_START_OLDEST, &position);
+    myl_participant_reserve(entry, place.known ? MYL_UNCLAIMED_LEFT : MYL_UNCLAIMED_NEW);
+    if (!place.known)
+        myl_role_store(entry, &(myl_role_options){.role = MYL_ROLE_PLAIN});
+    rc = enter(segment, entry, &place, MYL_START_RESUME, &position);
     myl_lock_release(segment, myl_entry_lock_index(place.index));
     if (rc != MYL_OK)
         return rc;
     reservation->made[reservation->count].index = place.index;
+    reservation->made[reservation->count].known = place.known;
     reservation->made[reservation->count++].generation = generation;
     myl_log_write(segment, &(struct myl_log_note){.kind = MYL_LOG_RESERVED, .id = id, .sequence = position});
     return MYL_OK;
@@ -404,8 +420,9 @@ static void unreserve_with_lock(const struct myl_segment *segment, const struct 
 {
     for (uint32_t i = 0; i < reservation->count; i++) {
         struct myl_participant *entry = myl_segment_entry(segment, reservation->made[i].index);
+        uint32_t to = reservation->made[i].known ? MYL_PARTICIPANT_LEFT : MYL_PARTICIPANT_FREE;
         if (myl_load32_acq(&entry->generation) == reservation->made[i].generation) /* A9 */
-            myl_store32_rel(&entry->state, MYL_PARTICIPANT_FREE); /* A23 */
+            myl_store32_rel(&entry->state, to); /* A23 */
     }
 }
 
@@ -415,12 +432,9 @@ int myl_reserve(struct myl_segment *segment, const char *const *ids, uint32_t co
     reservation->count = 0;
     if (count == 0)
         return MYL_OK;
-    if (count > segment->head->max_consumers)
-        return myl_fail(MYL_EINVAL,
-                        "cannot reserve %" PRIu32 " ids: ring \"%s\" has entries for %" PRIu32
-                        " consumers; make it with a larger max_consumers",
-                        count, segment->name, segment->head->max_consumers);
-    int rc = myl_registry_lock(segment);
+    int rc = myl_check_reserved(count, segment->head->max_consumers);
+    if (rc == MYL_OK)
+        rc = myl_registry_lock(segment);
     if (rc != MYL_OK)
         return rc;
     for (uint32_t i = 0; rc == MYL_OK && i < count; i++)

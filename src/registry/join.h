@@ -24,7 +24,7 @@ struct myl_membership {
     uint64_t start, lost;          /* first sequence; events lost since this id left */
     bool resumed;
     bool inherited;                /* resumed a dead consumer's or a reserved entry, which gated without interruption */
-    bool reserved;                 /* the entry was reserved: no consumer with this id had come before */
+    uint32_t unclaimed;            /* the entry was reserved: MYL_UNCLAIMED_*; 0: it was not */
 };
 
 /* Protocol 3, J1 to J9. Acquires the registry lock. segment->cells must be set. MYL_OUTCOME_REPLACED: the name refers
@@ -36,15 +36,17 @@ struct myl_reservation {
     uint32_t count;
     struct {
         uint32_t index, generation;
+        bool known;                /* the entry was that of a consumer that had left */
     } made[MYL_CONSUMERS_MAX];
 };
 
-/* Makes an ACTIVE entry without owner for each id that the ring does not know; it gates from the oldest event retained
- * on, until a consumer with this id joins and takes it. Ids that are known, also as left or dead, stay as they are.
- * All or none. Acquires the registry lock. Returns MYL_OK, MYL_ETABLEFULL, MYL_EBUSY, or the errors of the lock. */
+/* Makes an ACTIVE entry without owner for each id. It gates until a consumer with this id joins and takes it: from the
+ * oldest event retained on, or from where a consumer with this id left. Ids that gate already, alive or dead, stay as
+ * they are. All or none, unless the process dies within. Acquires the registry lock. Returns MYL_OK, MYL_EINVAL (more
+ * than max_consumers), MYL_ETABLEFULL, MYL_EBUSY, or the errors of the lock. */
 int myl_reserve(struct myl_segment *segment, const char *const *ids, uint32_t count,
                 struct myl_reservation *reservation);
-/* Frees those of the entries that no consumer has taken. */
+/* Undoes it for the entries that no consumer has taken. */
 void myl_unreserve(struct myl_segment *segment, const struct myl_reservation *reservation);
 
 #endif

@@ -39,9 +39,9 @@ void myl_leave(struct myl_segment *segment, const struct myl_membership *member,
 
 void myl_unjoin(struct myl_segment *segment, const struct myl_membership *member)
 {
-    if (member->reserved && myl_load32_acq(&member->entry->generation) == member->generation) /* A9 */
-        myl_participant_reserve(member->entry);
-    if (member->reserved || member->inherited)
-        return; /* the entry gates on without an owner, as before */
+    if (member->unclaimed != 0 && myl_load32_acq(&member->entry->generation) == member->generation) /* A9 */
+        myl_participant_reserve(member->entry, member->unclaimed);
+    if (member->unclaimed != 0 || member->inherited)
+        return; /* the entry gates on without an owner, from the start of this member on */
     leave_with_state(segment, member, member->start, member->resumed ? MYL_PARTICIPANT_LEFT : MYL_PARTICIPANT_FREE);
 }

@@ -78,15 +78,20 @@ void myl_participant_open(struct myl_participant *participant)
     initialise(participant, &self, 0);
 }
 
-void myl_participant_reserve(struct myl_participant *entry)
+void myl_participant_reserve(struct myl_participant *entry, uint32_t unclaimed)
 {
     static const struct myl_os_identity none;
-    initialise(entry, &none, 1);
+    initialise(entry, &none, unclaimed);
+}
+
+uint32_t myl_participant_unclaimed(const struct myl_participant *entry)
+{
+    return myl_load32_rlx(&entry->unclaimed); /* A88 */
 }
 
 bool myl_participant_is_reserved(const struct myl_participant *entry)
 {
-    return myl_load32_rlx(&entry->unclaimed) != 0; /* A88 */
+    return myl_participant_unclaimed(entry) != 0;
 }
 
 void myl_participant_identity(const struct myl_participant *participant, struct myl_os_identity *who)

@@ -10,9 +10,10 @@
 
 /* Initialises the record of a participant that opens: its identity, not waiting, not dead. */
 void myl_participant_open(struct myl_participant *participant);
-/* The same for an entry that is reserved: it has no owner yet. */
-void myl_participant_reserve(struct myl_participant *entry);
-/* Only of an ACTIVE entry: true if it is reserved, and no consumer with its id has come yet. */
+/* The same for an entry that is reserved, and has no owner yet. `unclaimed`: MYL_UNCLAIMED_*. */
+void myl_participant_reserve(struct myl_participant *entry, uint32_t unclaimed);
+/* Only of an ACTIVE entry: 0, or MYL_UNCLAIMED_* if it is reserved. */
+uint32_t myl_participant_unclaimed(const struct myl_participant *entry);
 bool myl_participant_is_reserved(const struct myl_participant *entry);
 void myl_participant_identity(const struct myl_participant *participant, struct myl_os_identity *who);
 /* Adds to a counter. Only the participant itself may call this. */

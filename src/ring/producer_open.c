@@ -219,6 +219,7 @@ static int acquire_lock(struct myl_producer *producer, const char *name, const m
         .group = o->set_group ? o->group : -1,
         .huge = o->ticket == NULL && o->backend == MYL_BACKEND_MEMFD && o->memory.huge != MYL_REQUEST_OFF,
         .quorum = o->wait_consumers,
+        .reserved = o->reserve_count,
         .head = shape->head,
         .description = shape->description,
         .lane = shape->lane,
@@ -244,6 +245,8 @@ static int acquire_lock(struct myl_producer *producer, const char *name, const m
     int rc = myl_memory_check(&o->memory);
     if (rc == MYL_OK)
         rc = myl_pin_check(o->pin, o->cpu);
+    if (rc == MYL_OK)
+        rc = myl_on_death_check(o->on_death);
     if (rc == MYL_OK)
         rc = check_ids(o);
     if (rc == MYL_OK)

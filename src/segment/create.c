@@ -119,6 +119,23 @@ int myl_check_quorum(uint32_t count, uint32_t entries)
                     count, entries);
 }
 
+int myl_check_reserved(uint32_t count, uint32_t entries)
+{
+    if (count <= entries)
+        return MYL_OK;
+    return myl_fail(MYL_EINVAL,
+                    "cannot reserve %" PRIu32 " ids: the ring has entries for %" PRIu32
+                    " consumers; reserve fewer, or create it with a larger max_consumers",
+                    count, entries);
+}
+
+/* Both before anything is changed. */
+static int check_counts(const struct myl_segment_make *how)
+{
+    int rc = myl_check_quorum(how->quorum, how->head.max_consumers);
+    return rc == MYL_OK ? myl_check_reserved(how->reserved, how->head.max_consumers) : rc;
+}
+
 /* Writes the header, and the schema text if there is one. */
 static int write_head(const struct myl_segment *segment)
 {
@@ -190,7 +207,7 @@ static int create(struct myl_segment *segment, const struct myl_segment_make *ho
                         "lane \"%s\" was requested, but the new ring would have one lane; set `lanes` to the number of "
                         "producers",
                         how->lane);
-    int rc = myl_check_quorum(how->quorum, how->head.max_consumers);
+    int rc = check_counts(how);
     if (rc == MYL_OK)
         rc = myl_segment_begin(segment, how->open.backend);
     if (rc != MYL_OK)
@@ -251,12 +268,16 @@ static int check_drained(const struct myl_segment *segment, uint64_t closed_at)
             return myl_fail_errno(-held, "the participant locks of ring \"%s\" cannot be queried", segment->name);
         if (held > 0 || myl_entry_is_given_up(segment, i, closed_at))
             continue; /* alive: it drains its mapping, even when the name belongs to a new ring */
+        int frames = segment->head->kind == MYL_KIND_FRAMES; /* positions are cells */
         char id[MYL_ID_MAX + 1], amount[MYL_COUNT_TEXT];
         myl_entry_id(entry, id);
-        return myl_fail(MYL_ENOTDRAINED,
-                        "ring \"%s\" was closed, but its dead consumer \"%s\" has not read %s; restart that "
-                        "consumer, evict it, or open with MYL_EXISTING_REPLACE",
-                        segment->name, id, myl_count_text(closed_at - cursor, "event", amount));
+        return myl_fail(
+            MYL_ENOTDRAINED,
+            "ring \"%s\" was closed, but its %s consumer \"%s\" has not read %s; start that consumer, evict "
+            "it, or open with MYL_EXISTING_REPLACE",
+            segment->name, myl_load32_rlx(&entry->unclaimed) != 0 ? "reserved" : "dead", id, /* A88 */
+            myl_count_text((closed_at - cursor) * (frames ? segment->head->cell_bytes : 1), frames ? "byte" : "event",
+                           amount));
     }
     return MYL_OK;
 }
@@ -295,7 +316,7 @@ static int retire(const struct myl_segment *segment, const struct myl_segment_ma
     if (how->head.event_bytes == 0)
         return myl_fail(MYL_EEVENTSIZE, "ring \"%s\" is to be replaced by a new one, which needs an event_size; set it",
                         segment->name);
-    rc = myl_check_quorum(how->quorum, how->head.max_consumers);
+    rc = check_counts(how);
     if (rc == MYL_OK)
         rc = check_room(segment, how, live);
     if (rc != MYL_OK)

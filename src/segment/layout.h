@@ -215,11 +215,15 @@ struct myl_participant {
     myl_au32 grace_ms;
     myl_au32 death_logged_generation; /* generation (producers: epoch) whose death is in the event log */
     myl_au32 histograms;         /* offset of its histograms from control_offset, in 64-byte units; 0: none */
-    myl_au32 unclaimed;          /* consumers: 1 in an ACTIVE entry that is reserved: its owner has not come yet */
+    myl_au32 unclaimed;          /* consumers: MYL_UNCLAIMED_* in an ACTIVE entry that is reserved, else 0 */
     uint32_t reserved;
     /* lines 2 and 3 */
     myl_au64 counters[MYL_COUNTERS];
 };
+
+/* Values of `unclaimed`: no consumer with this id has come yet; one has left, and has not come back. */
+#define MYL_UNCLAIMED_NEW  1U
+#define MYL_UNCLAIMED_LEFT 2U
 
 /* One record of the event log, which follows the control areas of all lanes. Record n is at n mod MYL_LOG_RECORDS. Any
  * participant writes, with a ticket; `number` is n + 1 once the record is complete. A torn record fails its checksum

@@ -466,8 +466,8 @@ const struct plant plants[] = {
     {"a reserved consumer is reported dead", LIVENESS, "    bool reserved = myl_participant_is_reserved(entry);",
      "    bool reserved = false;", "reserved"},
     {"a reserved id gates only once it has come", JOIN,
-     "    rc = enter(segment, entry, &place, MYL_START_OLDEST, &position);",
-     "    rc = enter(segment, entry, &place, MYL_START_OLDEST, &position);\n"
+     "    rc = enter(segment, entry, &place, MYL_START_RESUME, &position);",
+     "    rc = enter(segment, entry, &place, MYL_START_RESUME, &position);\n"
      "    myl_store32_rel(&entry->state, MYL_PARTICIPANT_LEFT);",
      "reserved"},
     {"a producer reserves nothing", OPEN,

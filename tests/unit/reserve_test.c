@@ -125,27 +125,37 @@ static void an_owner_that_died_is_reported_dead(void **state)
     myl_producer_close(producer);
 }
 
-static void known_ids_stay_as_they_are(void **state)
+/* An id that has left gates again, from where it left; one that is registered stays as it is. */
+static void an_id_that_has_left_gates_again(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
     myl_producer_options o = reserving(8);
-    myl_producer *producer = open_producer(test_name(name, "known"), &o);
+    myl_producer *producer = open_producer(test_name(name, "left"), &o);
     myl_consumer *a = open_consumer(name, "a");
+    myl_consumer *b = open_consumer(name, "b");
     put_many(producer, 0, 6);
     take_many(a, 0, 4);
+    take_many(b, 0, 2);
     myl_consumer_close(a);
     myl_producer_leave(producer);
-    producer = open_producer(name, &o); /* "a" has left, "b" is reserved */
-    put_many(producer, 6, 2);
-    expect_full(producer, "consumer \"b\" is reserved");
-    myl_consumer *b = open_consumer(name, "b");
-    assert_int_equal(joined_of(b).start, 0);
-    take_many(b, 0, 8);
-    put_many(producer, 8, 8); /* "a" does not gate */
+    o.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+    producer = open_producer(name, &o);
+    put_many(producer, 6, 4);
+    expect_full(producer, "consumer \"b\" (process ");
+    take_many(b, 2, 8);
+    put_many(producer, 10, 2);
+    expect_full(producer, "consumer \"a\" is reserved");
+    a = open_consumer(name, "a");
+    assert_int_equal(joined_of(a).start, 4);
+    assert_int_equal(joined_of(a).resumed, 1);
+    assert_int_equal(joined_of(a).lost, 0);
+    take_many(a, 4, 8);
+    take_many(b, 10, 2);
+    myl_consumer_close(a);
     myl_consumer_close(b);
     myl_producer_close(producer);
-    assert_int_equal(myl_remove(name, MYL_BACKEND_SHM, 0) == MYL_OK || !ring_exists(name), 1);
+    assert_false(ring_exists(name));
 }
 
 static void expect_consumers(const char *name, uint32_t count, uint32_t reserved)
@@ -199,6 +209,16 @@ static void a_failed_open_reserves_nothing(void **state)
     o.config.max_consumers = 0;
     expect_no_producer(MYL_ETABLEFULL, "all 3 consumer entries", name, &o);
     expect_consumers(name, 1, 0);
+    /* Nor is it replaced by one that cannot be made. */
+    o.config.max_consumers = 2;
+    for (int existing = MYL_EXISTING_REPLACE; existing <= MYL_EXISTING_SUPERSEDE; existing++) {
+        o.ring.existing = (enum myl_existing)existing;
+        int rc = myl_producer_open(&(myl_producer *){NULL}, name, &o);
+        assert_int_equal(rc, existing == MYL_EXISTING_REPLACE ? MYL_EINUSE : MYL_EINVAL);
+        expect_consumers(name, 1, 0);
+    }
+    o.ring.existing = MYL_EXISTING_RESUME;
+    o.config.max_consumers = 0;
     o.ring.reserve_count = 2;
     o.ring.wait_consumers = 2;
     o.ring.wait_timeout_ns = MYL_MSEC(2);
@@ -359,7 +379,21 @@ static void count_alert(const myl_alert *alert, void *user)
     alerts->other += alert->kind != MYL_ALERT_ABSENT && alert->kind != MYL_ALERT_RECOVERED;
 }
 
-/* A required id that is reserved and does not come is absent: an alert, then the failure. */
+static void set_policy(myl_producer *producer, struct alerts *alerts, const char *const *required, uint32_t count)
+{
+    myl_liveness_options policy = {.size = sizeof policy,
+                                   .required = required,
+                                   .required_count = count,
+                                   .startup_wait_ns = MYL_AT_ONCE,
+                                   .progress_timeout_ns = MYL_MSEC(2),
+                                   .shutdown_grace_ns = MYL_MSEC(2),
+                                   .check_interval_ns = MYL_USEC(100),
+                                   .alert = count_alert,
+                                   .user = alerts};
+    test_ok(myl_producer_set_liveness(producer, &policy));
+}
+
+/* A reserved id that does not come is absent: an alert. */
 static void policy_reports_a_reserved_id_as_absent(void **state)
 {
     (void)state;
@@ -367,13 +401,7 @@ static void policy_reports_a_reserved_id_as_absent(void **state)
     struct alerts alerts = {0};
     myl_producer_options o = reserving(8);
     myl_producer *producer = open_producer(test_name(name, "policy"), &o);
-    myl_liveness_options policy = {.size = sizeof policy,
-                                   .progress_timeout_ns = MYL_MSEC(2),
-                                   .shutdown_grace_ns = MYL_MSEC(2),
-                                   .check_interval_ns = MYL_USEC(100),
-                                   .alert = count_alert,
-                                   .user = &alerts};
-    test_ok(myl_producer_set_liveness(producer, &policy));
+    set_policy(producer, &alerts, NULL, 0);
     put_many(producer, 0, 8);
     void *event;
     test_code(MYL_ETIMEDOUT, myl_producer_claim(producer, &event, MYL_MSEC(30)));
@@ -389,6 +417,46 @@ static void policy_reports_a_reserved_id_as_absent(void **state)
     myl_consumer_close(a);
     myl_consumer_close(b);
     myl_producer_close(producer);
+}
+
+/* With the role "required" the failure follows the alert. */
+static void a_required_id_that_does_not_come_is_a_failure(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    struct alerts alerts = {0};
+    myl_liveness_failure failure;
+    const myl_role_options required = {.size = sizeof required, .role = MYL_ROLE_REQUIRED};
+    myl_producer_options o = reserving(8);
+    myl_producer *producer = open_producer(test_name(name, "required"), &o);
+    set_policy(producer, &alerts, NULL, 0);
+    test_ok(myl_set_role(name, MYL_BACKEND_SHM, "a", &required));
+    put_many(producer, 0, 8);
+    void *event;
+    test_code(MYL_ESTALLED, myl_producer_claim(producer, &event, TEST_DEADLINE_NS));
+    myl_producer_liveness_failure(producer, &failure);
+    assert_string_equal(failure.id, "a");
+    assert_false(failure.dead);
+    assert_true(alerts.absent >= 1);
+    assert_int_equal(alerts.other, 0);
+    myl_producer_close(producer);
+    test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
+}
+
+/* A new producer of a closed ring must not end it while a reserved id has unread events. */
+static void a_closed_ring_with_a_reserved_id_is_not_ended(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_frame_producer_options o = frame_options(65536, 2000);
+    o.ring.reserve = two;
+    o.ring.reserve_count = 1;
+    myl_frame_producer *producer = open_frames(test_name(name, "drained"), &o);
+    send_frame(producer, 0, 1000, MYL_TRY);
+    myl_frame_producer_close(producer);
+    test_code(MYL_ENOTDRAINED, myl_frame_producer_open(&producer, name, &o));
+    expect_detail("its reserved consumer \"a\" has not read 1088 bytes; start that consumer");
+    test_ok(myl_remove(name, MYL_BACKEND_SHM, 0));
 }
 
 static void messages_of_all_lanes_are_kept_for_reserved_ids(void **state)
@@ -426,7 +494,7 @@ int main(void)
         cmocka_unit_test(each_reserved_id_gets_every_event),
         cmocka_unit_test(owner_may_start_elsewhere),
         cmocka_unit_test(an_owner_that_died_is_reported_dead),
-        cmocka_unit_test(known_ids_stay_as_they_are),
+        cmocka_unit_test(an_id_that_has_left_gates_again),
         cmocka_unit_test(a_failed_open_reserves_nothing),
         cmocka_unit_test(a_failed_open_keeps_the_owner_that_came),
         cmocka_unit_test(joiners_by_prefix_take_reserved_ids_first),
@@ -434,6 +502,8 @@ int main(void)
         cmocka_unit_test(a_closed_ring_stays_for_reserved_ids),
         cmocka_unit_test(diagnosis_names_the_reserved_id),
         cmocka_unit_test(policy_reports_a_reserved_id_as_absent),
+        cmocka_unit_test(a_required_id_that_does_not_come_is_a_failure),
+        cmocka_unit_test(a_closed_ring_with_a_reserved_id_is_not_ended),
         cmocka_unit_test(messages_of_all_lanes_are_kept_for_reserved_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
  * myelon doctor: checks the memory and limits that rings need. */
 #include "doctor.h"
 
+#include "base/align.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,17 +19,12 @@
 /* The size of /dev/shm that containers have by default. */
 #define CONTAINER_SHM (64 * MIB)
 
-static uint64_t round_up(uint64_t bytes, uint64_t to)
-{
-    return (bytes + to - 1) / to;
-}
-
 static void judge_shm(const struct doctor *doctor, struct doctor_finding *finding, uint64_t total, uint64_t left)
 {
     const char *directory = myl_shm_directory();
     uint64_t least = doctor->needs > 0 ? doctor->needs : SMALLEST_RING;
     uint64_t wanted = doctor->needs > 0 ? total - left + doctor->needs : total + 1024 * MIB;
-    unsigned long long size = round_up(wanted, MIB);
+    unsigned long long size = myl_divide_up(wanted, MIB);
     if (left < least) {
         doctor_judge(finding, DOCTOR_PROBLEM, "%s of %s does not fit: creating it fails with MYL_ENOSPACE",
                      doctor->needs > 0 ? "the ring" : "even the smallest ring", cli_bytes(least).s);
@@ -118,12 +115,12 @@ static void check_memory(struct doctor *doctor)
         doctor_judge(finding, DOCTOR_PROBLEM, "a ring of %s is charged to its creator, which may be killed",
                      cli_bytes(least).s);
         doctor_remedy(finding, "raise the limit by %lluM  (a container: --memory; systemd: MemoryMax=)",
-                      (unsigned long long)round_up(least - left.bytes, MIB));
+                      (unsigned long long)myl_divide_up(least - left.bytes, MIB));
     } else if (available < least) {
         doctor_judge(finding, DOCTOR_PROBLEM, "a ring of %s does not fit, or swaps other programs out",
                      cli_bytes(least).s);
         doctor_remedy(finding, "a smaller capacity, or %lluM more memory",
-                      (unsigned long long)round_up(least - available, MIB));
+                      (unsigned long long)myl_divide_up(least - available, MIB));
     }
 }
 
@@ -160,7 +157,7 @@ static void check_hugetlb(struct doctor *doctor)
         "other rings do not need the pool",
         pages == 0 ? "a" : "a so large");
     doctor_remedy(finding, "sysctl -w vm.nr_hugepages=%llu",
-                  (unsigned long long)(strtoull(total, NULL, 10) - pages + round_up(needs, page)));
+                  (unsigned long long)(strtoull(total, NULL, 10) - pages + myl_divide_up(needs, page)));
 }
 
 static void check_transparent(struct doctor *doctor)
@@ -221,7 +218,7 @@ static void check_locked(struct doctor *doctor)
         "request mlock need none",
         cli_bytes(needs).s);
     doctor_remedy(finding, "ulimit -l %llu  (systemd: LimitMEMLOCK=; a container: --ulimit memlock=-1)",
-                  (unsigned long long)round_up(needs, KIB));
+                  (unsigned long long)myl_divide_up(needs, KIB));
 }
 
 static void check_descriptors(struct doctor *doctor)

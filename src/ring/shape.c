@@ -19,11 +19,6 @@
 #define BIG_RING_BYTES  ((uint64_t)8 << 20)
 #define CELLS_BIG       UINT64_C(16)
 
-static bool is_power_of_two(uint64_t value)
-{
-    return value != 0 && (value & (value - 1)) == 0;
-}
-
 /* Half of a core's L2 cache: small enough to stay in the cache, large enough that producer and consumer rarely touch
  * the same lines. Large cells: BIG_RING_BYTES. */
 static uint64_t default_cells(uint32_t cell_bytes)
@@ -55,7 +50,7 @@ static int shape_packed(struct myl_header *head, const myl_ring_config *o)
                         " bytes, fewer than 2; pass a larger packed_cell, or 0",
                         cell, head->events_per_cell, o->event_size);
     head->cell_bytes = cell;
-    uint64_t cells = (o->capacity + head->events_per_cell - 1) / head->events_per_cell;
+    uint64_t cells = myl_divide_up(o->capacity, head->events_per_cell);
     head->cells = o->capacity == 0 ? default_cells(cell) : MYL_CELLS_MIN;
     while (head->cells < cells)
         head->cells *= 2;
@@ -68,7 +63,7 @@ static int shape_plain(struct myl_header *head, const myl_ring_config *o)
     head->events_per_cell = 1;
     head->cell_bytes = (uint32_t)myl_align_up((uint64_t)head->event_offset + o->event_size, to);
     head->cells = o->capacity == 0 ? default_cells(head->cell_bytes) : o->capacity;
-    if (!is_power_of_two(head->cells) || head->cells < MYL_CELLS_MIN) {
+    if (!myl_is_power_of_two(head->cells) || head->cells < MYL_CELLS_MIN) {
         uint64_t better = MYL_CELLS_MIN;
         while (better < head->cells)
             better *= 2;
@@ -116,7 +111,7 @@ static struct myl_common_config common_of(const myl_ring_config *o)
 static int shape(struct myl_header *head, const myl_ring_config *o, const myl_ring_options *ring)
 {
     uint32_t align = o->event_align == 0 ? 8 : o->event_align;
-    if (!is_power_of_two(align) || align > MYL_EVENT_ALIGN_MAX)
+    if (!myl_is_power_of_two(align) || align > MYL_EVENT_ALIGN_MAX)
         return myl_fail(MYL_EALIGN, "event_align is %" PRIu32 "; pass a power of two, at most %u", align,
                         MYL_EVENT_ALIGN_MAX);
     if (o->event_size > MYL_EVENT_MAX)

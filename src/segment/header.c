@@ -8,7 +8,6 @@
 #include "os/os.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 
 static uint64_t checksum(const struct myl_header *head)
 {
@@ -18,11 +17,6 @@ static uint64_t checksum(const struct myl_header *head)
 void myl_header_seal(struct myl_header *head)
 {
     head->checksum = checksum(head);
-}
-
-static bool is_power_of_two(uint64_t value)
-{
-    return value != 0 && (value & (value - 1)) == 0;
 }
 
 int myl_header_complete(struct myl_header *head, int huge)
@@ -115,13 +109,13 @@ static int check_shape(const struct myl_header *head, const char *name)
         return check_frames(head, name);
     if (head->kind != MYL_KIND_EVENTS)
         return corrupt(name, "kind", head->kind);
-    if (!is_power_of_two(head->cells))
+    if (!myl_is_power_of_two(head->cells))
         return corrupt(name, "number of cells", head->cells);
     if (head->cell_bytes == 0 || head->cell_bytes % MYL_CELL_ALIGN != 0 || head->cell_bytes > MYL_CELL_MAX)
         return corrupt(name, "cell size", head->cell_bytes);
     if (head->event_bytes == 0 || head->event_bytes > MYL_EVENT_MAX)
         return corrupt(name, "event size", head->event_bytes);
-    if (!is_power_of_two(head->event_align) || head->event_align > MYL_EVENT_ALIGN_MAX)
+    if (!myl_is_power_of_two(head->event_align) || head->event_align > MYL_EVENT_ALIGN_MAX)
         return corrupt(name, "event alignment", head->event_align);
     if (head->event_offset < sizeof(uint64_t) || head->event_offset % head->event_align != 0 ||
         head->event_offset >= head->cell_bytes)

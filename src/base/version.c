@@ -15,7 +15,9 @@ const char *myl_version(void)
 static const char *const features[] = {
     "events",       "frames",          "lanes",        "liveness",
     "fixed-frames", "event-log",       "log-callback", "error-participant",
-    "release-to",   "release-message", "poll",
+    "release-to",   "release-message", "poll",         "peek",
+    "reserve",      "ticket",          "on-signal",    "typed",
+    "schema",       "msgpack",
 #ifdef MYL_OS_POSIX
     "os-posix",
 #else

@@ -126,7 +126,17 @@ static void failure_names_its_participant_as_data(void **state)
 static void features_are_known_by_name(void **state)
 {
     (void)state;
-    assert_int_equal(myl_has_feature("lanes"), 1);
+    static const char *const names[] = {
+        "events",       "frames",          "lanes",        "liveness",
+        "fixed-frames", "event-log",       "log-callback", "error-participant",
+        "release-to",   "release-message", "poll",         "peek",
+        "reserve",      "ticket",          "on-signal",    "typed",
+        "schema",       "msgpack",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (myl_has_feature(names[i]) != 1)
+            test_fail("feature \"%s\" is unknown", names[i]);
+    }
     assert_int_equal(myl_has_feature("os-linux") + myl_has_feature("os-posix"), 1);
     assert_int_equal(myl_has_feature("lane"), 0);
     assert_int_equal(myl_has_feature(""), 0);

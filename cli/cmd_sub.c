@@ -308,8 +308,7 @@ static int observe(struct sub *sub)
     return code;
 }
 
-/* Refuses a ring of `cp`, whose messages are parts of a file, with heads, for `cat`; and with --json one that does not
- * describe its messages. */
+/* Refuses a ring of `cp`: only `cat` reads it. With --json: also a ring without a schema. */
 static int check_type(struct sub *sub)
 {
     myl_info info = {.size = sizeof info};
@@ -335,7 +334,7 @@ static int open_ring(struct sub *sub)
 }
 
 /* After a leave, the ring does not keep messages for this id: some may be overwritten. */
-static void say_lost(struct sub *sub)
+static void report_lost(struct sub *sub)
 {
     myl_joined joined;
     if (myl_consumer_joined(myl_frame_consumer_ring(own), &joined) != MYL_OK || joined.lost == 0)
@@ -378,7 +377,7 @@ static int run(struct sub *sub)
         tally_start(&sub->tally, sub->quiet);
         sub->begun = 1;
         if (!sub->observer)
-            say_lost(sub);
+            report_lost(sub);
         code = sub->observer ? observe(sub) : consume(sub);
         if (code == -1 && !sub->observer)
             judge_end(sub);

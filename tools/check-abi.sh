@@ -49,7 +49,7 @@ fi
 
 if [ -f "$interface" ]; then
     describe_interface >"$now"
-    # A new function breaks nobody, and src/libmyelon.map has been told of it: only what was there is compared.
+    # A new function breaks no program, and src/libmyelon.map lists it: only functions of the recorded interface are compared.
     # abidiff's status: bit 4 is a change, bit 8 one that breaks programs; bits 1 and 2 are its own failures.
     status=0
     report=$(abidiff --no-show-locs --no-added-syms "$interface" "$now") || status=$?

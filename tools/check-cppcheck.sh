@@ -14,8 +14,8 @@ folders=src
 for file in cli/*.c; do
     [ ! -f "$file" ] || folders="src cli"
 done
-# One configuration, the one that is built: -U takes the others away. Handles are opaque to users, so functions nobody
-# here calls are the interface. constParameter and the like would change signatures of callbacks.
+# One configuration, the one that is built: -U removes the others. Handles are opaque to users, so functions without a
+# caller here are the interface. constParameter and the like would change signatures of callbacks.
 # shellcheck disable=SC2086 # folders are words
 cppcheck --quiet --error-exitcode=1 --cppcheck-build-dir="$cache" -j "$(getconf _NPROCESSORS_ONLN)" \
     --std=c11 --enable=warning,performance,portability --inline-suppr \

@@ -30,7 +30,7 @@ printf '%s\n' "$rows" | {
         }
         for test in $tests; do
             file=tests/$(echo "${test%%/*}" | tr . /)_test.c
-            # It is there, and somebody runs it.
+            # The test exists, and main runs it.
             if ! grep -qs "^static void ${test#*/}(" "$file" || ! grep -v '^static' "$file" | grep -qw "${test#*/}"; then
                 echo "docs/liveness.md:$line: there is no test $test"
                 bad=$((bad + 1))

@@ -5,7 +5,7 @@
  * larger than the ring. docs/frames.md has the format and the steps.
  *
  * Sizes are bytes; positions in the ring count cells of 64 bytes. A message's data begins at a multiple of 64 unless it
- * fits behind its record's header, in the same cache line (up to 48 bytes; 32 in a numbered ring); then at a multiple
+ * fits after its record's header, in the same cache line (up to 48 bytes; 32 in a numbered ring); then at a multiple
  * of 16.
  *
  * A handle belongs to one thread at a time; different handles are independent. After fork the child's copies answer
@@ -167,8 +167,8 @@ MYL_API const myl_producer *myl_frame_producer_ring(const myl_frame_producer *pr
 
 /* --- consumer ------------------------------------------------------------------------------------------- */
 
-/* Joins ring `name`, every lane of it under one id; as myl_consumer_open. Who joins or resumes in the middle of a
- * fragmented message starts at the next whole one and counts the other as skipped. */
+/* Joins ring `name`, every lane of it under one id; as myl_consumer_open. A consumer that joins or resumes within a
+ * fragmented message starts at the next one and counts the first as skipped. */
 MYL_API MYL_NODISCARD int myl_frame_consumer_open(myl_frame_consumer **consumer, const char *name,
                                                   const myl_frame_consumer_options *options);
 MYL_API void myl_frame_consumer_close(myl_frame_consumer *consumer);

@@ -10,7 +10,7 @@ MYL_I_BEGIN_INLINE
 
 #define MYL_I_FRAME_CELL    64U
 #define MYL_I_FRAME_BARE    16U /* bytes of a header without a number */
-#define MYL_I_FRAME_FLAGS   40  /* `about`: length 32 bits, kind 8, flags 8 */
+#define MYL_I_FRAME_FLAGS   40  /* `length_kind_flags`: length 32 bits, kind 8, flags 8 */
 #define MYL_I_FRAME_KIND    32
 #define MYL_I_FRAME_WHOLE   3U  /* first and last */
 #define MYL_I_FRAME_FAR     4U  /* the payload begins at the next cell */
@@ -20,7 +20,7 @@ MYL_I_BEGIN_INLINE
  * myl_i_producer_hot. */
 struct myl_i_frame_producer_hot {
     struct myl_i_producer_hot *ring;
-    uint64_t claim;           /* bytes of the open claim, and 1; 0: there is none */
+    uint64_t claim;           /* size of the open claim + 1; 0: no claim is open */
     uint64_t lap;             /* the position in the ring's first cell, this time round */
     uint64_t cleared;         /* so many stamp words from next + 1 on are known to be 0 */
     uint64_t ahead;           /* F4: how many of them to keep cleared */

@@ -51,7 +51,8 @@ typedef struct myl_ring_options {
     int64_t group;           /* group id, from 0 on; without set_group: 0, else MYL_EINVAL */
     int any_owner;           /* 1: take over a ring that belongs to another user */
     myl_memory_options memory;
-    int pin;                 /* 1: pins the opening thread to CPU `cpu`. MYL_EUNSUPPORTED: not to be had */
+    int pin;                 /* 1: pins the opening thread to CPU `cpu`. MYL_EUNSUPPORTED: this thread may
+                              * not run on that CPU */
     int cpu;                 /* CPU number, from 0 on; without pin: 0, else MYL_EINVAL */
 
     /* Consumers. */
@@ -324,8 +325,8 @@ MYL_API MYL_NODISCARD int myl_consumer_fd(const myl_consumer *consumer, int *fd)
 
 /* --- observer ------------------------------------------------------------------------------------------- */
 
-/* Reads from `start` on (MYL_START_RESUME is MYL_START_OLDEST here) without gating. `id`, `prefix` and
- * on_death are ignored but for the end of waits. */
+/* Reads from `start` on (MYL_START_RESUME is MYL_START_OLDEST here) without gating. `id`, `prefix` and `role` have no
+ * effect. `on_death` decides what a wait returns when the producer is dead. */
 MYL_API MYL_NODISCARD int myl_observer_open(myl_observer **observer, const char *name,
                                             const myl_consumer_options *options);
 MYL_API void myl_observer_close(myl_observer *observer);

@@ -116,7 +116,7 @@ typedef struct myl_consumer_status {
     char id[MYL_ID_MAX + 1];
     enum myl_participant_state state;
     int alive;               /* its process holds its lock, by the kernel */
-    int reserved;            /* 1: gates, and no consumer with this id has come yet (myl_producer_options.reserve) */
+    int reserved;            /* 1: gates, and no consumer with this id has come yet (myl_ring_options.reserve) */
     int32_t pid;             /* informational */
     uint32_t generation;
     uint64_t start_ns;       /* CLOCK_REALTIME of the join */

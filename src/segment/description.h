@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a ring tells about its messages: codec, schema hash and schema text. docs/schema.md. */
+ * The description of a ring's messages: codec, schema hash and schema text. docs/schema.md. */
 #ifndef MYL_SEGMENT_DESCRIPTION_H
 #define MYL_SEGMENT_DESCRIPTION_H
 

@@ -104,7 +104,7 @@ class Worker:
         if not line:
             sys.exit(f"mutants: a worker has ended; see {self.log.name}. It needs root, or user namespaces.")
         answer = json.loads(line)
-        if "error" in answer and "verdict" not in answer:
+        if "error" in answer and "outcome" not in answer:
             sys.exit(f"mutants: {do}: {answer['error']}")
         return answer
 
@@ -115,7 +115,7 @@ class Worker:
 
 
 class Workers:
-    """Hands work to whoever is free, in the order given."""
+    """Gives each item, in the order given, to the next free worker."""
 
     def __init__(self, count):
         first = Worker(0)
@@ -279,7 +279,7 @@ def candidates(request):
 class Campaign:
     def __init__(self, request, workers):
         self.request, self.workers = request, workers
-        self.results = load_json("results.json", {})
+        self.results = load_json("outcomes.json", {})
         self.lock = threading.Lock()
         self.kills = collections.Counter()
         self.texts = {p: read(p) for p in sources()}
@@ -289,7 +289,7 @@ class Campaign:
         if key not in self.results:
             self.results[key] = worker.ask("check", file=mutant["file"], original=self.texts[mutant["file"]],
                                            text=mutant["mutated"])
-        return self.results[key]["verdict"]
+        return self.results[key]["outcome"]
 
     def choose(self, found, wanted):
         """The first `wanted` that compile to other code and are not listed; and a count of what was passed over."""
@@ -297,19 +297,19 @@ class Campaign:
         progress = Progress("compiling mutants", wanted)
         while found and len(chosen) < wanted:
             block, found = found[: max(8, wanted - len(chosen))], found[max(8, wanted - len(chosen)):]
-            verdicts = {}
-            for mutant, verdict in self.workers.each(block, self.check):
-                verdicts[mutant["key"]] = verdict
+            outcomes = {}
+            for mutant, outcome in self.workers.each(block, self.check):
+                outcomes[mutant["key"]] = outcome
             for mutant in block:
-                verdict = verdicts[mutant["key"]]
-                if verdict == "counted" and identity(mutant) in known:
-                    verdict = "listed"
+                outcome = outcomes[mutant["key"]]
+                if outcome == "counted" and identity(mutant) in known:
+                    outcome = "listed"
                 if len(chosen) == wanted:
                     break
-                if verdict == "counted":
+                if outcome == "counted":
                     chosen.append(mutant)
                 else:
-                    passed[verdict] += 1
+                    passed[outcome] += 1
             progress.show(len(chosen))
         return chosen, passed
 
@@ -318,7 +318,7 @@ class Campaign:
         result = self.results.get(mutant["key"])
         if result is None:
             return None
-        return result if result["tests"] == (sources_of(result["by"]) if result["verdict"] == "caught" else all_tests) else None
+        return result if result["tests"] == (sources_of(result["by"]) if result["outcome"] == "caught" else all_tests) else None
 
     def judge(self, worker, mutant, tests, seconds, covered):
         with self.lock:
@@ -329,7 +329,7 @@ class Campaign:
         result = worker.ask("judge", file=mutant["file"], original=self.texts[mutant["file"]], text=mutant["mutated"],
                             tests=reaching, seconds=limits)
         with self.lock:
-            if result["verdict"] == "caught":
+            if result["outcome"] == "caught":
                 self.kills[mutant["file"], result["by"]] += 1
         return result
 
@@ -349,10 +349,10 @@ class Campaign:
             if result is None:
                 continue
             result.update(place=f"{mutant['file']}:{mutant['line']}", before=mutant["before"], after=mutant["after"])
-            result["tests"] = sources_of(result["by"]) if result["verdict"] == "caught" else all_tests
+            result["tests"] = sources_of(result["by"]) if result["outcome"] == "caught" else all_tests
             answers[mutant["key"]] = self.results[mutant["key"]] = result
-            counts[result["verdict"]] += 1
-            save_json("results.json", self.results)
+            counts[result["outcome"]] += 1
+            save_json("outcomes.json", self.results)
             progress.show(sum(counts.values()), f", {counts['caught']} caught, {counts['survived']} survived")
         return answers
 
@@ -366,21 +366,21 @@ def report(chosen, answers, passed, threshold):
     rows, files = [], collections.defaultdict(collections.Counter)
     for mutant in sorted(chosen, key=lambda m: (m["file"], m["line"])):
         result = answers[mutant["key"]]
-        files[mutant["file"]][result["verdict"]] += 1
+        files[mutant["file"]][result["outcome"]] += 1
         rows.append([f"{mutant['file']}:{mutant['line']}", mutant["function"], mutant["before"], mutant["after"],
-                     result["verdict"], result["by"] + (" (time-out)" if result.get("how") == "time-out" else "")])
+                     result["outcome"], result["by"] + (" (time-out)" if result.get("how") == "time-out" else "")])
     with open(os.path.join(WORK, "report.tsv"), "w") as file:
         file.writelines("\t".join(row) + "\n" for row in [["place", "function", "before", "after", "result", "by"], *rows])
     print(f"{'file':40} {'mutants':>8} {'caught':>8} {'survived':>9}")
     for path, counts in sorted(files.items()):
         print(f"{path:40} {counts['caught'] + counts['survived']:8} {counts['caught']:8} {counts['survived']:9}")
-    for place, function, before, after, verdict, _ in rows:
-        if verdict == "survived":
+    for place, function, before, after, outcome, _ in rows:
+        if outcome == "survived":
             print(f"survived: {place} {function}\n    - {before}\n    + {after}")
     caught = sum(c["caught"] for c in files.values())
     counted = caught + sum(c["survived"] for c in files.values())
     percent = 100 * caught / counted if counted else 0
-    by = collections.Counter(answers[m["key"]]["by"].split(".")[0] for m in chosen if answers[m["key"]]["verdict"] == "caught")
+    by = collections.Counter(answers[m["key"]]["by"].split(".")[0] for m in chosen if answers[m["key"]]["outcome"] == "caught")
     print("caught by: " + ", ".join(f"{folder} {n}" for folder, n in by.most_common()))
     print("not counted: " + ", ".join([f"{passed['invalid']} do not compile", f"{passed['same code']} give the same code",
                                       f"{passed['listed']} listed as equivalent"]))
@@ -403,7 +403,7 @@ def campaign(request):
     judged = [m for m in chosen if answers[m["key"]] is not None]
     if len(judged) < len(chosen):
         print(f"mutants: time is up: {len(judged)} of {len(chosen)}, the first of those drawn", file=sys.stderr)
-    chosen = [m for m in judged if answers[m["key"]]["verdict"] != "invalid"]
+    chosen = [m for m in judged if answers[m["key"]]["outcome"] != "invalid"]
     return report(chosen, answers, passed, request.threshold)
 
 
@@ -430,14 +430,14 @@ def selftest(request):
     try:
         for wanted, mutated in made.items():
             answer = workers.all[0].ask("check", file=path, original=text, text=mutated)
-            expect(f"the mutant that is \"{wanted}\"", answer["verdict"], wanted)
+            expect(f"the mutant that is \"{wanted}\"", answer["outcome"], wanted)
         mutant = {"file": path, "function": "", "line": 1, "mutated": made["counted"]}
         tests = [t for t in workers.tests if t["name"] == "unit.name"]
         seconds = {"unit.name": 1.0}
-        expect("without tests", run.judge(workers.all[0], mutant, [], seconds, {})["verdict"], "survived")
-        expect("with its test", run.judge(workers.all[0], mutant, tests, seconds, {})["verdict"], "caught")
+        expect("without tests", run.judge(workers.all[0], mutant, [], seconds, {})["outcome"], "survived")
+        expect("with its test", run.judge(workers.all[0], mutant, tests, seconds, {})["outcome"], "caught")
         mutant["mutated"] = text
-        expect("without a mutation", run.judge(workers.all[0], mutant, tests, seconds, {})["verdict"], "survived")
+        expect("without a mutation", run.judge(workers.all[0], mutant, tests, seconds, {})["outcome"], "survived")
         expect("the campaign with 94 of 100", enough(94, 100, 95), False)
         expect("the campaign with 95 of 100", enough(95, 100, 95), True)
         expect("the campaign without a mutant", enough(0, 0, 95), False)

@@ -171,16 +171,16 @@ def check(request):
         write(path, request["text"])
         after = compiled(path, *flags)
         if after is None and flags == ():
-            verdict = "invalid"
+            outcome = "invalid"
             break
         same.append(before == after)
         if not same[-1]:
-            verdict = "counted"
+            outcome = "counted"
             break
     else:
-        verdict = "same code"
+        outcome = "same code"
     write(path, text)
-    return {"verdict": verdict}
+    return {"outcome": outcome}
 
 
 def failed(test, seconds):
@@ -197,17 +197,17 @@ def failed(test, seconds):
 
 def judge(request):
     """Runs the tests in order until one fails. They are built one by one, each as late as it is needed."""
-    result = {"verdict": "survived", "by": "", "ran": 0}
+    result = {"outcome": "survived", "by": "", "ran": 0}
     write(request["file"], request["text"])
     for test in request["tests"]:
         error = built(BUILD, *test["needed"])
         if error:
-            result = {"verdict": "invalid", "by": test["name"], "ran": result["ran"], "error": error}
+            result = {"outcome": "invalid", "by": test["name"], "ran": result["ran"], "error": error}
             break
         how = failed(test, request["seconds"][test["name"]])
         result["ran"] += 1
         if how:
-            result.update(verdict="caught", by=test["name"], how=how)
+            result.update(outcome="caught", by=test["name"], how=how)
             break
     write(request["file"], request["original"])
     return result

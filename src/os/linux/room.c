@@ -28,7 +28,7 @@ static uint64_t left(uint64_t limit, uint64_t used)
     return limit == UINT64_MAX ? limit : limit > used ? limit - used : 0;
 }
 
-/* Applies one limit: keeps the smallest, and what sets it. */
+/* Applies one limit. Keeps the smallest limit and its source. */
 static void limit_to(struct myl_os_room *room, uint64_t bytes, enum myl_os_scarce scarce, const char *where)
 {
     if (bytes >= room->bytes)

@@ -121,6 +121,11 @@ two" ] || fail "the reader that comes back got $(cat "$dir/out")"
     rm -f "$dir/fifo"
 }
 
+# shellcheck disable=SC2317 # wait_until calls it
+published() { # RING CELLS
+    myelon inspect "$1" >"$dir/inspect" 2>&1 && grep -q "^published *$2 cell" "$dir/inspect"
+}
+
 # A reserved id that is evicted before it came is no reader that left.
 evicting_a_reserved_id_does_not_end_pub() {
     ring=$prefix-reserved
@@ -129,7 +134,7 @@ evicting_a_reserved_id_does_not_end_pub() {
     pub=$!
     exec 3>"$dir/fifo"
     echo one >&3
-    wait_until "a message" published_one
+    wait_until "a message" published "$ring" 1
     myelon evict "$ring" a || fail "evict ended with $?"
     echo two >&3
     "$MYELON_CLI" sub -q "$ring" >"$dir/out" 3>&- &
@@ -139,10 +144,6 @@ evicting_a_reserved_id_does_not_end_pub() {
     expect_end 0 "pub" $pub "$dir/pub.err"
     expect_end 0 "sub" $sub "$dir/err"
     rm -f "$dir/fifo"
-}
-
-published_one() {
-    myelon inspect "$ring" 2>/dev/null | grep -q '^published *1 cell'
 }
 
 filters_end_quietly() {

@@ -30,6 +30,7 @@ the ticket is of a memfd
 are not larger than a frame's header
 packed_cell is
 no_consumers is
+spin_only is
 reserve_count is
 on_death is
 buffer is

@@ -38,7 +38,7 @@ myl_producer *rig_producer(struct bench_stage *stage, int self, const struct rin
     options.config.event_size = shape->words * 8;
     options.config.capacity = shape->capacity;
     options.config.packed_cell = shape->packed_cell;
-    options.config.spin_only = !shape->parkable;
+    options.config.spin_only = shape->parkable ? MYL_SPIN_ONLY_OFF : MYL_SPIN_ONLY_ON;
     options.ring.memory.prefault = MYL_REQUEST_PREFER;
     options.ring.wait_consumers = (uint32_t)consumers;
     options.ring.wait_timeout_ns = MYL_SEC(20);

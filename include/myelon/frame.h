@@ -27,7 +27,8 @@ typedef struct myl_frame_observer myl_frame_observer;
 
 /* What a record has besides its length and kind. */
 enum myl_frame_numbers {
-    MYL_FRAMES_BARE = 0, /* nothing: a header of 16 bytes */
+    MYL_FRAMES_DEFAULT = 0, /* a new ring: MYL_FRAMES_BARE; an existing ring: as it is */
+    MYL_FRAMES_BARE,     /* nothing: a header of 16 bytes */
     MYL_FRAMES_NUMBERED, /* the message's number: a header of 32 bytes; an observer knows how many messages it lost */
     MYL_FRAMES_TIMED,    /* number, and the time of the commit: reads the clock for each message */
 };
@@ -42,13 +43,13 @@ typedef struct myl_frame_config {
                               * ring, or max_message if that is less */
     uint64_t max_message;    /* longest message at all, 64 and max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is
                               * more */
-    enum myl_frame_numbers numbers; /* MYL_FRAMES_BARE (0) = or as it is */
+    enum myl_frame_numbers numbers;
     uint32_t lanes;          /* producers the ring has room for, 1 .. 16, each in a lane of its own (docs/frames.md,
                               * "Lanes"); each lane has ring_bytes. 0 = 1, or as it is */
     uint32_t max_consumers;  /* 1 .. 1024; 0 = 64 */
-    uint64_t type_id;        /* yours; consumers that name another one are refused; 0 = untyped */
-    const char *label;       /* informational; up to 31 bytes; NULL = none, or as it is */
-    int spin_only;           /* 1: consumers may not park, publishing checks no park word; 0: they may, or as it is */
+    uint64_t type_id;        /* yours; consumers that name another one are refused; 0 = untyped, or as it is */
+    const char *label;       /* informational; up to 31 bytes; "" = none; NULL = none, or as it is */
+    enum myl_spin_only spin_only;
     uint32_t reserved[7];    /* 0 */
 } myl_frame_config;
 

@@ -23,18 +23,29 @@ enum myl_on_death {
     MYL_DEATH_WAIT,       /* waits for its return */
 };
 
+/* Whether consumers of a ring may park. */
+enum myl_spin_only {
+    MYL_SPIN_ONLY_DEFAULT = 0, /* a new ring: MYL_SPIN_ONLY_OFF; an existing ring: as it is */
+    MYL_SPIN_ONLY_ON,          /* they may not; publishing checks no park word */
+    MYL_SPIN_ONLY_OFF,         /* they may */
+};
+
+/* packed_cell of a ring in which each event has a cell of its own. */
+#define MYL_PACKED_CELL_NONE 1
+
 /* The shape of a ring of events. Fixed when it is made. For an existing ring, what is not 0 (NULL) must agree, or the
  * open is refused: MYL_EEVENTSIZE, MYL_EALIGN, MYL_ETYPE, or MYL_ESHAPE for the others. */
 typedef struct myl_ring_config {
     uint32_t event_size;     /* bytes, 1 .. 1 MiB; needed to make a ring */
     uint32_t event_align;    /* power of two up to 4096; 0 = 8 */
     uint64_t capacity;       /* events, a power of two from 2 to 2^32; 0 = fills about half of a core's L2 cache */
-    uint32_t packed_cell;    /* 0: an event a cell. 64 .. 4096: cell size in bytes when events share cells;
-                              * choose about one batch. The producer gets room by whole cells */
+    uint32_t packed_cell;    /* MYL_PACKED_CELL_NONE: an event a cell. 64 .. 4096: cell size in bytes when events share
+                              * cells; choose about one batch. The producer gets room by whole cells. 0: an event a
+                              * cell, or as it is */
     uint32_t max_consumers;  /* 1 .. 1024; 0 = 64 */
-    uint64_t type_id;        /* yours; consumers that name another one are refused; 0 = untyped */
-    const char *label;       /* informational; up to 31 bytes; NULL = none, or as it is */
-    int spin_only;           /* 1: consumers may not park, publishing checks no park word; 0: they may, or as it is */
+    uint64_t type_id;        /* yours; consumers that name another one are refused; 0 = untyped, or as it is */
+    const char *label;       /* informational; up to 31 bytes; "" = none; NULL = none, or as it is */
+    enum myl_spin_only spin_only;
     uint32_t reserved[7];    /* 0 */
 } myl_ring_config;
 
@@ -56,8 +67,7 @@ typedef struct myl_ring_options {
     int cpu;                 /* CPU number, from 0 on; without pin: 0, else MYL_EINVAL */
 
     /* Consumers. */
-    enum myl_no_consumer_policy no_consumers; /* of an existing ring: MYL_NO_CONSUMERS_BLOCK (0) = as it was made;
-                              * another value applies to this producer */
+    enum myl_no_consumer_policy no_consumers; /* applies to this producer; another one may choose differently */
     uint64_t buffer;         /* MYL_NO_CONSUMERS_BUFFER: events, 1 .. capacity (frames: bytes, 128 .. ring_bytes);
                               * ignored otherwise */
     uint32_t wait_consumers; /* open returns when so many are registered and alive (see wait_prefix; more than the ring
@@ -183,8 +193,8 @@ MYL_API MYL_NODISCARD int myl_producer_open(myl_producer **producer, const char 
                                             const myl_producer_options *options);
 
 /* Ends the stream: consumers read what is left, then get MYL_ECLOSED. The last one to go removes the name; if no
- * consumer has come yet the ring stays for the first one, with its events (unless MYL_NO_CONSUMERS_OVERWRITE). Frees
- * the handle; NULL is fine. Open claims are forgotten. */
+ * consumer has come yet the ring stays for the first one, with its events (unless MYL_NO_CONSUMERS_OVERWRITE; of a ring
+ * with lanes, unless it was made so). Frees the handle; NULL is fine. Open claims are forgotten. */
 MYL_API void myl_producer_close(myl_producer *producer);
 
 /* Leaves without ending the stream: the producer lock is free, a successor continues. Frees the handle. Waiting

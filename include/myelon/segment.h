@@ -28,7 +28,8 @@ enum myl_existing {
 
 /* What a producer does while no consumer is registered. */
 enum myl_no_consumer_policy {
-    MYL_NO_CONSUMERS_BLOCK = 0, /* fills the ring, then waits: nothing is lost before the first consumer joins */
+    MYL_NO_CONSUMERS_DEFAULT = 0, /* a new ring: MYL_NO_CONSUMERS_BLOCK; an existing ring: as it was made */
+    MYL_NO_CONSUMERS_BLOCK, /* fills the ring, then waits: nothing is lost before the first consumer joins */
     MYL_NO_CONSUMERS_OVERWRITE, /* overwrites the oldest events */
     MYL_NO_CONSUMERS_BUFFER, /* keeps at most `buffer` events, then waits */
 };

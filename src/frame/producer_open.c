@@ -123,10 +123,10 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
     if (o->lane != NULL && is->lanes == 1)
         return myl_fail(MYL_ESHAPE, "ring \"%s\" is for one producer, lane \"%s\" was asked for; leave `lane` NULL",
                         segment->name, o->lane);
-    if (o->config.numbers != MYL_FRAMES_BARE && numbers_of(asked) != numbers_of(is))
+    if (o->config.numbers != MYL_FRAMES_DEFAULT && numbers_of(asked) != numbers_of(is))
         return myl_fail(MYL_ESHAPE,
-                        "ring \"%s\" exists with numbers %s, %s was asked for; ask for the same (or MYL_FRAMES_BARE), "
-                        "or remove it",
+                        "ring \"%s\" exists with numbers %s, %s was asked for; pass the same value, "
+                        "MYL_FRAMES_DEFAULT to accept any, or remove it",
                         segment->name, numbers_of(is), numbers_of(asked));
     if (asked->buffer > is->cells)
         return buffer_is_wrong(o->ring.buffer, is);
@@ -160,7 +160,7 @@ static int make_shape(struct myl_shape *made, const myl_frame_producer_options *
     head->kind = MYL_KIND_FRAMES;
     head->cell_bytes = head->event_align = MYL_CELL_ALIGN;
     head->events_per_cell = 1;
-    head->event_offset = o->config.numbers == MYL_FRAMES_BARE ? MYL_RECORD_BARE : MYL_RECORD_NUMBERED;
+    head->event_offset = o->config.numbers <= MYL_FRAMES_BARE ? MYL_RECORD_BARE : MYL_RECORD_NUMBERED;
     head->flags |= o->config.numbers == MYL_FRAMES_TIMED ? MYL_FLAG_TIMED : 0U;
     return rc;
 }

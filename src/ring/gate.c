@@ -83,9 +83,9 @@ static int no_consumers(const struct myl_producer *producer, uint64_t events, ui
                         segment->name, gate, myl_published(producer));
     *minimum = gate;
     *window = capacity;
-    if (producer->no_consumers == MYL_NO_CONSUMERS_BUFFER && producer->buffer < capacity)
+    if (producer->no_consumers == MYL_STORED_BUFFER && producer->buffer < capacity)
         *window = producer->buffer;
-    if (producer->no_consumers != MYL_NO_CONSUMERS_OVERWRITE)
+    if (producer->no_consumers != MYL_STORED_OVERWRITE)
         return next + events <= round_down(gate, segment->head->events_per_cell) + *window ? MYL_OK : MYL_EAGAIN;
     uint64_t chunk = capacity / OVERWRITE_SHARE > 0 ? capacity / OVERWRITE_SHARE : 1;
     uint64_t wanted = myl_gate_cursor_for(producer, events);

@@ -295,9 +295,8 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_rin
     if (rc != MYL_OK)
         return rc;
     const struct myl_header *head = producer->handle.segment.head;
-    producer->no_consumers = *created || o->no_consumers != MYL_NO_CONSUMERS_BLOCK
-                                 ? o->no_consumers
-                                 : (enum myl_no_consumer_policy)head->no_consumers;
+    producer->no_consumers = (enum myl_stored_policy)(
+        o->no_consumers != MYL_NO_CONSUMERS_DEFAULT ? shape->head.no_consumers : head->no_consumers);
     producer->buffer = shape->head.buffer != 0 ? shape->head.buffer : head->buffer;
     producer->on_death = o->on_death;
     log_own(producer, *created ? MYL_LOG_CREATED : MYL_LOG_TAKEN_OVER);
@@ -306,6 +305,14 @@ static int set_up(struct myl_producer *producer, const char *name, const myl_rin
         return rc;
     start_hot(producer);
     return wait_startup(producer, o);
+}
+
+/* Returns 1 if the events must stay for the first consumer although the ring was made to overwrite them. */
+static bool keeps_events(const struct myl_producer *producer)
+{
+    const struct myl_segment *segment = &producer->handle.segment;
+    return segment->head->no_consumers == MYL_STORED_OVERWRITE && producer->no_consumers != MYL_STORED_OVERWRITE &&
+           myl_segment_entries(segment) == 0 && myl_published(producer) > 0;
 }
 
 /* `end`: closes the stream. Otherwise a new producer may continue it. */
@@ -327,7 +334,7 @@ static void end_session(struct myl_producer *producer, int end)
     }
     MYL_STEP("E2");
     myl_segment_wake_all(segment);
-    if (end && myl_registry_lock(segment) == MYL_OK) {
+    if (end && !keeps_events(producer) && myl_registry_lock(segment) == MYL_OK) {
         MYL_STEP("E3");
         myl_segment_sweep(segment, UINT32_MAX);
     }

@@ -74,6 +74,21 @@ static int shape_plain(struct myl_header *head, const myl_ring_config *o)
     return MYL_OK;
 }
 
+/* What the header stores: the choice without the default. */
+static enum myl_stored_policy stored_policy(enum myl_no_consumer_policy policy)
+{
+    switch (policy) {
+    case MYL_NO_CONSUMERS_OVERWRITE:
+        return MYL_STORED_OVERWRITE;
+    case MYL_NO_CONSUMERS_BUFFER:
+        return MYL_STORED_BUFFER;
+    case MYL_NO_CONSUMERS_DEFAULT:
+    case MYL_NO_CONSUMERS_BLOCK:
+        break;
+    }
+    return MYL_STORED_BLOCK;
+}
+
 int myl_shape_common(struct myl_header *head, const struct myl_common_config *config, const myl_ring_options *ring)
 {
     if (config->max_consumers > MYL_CONSUMERS_MAX)
@@ -82,13 +97,15 @@ int myl_shape_common(struct myl_header *head, const struct myl_common_config *co
     if ((unsigned)ring->no_consumers > MYL_NO_CONSUMERS_BUFFER)
         return myl_fail(MYL_EINVAL, "no_consumers is %d; pass a value of enum myl_no_consumer_policy",
                         (int)ring->no_consumers);
+    if ((unsigned)config->spin_only > MYL_SPIN_ONLY_OFF)
+        return myl_fail(MYL_EINVAL, "spin_only is %d; pass a value of enum myl_spin_only", (int)config->spin_only);
     int rc = config->label != NULL ? myl_check_label(config->label) : MYL_OK;
     if (rc != MYL_OK)
         return rc;
     head->max_consumers = config->max_consumers == 0 ? CONSUMERS : config->max_consumers;
     head->type_id = config->type_id;
-    head->flags = config->spin_only ? MYL_FLAG_SPIN_ONLY : 0;
-    head->no_consumers = (uint32_t)ring->no_consumers;
+    head->flags = config->spin_only == MYL_SPIN_ONLY_ON ? MYL_FLAG_SPIN_ONLY : 0;
+    head->no_consumers = stored_policy(ring->no_consumers);
     head->buffer = ring->no_consumers == MYL_NO_CONSUMERS_BUFFER ? ring->buffer : 0;
     if (config->label != NULL)
         memcpy(head->label, config->label, strlen(config->label));
@@ -130,7 +147,7 @@ static int shape(struct myl_header *head, const myl_ring_config *o, const myl_ri
     head->event_bytes = o->event_size;
     head->event_align = align;
     head->event_offset = align > sizeof(uint64_t) ? align : (uint32_t)sizeof(uint64_t);
-    rc = o->packed_cell != 0 ? shape_packed(head, o) : shape_plain(head, o);
+    rc = o->packed_cell > MYL_PACKED_CELL_NONE ? shape_packed(head, o) : shape_plain(head, o);
     return rc == MYL_OK ? check_buffer(head, head->cells * head->events_per_cell) : rc;
 }
 
@@ -177,10 +194,13 @@ int myl_shape_check_common(const struct myl_segment *segment, const struct myl_c
                         segment->name, is->max_consumers, config->max_consumers);
     if (config->label != NULL && strncmp(config->label, is->label, sizeof is->label) != 0)
         return label_differs(segment, config->label);
-    if (config->spin_only && (is->flags & MYL_FLAG_SPIN_ONLY) == 0)
-        return myl_fail(MYL_ESHAPE,
-                        "ring \"%s\" exists, and its consumers may park; leave spin_only 0, or remove the ring",
-                        segment->name);
+    int parks = (is->flags & MYL_FLAG_SPIN_ONLY) == 0;
+    if (config->spin_only != MYL_SPIN_ONLY_DEFAULT && parks != (config->spin_only == MYL_SPIN_ONLY_OFF))
+        return myl_fail(
+            MYL_ESHAPE,
+            "ring \"%s\" exists, and its consumers %s park; leave spin_only 0 to accept that, or remove the "
+            "ring",
+            segment->name, parks ? "may" : "may not");
     return myl_check_quorum(ring->wait_consumers, is->max_consumers);
 }
 
@@ -213,9 +233,9 @@ static int check_shape(const struct myl_segment *segment, const struct myl_shape
     rc = myl_shape_check_common(segment, &common, &options->ring);
     if (rc != MYL_OK)
         return rc;
-    if (o->packed_cell != 0 && (is->events_per_cell == 1 || o->packed_cell != is->cell_bytes))
-        return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "packed_cell", is->events_per_cell == 1 ? 0 : is->cell_bytes,
-                                 o->packed_cell);
+    uint32_t packed_cell = is->events_per_cell == 1 ? MYL_PACKED_CELL_NONE : is->cell_bytes;
+    if (o->packed_cell != 0 && o->packed_cell != packed_cell)
+        return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "packed_cell", packed_cell, o->packed_cell);
     if (o->capacity != 0 && cells_for(is, o->capacity) != is->cells)
         return MYL_SHAPE_DIFFERS(segment, MYL_ESHAPE, "a capacity of", is->capacity, o->capacity);
     return check_buffer(&shape->head, is->capacity);

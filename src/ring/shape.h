@@ -22,7 +22,7 @@ struct myl_common_config {
     uint32_t max_consumers;
     uint64_t type_id;
     const char *label;
-    int spin_only;
+    enum myl_spin_only spin_only;
 };
 int myl_shape_common(struct myl_header *head, const struct myl_common_config *config, const myl_ring_options *ring);
 int myl_shape_check_common(const struct myl_segment *segment, const struct myl_common_config *config,

@@ -26,7 +26,7 @@ struct myl_producer {
     const uint64_t *published; /* first unpublished position: points to hot.published, for records to hot.next */
     uint32_t epoch;
     int begins;                /* starts a new stream in its lane; no predecessor's stream continues */
-    enum myl_no_consumer_policy no_consumers;
+    enum myl_stored_policy no_consumers;
     uint64_t buffer;
     enum myl_on_death on_death;
     int64_t liveness_ns;

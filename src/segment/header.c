@@ -129,7 +129,7 @@ static int check_shape(const struct myl_header *head, const char *name)
         return corrupt(name, "number of events per cell", head->events_per_cell);
     if (head->capacity != head->cells * head->events_per_cell)
         return corrupt(name, "capacity", head->capacity);
-    if (head->no_consumers == MYL_NO_CONSUMERS_BUFFER && (head->buffer == 0 || head->buffer > head->capacity))
+    if (head->no_consumers == MYL_STORED_BUFFER && (head->buffer == 0 || head->buffer > head->capacity))
         return corrupt(name, "buffer", head->buffer);
     return MYL_OK;
 }
@@ -155,7 +155,7 @@ static int check_options(const struct myl_header *head, const char *name)
         return corrupt(name, "number of producer records", head->max_producers);
     if (head->max_consumers == 0 || head->max_consumers > MYL_CONSUMERS_MAX)
         return corrupt(name, "number of consumer entries", head->max_consumers);
-    if (head->no_consumers > MYL_NO_CONSUMERS_BUFFER)
+    if (head->no_consumers > MYL_STORED_BUFFER)
         return corrupt(name, "coordination mode", head->no_consumers);
     if (head->backend > MYL_BACKEND_MEMFD)
         return corrupt(name, "back end", head->backend);

@@ -30,6 +30,9 @@ enum { MYL_KIND_EVENTS = 1, MYL_KIND_FRAMES = 2 };
 
 enum { MYL_FLAG_SPIN_ONLY = 1U, MYL_FLAG_TIMED = 2U };
 
+/* Values of `no_consumers` in the header: a ring has one of the choices of enum myl_no_consumer_policy. */
+enum myl_stored_policy { MYL_STORED_BLOCK = 0, MYL_STORED_OVERWRITE = 1, MYL_STORED_BUFFER = 2 };
+
 /* Features that this library knows. A ring with an unknown incompatible feature is refused, unknown compatible features
  * are ignored. There are none yet. */
 #define MYL_FEATURES_INCOMPATIBLE UINT64_C(0)
@@ -62,7 +65,7 @@ struct myl_header {
     uint64_t created_ns;
     uint32_t creator_pid;
     uint32_t flags;
-    uint32_t no_consumers;       /* enum myl_no_consumer_policy */
+    uint32_t no_consumers;       /* enum myl_stored_policy */
     uint32_t backend;            /* enum myl_backend */
     uint64_t buffer;
     char label[MYL_LABEL_MAX + 1];

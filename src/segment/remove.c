@@ -181,7 +181,7 @@ static bool is_over(const struct myl_segment *view, uint32_t own_entry)
         return view->head->lanes > 1 &&
                myl_load32_acq(&view->control->epoch) == 0; /* A25: a lane that was never used */
     /* No consumer has joined yet, and the events are kept for the first. */
-    if (entries == 0 && closed > 1 && view->head->no_consumers != MYL_NO_CONSUMERS_OVERWRITE)
+    if (entries == 0 && closed > 1 && view->head->no_consumers != MYL_STORED_OVERWRITE)
         return false;
     /* A consumer that died with unread events can come back for them. */
     for (uint32_t i = 0; i < entries; i++) {

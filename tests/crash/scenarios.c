@@ -122,7 +122,7 @@ static void packed(struct crash_world *world)
 static void spinning(struct crash_world *world)
 {
     base(world, 8, MYL_WAIT_SPIN_YIELD);
-    world->producer.config.spin_only = 1;
+    world->producer.config.spin_only = MYL_SPIN_ONLY_ON;
     world->producer.config.event_size = 1024;
     world->runs = 1;
     world->observer = 1;

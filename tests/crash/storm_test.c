@@ -84,7 +84,7 @@ static void large_events(struct crash_world *world)
 static void spin_only(struct crash_world *world)
 {
     base(world, 56, 16, MYL_WAIT_SPIN_YIELD);
-    world->producer.config.spin_only = 1;
+    world->producer.config.spin_only = MYL_SPIN_ONLY_ON;
     world->batch = 5;
     world->lease = 7;
 }

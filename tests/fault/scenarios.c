@@ -286,7 +286,7 @@ static int act_create_pinned(struct world *w)
     myl_producer_options o = ring_options(w);
     o.ring.pin = 1;
     o.ring.cpu = 0;
-    o.config.spin_only = 1;
+    o.config.spin_only = MYL_SPIN_ONLY_ON;
     o.ring.wait.strategy = MYL_WAIT_SPIN_YIELD;
     return myl_producer_open((myl_producer **)&w->made, w->name, &o);
 }

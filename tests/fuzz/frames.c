@@ -89,7 +89,7 @@ static void make_image(struct image *image, unsigned shape)
     char path[FUZZ_PATH];
     myl_message message;
     myl_frame_producer_options options = limits();
-    options.config.numbers = (enum myl_frame_numbers)(shape % 3);
+    options.config.numbers = (enum myl_frame_numbers)(shape % 4);
     options.config.max_consumers = 3;
     expect_ok("myl_frame_producer_open", myl_frame_producer_open(&producer, NAME, &options));
     myl_frame_consumer_options reader = {.size = sizeof reader, .ring.id = "a"};

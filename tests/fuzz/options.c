@@ -316,6 +316,7 @@ static int producer_is_valid(const struct request *request)
            p->ring.wait_consumers <= room_for(p) && (p->config.label == NULL || strlen(p->config.label) <= 31) &&
            (unsigned)p->ring.existing <= MYL_EXISTING_SUPERSEDE && p->ring.mode <= 0777 &&
            (unsigned)p->ring.no_consumers <= MYL_NO_CONSUMERS_BUFFER &&
+           (unsigned)p->config.spin_only <= MYL_SPIN_ONLY_OFF &&
            (p->ring.no_consumers != MYL_NO_CONSUMERS_BUFFER || p->ring.buffer >= 1) &&
            (p->ring.liveness_ns == 0 || p->ring.liveness_ns >= 100000) && memory_is_valid(&p->ring.memory) &&
            wait_is_valid(&p->ring.wait) && members_agree(&p->ring);
@@ -351,7 +352,7 @@ static void check_ring(const struct request *request, const myl_info *info)
     fuzz_check(info->event_align == (p->config.event_align == 0 ? 8 : p->config.event_align) &&
                    info->type_id == p->config.type_id &&
                    info->max_consumers == (p->config.max_consumers == 0 ? 64 : p->config.max_consumers) &&
-                   info->parkable == (p->config.spin_only == 0) && info->backend == p->ring.backend,
+                   info->parkable == (p->config.spin_only != MYL_SPIN_ONLY_ON) && info->backend == p->ring.backend,
                "the ring does not have the requested options");
     fuzz_check(strcmp(info->label, p->config.label == NULL ? "" : p->config.label) == 0, "label \"%s\"", info->label);
 }

@@ -293,7 +293,7 @@ static void numbers_and_times_are_recorded(void **state)
     for (uint64_t i = 0; i < 300; i++) {
         if (i % 50 == 49) { /* the next producer continues the count, whether all is read or not */
             myl_frame_producer_leave(pair.producer);
-            o.config.numbers = i == 99 ? MYL_FRAMES_BARE : MYL_FRAMES_TIMED; /* 0: as it is */
+            o.config.numbers = i == 99 ? MYL_FRAMES_DEFAULT : MYL_FRAMES_TIMED;
             pair.producer = open_frames(pair.name, &o);
         }
         int64_t before = test_now_ns();
@@ -338,7 +338,7 @@ static void invalid_shapes_are_refused(void **state)
     refuse(MYL_EEVENTSIZE, (myl_frame_producer_options){.config = {.ring_bytes = 65536, .max_frame = 65536 - 127}});
     refuse(MYL_EINVAL, (myl_frame_producer_options){.config = {.max_frame = 1000, .max_message = 999}});
     refuse(MYL_EINVAL, (myl_frame_producer_options){.config.max_message = ((uint64_t)1 << 46) + 1});
-    refuse(MYL_EINVAL, (myl_frame_producer_options){.config.numbers = (enum myl_frame_numbers)3});
+    refuse(MYL_EINVAL, (myl_frame_producer_options){.config.numbers = (enum myl_frame_numbers)4});
     refuse(MYL_EINVAL,
            (myl_frame_producer_options){.config.ring_bytes = 65536,
                                         .ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 65537}});
@@ -358,7 +358,7 @@ static void other_shapes_of_an_existing_ring_are_refused(void **state)
         other.config.ring_bytes = i == 0 ? 65536 : 0;
         other.config.max_frame = i == 1 ? 2000 : 0;
         other.config.max_message = i == 2 ? 1 << 20 : 0;
-        other.config.numbers = i == 3 ? MYL_FRAMES_NUMBERED : MYL_FRAMES_BARE;
+        other.config.numbers = i == 3 ? MYL_FRAMES_NUMBERED : MYL_FRAMES_DEFAULT;
         test_code(MYL_ESHAPE, myl_frame_producer_open(&producer, name, &other));
     }
     producer = open_frames(name, NULL);

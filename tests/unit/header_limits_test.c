@@ -148,11 +148,11 @@ static void header_options_out_of_range_are_refused(void **state)
     GOOD(events, head.max_consumers = 1);
     GOOD(events, head.max_consumers = MYL_CONSUMERS_MAX);
     BAD(events, head.max_consumers = MYL_CONSUMERS_MAX + 1);
-    GOOD(events, (head.no_consumers = MYL_NO_CONSUMERS_BUFFER, head.buffer = 1));
-    BAD(events, (head.no_consumers = MYL_NO_CONSUMERS_BUFFER, head.buffer = 0));
-    GOOD(events, (head.no_consumers = MYL_NO_CONSUMERS_BUFFER, head.buffer = 8));
-    BAD(events, (head.no_consumers = MYL_NO_CONSUMERS_BUFFER, head.buffer = 9));
-    BAD(events, head.no_consumers = MYL_NO_CONSUMERS_BUFFER + 1);
+    GOOD(events, (head.no_consumers = MYL_STORED_BUFFER, head.buffer = 1));
+    BAD(events, (head.no_consumers = MYL_STORED_BUFFER, head.buffer = 0));
+    GOOD(events, (head.no_consumers = MYL_STORED_BUFFER, head.buffer = 8));
+    BAD(events, (head.no_consumers = MYL_STORED_BUFFER, head.buffer = 9));
+    BAD(events, head.no_consumers = MYL_STORED_BUFFER + 1);
     GOOD(events, head.backend = MYL_BACKEND_MEMFD);
     BAD(events, head.backend = MYL_BACKEND_MEMFD + 1);
     BAD(events, head.lanes = 2);

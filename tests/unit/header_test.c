@@ -189,7 +189,7 @@ static void wrong_shape_fields_are_refused(void **state)
     GARBLE(max_consumers, 0, "consumer entries is 0");
     GARBLE(max_consumers, 1025, "consumer entries is 1025");
     GARBLE(no_consumers, 3, "mode is 3");
-    GARBLE(no_consumers, MYL_NO_CONSUMERS_BUFFER, "buffer is 0");
+    GARBLE(no_consumers, MYL_STORED_BUFFER, "buffer is 0");
     GARBLE(backend, 3, "back end is 3");
     GARBLE(lanes, 0, "lanes is 0");
     GARBLE(lanes, 2, "lanes is 2"); /* a ring of events has one lane */

@@ -478,7 +478,7 @@ static void lanes_work_in_files_memfds_and_spinning(void **state)
         myl_message message;
         int fd = 0;
         o.ring.backend = reader.ring.backend = (enum myl_backend)backend;
-        o.config.spin_only = 1;
+        o.config.spin_only = MYL_SPIN_ONLY_ON;
         o.config.numbers = MYL_FRAMES_TIMED;
         myl_frame_producer *a = open_frames(name, &o), *b;
         if (name == NULL)

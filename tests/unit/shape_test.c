@@ -267,7 +267,16 @@ static void every_shape_option_is_compared(void **state)
          {.config.packed_cell = 64},
          {.config.packed_cell = 64},
          {.config.packed_cell = 128}},
-        {"not packed", MYL_ESHAPE, {.config.capacity = 64}, {.config.packed_cell = 0}, {.config.packed_cell = 64}},
+        {"not packed",
+         MYL_ESHAPE,
+         {.config.capacity = 64},
+         {.config.packed_cell = MYL_PACKED_CELL_NONE},
+         {.config.packed_cell = 64}},
+        {"packed, but an event a cell",
+         MYL_ESHAPE,
+         {.config.packed_cell = 64},
+         {.config.packed_cell = 0},
+         {.config.packed_cell = MYL_PACKED_CELL_NONE}},
         {"max_consumers",
          MYL_ESHAPE,
          {.config.max_consumers = 3},
@@ -277,11 +286,21 @@ static void every_shape_option_is_compared(void **state)
         {"label", MYL_ESHAPE, {.config.label = "prices"}, {.config.label = "prices"}, {.config.label = "orders"}},
         {"longer label", MYL_ESHAPE, {.config.label = "price"}, {.config.label = "price"}, {.config.label = "prices"}},
         {"no label", MYL_ESHAPE, {.config.capacity = 64}, {.config.label = NULL}, {.config.label = "orders"}},
-        {"spin_only", MYL_ESHAPE, {.config.capacity = 64}, {.config.spin_only = 0}, {.config.spin_only = 1}},
+        {"no label, but one is there", MYL_ESHAPE, {.config.label = "a"}, {.config.label = NULL}, {.config.label = ""}},
+        {"spin_only",
+         MYL_ESHAPE,
+         {.config.capacity = 64},
+         {.config.spin_only = MYL_SPIN_ONLY_OFF},
+         {.config.spin_only = MYL_SPIN_ONLY_ON}},
+        {"not spin_only",
+         MYL_ESHAPE,
+         {.config.spin_only = MYL_SPIN_ONLY_ON},
+         {.config.spin_only = MYL_SPIN_ONLY_DEFAULT},
+         {.config.spin_only = MYL_SPIN_ONLY_OFF}},
         {"spin_only not set",
          MYL_EEVENTSIZE,
-         {.config.spin_only = 1},
-         {.config.spin_only = 1},
+         {.config.spin_only = MYL_SPIN_ONLY_ON},
+         {.config.spin_only = MYL_SPIN_ONLY_ON},
          {.config.event_size = 16}},
         {"buffer",
          MYL_EINVAL,
@@ -347,10 +366,29 @@ static void every_shape_option_of_frames_is_compared(void **state)
         {"numbered of a timed",
          MYL_ESHAPE,
          {.config.numbers = MYL_FRAMES_TIMED},
+         {.config.numbers = MYL_FRAMES_DEFAULT},
+         {.config.numbers = MYL_FRAMES_NUMBERED}},
+        {"bare of a numbered",
+         MYL_ESHAPE,
+         {.config.numbers = MYL_FRAMES_NUMBERED},
+         {.config.numbers = MYL_FRAMES_DEFAULT},
+         {.config.numbers = MYL_FRAMES_BARE}},
+        {"numbered of a bare",
+         MYL_ESHAPE,
+         {.config.numbers = MYL_FRAMES_DEFAULT},
          {.config.numbers = MYL_FRAMES_BARE},
          {.config.numbers = MYL_FRAMES_NUMBERED}},
         {"label", MYL_ESHAPE, {.config.label = "a"}, {.config.label = "a"}, {.config.label = "b"}},
-        {"spin_only", MYL_ESHAPE, {.config.spin_only = 0}, {.config.spin_only = 0}, {.config.spin_only = 1}},
+        {"spin_only",
+         MYL_ESHAPE,
+         {.config.spin_only = MYL_SPIN_ONLY_DEFAULT},
+         {.config.spin_only = MYL_SPIN_ONLY_OFF},
+         {.config.spin_only = MYL_SPIN_ONLY_ON}},
+        {"not spin_only",
+         MYL_ESHAPE,
+         {.config.spin_only = MYL_SPIN_ONLY_ON},
+         {.config.spin_only = MYL_SPIN_ONLY_DEFAULT},
+         {.config.spin_only = MYL_SPIN_ONLY_OFF}},
         {"type_id", MYL_ETYPE, {.config.type_id = 1}, {.config.type_id = 1}, {.config.type_id = 2}},
         {"max_consumers",
          MYL_ESHAPE,
@@ -381,6 +419,56 @@ static void every_shape_option_of_frames_is_compared(void **state)
     }
 }
 
+/* A successor of a ring that overwrites asks to block, and loses no event, not even at its close. */
+static void successor_blocks_in_a_ring_that_overwrites(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    enum { CAPACITY = 8 };
+    myl_producer_options o = {.size = sizeof o,
+                              .config = {.event_size = 8, .capacity = CAPACITY},
+                              .ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE};
+    myl_producer *producer = open_producer(test_name(name, "policy"), &o);
+    put_many(producer, 0, 2 * CAPACITY);
+    myl_producer_leave(producer);
+    o.ring.no_consumers = MYL_NO_CONSUMERS_DEFAULT; /* as it was made */
+    producer = open_producer(name, &o);
+    put_many(producer, 2 * CAPACITY, 2 * CAPACITY);
+    myl_producer_leave(producer);
+    o.ring.no_consumers = MYL_NO_CONSUMERS_BLOCK;
+    producer = open_producer(name, &o);
+    uint64_t next = 4 * (uint64_t)CAPACITY, room = 0;
+    while (room <= CAPACITY && myl_producer_put(producer, &next, sizeof next, MYL_TRY) == MYL_OK)
+        next++, room++;
+    assert_true(room < CAPACITY); /* overwriting goes on by chunks; what is left is full */
+    myl_producer_close(producer);
+    myl_consumer *consumer = open_consumer(name, "first"); /* the ring stays for it */
+    const void *event;
+    uint64_t first = next - CAPACITY;
+    for (uint64_t i = first; i < next; i++) {
+        test_ok(myl_consumer_next(consumer, &event, MYL_TRY));
+        assert_int_equal(myl_consumer_last_leased(consumer), i);
+    }
+    test_code(MYL_ECLOSED, myl_consumer_next(consumer, &event, MYL_TRY));
+    myl_consumer_close(consumer);
+    assert_int_equal(test_shm_entries(), 0);
+}
+
+static void values_of_no_enumerator_are_refused(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    myl_producer *producer;
+    myl_producer_options o = {.size = sizeof o, .config.event_size = 8};
+    o.config.spin_only = (enum myl_spin_only)3;
+    test_code(MYL_EINVAL, myl_producer_open(&producer, test_name(name, "values"), &o));
+    assert_non_null(strstr(myl_error_detail(), "spin_only is 3"));
+    o.config.spin_only = MYL_SPIN_ONLY_DEFAULT;
+    o.ring.no_consumers = (enum myl_no_consumer_policy)4;
+    test_code(MYL_EINVAL, myl_producer_open(&producer, name, &o));
+    assert_non_null(strstr(myl_error_detail(), "no_consumers is 4"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +481,8 @@ int main(void)
         cmocka_unit_test(existing_ring_refuses_another_shape),
         cmocka_unit_test(every_shape_option_is_compared),
         cmocka_unit_test(every_shape_option_of_frames_is_compared),
+        cmocka_unit_test(successor_blocks_in_a_ring_that_overwrites),
+        cmocka_unit_test(values_of_no_enumerator_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

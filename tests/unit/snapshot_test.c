@@ -19,7 +19,7 @@ static void new_ring_has_an_empty_snapshot(void **state)
     myl_producer_options o = producer_options(16);
     o.config.label = "label";
     o.config.type_id = 12;
-    o.config.spin_only = 1;
+    o.config.spin_only = MYL_SPIN_ONLY_ON;
     myl_producer *producer = open_producer(test_name(name, "fresh"), &o);
     myl_snapshot *s = snapshot_of(name);
     assert_string_equal(s->info.name, name);

@@ -123,7 +123,7 @@ find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon
         }
     }
     BEGIN {
-        access = "myl_((load|store|add|cas)(32)?_(rlx|acq|rel|acq_rel|sc)|copy_rlx)[(]|SYS_futex,.*OP_(WAIT|WAKE_OP),"
+        access = "myl_((load|store|add|cas)(32)?_(rlx|acq|rel|acq_rel|sc)|copy_rlx)[(]|SYS_futex_waitv,|SYS_futex,.*OP_(WAIT|WAKE_OP),"
         while ((getline line < model) > 0) {
             at++
             note(line, known)

@@ -16,5 +16,6 @@
 #include <myelon/type.h>
 #include <myelon/typed.h>
 #include <myelon/wait.h>
+#include <myelon/waitset.h>
 
 #endif

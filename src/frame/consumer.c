@@ -7,6 +7,7 @@
 #include "frame/merge.h"
 #include "frame/options.h"
 #include "ring/attach.h"
+#include "ring/consumer.h"
 #include "ring/consumer_open.h"
 #include "ring/divert.h"
 #include "ring/handle.h"
@@ -223,6 +224,60 @@ int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer)
         peer->available = unread;
     }
     return rc;
+}
+
+/* --- as one of several that a wait is for ------------------------------------------------------------------------- */
+
+static bool source_ready(void *context)
+{
+    struct myl_frame_consumer *consumer = context;
+    return consumer->count == 1 ? myl_reader_is_ready(&consumer->own) : myl_merge_is_ready(consumer);
+}
+
+static bool source_overdue(void *context)
+{
+    struct myl_frame_consumer *consumer = context;
+    return consumer->count == 1 ? myl_reader_is_overdue(&consumer->own) : myl_merge_is_overdue(consumer);
+}
+
+static void source_begin(void *context)
+{
+    struct myl_frame_consumer *consumer = context;
+    for (uint32_t i = 0; i < consumer->count; i++) {
+        struct myl_consumer *ring = &consumer->reader[i]->ring;
+        myl_consumer_begin(ring);
+        if (consumer->count > 1 && ring->checks_liveness) {
+            ring->checks_liveness = false;
+            consumer->checks_liveness = true;
+        }
+    }
+}
+
+static void source_before_park(void *context)
+{
+    struct myl_frame_consumer *consumer = context;
+    for (uint32_t i = 0; i < consumer->count; i++)
+        myl_consumer_before_park(&consumer->reader[i]->ring);
+}
+
+static void source_end(void *context, bool ready)
+{
+    struct myl_frame_consumer *consumer = context;
+    int rc =
+        ready && consumer->count == 1 ? MYL_OK : MYL_EAGAIN; /* of several, a read clears the time without a record */
+    for (uint32_t i = 0; i < consumer->count; i++)
+        myl_consumer_end_wait(&consumer->reader[i]->ring, rc);
+}
+
+void myl_frame_consumer_source(struct myl_frame_consumer *consumer, struct myl_wait_source *source)
+{
+    myl_consumer_source(&consumer->reader[0]->ring, source); /* all lanes have one data word */
+    source->context = consumer;
+    source->ready = source_ready;
+    source->overdue = source_overdue;
+    source->begin = source_begin;
+    source->before_park = source_before_park;
+    source->end = source_end;
 }
 
 /* --- open and close ----------------------------------------------------------------------------------------------- */

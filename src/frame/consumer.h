@@ -12,6 +12,7 @@ struct myl_frame_consumer {
     int (*next)(struct myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns);
     int (*peek)(struct myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns);
     struct myl_frame_target target; /* of its readers, during a get */
+    bool checks_liveness;      /* several readers: as in struct myl_consumer */
     bool pinned;               /* the reader whose turn it is has the next message, which was described to the caller */
     uint32_t turn;             /* the reader whose turn it is */
     uint64_t messages, cells;  /* of this turn */
@@ -25,6 +26,9 @@ struct myl_frame_consumer {
 int myl_frame_consumer_open_described(struct myl_frame_consumer **consumer, const char *name,
                                       const myl_frame_consumer_options *options,
                                       const struct myl_description *description);
+
+/* The consumer as one of several that a wait is for. */
+void myl_frame_consumer_source(struct myl_frame_consumer *consumer, struct myl_wait_source *source);
 
 /* Records the position before the message that the next call leases; the inline call does not. */
 void myl_frame_mark(struct myl_frame_consumer *consumer);

@@ -28,7 +28,7 @@ static const struct myl_control *control_of(const struct myl_frame_reader *lane)
     return lane->ring.handle.segment.control;
 }
 
-/* --- whose turn it is -------------------------------------------------------------------------------------------- */
+/* --- whose turn it is --------------------------------------------------------------------------------------------- */
 
 static void pass_turn(struct myl_frame_consumer *m)
 {
@@ -48,7 +48,7 @@ static void count_turn(struct myl_frame_consumer *m, uint64_t messages, uint64_t
         pass_turn(m);
 }
 
-/* --- how a lane is ----------------------------------------------------------------------------------------------- */
+/* --- how a lane is ------------------------------------------------------------------------------------------------ */
 
 /* A lane that was closed can be opened again: its new producer changes `closed` before it publishes. The end seen here
  * is valid as long as the word has the same value. */
@@ -127,7 +127,7 @@ static int lane_result(const struct myl_frame_consumer *m, uint32_t lane, myl_me
     return rc;
 }
 
-/* --- taking messages --------------------------------------------------------------------------------------------- */
+/* --- taking messages ---------------------------------------------------------------------------------------------- */
 
 /* The findings of a round over all lanes, messages apart. */
 struct round {
@@ -205,7 +205,7 @@ static int take_message(struct myl_frame_consumer *m, myl_message *message, bool
     return MYL_EAGAIN;
 }
 
-/* --- waiting for all lanes at once ------------------------------------------------------------------------------- */
+/* --- waiting for all lanes at once -------------------------------------------------------------------------------- */
 
 /* MYL_OK: a lane has a record or an end to handle. All lanes are checked after the sleep is announced (L5). */
 static int check(void *context)
@@ -216,9 +216,12 @@ static int check(void *context)
         struct myl_frame_reader *lane = m->reader[i];
         if (has_ended(lane))
             continue;
-        if (myl_consumer_check(ring_of(lane)) != MYL_EAGAIN)
+        int rc = myl_consumer_check(ring_of(lane));
+        if (rc == MYL_ECLOSED && !lane->inside)
+            note_end(lane);
+        if (rc != MYL_EAGAIN && !has_ended(lane))
             return MYL_OK;
-        open += counts(lane);
+        open += counts(lane) && rc == MYL_EAGAIN;
     }
     return open > 0 ? MYL_EAGAIN : MYL_OK;
 }
@@ -320,16 +323,32 @@ static int report_gone(struct myl_frame_consumer *m, myl_message *message, int r
     return lane_result(m, m->subject, message, rc);
 }
 
+/* Moves each reader to the position of the record that it waits for, and back. */
+static void go_on(struct myl_frame_consumer *m)
+{
+    for (uint32_t i = 0; i < m->count; i++)
+        m->reader[i]->inside = myl_reader_go_on(m->reader[i]);
+}
+
+static void step_back(struct myl_frame_consumer *m)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        if (m->reader[i]->inside)
+            myl_reader_step_back(m->reader[i]);
+    }
+}
+
 static int wait_for_any(struct myl_frame_consumer *m, myl_message *message, struct myl_timeout *timeout)
 {
     struct myl_consumer *first = ring_of(m->reader[0]);
     const struct myl_segment *segment = &first->handle.segment;
+    bool checks_liveness = m->checks_liveness;
+    m->checks_liveness = false;
     for (uint32_t i = 0; i < m->count; i++) {
         if (myl_consumer_may_wait(ring_of(m->reader[i])) != MYL_OK)
             return lane_result(m, i, message, MYL_ELEASED);
     }
-    for (uint32_t i = 0; i < m->count; i++)
-        m->reader[i]->inside = myl_reader_go_on(m->reader[i]);
+    go_on(m);
     struct myl_wait_site site = {
         .context = m,
         .ready = ready,
@@ -341,16 +360,16 @@ static int wait_for_any(struct myl_frame_consumer *m, myl_message *message, stru
         .park = (segment->head->flags & MYL_FLAG_SPIN_ONLY) == 0 ? segment->data_park : NULL,
         .mode = MYL_PARK_LAZY,
     };
-    int rc = myl_wait(&first->handle.waiter, &site, timeout);
+    int rc = checks_liveness ? overdue(m) : MYL_EAGAIN;
+    if (rc == MYL_EAGAIN)
+        rc = myl_wait(&first->handle.waiter, &site, timeout);
     if (rc == MYL_EPRODUCERDEAD || rc == MYL_EPRODUCERLEFT)
         rc = report_gone(m, message, rc);
     else if (rc == MYL_ECORRUPT || rc == MYL_ELEASED)
         rc = lane_result(m, m->subject, message, rc);
-    for (uint32_t i = 0; i < m->count; i++) {
+    for (uint32_t i = 0; i < m->count; i++)
         myl_consumer_end_wait(ring_of(m->reader[i]), MYL_EAGAIN); /* a read clears the time without a record */
-        if (m->reader[i]->inside)
-            myl_reader_step_back(m->reader[i]);
-    }
+    step_back(m);
     return rc;
 }
 
@@ -359,7 +378,7 @@ static int next_or_peek(struct myl_frame_consumer *m, myl_message *message, int6
     struct myl_timeout timeout = {.ns = timeout_ns};
     for (;;) {
         int rc = take_message(m, message, peeks);
-        if (rc == MYL_EAGAIN && timeout_ns != MYL_TRY)
+        if (rc == MYL_EAGAIN && (timeout_ns != MYL_TRY || m->checks_liveness))
             rc = wait_for_any(m, message, &timeout);
         else
             return rc;
@@ -376,4 +395,27 @@ int myl_merge_next(struct myl_frame_consumer *m, myl_message *message, int64_t t
 int myl_merge_peek(struct myl_frame_consumer *m, myl_message *message, int64_t timeout_ns)
 {
     return next_or_peek(m, message, timeout_ns, true);
+}
+
+/* --- as one of several -------------------------------------------------------------------------------------------- */
+
+bool myl_merge_is_ready(struct myl_frame_consumer *m)
+{
+    if (ring_of(m->reader[0])->handle.forked || m->checks_liveness)
+        return true;
+    go_on(m);
+    int rc = ready(m);
+    step_back(m);
+    m->checks_liveness = rc != MYL_EAGAIN && rc != MYL_OK; /* what next finds only in a wait */
+    return rc != MYL_EAGAIN;
+}
+
+bool myl_merge_is_overdue(struct myl_frame_consumer *m)
+{
+    if (ring_of(m->reader[0])->handle.forked)
+        return true;
+    go_on(m);
+    m->checks_liveness = overdue(m) != MYL_EAGAIN;
+    step_back(m);
+    return m->checks_liveness;
 }

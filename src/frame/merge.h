@@ -10,4 +10,8 @@ int myl_merge_next(struct myl_frame_consumer *m, myl_message *message, int64_t t
 /* As myl_frame_consumer_peek. The lane of the message that was described keeps its turn until it is taken. */
 int myl_merge_peek(struct myl_frame_consumer *m, myl_message *message, int64_t timeout_ns);
 
+/* As one of several that a wait is for: the calls of struct myl_wait_source. */
+bool myl_merge_is_ready(struct myl_frame_consumer *m);
+bool myl_merge_is_overdue(struct myl_frame_consumer *m);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Observers of frames: they read without gating and count what they missed. Protocol 4, O1 to O6: a read is valid only
  * if the gate has not passed it afterwards. */
+#include "frame/observer.h"
+
 #include "base/error.h"
 #include "frame/cells.h"
 #include "frame/options.h"
@@ -243,6 +245,41 @@ static int read_next(void *context)
         if (published ? rc != MYL_EAGAIN : rc != MYL_OK)
             return rc;
     }
+}
+
+/* Is there a record, or an end, to read? Changes nothing but the position of an observer that was overrun. */
+static int check(void *context)
+{
+    struct myl_frame_observer *observer = context;
+    for (;;) {
+        (void)stay_behind_gate(observer);
+        struct myl_i_cell_iterator iterator = myl_iterator_at(segment_of(observer), observer->ring.next);
+        uint64_t stamp = myl_load_acq(myl_i_stamp(&iterator)); /* A2, O2 */
+        if (stamp == observer->ring.next + 1)
+            return MYL_OK;
+        if (stay_behind_gate(observer) == MYL_OK)
+            return stamp != 0 ? MYL_OK : myl_observer_check_end_of_stream(&observer->ring, observer->ring.next);
+    }
+}
+
+static bool source_ready(void *context)
+{
+    struct myl_frame_observer *observer = context;
+    return myl_observer_is_ready(&observer->ring, check, observer);
+}
+
+static bool source_overdue(void *context)
+{
+    struct myl_frame_observer *observer = context;
+    return myl_observer_is_overdue(&observer->ring, check, observer);
+}
+
+void myl_frame_observer_source(struct myl_frame_observer *observer, struct myl_wait_source *source)
+{
+    myl_observer_source(&observer->ring, source);
+    source->context = observer;
+    source->ready = source_ready;
+    source->overdue = source_overdue;
 }
 
 int myl_frame_observer_get(myl_frame_observer *observer, void *buffer, size_t bytes, myl_message *message,

@@ -257,6 +257,25 @@ static int publish_piecewise(struct myl_frame_producer *producer, struct cut *cu
     return MYL_OK;
 }
 
+int myl_frame_need(struct myl_frame_producer *producer, uint64_t bytes, uint64_t *cells)
+{
+    const struct myl_segment *segment = segment_of(producer);
+    const struct myl_header *head = segment->head;
+    bool fits = true;
+    *cells = myl_record_cells(bytes, bytes > MYL_CELL_ALIGN - head->event_offset) + 1; /* F1 */
+    if (bytes > head->event_bytes && bytes <= head->message_max) {
+        struct cut cut = cut_message(head, bytes, 0, NULL);
+        fits = cut.fits;
+        *cells = cut.cells + 1;
+    }
+    if (fits && bytes <= head->message_max)
+        return MYL_OK;
+    return myl_fail(MYL_ETOOBIG,
+                    "a message of %" PRIu64 " bytes does not fit in ring \"%s\" in one piece; wait for the room of a "
+                    "shorter one, or publish it with a time-out",
+                    bytes, segment->name);
+}
+
 static int publish_long(struct myl_frame_producer *producer, uint64_t total, struct source *source, uint8_t kind,
                         int64_t timeout_ns)
 {

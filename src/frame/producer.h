@@ -20,6 +20,9 @@ struct myl_frame_producer {
 
 /* Waits for the room of a record of `cells` after the last published one. */
 int myl_frame_room(struct myl_frame_producer *producer, uint64_t cells, struct myl_timeout *timeout);
+/* Returns in *cells the room that a message of `bytes` needs, beside what is published. MYL_ETOOBIG: more than the ring
+ * or its messages have. */
+int myl_frame_need(struct myl_frame_producer *producer, uint64_t bytes, uint64_t *cells);
 /* Publishes an abort record: the message before it stays incomplete. Only if there is room. */
 void myl_frame_give_up(struct myl_frame_producer *producer);
 

@@ -413,6 +413,31 @@ int myl_reader_next(struct myl_frame_reader *reader, myl_message *message, int64
     return rc;
 }
 
+/* A wait is for the record where the current message continues. Afterwards the reader is where it was. */
+bool myl_reader_is_ready(struct myl_frame_reader *reader)
+{
+    if (reader->ring.handle.forked)
+        return true;
+    bool inside = myl_reader_go_on(reader);
+    bool ready = myl_consumer_is_ready(&reader->ring);
+    if (inside)
+        myl_reader_step_back(reader);
+    come_back(reader);
+    return ready;
+}
+
+bool myl_reader_is_overdue(struct myl_frame_reader *reader)
+{
+    if (reader->ring.handle.forked)
+        return true;
+    bool inside = myl_reader_go_on(reader);
+    bool overdue = myl_consumer_is_overdue(&reader->ring);
+    if (inside)
+        myl_reader_step_back(reader);
+    come_back(reader);
+    return overdue;
+}
+
 int myl_reader_peek(struct myl_frame_reader *reader, myl_message *message, int64_t timeout_ns)
 {
     struct myl_timeout timeout = {.ns = timeout_ns};

@@ -67,6 +67,10 @@ int myl_reader_give_up_inside(struct myl_frame_reader *reader);
 /* Returns true if a record is published that was not taken. */
 bool myl_reader_has_more(const struct myl_frame_reader *reader);
 
+/* As one of several that a wait is for: the calls of struct myl_wait_source. */
+bool myl_reader_is_ready(struct myl_frame_reader *reader);
+bool myl_reader_is_overdue(struct myl_frame_reader *reader);
+
 int myl_reader_release(struct myl_frame_reader *reader);
 /* As myl_frame_consumer_release_message, for a message of this lane. */
 int myl_reader_release_message(struct myl_frame_reader *reader, const myl_message *message);

@@ -279,6 +279,7 @@ void myl_producer_clear_failure(myl_producer *producer)
                                              .id = l->failure.id,
                                              .sequence = (uint64_t)(l->failure.last_acknowledged + 1)});
     memset(&l->failure, 0, sizeof l->failure);
+    producer->found = MYL_OK;
     l->blocked = 0; /* the next blocked call begins a new spell, with new timers */
     l->starting = 0;
 }

@@ -8,6 +8,7 @@
 #include <myelon/atomic.h>
 #include <myelon/segment.h>
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -147,6 +148,19 @@ void myl_os_affinity_set(const struct myl_os_affinity *affinity);
 /* Sleeps while *word == value, at most timeout_ns. Returns 0 (woken, changed, or spurious), ETIMEDOUT, or EINTR (a
  * signal handler ran). */
 int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns);
+/* As myl_os_park, while each of the words has its value; `count` is at least 1. Up to MYL_OS_PARK_WORDS words it sleeps
+ * until one changes. With more, and where the kernel waits for one word only, it also checks at intervals:
+ * docs/waiting.md, "Waiting on many". */
+struct myl_os_park_word {
+    myl_au32 *word;
+    uint32_t value;
+};
+#define MYL_OS_PARK_WORDS 128U
+int myl_os_park_any(const struct myl_os_park_word *words, uint32_t count, int64_t timeout_ns);
+/* Has one of the words another value? */
+bool myl_os_word_changed(const struct myl_os_park_word *words, uint32_t count);
+/* As myl_os_park_any, by checks at intervals that grow from 20 us to 1 ms. */
+int myl_os_park_by_checks(const struct myl_os_park_word *words, uint32_t count, int64_t timeout_ns);
 /* Adds 4 to *word and wakes all sleepers. One system call where possible, so that a crash cannot separate the two. */
 void myl_os_wake_add4(myl_au32 *word);
 void myl_os_wake(myl_au32 *word);
@@ -154,6 +168,16 @@ void myl_os_wake(myl_au32 *word);
 int myl_os_barrier_register(void);
 /* Executes a full fence in every running thread of all registered processes. Nonzero: not available. */
 int myl_os_barrier(void);
+
+/* An event that event loops can wait for: `fd` is readable while it is set. It is made unset. */
+struct myl_os_event {
+    int fd;
+    int writer;              /* the other end, or the same */
+};
+int myl_os_event_open(struct myl_os_event *event);
+void myl_os_event_set(const struct myl_os_event *event);
+void myl_os_event_clear(const struct myl_os_event *event);
+void myl_os_event_close(struct myl_os_event *event);
 
 int64_t myl_os_now(void);       /* CLOCK_MONOTONIC, ns */
 uint64_t myl_os_realtime(void); /* CLOCK_REALTIME, ns */
@@ -178,6 +202,8 @@ static inline void myl_os_pause(void)
 
 int myl_os_random(void *bytes, size_t count);
 uint32_t myl_os_pid(void);
+/* Starts a thread that blocks all signals but those that a fault of its own raises. `attributes` may be NULL. */
+int myl_os_thread_start(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
 /* Names the calling thread for debuggers and `ps`, up to 15 bytes. Does nothing where the system cannot. */
 void myl_os_thread_name(const char *name);
 

@@ -18,7 +18,7 @@
 
 #define FIRST_CHECKS    64
 
-/* --- waiting for events ------------------------------------------------------------------------------------- */
+/* --- waiting for events ------------------------------------------------------------------------------------------- */
 
 /* Does `stamp`, of the cell at hot.next, publish an event? Then updates hot.known. The stamp of a record publishes one
  * record and does not contain its length. */
@@ -134,7 +134,7 @@ void myl_consumer_end_wait(struct myl_consumer *consumer, int rc)
     myl_participant_end_wait(consumer->member.entry, myl_os_now() - began);
 }
 
-/* --- leases and waits ----------------------------------------------------------------------------------------- */
+/* --- leases and waits --------------------------------------------------------------------------------------------- */
 
 /* Invariant: no two living participants wait for each other for ever.
  *
@@ -241,12 +241,20 @@ static bool arrives_soon(struct myl_consumer *consumer)
     return false;
 }
 
+void myl_consumer_wake_producer(struct myl_consumer *consumer)
+{
+    if (consumer->room_checked != consumer->hot.acknowledged)
+        check_room_word(consumer); /* A11: always with a fence before a wait */
+}
+
 int myl_consumer_wait(struct myl_consumer *consumer, struct myl_timeout *timeout)
 {
     const struct myl_header *head = consumer->handle.segment.head;
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
     int may_wait = timeout->ns != MYL_TRY && !myl_timeout_is_over(timeout);
+    bool checks_liveness = consumer->checks_liveness;
+    consumer->checks_liveness = false;
     if (myl_stream_poll(consumer, may_wait) || (may_wait && arrives_soon(consumer))) {
         consumer->silent_since = 0;
         return MYL_OK;
@@ -256,16 +264,18 @@ int myl_consumer_wait(struct myl_consumer *consumer, struct myl_timeout *timeout
         return rc;
     /* MYL_TRY may be called with leases, so that a caller can read everything and then release. MYL_ELEASED only if the
      * whole ring is leased, since nothing more can arrive then. */
-    if (may_wait)
+    if (may_wait || checks_liveness)
         rc = myl_consumer_may_wait(consumer);
     else
         rc = leases_all_but(consumer, 1) ? must_release(consumer) : MYL_OK;
     if (rc != MYL_OK)
         return rc;
-    if (consumer->room_checked != consumer->hot.acknowledged)
-        check_room_word(consumer); /* A11: always with a fence before a wait */
-    if (timeout->ns == MYL_TRY)
-        return MYL_EAGAIN;
+    myl_consumer_wake_producer(consumer);
+    rc = checks_liveness ? overdue(consumer) : MYL_EAGAIN;
+    if (rc != MYL_EAGAIN || timeout->ns == MYL_TRY) {
+        myl_consumer_end_wait(consumer, rc);
+        return rc;
+    }
     int parks = (head->flags & MYL_FLAG_SPIN_ONLY) == 0;
     struct myl_wait_site site = {
         .context = consumer,
@@ -281,6 +291,70 @@ int myl_consumer_wait(struct myl_consumer *consumer, struct myl_timeout *timeout
     rc = myl_wait(&consumer->handle.waiter, &site, timeout);
     myl_consumer_end_wait(consumer, rc);
     return rc;
+}
+
+/* --- as one of several -------------------------------------------------------------------------------------------- */
+
+bool myl_consumer_is_ready(struct myl_consumer *consumer)
+{
+    const struct myl_i_consumer_hot *h = &consumer->hot;
+    if (consumer->handle.forked || consumer->checks_liveness || h->next < h->known)
+        return true;
+    int rc = ready(consumer);
+    /* What the check finds remains in the ring. That the producer left is reported once, so it is found again. */
+    consumer->checks_liveness = rc == MYL_EPRODUCERLEFT || rc == MYL_EPRODUCERDEAD;
+    return rc != MYL_EAGAIN || leases_all_but(consumer, 1);
+}
+
+bool myl_consumer_is_overdue(struct myl_consumer *consumer)
+{
+    consumer->checks_liveness = !consumer->handle.forked && overdue(consumer) != MYL_EAGAIN;
+    return consumer->checks_liveness;
+}
+
+static bool source_ready(void *context)
+{
+    return myl_consumer_is_ready(context);
+}
+
+static bool source_overdue(void *context)
+{
+    return myl_consumer_is_overdue(context);
+}
+
+void myl_consumer_begin(struct myl_consumer *consumer)
+{
+    if (consumer->handle.forked)
+        return;
+    myl_consumer_wake_producer(consumer);
+    consumer->checks_liveness = consumer->checks_liveness || myl_consumer_may_wait(consumer) != MYL_OK;
+}
+
+static void source_begin(void *context)
+{
+    myl_consumer_begin(context);
+}
+
+static void source_end(void *context, bool is_ready)
+{
+    myl_consumer_end_wait(context, is_ready ? MYL_OK : MYL_EAGAIN);
+}
+
+void myl_consumer_source(struct myl_consumer *consumer, struct myl_wait_source *source)
+{
+    const struct myl_segment *segment = &consumer->handle.segment;
+    *source = (struct myl_wait_source){
+        .context = consumer,
+        .ready = source_ready,
+        .overdue = source_overdue,
+        .begin = source_begin,
+        .before_park = before_park,
+        .end = source_end,
+        .liveness_ns = &consumer->liveness_ns,
+        .liveness_most_ns = &consumer->liveness_most_ns,
+        .park = (segment->head->flags & MYL_FLAG_SPIN_ONLY) == 0 ? segment->data_park : NULL,
+        .mode = MYL_PARK_LAZY,
+    };
 }
 
 int myl_i_next_slow(myl_consumer *consumer, const void **event, int64_t timeout_ns)

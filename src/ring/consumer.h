@@ -20,5 +20,13 @@ void myl_consumer_before_park(struct myl_consumer *consumer);
 void myl_consumer_end_wait(struct myl_consumer *consumer, int rc);
 /* A complete wait. MYL_OK: the event at hot.next is published. Other results as myl_consumer_next. */
 int myl_consumer_wait(struct myl_consumer *consumer, struct myl_timeout *timeout);
+/* Wakes the producer if it sleeps and this consumer's releases have made the room that it needs. Before each wait. */
+void myl_consumer_wake_producer(struct myl_consumer *consumer);
+
+/* As one of several that a wait is for: the calls of struct myl_wait_source. */
+bool myl_consumer_is_ready(struct myl_consumer *consumer);
+bool myl_consumer_is_overdue(struct myl_consumer *consumer);
+void myl_consumer_begin(struct myl_consumer *consumer);
+void myl_consumer_source(struct myl_consumer *consumer, struct myl_wait_source *source);
 
 #endif

@@ -143,11 +143,15 @@ static int timed_out(void *context, int64_t timeout_ns)
 
 int myl_observer_wait(struct myl_observer *observer, int (*read)(void *context), void *context, int64_t timeout_ns)
 {
+    struct request request = {.observer = observer, .read = read, .context = context};
+    bool checks_liveness = observer->checks_liveness;
+    observer->checks_liveness = false;
     int rc = read(context);
+    if (rc == MYL_EAGAIN && checks_liveness)
+        rc = overdue(&request);
     if (rc != MYL_EAGAIN || timeout_ns == MYL_TRY)
         return rc;
     int parks = (observer->handle.segment.head->flags & MYL_FLAG_SPIN_ONLY) == 0;
-    struct request request = {.observer = observer, .read = read, .context = context};
     struct myl_wait_site site = {
         .context = &request,
         .ready = ready,
@@ -160,6 +164,51 @@ int myl_observer_wait(struct myl_observer *observer, int (*read)(void *context),
     };
     struct myl_timeout timeout = {.ns = timeout_ns};
     return myl_wait(&observer->handle.waiter, &site, &timeout);
+}
+
+/* --- as one of several that a wait is for ------------------------------------------------------------------------- */
+
+bool myl_observer_is_ready(struct myl_observer *observer, int (*read)(void *context), void *context)
+{
+    struct request request = {.observer = observer, .read = read, .context = context};
+    if (observer->handle.forked || observer->checks_liveness)
+        return true;
+    int rc = ready(&request);
+    observer->checks_liveness = rc == MYL_EPRODUCERLEFT || rc == MYL_EPRODUCERDEAD; /* reported once: find it again */
+    return rc != MYL_EAGAIN;
+}
+
+bool myl_observer_is_overdue(struct myl_observer *observer, int (*read)(void *context), void *context)
+{
+    struct request request = {.observer = observer, .read = read, .context = context};
+    observer->checks_liveness = !observer->handle.forked && overdue(&request) != MYL_EAGAIN;
+    return observer->checks_liveness;
+}
+
+static bool source_ready(void *context)
+{
+    struct reading nothing = {.observer = context};
+    return myl_observer_is_ready(context, read_next, &nothing);
+}
+
+static bool source_overdue(void *context)
+{
+    struct reading nothing = {.observer = context};
+    return myl_observer_is_overdue(context, read_next, &nothing);
+}
+
+void myl_observer_source(struct myl_observer *observer, struct myl_wait_source *source)
+{
+    const struct myl_segment *segment = &observer->handle.segment;
+    *source = (struct myl_wait_source){
+        .context = observer,
+        .ready = source_ready,
+        .overdue = source_overdue,
+        .liveness_ns = &observer->liveness_ns,
+        .liveness_most_ns = &observer->liveness_most_ns,
+        .park = (segment->head->flags & MYL_FLAG_SPIN_ONLY) == 0 ? segment->data_park : NULL,
+        .mode = MYL_PARK_LAZY,
+    };
 }
 
 int myl_observer_get(myl_observer *observer, void *event, size_t bytes, uint64_t *lost, int64_t timeout_ns)

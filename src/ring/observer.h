@@ -14,4 +14,10 @@ int myl_observer_wait(struct myl_observer *observer, int (*read)(void *context),
  * MYL_EAGAIN if it may still be, else the reason why it never will be. */
 int myl_observer_check_end_of_stream(const struct myl_observer *observer, uint64_t at);
 
+/* As one of several that a wait is for. `read` is as in myl_observer_wait, and changes nothing that the program sees.
+ * MYL_OK: there is something to read. */
+bool myl_observer_is_ready(struct myl_observer *observer, int (*read)(void *context), void *context);
+bool myl_observer_is_overdue(struct myl_observer *observer, int (*read)(void *context), void *context);
+void myl_observer_source(struct myl_observer *observer, struct myl_wait_source *source);
+
 #endif

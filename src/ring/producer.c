@@ -46,7 +46,10 @@ static int check_request(const struct myl_producer *producer, uint64_t events)
 int myl_producer_make_room(struct myl_producer *producer, uint64_t events, struct myl_timeout *timeout)
 {
     struct myl_room_request request = {.producer = producer, .events = events};
-    int rc = myl_liveness_policy.begin(producer, timeout);
+    int rc = myl_room_take_found(producer);
+    if (rc != MYL_OK)
+        return rc;
+    rc = myl_liveness_policy.begin(producer, timeout);
     if (rc == MYL_OK)
         rc = myl_gate_check(producer, events);
     else if (rc == MYL_EAGAIN)
@@ -67,6 +70,26 @@ static int make_room(struct myl_producer *producer, uint64_t events, struct myl_
         return myl_handle_forked(&producer->handle);
     int rc = check_request(producer, events);
     return rc == MYL_OK ? myl_producer_make_room(producer, events, timeout) : rc;
+}
+
+static bool source_ready(void *context)
+{
+    struct myl_room_request *request = context;
+    struct myl_producer *producer = request->producer;
+    const struct myl_i_producer_hot *h = &producer->hot;
+    if (producer->handle.forked || producer->found != MYL_OK || check_request(producer, request->events) != MYL_OK)
+        return true;
+    bool there = h->next < h->end && request->events <= h->end - h->next;
+    return there || myl_gate_check(producer, request->events) != MYL_EAGAIN;
+}
+
+int myl_producer_source(struct myl_room_request *request, struct myl_wait_source *source)
+{
+    struct myl_producer *producer = request->producer;
+    int rc = producer->handle.forked ? myl_handle_forked(&producer->handle) : check_request(producer, request->events);
+    if (rc == MYL_OK)
+        myl_room_source(request, source_ready, source);
+    return rc;
 }
 
 int myl_i_claim_slow(myl_producer *producer, void **event, int64_t timeout_ns)

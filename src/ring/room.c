@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "registry/participant.h"
 #include "ring/divert.h"
+#include "ring/gate.h"
 #include "ring/policy.h"
 #include "ring/state.h"
 #include "segment/table.h"
@@ -168,4 +169,71 @@ int myl_room_wait(struct myl_room_request *request, int (*ready)(void *), struct
         announce_need(request); /* the wait may have been too short to announce it */
     end(producer, rc);
     return rc;
+}
+
+/* --- as one of several that a wait is for ------------------------------------------------------------------------- */
+
+/* Keeps a finding, which is reported only once, for the next claim, and sends that here. */
+static bool keep_found(struct myl_producer *producer, int rc)
+{
+    if (rc == MYL_OK || rc == MYL_EAGAIN)
+        return false;
+    producer->found = rc;
+    myl_error_save(&producer->found_error);
+    myl_producer_divert(producer, MYL_DIVERT_ROOM);
+    return true;
+}
+
+int myl_room_take_found(struct myl_producer *producer)
+{
+    int rc = producer->found;
+    if (rc != MYL_OK)
+        myl_error_restore(&producer->found_error);
+    producer->found = MYL_OK;
+    return rc;
+}
+
+static void source_begin(void *context)
+{
+    struct myl_room_request *request = context;
+    struct myl_producer *producer = request->producer;
+    if (producer->handle.forked || producer->found != MYL_OK)
+        return;
+    request->cursor = myl_gate_cursor_for(producer, request->events);
+    (void)keep_found(producer, myl_liveness_policy.begin(producer, &(struct myl_timeout){.ns = MYL_TRY}));
+}
+
+static bool source_overdue(void *context)
+{
+    const struct myl_room_request *request = context;
+    struct myl_producer *producer = request->producer;
+    if (producer->handle.forked || producer->found != MYL_OK)
+        return true;
+    source_begin(context); /* a start-up wait may be over */
+    return producer->found != MYL_OK || keep_found(producer, overdue(context));
+}
+
+static void source_end(void *context, bool ready)
+{
+    struct myl_producer *producer = ((const struct myl_room_request *)context)->producer;
+    if (!producer->handle.forked)
+        end(producer, ready && producer->found == MYL_OK ? MYL_OK : MYL_EAGAIN);
+}
+
+void myl_room_source(struct myl_room_request *request, bool (*ready)(void *), struct myl_wait_source *source)
+{
+    const struct myl_producer *producer = request->producer;
+    const struct myl_segment *segment = &producer->handle.segment;
+    *source = (struct myl_wait_source){
+        .context = request,
+        .ready = ready,
+        .overdue = source_overdue,
+        .begin = source_begin,
+        .before_park = before_park,
+        .end = source_end,
+        .liveness_ns = &producer->check_ns,
+        .liveness_most_ns = &producer->check_ns,
+        .park = (segment->head->flags & MYL_FLAG_SPIN_ONLY) == 0 ? &segment->control->room : NULL,
+        .mode = MYL_PARK_FENCED,
+    };
 }

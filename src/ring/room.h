@@ -34,4 +34,10 @@ void myl_room_announce(const struct myl_room_request *request);
 /* Withdraws the announcement: a call found room without waiting. */
 void myl_room_found(struct myl_producer *producer);
 
+/* The producer as one of several that a wait is for. What its policy finds meanwhile is kept for its next claim. */
+struct myl_wait_source;
+void myl_room_source(struct myl_room_request *request, bool (*ready)(void *request), struct myl_wait_source *source);
+/* Returns what was kept, with its sentence, and forgets it. MYL_OK: nothing was. */
+int myl_room_take_found(struct myl_producer *producer);
+
 #endif

@@ -11,7 +11,6 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,27 +76,6 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-/* Blocks all signals except those of faults: signals to the process go to the program's own threads. */
-static void block_signals(sigset_t *before)
-{
-    static const int of_a_fault[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
-    sigset_t set;
-    (void)sigfillset(&set);
-    for (size_t i = 0; i < sizeof of_a_fault / sizeof of_a_fault[0]; i++)
-        (void)sigdelset(&set, of_a_fault[i]);
-    (void)pthread_sigmask(SIG_SETMASK, &set, before);
-}
-
-/* The new thread inherits the signal mask, so it is set before the thread exists. */
-static int create_thread(struct myl_runner *runner, const pthread_attr_t *attributes)
-{
-    sigset_t before;
-    block_signals(&before);
-    int err = pthread_create(&runner->thread, attributes, thread_main, runner);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return err;
-}
-
 static int start_thread(struct myl_runner *runner, const myl_runner_options *o)
 {
     pthread_attr_t attributes;
@@ -107,7 +85,7 @@ static int start_thread(struct myl_runner *runner, const myl_runner_options *o)
     if (o->stack != 0)
         err = pthread_attr_setstacksize(&attributes, o->stack);
     if (err == 0)
-        err = create_thread(runner, &attributes);
+        err = myl_os_thread_start(&runner->thread, &attributes, thread_main, runner);
     (void)pthread_attr_destroy(&attributes);
     return err;
 }

@@ -5,6 +5,7 @@
 
 #include <myelon/ring.h>
 
+#include "base/error.h"
 #include "registry/join.h"
 #include "ring/room.h"
 #include "segment/segment.h"
@@ -33,6 +34,8 @@ struct myl_producer {
     struct myl_room room;
     int64_t check_ns;          /* interval of the policy's checks: liveness_ns, or the policy's own */
     struct myl_liveness *liveness; /* the policy's state */
+    int found;                 /* what a check for a wait set found: the next claim returns it; MYL_OK: nothing */
+    struct myl_error_saved found_error;
     int registered;            /* the parkers' barrier reaches this process */
     uint32_t quiet;            /* parking: publish calls with FENCE set and no sleeper */
     myl_au32 stand_in;         /* target of hot.park while it is diverted: divert.c */
@@ -74,6 +77,7 @@ struct myl_consumer {
     int64_t wait_began;      /* start of the announced wait; 0: none */
     uint32_t peer_epoch;     /* epoch at the last myl_consumer_peer */
     uint32_t left_reported;  /* epoch of the last producer whose leaving a wait has returned; 0: none */
+    bool checks_liveness;    /* a wait set found something: the next call makes a liveness check, also with MYL_TRY */
     uint64_t peer_next;      /* shared `next` at the last myl_consumer_peer */
     int64_t peer_since;      /* first myl_consumer_peer that found this peer_next. A consumer that only polls never
                               * waits, so it has no other measure of the producer's silence. */
@@ -86,6 +90,7 @@ struct myl_observer {
     enum myl_on_death on_death;
     int64_t liveness_ns, liveness_most_ns;
     uint32_t left_reported;    /* as in a consumer */
+    bool checks_liveness;
 };
 
 #endif

@@ -8,8 +8,6 @@
 
 /* L3: the settling time, longer than a store stays in a store buffer. */
 #define SETTLE_NS ((int64_t)2000)
-/* L6: the longest sleep while EFF is not set, so a publisher may not see the announcement yet. */
-#define UNCONFIRMED_NS ((int64_t)1000000)
 
 static void settle(void)
 {
@@ -18,65 +16,96 @@ static void settle(void)
         myl_os_pause();
 }
 
-static void announce_fenced(struct myl_parker *parker, uint32_t *value)
+/* L1 (lazy): sets FENCE and SLEEP. P1, P4 (fenced): sets SLEEP. Returns the value of the word to sleep on. */
+static uint32_t set_bits(struct myl_park_word *park, uint32_t bits)
 {
     for (;;) {
-        uint32_t w = myl_load32_acq(&parker->park->word); /* A17, P1. Pairs: A12, the counter of unconditional wakes */
-        MYL_STEP("P4");
+        uint32_t w = myl_load32_acq(&park->word); /* A17, L1, P1. Pairs: A12, the counter of unconditional wakes */
+        if ((bits & MYL_PARK_FENCE) != 0) {
+            MYL_STEP("L1");
+        } else {
+            MYL_STEP("P4");
+        }
         /* A6 SLEEP [sc]. Pairs: A5 and A11, the loads after the other side's fence: it sees SLEEP, or the parker sees
          * its store. */
-        if ((w & MYL_PARK_SLEEP) == 0 && !myl_cas32_sc(&parker->park->word, &w, w | MYL_PARK_SLEEP))
-            continue;
-        myl_fence_sc(); /* P5; pairs with the fence between cursor and room word (A11), or stamp and data word (S5) */
-        *value = w | MYL_PARK_SLEEP;
-        return;
+        if ((w & bits) == bits || myl_cas32_sc(&park->word, &w, w | bits))
+            return w | bits;
     }
 }
 
-static void announce_lazy(struct myl_parker *parker, uint32_t *value, int64_t *most_ns)
+static bool is_unconfirmed(const struct myl_parker *parker, const struct myl_os_park_word *word)
 {
-    const uint32_t both = MYL_PARK_FENCE | MYL_PARK_SLEEP;
+    return parker->mode == MYL_PARK_LAZY && (word->value & MYL_PARK_EFF) == 0;
+}
+
+/* Of the words without EFF: is there one whose bounded sleep has ended, or has not? */
+static bool any_unconfirmed(const struct myl_parkers *parkers, bool overslept)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < parkers->count; i++)
+        any = any ||
+              (is_unconfirmed(&parkers->parker[i], &parkers->word[i]) && parkers->parker[i].overslept == overslept);
+    return any;
+}
+
+/* L4, after the barrier: sets EFF in the words whose bounded sleep has ended. A CAS from the value loaded before the
+ * barrier proves that FENCE stayed set. Returns false if a word has changed. */
+static bool confirm(const struct myl_parkers *parkers)
+{
+    for (uint32_t i = 0; i < parkers->count; i++) {
+        struct myl_os_park_word *word = &parkers->word[i];
+        uint32_t w = word->value;
+        if (!parkers->parker[i].overslept || !is_unconfirmed(&parkers->parker[i], word))
+            continue;
+        MYL_STEP("L4");
+        if (!myl_cas32_sc(word->word, &w, w | MYL_PARK_EFF | MYL_PARK_SLEEP)) /* A6 */
+            return false;
+        word->value = w | MYL_PARK_EFF;
+    }
+    return true;
+}
+
+void myl_park_announce(const struct myl_parkers *parkers, int64_t *most_ns)
+{
     for (;;) {
-        uint32_t w = myl_load32_acq(&parker->park->word); /* A17, L1 */
-        MYL_STEP("L1");
-        if ((w & both) != both && !myl_cas32_sc(&parker->park->word, &w, w | both)) /* A6 */
-            continue;
-        w |= both;
-        myl_fence_sc(); /* L2; pairs with S5 */
-        if ((w & MYL_PARK_EFF) == 0) {
-            MYL_STEP("L3");
-            if (!parker->overslept) {
-                settle();
-            } else if (myl_os_barrier() == 0) {
-                MYL_STEP("L4");
-                /* A CAS from the value loaded before the barrier proves that FENCE stayed set. */
-                if (!myl_cas32_sc(&parker->park->word, &w, w | MYL_PARK_EFF | MYL_PARK_SLEEP)) /* A6 */
-                    continue;
-                w |= MYL_PARK_EFF;
-            }
-            /* No barrier: the bounded first sleep was long enough for each earlier store to leave its buffer. */
+        for (uint32_t i = 0; i < parkers->count; i++) {
+            struct myl_park_word *park = parkers->parker[i].park;
+            bool lazy = parkers->parker[i].mode == MYL_PARK_LAZY;
+            uint32_t bits = lazy ? MYL_PARK_FENCE | MYL_PARK_SLEEP : MYL_PARK_SLEEP;
+            parkers->word[i] = (struct myl_os_park_word){&park->word, set_bits(park, bits)};
         }
-        *value = w;
-        *most_ns = (w & MYL_PARK_EFF) != 0 || parker->overslept ? INT64_MAX : UNCONFIRMED_NS;
-        return;
+        /* L2, P5: one fence for all words. Pairs with S5, between stamp and data word, and with R2, between cursor and
+         * room word: that side sees SLEEP, or the check after this fence sees its store. */
+        myl_fence_sc();
+        bool unconfirmed = any_unconfirmed(parkers, false);
+        *most_ns = unconfirmed ? MYL_PARK_UNCONFIRMED_NS : INT64_MAX;
+        if (unconfirmed) {
+            MYL_STEP("L3");
+            settle();
+        }
+        /* No barrier: the bounded first sleep was long enough for each earlier store to leave its buffer. */
+        if (!any_unconfirmed(parkers, true) || myl_os_barrier() != 0 || confirm(parkers))
+            return;
     }
 }
 
-void myl_park_announce(struct myl_parker *parker, uint32_t *value, int64_t *most_ns)
+bool myl_park_is_confirmed(const struct myl_parkers *parkers)
 {
-    *most_ns = INT64_MAX;
-    if (parker->mode == MYL_PARK_FENCED)
-        announce_fenced(parker, value);
-    else
-        announce_lazy(parker, value, most_ns);
+    return !any_unconfirmed(parkers, false) && !any_unconfirmed(parkers, true);
 }
 
-int myl_park_sleep(struct myl_parker *parker, uint32_t value, int64_t ns, int64_t most_ns)
+int myl_park_sleep(const struct myl_parkers *parkers, int64_t ns, int64_t most_ns)
 {
     MYL_STEP("L6");
-    int ended = myl_os_park(&parker->park->word, value, ns < most_ns ? ns : most_ns);
-    if (ended == ETIMEDOUT && most_ns != INT64_MAX && ns >= most_ns)
-        parker->overslept = 1;
+    const struct myl_os_park_word *word = parkers->word;
+    int64_t least = ns < most_ns ? ns : most_ns;
+    int ended = parkers->count == 1 ? myl_os_park(word->word, word->value, least)
+                                    : myl_os_park_any(word, parkers->count, least);
+    bool overslept = ended == ETIMEDOUT && most_ns != INT64_MAX && ns >= most_ns;
+    for (uint32_t i = 0; overslept && i < parkers->count; i++) {
+        if (is_unconfirmed(&parkers->parker[i], &word[i]))
+            parkers->parker[i].overslept = true;
+    }
     MYL_STEP("L7");
     return ended;
 }

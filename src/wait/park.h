@@ -21,19 +21,30 @@ enum myl_park_mode {
 /* A publisher clears FENCE after this many publish calls with FENCE set and no sleeper. */
 #define MYL_PARK_QUIET_CALLS 256U
 
-/* A parker's state during one wait. */
+/* One of the words that a participant parks on, during one wait. */
 struct myl_parker {
     struct myl_park_word *park;
     enum myl_park_mode mode;
-    int overslept;       /* a bounded sleep of this wait timed out, with EFF not set */
+    bool overslept;      /* a bounded sleep of this wait timed out, with EFF not set */
 };
 
-/* L1 to L4 (lazy), or P1 to P5 (fenced): announces the sleep. *value: the value of the word to sleep on. *most_ns: the
- * longest sleep allowed. The caller then checks its condition again, and sleeps (myl_park_sleep) or ends its wait. In
- * the second case it leaves the word as it is. */
-void myl_park_announce(struct myl_parker *parker, uint32_t *value, int64_t *most_ns);
-/* L6, L7. Returns what myl_os_park returned. */
-int myl_park_sleep(struct myl_parker *parker, uint32_t value, int64_t ns, int64_t most_ns);
+/* A participant that parks on several words: `count`, 1 or more, in both lists. */
+struct myl_parkers {
+    struct myl_parker *parker;
+    struct myl_os_park_word *word; /* what myl_park_announce has announced */
+    uint32_t count;
+};
+
+/* L1 to L4 (lazy), or P1 to P5 (fenced), for each word: announces the sleep. *most_ns: the longest sleep allowed. The
+ * caller then checks its condition again, and sleeps (myl_park_sleep) or ends its wait. In the second case it leaves
+ * the words as they are. */
+void myl_park_announce(const struct myl_parkers *parkers, int64_t *most_ns);
+/* Is EFF set in each lazy word, as announced? Else a publisher may not see the announcement yet. */
+bool myl_park_is_confirmed(const struct myl_parkers *parkers);
+/* The longest first sleep if not: longer than any store stays in a store buffer. */
+#define MYL_PARK_UNCONFIRMED_NS ((int64_t)1000000)
+/* L6, L7. Sleeps while all words are as announced. Returns what myl_os_park returned. */
+int myl_park_sleep(const struct myl_parkers *parkers, int64_t ns, int64_t most_ns);
 
 /* The calling publisher. */
 struct myl_publisher {

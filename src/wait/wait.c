@@ -124,8 +124,7 @@ struct wait {
     int64_t interval;
 };
 
-/* Returns MYL_EINTERRUPTED once per interruption, else MYL_EAGAIN. */
-static int check_interrupted(struct myl_waiter *waiter)
+int myl_wait_interrupted(struct myl_waiter *waiter)
 {
     /* A21 interrupted [acq]. Pairs: A22. */
     if (MYL_LIKELY(myl_load32_acq(&waiter->interrupted) == 0))
@@ -149,7 +148,7 @@ static int check_signalled(const struct myl_waiter *waiter, int ended)
 static int clock_checks(struct wait *wait)
 {
     wait->now = myl_os_now();
-    int interrupted = check_interrupted(wait->waiter);
+    int interrupted = myl_wait_interrupted(wait->waiter);
     if (interrupted != MYL_EAGAIN)
         return interrupted;
     if (myl_deadline_has_passed(wait->next_question, wait->now)) {
@@ -160,6 +159,8 @@ static int clock_checks(struct wait *wait)
         int rc = wait->site->overdue(wait->site->context);
         if (rc != MYL_EAGAIN)
             return rc;
+        if (wait->site->next_check != NULL)
+            wait->next_question.at = wait->site->next_check(wait->site->context);
     }
     return myl_deadline_has_passed(wait->deadline, wait->now) ? MYL_ETIMEDOUT : MYL_EAGAIN;
 }
@@ -231,28 +232,34 @@ static int yield_in_turns(struct wait *wait)
     }
 }
 
-static int park(struct wait *wait)
+static int park_on(struct wait *wait, const struct myl_parkers *parkers)
 {
-    struct myl_parker parker = {.park = wait->site->park, .mode = wait->site->mode};
     if (wait->site->before_park != NULL)
         wait->site->before_park(wait->site->context);
     for (;;) {
-        uint32_t value;
         int64_t most;
-        myl_park_announce(&parker, &value, &most);
+        myl_park_announce(parkers, &most);
         MYL_STEP("P6");
         int rc = wait->site->ready(wait->site->context); /* P6, L5 */
         if (rc == MYL_EAGAIN)
             rc = clock_checks(wait); /* also checks for an interruption after the announcement */
         if (rc != MYL_EAGAIN)
             return rc;
-        int ended = myl_park_sleep(&parker, value, slice(wait), most); /* P7, L6 */
+        int ended = myl_park_sleep(parkers, slice(wait), most); /* P7, L6 */
         rc = wait->site->ready(wait->site->context); /* P8, L7 */
         if (rc == MYL_EAGAIN)
             rc = check_signalled(wait->waiter, ended);
         if (rc != MYL_EAGAIN)
             return rc;
     }
+}
+
+static int park(struct wait *wait)
+{
+    struct myl_parker parker = {.park = wait->site->park, .mode = wait->site->mode};
+    struct myl_os_park_word word;
+    struct myl_parkers one = {.parker = &parker, .word = &word, .count = 1};
+    return park_on(wait, wait->site->parkers != NULL ? wait->site->parkers : &one);
 }
 
 /* Adaptive: the next spin lasts twice as long as this wait took. It is halved if this wait was longer than the longest
@@ -321,7 +328,9 @@ static void set_questions(struct wait *wait)
     const struct myl_wait_site *site = wait->site;
     wait->interval = site->liveness_ns;
     wait->next_question = myl_deadline_after(wait->now, wait->interval);
-    if (wait->waiter->due == 0)
+    if (site->next_check != NULL)
+        wait->next_question.at = site->next_check(site->context);
+    if (site->next_check != NULL || wait->waiter->due == 0)
         return;
     struct myl_deadline latest = myl_deadline_after(wait->now, site->liveness_most_ns);
     wait->next_question = myl_deadline_earlier((struct myl_deadline){wait->waiter->due}, latest);
@@ -336,7 +345,7 @@ int myl_wait(struct myl_waiter *waiter, const struct myl_wait_site *site, struct
     if (timeout->ns == MYL_TRY)
         return MYL_EAGAIN;
     if (myl_timeout_is_over(timeout)) { /* an earlier wait of this call used it up; it may not have checked this */
-        int rc = check_interrupted(waiter);
+        int rc = myl_wait_interrupted(waiter);
         return rc != MYL_EAGAIN ? rc : site->timed_out(site->context, timeout->ns);
     }
     /* The first checks run before the clock is read: most waits on a busy ring end here. */

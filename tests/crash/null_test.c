@@ -124,7 +124,8 @@ static void discard(int64_t result)
     X(myl_frame_producer_set_activity, no_handle, NULL, 0)                                                             \
     X(myl_frame_producer_ring, no_handle)                                                                              \
     X(myl_frame_observer_ring, no_handle)                                                                              \
-    X(myl_runner_stop, no_handle)
+    X(myl_runner_stop, no_handle)                                                                                      \
+    X(myl_waitset_interrupt, no_handle)
 
 /* Types, codecs and typed messages. */
 #define CODEC_WITH_RESULT(X)                                                                                           \
@@ -196,9 +197,27 @@ static void discard(int64_t result)
     X(myl_typed_consumer_frames, no_handle)                                                                            \
     X(myl_typed_consumer_schema, no_handle)
 
+/* Wait sets. */
+#define SET_WITH_RESULT(X)                                                                                             \
+    X(myl_waitset_open, no_place, NULL)                                                                                \
+    X(myl_waitset_add_consumer, no_handle, (void *)id, NULL)                                                           \
+    X(myl_waitset_add_consumer, set, no_handle, NULL)                                                                  \
+    X(myl_waitset_add_frame_consumer, no_handle, (void *)id, NULL)                                                     \
+    X(myl_waitset_add_observer, no_handle, (void *)id, NULL)                                                           \
+    X(myl_waitset_add_frame_observer, no_handle, (void *)id, NULL)                                                     \
+    X(myl_waitset_add_producer, no_handle, (void *)id, 1, NULL)                                                        \
+    X(myl_waitset_add_frame_producer, no_handle, (void *)id, 1, NULL)                                                  \
+    X(myl_waitset_remove, no_handle, id)                                                                               \
+    X(myl_waitset_count, no_handle)                                                                                    \
+    X(myl_waitset_wait, no_handle, &ready, 1, &count, MYL_TRY)                                                         \
+    X(myl_waitset_wait, set, no_place, 1, &count, MYL_TRY)                                                             \
+    X(myl_waitset_wait, set, &ready, 1, no_place, MYL_TRY)                                                             \
+    X(myl_waitset_fd, no_handle, &fd)                                                                                  \
+    X(myl_waitset_fd, set, no_place)
+
 #define NAME(function, ...) #function,
 static const char *const names[] = {WITH_RESULT(NAME) WITHOUT_RESULT(NAME) CODEC_WITH_RESULT(NAME)
-                                        CODEC_WITHOUT_RESULT(NAME)};
+                                        CODEC_WITHOUT_RESULT(NAME) SET_WITH_RESULT(NAME)};
 #define CALLS ((int)(sizeof names / sizeof names[0]))
 
 static int call(test_peer *parent, void *argument)
@@ -222,12 +241,16 @@ static int call(test_peer *parent, void *argument)
     const myl_codec *codec = myl_codec_by_id(MYL_CODEC_POD);
     myl_schema *schema = NULL;
     myl_arena *arena = NULL;
+    myl_waitset *set = NULL;
+    myl_ready ready;
+    uint32_t count;
     myl_item item;
     myl_typed_message typed_message;
     size_t size = 0;
     uint64_t hash;
     (void)parent;
-    if (myl_schema_open(&schema, &myl_u8_type) != MYL_OK || myl_arena_open(&arena, 0) != MYL_OK)
+    if (myl_schema_open(&schema, &myl_u8_type) != MYL_OK || myl_arena_open(&arena, 0) != MYL_OK ||
+        myl_waitset_open(&set, NULL) != MYL_OK)
         return 2;
     myl_view view = myl_view_of(schema, "v");
     (void)setrlimit(RLIMIT_CORE, &no_core);
@@ -243,6 +266,7 @@ static int call(test_peer *parent, void *argument)
     WITHOUT_RESULT(CALL_VOID)
     CODEC_WITH_RESULT(CALL)
     CODEC_WITHOUT_RESULT(CALL_VOID)
+    SET_WITH_RESULT(CALL)
     return 1;
 }
 

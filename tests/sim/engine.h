@@ -41,6 +41,8 @@ enum sim_wake { SIM_WOKEN, SIM_TIMED_OUT };
 struct sim_process;
 struct sim_description;
 
+enum { SIM_FUTEXES = 8 }; /* words that one participant can sleep on */
+
 struct sim_participant {
     struct sim_coro coro;
     struct sim_process *process;
@@ -51,7 +53,8 @@ struct sim_participant {
     const char *step; /* the last numbered step of the product */
     uint64_t priority;
     /* while asleep */
-    uint64_t futex; /* arena offset + 1; 0: waits for time only */
+    uint64_t futex[SIM_FUTEXES]; /* keys of the words that it sleeps on: os_sim.c */
+    unsigned futexes; /* 0: waits for time only */
     int64_t deadline;
     enum sim_wake wake;
     /* while spinning: value of sim.writes at the last pause */
@@ -148,8 +151,8 @@ static inline int sim_luck(unsigned of_65536)
 void sim_point(void);
 /* The same, for a caller that can only wait. */
 void sim_point_idle(void);
-/* Sleeps until woken or until `deadline`. */
-enum sim_wake sim_sleep(uint64_t futex, int64_t deadline);
+/* Sleeps until woken through one of the words, or until `deadline`. */
+enum sim_wake sim_sleep(const uint64_t *futex, unsigned futexes, int64_t deadline);
 void sim_wake_one(struct sim_participant *participant, enum sim_wake reason);
 unsigned sim_wake_futex(uint64_t futex);
 void sim_finish(void) __attribute__((noreturn));

@@ -473,34 +473,62 @@ int myl_os_pin(int cpu)
 
 /* --- waiting ------------------------------------------------------------------------------------------------- */
 
-int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
+/* The key of a word for sleeping and waking. A word in the process's own memory has no offset; its key is in no trace
+ * and no hash, since it differs from run to run. */
+#define PRIVATE_KEY ((uint64_t)1 << 63)
+
+static uint64_t key_of(myl_au32 *word, int writable, uint64_t *offset)
+{
+    *offset = 0;
+    return sim_offset_of(word, writable, offset) ? *offset + 1 : PRIVATE_KEY | (uint64_t)(uintptr_t)word;
+}
+
+static uint32_t value_of(struct sim_participant *participant, myl_au32 *word)
 {
     uint64_t offset;
+    if ((key_of(word, 0, &offset) & PRIVATE_KEY) == 0)
+        return (uint32_t)sim_memory_peek(participant, offset, 4);
+    uint32_t value;
+    memcpy(&value, (const void *)word, sizeof value);
+    return value;
+}
+
+int myl_os_park_any(const struct myl_os_park_word *words, uint32_t count, int64_t timeout_ns)
+{
     struct sim_participant *participant = sim.current;
+    uint64_t key[SIM_FUTEXES], offset = 0;
     sim_point();
     sim_memory_fence(participant);
     sim_memory_sync(participant, &sim_futex_queues);
-    if (!sim_offset_of(word, 0, &offset))
-        sim_violation("futex", "%s sleeps on a word that is not in shared memory", sim_self_name());
-    if (sim_memory_peek(participant, offset, 4) != value) {
-        sim_hash(SIM_OP_FUTEX, offset, 0);
-        SIM_TRACE("futex wait: the word has changed");
-        return 0;
+    if (count > SIM_FUTEXES)
+        sim_violation("futex", "%s sleeps on %u words", sim_self_name(), count);
+    for (uint32_t i = 0; i < count; i++) {
+        key[i] = key_of(words[i].word, 0, &offset);
+        if (value_of(participant, words[i].word) != words[i].value) {
+            sim_hash(SIM_OP_FUTEX, offset, 0);
+            SIM_TRACE("futex wait: word %u has changed", i);
+            return 0;
+        }
     }
     if (timeout_ns <= 0)
         return ETIMEDOUT;
     sim_hash(SIM_OP_FUTEX, offset, 1);
-    SIM_TRACE("futex wait, at most %lld us", (long long)timeout_ns / 1000);
+    SIM_TRACE("futex wait on %u words, at most %lld us", count, (long long)timeout_ns / 1000);
     int64_t deadline = timeout_ns > INT64_MAX - sim.now ? INT64_MAX : sim.now + timeout_ns;
-    enum sim_wake wake = sim_sleep(offset + 1, deadline);
+    enum sim_wake wake = sim_sleep(key, count, deadline);
     SIM_TRACE("futex wait ends: %s", wake == SIM_TIMED_OUT ? "timed out" : "woken");
     return wake == SIM_TIMED_OUT ? ETIMEDOUT : 0;
 }
 
-static void wake_all(struct sim_participant *participant, uint64_t offset)
+int myl_os_park(myl_au32 *word, uint32_t value, int64_t timeout_ns)
+{
+    return myl_os_park_any(&(struct myl_os_park_word){word, value}, 1, timeout_ns);
+}
+
+static void wake_all(struct sim_participant *participant, uint64_t key, uint64_t offset)
 {
     sim_memory_sync(participant, &sim_futex_queues);
-    unsigned woken = sim_wake_futex(offset + 1);
+    unsigned woken = sim_wake_futex(key);
     sim_hash(SIM_OP_FUTEX, offset, 2 + woken);
     SIM_TRACE("futex wake: %u", woken);
 }
@@ -516,17 +544,16 @@ void myl_os_wake_add4(myl_au32 *word)
     uint64_t before = sim_memory_add(sim.current, offset, 4, 4);
     if (sim.tracing)
         sim_trace_word("kernel adds 4", offset, before + 4, "");
-    wake_all(sim.current, offset);
+    wake_all(sim.current, offset + 1, offset);
 }
 
 void myl_os_wake(myl_au32 *word)
 {
     uint64_t offset;
     sim_point();
-    if (!sim_offset_of(word, 0, &offset))
-        sim_violation("futex", "%s wakes on a word that is not in shared memory", sim_self_name());
+    uint64_t key = key_of(word, 0, &offset);
     sim_memory_fence(sim.current);
-    wake_all(sim.current, offset);
+    wake_all(sim.current, key, offset);
 }
 
 int myl_os_barrier_register(void)
@@ -577,7 +604,7 @@ uint64_t myl_os_realtime(void)
 int myl_os_sleep(int64_t ns)
 {
     SIM_TRACE("sleeps for %lld us", (long long)ns / 1000);
-    (void)sim_sleep(0, ns > INT64_MAX - sim.now ? INT64_MAX : sim.now + ns);
+    (void)sim_sleep(NULL, 0, ns > INT64_MAX - sim.now ? INT64_MAX : sim.now + ns);
     return 0;
 }
 

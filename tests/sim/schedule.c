@@ -140,7 +140,7 @@ static void send_signal(struct sim_process *process)
     struct sim_participant *first = &sim.participant[process->first_participant];
     SIM_TRACE("*** a signal for %s", process->name);
     process->signalled = 1;
-    if (first->state == SIM_ASLEEP && first->futex != 0)
+    if (first->state == SIM_ASLEEP && first->futexes != 0)
         sim_wake_one(first, SIM_WOKEN);
 }
 
@@ -165,7 +165,7 @@ static int wake_spuriously(void)
 {
     uint32_t bits = 0;
     for (uint32_t left = sim.asleep; left != 0; left &= left - 1) {
-        if (sim.participant[__builtin_ctz(left)].futex != 0)
+        if (sim.participant[__builtin_ctz(left)].futexes != 0)
             bits |= left & -left;
     }
     if (bits == 0)
@@ -536,13 +536,15 @@ void sim_point_idle(void)
 
 /* --- sleeping ---------------------------------------------------------------------------------------------------- */
 
-enum sim_wake sim_sleep(uint64_t futex, int64_t deadline)
+enum sim_wake sim_sleep(const uint64_t *futex, unsigned futexes, int64_t deadline)
 {
     struct sim_participant *self = sim.current;
     if (sim.alone)
         sim_violation("engine", "%s sleeps while it runs alone", self->process->name);
     self->state = SIM_ASLEEP;
-    self->futex = futex;
+    self->futexes = futexes;
+    for (unsigned i = 0; i < futexes; i++)
+        self->futex[i] = futex[i];
     self->deadline = deadline;
     sim.ready &= ~bit(self);
     sim.asleep |= bit(self);
@@ -560,12 +562,21 @@ void sim_wake_one(struct sim_participant *participant, enum sim_wake reason)
     sim_hash(SIM_OP_EVENT, 106, participant->index);
 }
 
+static int sleeps_on(const struct sim_participant *participant, uint64_t futex)
+{
+    for (unsigned i = 0; i < participant->futexes; i++) {
+        if (participant->futex[i] == futex)
+            return 1;
+    }
+    return 0;
+}
+
 unsigned sim_wake_futex(uint64_t futex)
 {
     unsigned woken = 0;
     for (uint32_t bits = sim.asleep; bits != 0; bits &= bits - 1) {
         struct sim_participant *participant = &sim.participant[__builtin_ctz(bits)];
-        if (participant->futex == futex) {
+        if (sleeps_on(participant, futex)) {
             sim_wake_one(participant, SIM_WOKEN);
             woken++;
         }

@@ -25,7 +25,7 @@ static const struct cli_option options[] = {
     {"blobs", 'b', NULL, "read messages that each follow their length (4 bytes, little-endian) instead of lines"},
     {"json", 'j', NULL, "encode each line, a JSON value of the ring's type; a line that is none ends the command"},
     {"schema", KEY_SCHEMA, "FILE", "with --json: the type of a new ring, as 'myelon inspect' prints it"},
-    {"codec", KEY_CODEC, "NAME", "with --schema: pod, bincode1, bincode2, rkyv, msgpack or msgpack_array"},
+    {"codec", KEY_CODEC, "NAME", "with --schema: pod, bincode1, bincode2, rkyv, msgpack, msgpack_array or flatbuffers"},
     {"skip-bad", KEY_SKIP_BAD, NULL, "with --json: report a line that is no value, and go on after it"},
     {"wait", 'w', "N", "wait for N readers before the first message (default: 1, with --reserve 0: do not wait)"},
     {"reserve", 'R', "ID,...",

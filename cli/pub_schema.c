@@ -15,7 +15,9 @@ int pub_schema_codec(struct pub_schema *schema, const char *name)
     schema->codec = myl_codec_by_name(name);
     return schema->codec != NULL
                ? 0
-               : cli_usage("--codec wants pod, bincode1, bincode2, rkyv, msgpack or msgpack_array, not '%s'", name);
+               : cli_usage(
+                     "--codec wants pod, bincode1, bincode2, rkyv, msgpack, msgpack_array or flatbuffers, not '%s'",
+                     name);
 }
 
 /* Reads at most one byte more than a text can have. */

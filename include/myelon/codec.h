@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Codecs: values of described types (type.h) to bytes and back. A codec is a constant table of functions; those of the
- * library are pod, bincode1, bincode2, rkyv, msgpack and msgpack_array, and a program may have its own: docs/codecs.md.
+ * library are pod, bincode1, bincode2, rkyv, msgpack, msgpack_array and flatbuffers, and a program may have its own:
+ * docs/codecs.md.
  *
  * Received bytes are checked before they are used: whatever they hold, a call reads nothing outside of them, and the
  * memory it takes stays within the arena's limit. Wrong bytes give MYL_EDECODE, and the sentence has the offset and
@@ -21,6 +22,7 @@ enum myl_codec_id {
     MYL_CODEC_RKYV = 4,      /* rkyv 0.8: little endian, aligned, offsets of 32 bits; read in place */
     MYL_CODEC_MSGPACK = 5,   /* MessagePack: structs are maps by field name, as in Python a dict */
     MYL_CODEC_MSGPACK_ARRAY = 6, /* the same with structs as arrays: shorter, and fields have no names */
+    MYL_CODEC_FLATBUFFERS = 7, /* FlatBuffers: structs are tables; read in place, and structs may get more fields */
     MYL_CODEC_USER = 0x100,
 };
 
@@ -36,6 +38,7 @@ typedef struct myl_view {
     size_t length;
     const void *at;          /* private */
     const void *node;        /* private */
+    const void *more;        /* private */
 } myl_view;
 
 /* What is at a place. */
@@ -80,7 +83,7 @@ MYL_BEGIN_DECLS
 MYL_API const myl_codec *myl_codec_by_id(uint32_t id);
 
 /* The library's codec of that name ("pod", "bincode1", "bincode2", "rkyv", "msgpack",
- * "msgpack_array"), or NULL. Static storage. */
+ * "msgpack_array", "flatbuffers"), or NULL. Static storage. */
 MYL_API const myl_codec *myl_codec_by_name(const char *name);
 
 /* MYL_OK if the codec can carry the type; MYL_ESCHEMA: the sentence names the field that it cannot carry; MYL_EINVAL:
@@ -147,6 +150,13 @@ MYL_API const char *myl_view_name(const myl_view *view, uint64_t index);
  * digits, a union is its variant's name or an object with that key, no value is null, and so is a number that is not
  * finite. MYL_EBUFFER: `room` is too small and `text` is cut; MYL_EDECODE, MYL_EINVAL as myl_view_read. */
 MYL_API MYL_NODISCARD int myl_view_json(const myl_view *view, char *text, size_t room, size_t *length);
+
+/* --- FlatBuffers --- */
+
+/* Writes the schema of the codec flatbuffers as flatc reads it (.fbs): at most `room` bytes, with a NUL at the end. With
+ * `room` 0 and `text` NULL its length. `*length` is set to the bytes of the whole text without the NUL. MYL_EBUFFER:
+ * `room` is too small and `text` is cut; MYL_ESCHEMA: the codec cannot carry the type. Any thread. */
+MYL_API MYL_NODISCARD int myl_flatbuffers_text(const myl_schema *schema, char *text, size_t room, size_t *length);
 
 /* --- Arenas --- */
 

@@ -106,10 +106,12 @@ struct myl_type {
 
 enum myl_type_flag {
     MYL_TYPE_INLINE = 1,     /* a struct that is the fields of a union's variant: MYL_VARIANT_FIELDS */
+    MYL_TYPE_FIXED = 2,      /* a struct that never gets another field: MYL_FIXED */
 };
 
 #define MYL_FIELDS_MAX   1024 /* fields of a struct */
 #define MYL_VARIANTS_MAX 256  /* variants of a union */
+#define MYL_FIXED_ITEMS_MAX 65535 /* elements of an array within a MYL_FIXED structure */
 #define MYL_TYPE_NAME_MAX 64 /* bytes of the name of a type, field or variant */
 #define MYL_ALIGN_MAX    64   /* alignment of a C type, bytes */
 #define MYL_TYPES_MAX    512  /* descriptors that one descriptor reaches, itself included */
@@ -212,6 +214,15 @@ MYL_I_BUILTIN(myl_unit, MYL_KIND_UNIT)
         TABLE(MYL_I_MEMBER, name)                                                                  \
     } name;                                                                                        \
     MYL_I_DESCRIBE(name, #name, MYL_TYPE_INLINE, TABLE)
+
+/* MYL_FIXED(name, TABLE): a structure of numbers, bools, chars, arrays of them, other MYL_FIXED structures and arrays of
+ * those. It never gets another field. Only FlatBuffers stores it in another way than a MYL_STRUCT: as a `struct`, which
+ * lies within what contains it, and not as a `table`. */
+#define MYL_FIXED(name, TABLE)                                                                     \
+    typedef struct name {                                                                          \
+        TABLE(MYL_I_MEMBER, name)                                                                  \
+    } name;                                                                                        \
+    MYL_I_DESCRIBE(name, #name, MYL_TYPE_FIXED, TABLE)
 
 /* MYL_UNION(name, TABLE): a tagged union. Rows of the table: VARIANT(T, type, variant), with the type myl_unit for a
  * variant without content. Gives `struct { uint32_t tag; union { type variant; ... } as; }` and the tags

@@ -17,7 +17,7 @@ static const char *const features[] = {
     "fixed-frames", "event-log",       "log-callback", "error-participant",
     "release-to",   "release-message", "poll",         "peek",
     "reserve",      "ticket",          "on-signal",    "typed",
-    "schema",       "msgpack",         "waitset",
+    "schema",       "msgpack",         "waitset",      "flatbuffers",
 #ifdef MYL_OS_POSIX
     "os-posix",
 #else

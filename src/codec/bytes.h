@@ -198,6 +198,6 @@ int myl_native_read(const myl_view *view, myl_item *item);
 int myl_native_child(const myl_view *view, uint64_t index, myl_view *child);
 
 extern const myl_codec myl_codec_pod, myl_codec_bincode1, myl_codec_bincode2, myl_codec_rkyv, myl_codec_msgpack,
-    myl_codec_msgpack_array;
+    myl_codec_msgpack_array, myl_codec_flatbuffers;
 
 #endif

@@ -4,8 +4,9 @@
 
 #include <inttypes.h>
 
-static const myl_codec *const codecs[] = {&myl_codec_pod,  &myl_codec_bincode1, &myl_codec_bincode2,
-                                          &myl_codec_rkyv, &myl_codec_msgpack,  &myl_codec_msgpack_array};
+static const myl_codec *const codecs[] = {&myl_codec_pod,        &myl_codec_bincode1, &myl_codec_bincode2,
+                                          &myl_codec_rkyv,       &myl_codec_msgpack,  &myl_codec_msgpack_array,
+                                          &myl_codec_flatbuffers};
 #define CODECS (sizeof codecs / sizeof codecs[0])
 
 const myl_codec *myl_codec_by_id(uint32_t id)
@@ -99,7 +100,7 @@ int myl_access(const myl_codec *codec, const myl_schema *schema, const void *byt
     MYL_I_NOT_NULL(view);
     if (codec->access == NULL)
         return lacks(codec, "read in place; use myl_decode");
-    myl_view made = {codec, bytes, length, NULL, schema->root};
+    myl_view made = {codec, bytes, length, NULL, schema->root, NULL};
     int rc = codec->access(schema, &made);
     if (rc == MYL_OK)
         *view = made;
@@ -112,7 +113,7 @@ myl_view myl_view_of(const myl_schema *schema, const void *value)
 {
     MYL_I_NOT_NULL(schema);
     MYL_I_NOT_NULL(value);
-    return (myl_view){NULL, value, schema->root->size, value, schema->root};
+    return (myl_view){NULL, value, schema->root->size, value, schema->root, NULL};
 }
 
 int myl_view_read(const myl_view *view, myl_item *item)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Any value as JSON, by the steps of its view. */
+#include "codec/flatbuffers.h"
 #include "codec/rkyv.h"
 
 #include <inttypes.h>
@@ -14,6 +15,7 @@ struct json {
     size_t room;
     size_t length;
     uint64_t left;           /* bytes that offsets may still lead to: see pay() */
+    uint32_t tables;         /* of FlatBuffers, so far */
     unsigned depth;
 };
 
@@ -180,18 +182,33 @@ static int put_composite(struct json *json, const myl_view *view, const myl_item
     return rc;
 }
 
-/* Counts the bytes that an offset of rkyv leads to. In a value they do not overlap, so all together they are no more
- * than the value has. Bytes that changed may lead in circles. */
-static int pay(struct json *json, const struct myl_node *node, const myl_item *item)
+/* Bytes outside of its object to which an item of rkyv leads. */
+static uint64_t rkyv_bytes(const struct myl_node *node, const myl_item *item)
 {
-    uint64_t bytes = 0;
     if (item->kind == MYL_KIND_VECTOR)
-        bytes = item->count * node->element->archived_size;
-    else if (item->kind == MYL_KIND_BOX)
-        bytes = node->element->archived_size;
-    else if (item->kind == MYL_KIND_BYTES || (item->kind == MYL_KIND_STRING && item->count > RKYV_INLINE))
-        bytes = item->count;
-    if (bytes > json->left)
+        return item->count * node->element->archived_size;
+    if (item->kind == MYL_KIND_BOX)
+        return node->element->archived_size;
+    return item->kind == MYL_KIND_BYTES || (item->kind == MYL_KIND_STRING && item->count > RKYV_INLINE) ? item->count
+                                                                                                        : 0;
+}
+
+static uint64_t flat_bytes(const struct myl_node *node, const myl_item *item)
+{
+    if (item->kind == MYL_KIND_VECTOR)
+        return item->count * myl_flat_step(node->element);
+    return item->kind == MYL_KIND_BYTES || item->kind == MYL_KIND_STRING ? item->count : 0;
+}
+
+/* Counts what offsets lead to, so that bytes that changed cannot lead in circles. In a value of rkyv objects do not
+ * overlap, so all together they are no more than the value has. In FlatBuffers they may, within limits. */
+static int pay(struct json *json, const myl_view *view, const myl_item *item)
+{
+    const struct myl_node *node = view->node;
+    bool is_flat = view->codec == &myl_codec_flatbuffers;
+    uint64_t bytes = is_flat ? flat_bytes(node, item) : rkyv_bytes(node, item);
+    json->tables += is_flat && item->kind == MYL_KIND_STRUCT && !node->fixed;
+    if (bytes > json->left || json->tables > FLAT_TABLES)
         return myl_fail(MYL_EDECODE, "json: more values than the bytes can hold: the bytes were changed");
     json->left -= bytes;
     return MYL_OK;
@@ -201,8 +218,8 @@ static int put_view(struct json *json, const myl_view *view)
 {
     myl_item item;
     int rc = myl_view_read(view, &item);
-    if (rc == MYL_OK && view->codec == &myl_codec_rkyv)
-        rc = pay(json, view->node, &item);
+    if (rc == MYL_OK && (view->codec == &myl_codec_rkyv || view->codec == &myl_codec_flatbuffers))
+        rc = pay(json, view, &item);
     if (rc != MYL_OK)
         return rc;
     switch (item.kind) {
@@ -234,7 +251,9 @@ int myl_view_json(const myl_view *view, char *text, size_t room, size_t *length)
 {
     MYL_I_NOT_NULL(view);
     MYL_I_NOT_NULL(length);
-    struct json json = {text, room, 0, view->length, 0};
+    struct json json = {.text = text, .room = room, .left = view->length};
+    if (view->codec == &myl_codec_flatbuffers)
+        json.left = FLAT_LONGEST;
     if (room > 0)
         text[0] = '\0';
     int rc = put_view(&json, view);

@@ -285,8 +285,10 @@ static int take_definition(struct parser *p)
         kind = MYL_KIND_UNION;
     else if (accept(p, "fields "))
         flags = MYL_TYPE_INLINE;
+    else if (accept(p, "fixed "))
+        flags = MYL_TYPE_FIXED;
     else if (!accept(p, "struct "))
-        return expected(p, "\"struct \", \"union \" or \"fields \"");
+        return expected(p, "\"struct \", \"union \", \"fields \" or \"fixed \"");
     myl_type *type;
     int rc = take_name(p, name);
     if (rc == MYL_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Prepares a type for the codecs: one allocation holds the schema, its nodes, their parts, and the texts. */
 #include "codec/bytes.h"
+#include "codec/flatbuffers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +184,8 @@ static void fill_node(struct myl_node *node, struct myl_part *parts, const myl_t
                       const struct myl_type_list *list, const struct myl_node *nodes)
 {
     *node = (struct myl_node){.kind = (uint8_t)type->kind,
-                              .inline_fields = (type->flags & MYL_TYPE_INLINE) != 0,
+                              .inline_fields = type->flags == MYL_TYPE_INLINE,
+                              .fixed = type->flags == MYL_TYPE_FIXED,
                               .size = (uint32_t)type->size,
                               .align = (uint32_t)type->align,
                               .offset = (uint32_t)type->offset,
@@ -219,6 +221,73 @@ static int is_option_of_option(const struct myl_node *node)
     while (value->kind == MYL_KIND_BOX)
         value = value->element;
     return value->kind == MYL_KIND_OPTION;
+}
+
+/* --- tables of FlatBuffers ----------------------------------------------------------------------------------- */
+
+/* What the field `part` stores in its table; a union stores two things. Returns how many. */
+static uint32_t field_slots(const struct myl_node *node, uint16_t part, uint16_t entry, struct myl_slot slots[2])
+{
+    const struct myl_node *stored = myl_flat_stored(node);
+    slots[0] = (struct myl_slot){.size = 4, .part = part, .entry = entry, .align = 4};
+    if (stored->kind == MYL_KIND_UNION) {
+        slots[0].entry = (uint16_t)(entry + 2);
+        slots[1] = (struct myl_slot){.size = 1, .part = part, .entry = entry, .align = 1, .is_tag = 1};
+        return 2;
+    }
+    if (myl_flat_is_inline(stored)) {
+        slots[0].size = stored->archived_size;
+        slots[0].align = (uint8_t)stored->archived_align;
+    }
+    return 1;
+}
+
+uint32_t myl_flat_slots(const struct myl_node *node, struct myl_slot slots[2])
+{
+    return node->kind != MYL_KIND_UNIT ? field_slots(node, 0, 4, slots) : 0;
+}
+
+/* Sorts the slots by their alignment: so nothing but the start of the table needs padding. */
+static void plan_table(struct myl_node *node, struct myl_part *parts, struct myl_slot *slots)
+{
+    uint64_t size = 4;
+    uint32_t entries = 0, count = 0;
+    node->table_align = 4;
+    for (uint32_t i = 0; i < node->count; i++) {
+        struct myl_slot made[2];
+        uint32_t n = field_slots(parts[i].node, (uint16_t)i, (uint16_t)(4 + 2 * entries), made);
+        parts[i].entry = (uint16_t)(4 + 2 * entries);
+        entries += n;
+        node->options = (uint16_t)(node->options + (parts[i].node->bare->kind == MYL_KIND_OPTION));
+        for (uint32_t k = 0; k < n; k++) {
+            uint32_t at = count++;
+            for (; at > 0 && slots[at - 1].align < made[k].align; at--)
+                slots[at] = slots[at - 1];
+            slots[at] = made[k];
+            size += made[k].size;
+            if (made[k].align > node->table_align)
+                node->table_align = made[k].align;
+        }
+    }
+    node->slots = slots;
+    node->slots_count = (uint16_t)count;
+    node->entries = (uint16_t)entries;
+    node->table_size = capped(size);
+}
+
+static void plan_tables(struct myl_node *nodes, size_t count, struct myl_part *parts, struct myl_slot *slots)
+{
+    for (size_t i = 0; i < count; i++) {
+        nodes[i].bare = &nodes[i];
+        while (nodes[i].bare->kind == MYL_KIND_BOX)
+            nodes[i].bare = nodes[i].bare->element;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (nodes[i].kind != MYL_KIND_STRUCT)
+            continue;
+        plan_table(&nodes[i], parts + (nodes[i].parts - parts), slots);
+        slots += nodes[i].slots_count;
+    }
 }
 
 static size_t parts_of(const myl_type *type)
@@ -259,8 +328,8 @@ int myl_schema_make(myl_schema **schema, const myl_type *type, void *owned)
     size_t room[2];
     for (int form = 0; form < 2; form++)
         room[form] = myl_type_print(type, (enum myl_text_form)form, NULL, 0, &hash[form]) + 1;
-    size_t bytes =
-        sizeof(myl_schema) + list.count * sizeof(struct myl_node) + parts * sizeof(struct myl_part) + room[0] + room[1];
+    size_t bytes = sizeof(myl_schema) + list.count * sizeof(struct myl_node) +
+                   parts * (sizeof(struct myl_part) + 2 * sizeof(struct myl_slot)) + room[0] + room[1];
     myl_schema *made = calloc(1, bytes);
     if (made == NULL)
         return myl_fail(MYL_ENOMEM, "no memory for a schema of %zu bytes", bytes);
@@ -269,11 +338,13 @@ int myl_schema_make(myl_schema **schema, const myl_type *type, void *owned)
     made->type = type;
     made->owned = owned;
     made->root = &nodes[0];
-    made->text[0] = (char *)(first + parts);
+    struct myl_slot *slots = (struct myl_slot *)(first + parts);
+    made->text[0] = (char *)(slots + 2 * parts);
     made->text[1] = made->text[0] + room[0];
     for (int form = 0; form < 2; form++)
         (void)myl_type_print(type, (enum myl_text_form)form, made->text[form], room[form], &made->hash[form]);
     build(&list, nodes, first);
+    plan_tables(nodes, list.count, first, slots);
     made->nodes = (uint32_t)list.count;
     for (size_t i = 0; i < list.count; i++)
         made->nested_option |= is_option_of_option(&nodes[i]);

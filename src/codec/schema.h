@@ -10,6 +10,7 @@ struct myl_part;
 struct myl_node {
     uint8_t kind;            /* enum myl_kind */
     uint8_t inline_fields;   /* MYL_TYPE_INLINE */
+    uint8_t fixed;           /* MYL_TYPE_FIXED: the same layout in rkyv and in FlatBuffers */
     uint8_t plain;           /* numbers without gaps: in C, in bincode's fixed form and in rkyv the same bytes */
     uint8_t plain_varied;    /* plain, and the same in bincode's variable form: bytes and floats */
     uint8_t any_bytes;       /* each pattern of its bytes is a value, in C and in rkyv: there is nothing to check */
@@ -22,9 +23,25 @@ struct myl_node {
     uint32_t archived_offset; /* option: of the value */
     uint32_t least_fixed, least_varied; /* fewest bytes of a value in bincode; at least 1 */
     uint32_t least_packed;    /* the same in MessagePack, where a struct may lack its options */
+    uint8_t table_align;      /* of a FlatBuffers table: of the largest field, 4 or 8 */
+    uint16_t options;         /* struct: fields that may be absent */
+    uint16_t entries;         /* of the vtable of a FlatBuffers table */
+    uint16_t slots_count;
+    uint32_t table_size;      /* bytes of a FlatBuffers table in which no field is absent */
     const char *name;        /* struct, union; else NULL */
     const struct myl_node *element;
+    const struct myl_node *bare; /* box: what is in it, and in boxes in it; else the node itself */
     const struct myl_part *parts;
+    const struct myl_slot *slots; /* struct: what a FlatBuffers table stores, the largest alignment first */
+};
+
+/* What a FlatBuffers table stores within it: a number, a fixed struct, an offset, or the tag of a union. */
+struct myl_slot {
+    uint32_t size;
+    uint16_t part;
+    uint16_t entry;          /* its byte in the vtable */
+    uint8_t align;
+    uint8_t is_tag;
 };
 
 struct myl_part {
@@ -34,6 +51,7 @@ struct myl_part {
     uint16_t by_name;         /* of part k: the index of the part that has the k-th name in byte order */
     uint32_t offset;          /* in the C object */
     uint32_t archived_offset; /* union: of the variant's content */
+    uint16_t entry;           /* struct: byte in the vtable; that of a union's content is the next entry */
     uint32_t run;             /* struct: bytes of this field and of plain ones that follow without a gap, or 0 */
     uint32_t run_parts;       /* how many fields these are */
 };

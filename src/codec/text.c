@@ -80,9 +80,16 @@ static void put_expression(struct sink *sink, struct mentioned *mentioned, const
     }
 }
 
+static const char *definition_word(const myl_type *type)
+{
+    if (type->flags == MYL_TYPE_INLINE)
+        return "fields";
+    return type->flags == MYL_TYPE_FIXED ? "fixed" : myl_kind_word(type->kind);
+}
+
 static void put_definition(struct sink *sink, struct mentioned *mentioned, const myl_type *type, int layout)
 {
-    put(sink, "%s %s", type->flags & MYL_TYPE_INLINE ? "fields" : myl_kind_word(type->kind), type->name);
+    put(sink, "%s %s", definition_word(type), type->name);
     if (layout)
         put(sink, " size %zu align %zu", type->size, type->align);
     put(sink, "\n");

@@ -114,8 +114,9 @@ static int check_common(const myl_type *type)
     const char *word = myl_kind_word(type->kind);
     if (word == NULL)
         return myl_fail(MYL_ESCHEMA, "a type has the kind %" PRIu32 ", which this library does not know", type->kind);
-    if (type->flags != 0 && !(type->kind == MYL_KIND_STRUCT && type->flags == MYL_TYPE_INLINE))
-        return myl_fail(MYL_ESCHEMA, "%s has the flags %" PRIu32 "; only a struct may have MYL_TYPE_INLINE",
+    if (type->flags != 0 && !(type->kind == MYL_KIND_STRUCT && type->flags <= MYL_TYPE_FIXED))
+        return myl_fail(MYL_ESCHEMA,
+                        "%s has the flags %" PRIu32 "; only a struct may have MYL_TYPE_INLINE or MYL_TYPE_FIXED",
                         label_of(type, label), type->flags);
     if (type->align == 0 || type->align > MYL_ALIGN_MAX || (type->align & (type->align - 1)) != 0 || type->size == 0 ||
         type->size > SIZE_MAX_OF_TYPE || type->size % type->align != 0)
@@ -193,6 +194,31 @@ static int check_element(const myl_type *type)
 
 /* --- what has fields ---------------------------------------------------------------------------------------- */
 
+/* A number, bool or char, or a structure of them. */
+static bool is_fixed(const myl_type *type)
+{
+    return (type->kind >= MYL_KIND_U8 && type->kind <= MYL_KIND_CHAR) ||
+           (type->kind == MYL_KIND_STRUCT && type->flags == MYL_TYPE_FIXED);
+}
+
+/* A field of a MYL_FIXED structure. */
+static int check_fixed(const myl_type *type, const myl_field *field)
+{
+    char label[LABEL_MAX];
+    const myl_type *inner = field->type, *element = inner->kind == MYL_KIND_ARRAY ? inner->element : inner;
+    if (element == NULL || !is_fixed(element))
+        return myl_fail(MYL_ESCHEMA,
+                        "%s: field %s is not of fixed size; a MYL_FIXED structure has numbers, bools, chars, "
+                        "MYL_FIXED structures and arrays of them: use MYL_STRUCT",
+                        label_of(type, label), field->name);
+    if (element != inner && inner->count > MYL_FIXED_ITEMS_MAX)
+        return myl_fail(MYL_ESCHEMA,
+                        "%s: field %s has %zu elements, an array in a MYL_FIXED structure has at most %d: use "
+                        "MYL_STRUCT",
+                        label_of(type, label), field->name, inner->count, MYL_FIXED_ITEMS_MAX);
+    return MYL_OK;
+}
+
 /* Field `i`, whose C object must start at `from` or after it. */
 static int check_field(const myl_type *type, size_t i, size_t from)
 {
@@ -222,7 +248,7 @@ static int check_field(const myl_type *type, size_t i, size_t from)
             "%s: %s %s of %zu bytes, alignment %zu, is at offset %zu of %zu; list the members in their order, "
             "each with its own type",
             label_of(type, label), member, field->name, inner->size, inner->align, field->offset, type->size);
-    return MYL_OK;
+    return type->flags == MYL_TYPE_FIXED ? check_fixed(type, field) : MYL_OK;
 }
 
 static int check_fields(const myl_type *type)
@@ -358,7 +384,7 @@ int myl_type_collect(const myl_type *root, struct myl_type_list *list)
         for (size_t k = 0; rc == MYL_OK && type->fields != NULL && k < type->count; k++)
             rc = add(list, type->fields[k].type);
     }
-    if (rc == MYL_OK && (root->kind == MYL_KIND_UNIT || root->flags != 0))
+    if (rc == MYL_OK && (root->kind == MYL_KIND_UNIT || root->flags == MYL_TYPE_INLINE))
         rc = myl_fail(MYL_ESCHEMA, "this type can only be the content of a union's variant");
     if (rc == MYL_OK)
         rc = check_definitions(list);

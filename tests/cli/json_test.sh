@@ -92,7 +92,7 @@ round_trip() { # CODEC TYPE [OPTION]...
     expect_end 0 "sub --json by $codec" $sub1 "$dir/err1"
     expect_same "$dir/$type" "$dir/out1" "$type by $codec"
 }
-for codec in bincode1 bincode2 rkyv msgpack msgpack_array; do
+for codec in bincode1 bincode2 rkyv msgpack msgpack_array flatbuffers; do
     round_trip $codec every
     round_trip "$codec" flat
     # Messages longer than the ring's records go in fragments.

@@ -58,6 +58,25 @@ static void lay_out(myl_type *type, myl_field *fields, size_t offset)
     type->fields = fields;
 }
 
+static const myl_type *make_named(struct random_types *types, unsigned depth, int flat, uint32_t kind, uint32_t flags);
+
+/* A number, a fixed structure, or an array of them. */
+static const myl_type *fixed_field(struct random_types *types, unsigned depth)
+{
+    const myl_type *element = scalars[random_roll(&types->dice, SCALARS)];
+    uint64_t roll = random_roll(&types->dice, 4);
+    if (roll == 0 && depth > 0 && types->types < 100)
+        element = make_named(types, depth - 1, 1, MYL_KIND_STRUCT, MYL_TYPE_FIXED);
+    if (roll > 1 || types->types >= 100)
+        return element;
+    myl_type *type = add_type(types, MYL_KIND_ARRAY);
+    type->element = element;
+    type->count = 1 + random_roll(&types->dice, 3);
+    type->size = type->count * element->size;
+    type->align = element->align;
+    return type;
+}
+
 static const myl_type *make_named(struct random_types *types, unsigned depth, int flat, uint32_t kind, uint32_t flags)
 {
     size_t count = 1 + random_roll(&types->dice, 5), first = types->fields;
@@ -73,6 +92,8 @@ static const myl_type *make_named(struct random_types *types, unsigned depth, in
             field->type = &myl_unit_type;
         else if (kind == MYL_KIND_UNION && roll < 3 && types->types < 100)
             field->type = make_named(types, depth > 0 ? depth - 1 : 0, flat, MYL_KIND_STRUCT, MYL_TYPE_INLINE);
+        else if (flags == MYL_TYPE_FIXED)
+            field->type = fixed_field(types, depth);
         else
             field->type = random_type(types, depth > 0 ? depth - 1 : 0, flat);
     }
@@ -115,7 +136,7 @@ const myl_type *random_type(struct random_types *types, unsigned depth, int flat
         return scalars[random_roll(&types->dice, SCALARS)];
     }
     if (roll < 8)
-        return make_named(types, depth, flat, MYL_KIND_STRUCT, 0);
+        return make_named(types, depth, flat, MYL_KIND_STRUCT, roll == 7 ? MYL_TYPE_FIXED : 0);
     if (roll < 10)
         return make_named(types, depth, flat, MYL_KIND_UNION, 0);
     if (roll < 12)

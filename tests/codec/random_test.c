@@ -14,7 +14,7 @@
 
 #define JSON_MAX ((size_t)1 << 20)
 
-static const char *const codecs[] = {"pod", "bincode1", "bincode2", "rkyv", "msgpack", "msgpack_array"};
+static const char *const codecs[] = {"pod", "bincode1", "bincode2", "rkyv", "msgpack", "msgpack_array", "flatbuffers"};
 #define CODECS (sizeof codecs / sizeof codecs[0])
 
 struct trip {
@@ -146,7 +146,8 @@ static void random_types_go_round(void **state)
 static void every_kind_goes_round(void **state)
 {
     (void)state;
-    static const myl_type *const types[] = {&t_every_type, &t_node_type, &t_shape_type, &t_flat_type, &t_existing_type};
+    static const myl_type *const types[] = {&t_every_type,    &t_node_type,  &t_shape_type, &t_flat_type,
+                                            &t_existing_type, &t_mixed_type, &t_fixed_type};
     struct trip trip;
     begin(&trip, 2);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)

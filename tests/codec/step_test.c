@@ -124,6 +124,9 @@ static void decoders_load_each_byte_once(void **state)
         {"msgpack", &t_e_type, "a4756e6974", forms, 3},
         {"msgpack_array", &t_e_type, "81a16e9107", forms, 3},
         {"pod", &t_u8_option_type, "01 05", counts, 3},
+        {"flatbuffers", &myl_bool_type, "0c000000 0600 0500 0400 0000 08000000 01", counts, 3},
+        {"flatbuffers", &t_e_type, "0c000000 0800 0900 0800 0400 08000000 0c000000 01 00 0400 0400 0000 06000000",
+         counts, 3},
     };
     static const unsigned periods[] = {1, 2, 3, 8};
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -126,6 +126,36 @@ MYL_VECTOR(t_shape_vector, t_shape);
     FIELD(T, t_node, tree)
 MYL_STRUCT_NAMED(t_every, "Every", T_EVERY);
 
+/* --- structures of fixed layout ------------------------------------------------------------------------------ */
+
+#define T_INNER(FIELD, T) FIELD(T, myl_u8, a) FIELD(T, myl_u16, b)
+MYL_FIXED(t_inner, T_INNER);
+MYL_ARRAY(t_inner_pair, t_inner, 2);
+MYL_ARRAY(t_u8_triple, myl_u8, 3);
+#define T_FIXED(FIELD, T)                                  \
+    FIELD(T, myl_u8, small)                                \
+    FIELD(T, myl_u64, large)                               \
+    FIELD(T, myl_bool, flag)                               \
+    FIELD(T, t_inner_pair, inner)                          \
+    FIELD(T, t_u8_triple, bytes)                           \
+    FIELD(T, myl_char, letter)                             \
+    FIELD(T, myl_f32, ratio)
+MYL_FIXED(t_fixed, T_FIXED);
+MYL_VECTOR(t_fixed_vector, t_fixed);
+MYL_OPTION(t_fixed_option, t_fixed);
+MYL_OPTION(t_u8_option_option, t_u8_option);
+MYL_OPTION(t_u16_option, myl_u16);
+MYL_BOX(t_u32_box, myl_u32);
+MYL_VECTOR(t_u32_box_vector, t_u32_box);
+#define T_MIXED(FIELD, T)                                  \
+    FIELD(T, t_fixed, one)                                 \
+    FIELD(T, t_fixed_vector, many)                         \
+    FIELD(T, t_fixed_option, maybe)                        \
+    FIELD(T, t_u8_option_option, nested)                   \
+    FIELD(T, t_u32_box_vector, boxes)                      \
+    FIELD(T, t_u16_option, last)
+MYL_STRUCT(t_mixed, T_MIXED);
+
 /* --- without pointers, and an existing structure ------------------------------------------------------------ */
 
 #define T_FLAT(FIELD, T)                                   \

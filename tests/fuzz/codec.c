@@ -10,7 +10,7 @@
 #include "fuzz/kit.h"
 #include "fuzz/mutate.h"
 
-static const char *const codecs[] = {"rkyv", "bincode1", "bincode2", "pod", "msgpack", "msgpack_array"};
+static const char *const codecs[] = {"rkyv", "bincode1", "bincode2", "pod", "msgpack", "msgpack_array", "flatbuffers"};
 static const myl_type *const types[] = {
     &t_every_type,
     &t_node_type,
@@ -29,6 +29,7 @@ static const myl_type *const types[] = {
     &myl_char_type,
     &t_u32_matrix_type,
     &t_option_vector_type,
+    &t_mixed_type,
 };
 #define TYPES (sizeof types / sizeof types[0])
 

@@ -131,7 +131,7 @@ static void features_are_known_by_name(void **state)
         "fixed-frames", "event-log",       "log-callback", "error-participant",
         "release-to",   "release-message", "poll",         "peek",
         "reserve",      "ticket",          "on-signal",    "typed",
-        "schema",       "msgpack",
+        "schema",       "msgpack",         "flatbuffers",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (myl_has_feature(names[i]) != 1)

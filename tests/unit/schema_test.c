@@ -10,7 +10,7 @@
 #include "codec/types.h"
 #include "segment/layout.h"
 
-static const char *const codecs[] = {"bincode1", "bincode2", "rkyv", "pod", "msgpack", "msgpack_array"};
+static const char *const codecs[] = {"bincode1", "bincode2", "rkyv", "pod", "msgpack", "msgpack_array", "flatbuffers"};
 #define CODECS (sizeof codecs / sizeof codecs[0])
 
 /* As t_s, with another type of its second field. */

@@ -10,7 +10,7 @@
 
 MYL_TYPED(t_s);
 
-static const char *const codecs[] = {"bincode1", "bincode2", "rkyv", "msgpack", "msgpack_array"};
+static const char *const codecs[] = {"bincode1", "bincode2", "rkyv", "msgpack", "msgpack_array", "flatbuffers"};
 #define CODECS (sizeof codecs / sizeof codecs[0])
 
 struct pair {

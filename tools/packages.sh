@@ -10,7 +10,7 @@ packages_coverage="gcovr"
 packages_models="spin gcc libc6-dev"
 packages_cross="gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross qemu-user-static"
 packages_fuzz="cmake ninja-build clang libclang-rt-14-dev"
-packages_interop="$packages_build python3 python3-venv"
+packages_interop="$packages_build python3 python3-venv flatbuffers-compiler libflatbuffers-dev"
 packages_bench="g++ libboost-dev libzmq3-dev libnng-dev libck-dev libdpdk-dev"
 packages_mutants="$packages_build python3 python3-venv util-linux"
 mutator_wanted=universalmutator==1.14.1 # from the Python registry, into build/mutants/venv

@@ -73,6 +73,9 @@ struct myl_codec {
     int (*read)(const myl_view *view, myl_item *item);
     /* `index` is less than the count of what is at `view`. */
     int (*child)(const myl_view *view, uint64_t index, myl_view *child);
+    /* MYL_OK: a reader of the type `known` reads values that were written with the type `written`, which has the same
+     * codec and another text. MYL_ESCHEMA: it does not, and the sentence says why. NULL: the texts must be the same. */
+    int (*reads)(const myl_schema *written, const myl_schema *known);
 };
 
 MYL_BEGIN_DECLS

@@ -194,4 +194,5 @@ const myl_codec myl_codec_flatbuffers = {
     .access = myl_flat_access,
     .read = flat_read,
     .child = flat_child,
+    .reads = myl_flat_reads,
 };

@@ -36,6 +36,7 @@ int myl_typed_consumer_open(myl_typed_consumer **consumer, const char *name, con
         return myl_fail(MYL_ENOMEM, "no memory for a typed consumer");
     rc = myl_typed_begin(&made->typed, &own, typed, frames.type_id);
     frames.type_id = 0; /* the description has it */
+    made->typed.is_reader = true;
     if (rc == MYL_OK) {
         made->bad = own.bad;
         made->on_bad = own.on_bad;

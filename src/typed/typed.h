@@ -3,6 +3,8 @@
 #ifndef MYL_TYPED_TYPED_H
 #define MYL_TYPED_TYPED_H
 
+#include <stdbool.h>
+
 #include <myelon/typed.h>
 
 #include "segment/description.h"
@@ -10,6 +12,7 @@
 struct myl_typed {
     const myl_codec *codec;
     myl_schema *schema;
+    bool is_reader;          /* may have another type, if the codec reads it */
     struct myl_description description; /* its text is the schema's */
 };
 

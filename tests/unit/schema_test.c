@@ -397,6 +397,117 @@ static void longest_text_is_stored(void **state)
     myl_schema_close(schema);
 }
 
+/* --- types with other fields ----------------------------------------------------------------------------------- */
+
+#define ORDER_1(FIELD, T) FIELD(T, myl_u32, id) FIELD(T, myl_string, s)
+#define ORDER_2(FIELD, T)                                  \
+    FIELD(T, myl_u32, id)                                  \
+    FIELD(T, myl_string, s)                                \
+    FIELD(T, myl_i16, price)                               \
+    FIELD(T, t_u8_option, small)
+#define ORDER_STRUCT(FIELD, T) FIELD(T, myl_u32, id) FIELD(T, myl_string, s) FIELD(T, t_a, added)
+#define ORDER_RENAMED(FIELD, T) FIELD(T, myl_u32, id) FIELD(T, myl_string, text)
+#define ORDER_TYPE(FIELD, T) FIELD(T, myl_u32, id) FIELD(T, myl_bytes, s)
+MYL_STRUCT_NAMED(order_1, "order", ORDER_1);
+MYL_STRUCT_NAMED(order_2, "order", ORDER_2);
+MYL_STRUCT_NAMED(order_struct, "order", ORDER_STRUCT);
+MYL_STRUCT_NAMED(order_renamed, "order", ORDER_RENAMED);
+MYL_STRUCT_NAMED(order_type, "order", ORDER_TYPE);
+#define FIXED_1(FIELD, T) FIELD(T, myl_u32, x)
+#define FIXED_2(FIELD, T) FIELD(T, myl_u32, x) FIELD(T, myl_u32, y)
+#define CHOICE_1(VARIANT, T) VARIANT(T, myl_unit, none)
+#define CHOICE_2(VARIANT, T) VARIANT(T, myl_unit, none) VARIANT(T, myl_u8, one)
+typedef struct point_1 {
+    uint32_t x;
+} point_1;
+typedef struct point_2 {
+    uint32_t x, y;
+} point_2;
+MYL_I_DESCRIBE(point_1, "point", MYL_TYPE_FIXED, FIXED_1);
+MYL_I_DESCRIBE(point_2, "point", MYL_TYPE_FIXED, FIXED_2);
+MYL_UNION_NAMED(choice_1, "choice", CHOICE_1);
+MYL_UNION_NAMED(choice_2, "choice", CHOICE_2);
+#define HOLDS_POINT_1(FIELD, T) FIELD(T, point_1, p)
+#define HOLDS_POINT_2(FIELD, T) FIELD(T, point_2, p)
+#define HOLDS_CHOICE_1(FIELD, T) FIELD(T, choice_1, c)
+#define HOLDS_CHOICE_2(FIELD, T) FIELD(T, choice_2, c)
+MYL_STRUCT_NAMED(holds_point_1, "holder", HOLDS_POINT_1);
+MYL_STRUCT_NAMED(holds_point_2, "holder", HOLDS_POINT_2);
+MYL_STRUCT_NAMED(holds_choice_1, "holder", HOLDS_CHOICE_1);
+MYL_STRUCT_NAMED(holds_choice_2, "holder", HOLDS_CHOICE_2);
+
+static void consumer_may_know_more_or_fewer_fields_of_a_flatbuffer(void **state)
+{
+    (void)state;
+    const myl_typed_options options[] = {options_of("flatbuffers", &order_1_type),
+                                         options_of("flatbuffers", &order_2_type)};
+    const order_1 first = {7, {"hi", 2}};
+    const order_2 second = {8, {"ho", 2}, -3, {true, 5}};
+    const void *value, *values[] = {&first, &second};
+    for (size_t written = 0; written < 2; written++) {
+        char name[TEST_NAME_SIZE];
+        myl_typed_consumer *consumer;
+        myl_typed_producer *producer = open_typed(test_name(name, "other-fields"), &options[written]);
+        test_ok(myl_typed_consumer_open(&consumer, name, &options[1 - written], NULL));
+        test_ok(myl_typed_publish(producer, values[written], 0));
+        test_ok(myl_typed_receive(consumer, &value, TEST_DEADLINE_NS));
+        if (written == 0) {
+            const order_2 *order = value;
+            assert_true(order->id == 7 && order->s.length == 2 && order->price == 0 && !order->small.some);
+        } else {
+            const order_1 *order = value;
+            assert_true(order->id == 8 && order->s.length == 2);
+        }
+        myl_typed_consumer_close(consumer);
+        myl_typed_producer_close(producer);
+    }
+}
+
+static void other_changes_of_a_flatbuffer_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *codec;
+        const myl_type *there, *here;
+        const char *fragment;
+    } changes[] = {
+        {"flatbuffers", &order_1_type, &order_struct_type,
+         "first difference: field order.added: only here; a field that is added must be a number"},
+        {"flatbuffers", &order_struct_type, &order_1_type, "field order.added: only there; a field that is added"},
+        {"flatbuffers", &order_1_type, &order_renamed_type, "field 2 of order: \"s\" there, \"text\" here"},
+        {"flatbuffers", &order_1_type, &order_type_type, "field order.s: another type there than here"},
+        {"flatbuffers", &order_1_type, &t_s_type, "the root: another type there than here"},
+        {"flatbuffers", &holds_point_1_type, &holds_point_2_type, "type point: 1 fields there, 2 here"},
+        {"flatbuffers", &holds_choice_1_type, &holds_choice_2_type, "type choice: 1 variants there, 2 here"},
+        {"rkyv", &order_1_type, &order_2_type, "first difference: field order.price: missing there, i16 here"},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        char name[TEST_NAME_SIZE];
+        myl_typed_consumer *consumer;
+        const myl_typed_options there = options_of(changes[i].codec, changes[i].there),
+                                here = options_of(changes[i].codec, changes[i].here);
+        myl_typed_producer *producer = open_typed(test_name(name, "other-change"), &there);
+        test_code(MYL_ESCHEMA, myl_typed_consumer_open(&consumer, name, &here, NULL));
+        expect_detail(changes[i].fragment);
+        myl_typed_producer_close(producer);
+    }
+}
+
+/* All messages of a ring have the fields of its type: consumers may have come for those. */
+static void producer_needs_the_type_of_the_ring(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE];
+    const myl_typed_options there = options_of("flatbuffers", &order_1_type),
+                            here = options_of("flatbuffers", &order_2_type);
+    myl_typed_producer *producer = open_typed(test_name(name, "successor"), &there), *successor;
+    myl_typed_producer_leave(producer);
+    test_code(MYL_ESCHEMA, myl_typed_producer_open(&successor, name, &here, NULL));
+    expect_detail("first difference: field order.price: missing there, i16 here");
+    test_ok(myl_typed_producer_open(&successor, name, &there, NULL));
+    myl_typed_producer_close(successor);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +520,9 @@ int main(void)
         cmocka_unit_test(first_difference_is_reported),
         cmocka_unit_test(another_layout_is_another_type),
         cmocka_unit_test(takeover_needs_the_same_schema),
+        cmocka_unit_test(consumer_may_know_more_or_fewer_fields_of_a_flatbuffer),
+        cmocka_unit_test(other_changes_of_a_flatbuffer_are_refused),
+        cmocka_unit_test(producer_needs_the_type_of_the_ring),
         cmocka_unit_test(replaced_ring_gets_the_new_schema),
         cmocka_unit_test(ring_without_a_schema_is_known_by_its_type_id),
         cmocka_unit_test(longest_text_is_stored),

@@ -161,6 +161,12 @@ MYL_API MYL_NODISCARD int myl_view_json(const myl_view *view, char *text, size_t
  * `room` is too small and `text` is cut; MYL_ESCHEMA: the codec cannot carry the type. Any thread. */
 MYL_API MYL_NODISCARD int myl_flatbuffers_text(const myl_schema *schema, char *text, size_t room, size_t *length);
 
+/* Makes a schema, and the type itself, from a binary schema (`flatc -b --schema`: .bfbs), for messages of programs that
+ * use flatc's code. docs/codecs.md has the mapping. The bytes may come from any source. MYL_OK; MYL_EDECODE: they are
+ * not a binary schema; MYL_ESCHEMA: it has something that a type cannot express, which the sentence names;
+ * MYL_ETOOBIG: more than 64 MiB of types; MYL_ENOMEM. Allocates. Any thread. */
+MYL_API MYL_NODISCARD int myl_flatbuffers_schema(myl_schema **schema, const void *bytes, size_t length);
+
 /* --- Arenas --- */
 
 /* Makes an arena that gives at most `limit` bytes (0: 256 MiB) between two resets. MYL_ENOMEM. */

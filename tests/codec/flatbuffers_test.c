@@ -411,6 +411,115 @@ static void schema_of_flatc_is_the_one_in_the_tree(void **state)
     myl_schema_close(schema);
 }
 
+/* --- binary schemas ---------------------------------------------------------------------------------------------- */
+
+/* A file of tests/codec/flatbuffers. Returns its length. */
+static size_t read_file(const char *name, unsigned char *bytes, size_t room)
+{
+    char path[TEST_PATH_SIZE];
+    const char *source = getenv("MYL_TEST_SOURCE_DIR");
+    (void)snprintf(path, sizeof path, "%s/tests/codec/flatbuffers/%s", source != NULL ? source : ".", name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t length = fread(bytes, 1, room, file);
+    (void)fclose(file);
+    return length;
+}
+
+/* flatc -b sample.fbs */
+#define MONSTER                                                                                                        \
+    "200000001c003c0008000600200024000400280005002c0030003400000038001c000000010107000000803f00000040" \
+    "03000000000000000405060000000000a80000009c000000700000005800000034000000200000000400000001000000" \
+    "040000000100000061000a0008000000000004000a0000000400000003000000456c6600010000000000803f0000803f" \
+    "0100000000000000000000000000000000000000e4ffffff00000500040000000300000041786500010000000c000000" \
+    "08000c00080006000800000000000300040000000500000053776f72640000000200000001020000030000004f726300"
+
+static void binary_schema_of_flatc_gives_a_type(void **state)
+{
+    (void)state;
+    struct reading r;
+    myl_view view;
+    char text[ROOM];
+    size_t length = read_file("sample.bfbs", r.bytes, ROOM);
+    test_ok(myl_flatbuffers_schema(&r.schema, r.bytes, length));
+    assert_string_equal(myl_schema_text(r.schema, MYL_TEXT_SCHEMA), "schema 1\n"
+                                                                    "root Game_Monster\n"
+                                                                    "struct Game_Monster\n"
+                                                                    "  pos: option<Game_Vec>\n"
+                                                                    "  mana: option<i16>\n"
+                                                                    "  name: string\n"
+                                                                    "  inventory: bytes\n"
+                                                                    "  color: i8\n"
+                                                                    "  weapons: [Game_Weapon]\n"
+                                                                    "  equipped: option<Game_Item>\n"
+                                                                    "  path: [Game_Vec]\n"
+                                                                    "  friend: option<box<Game_Monster>>\n"
+                                                                    "  hp: i16\n"
+                                                                    "  tags: [string]\n"
+                                                                    "fixed Game_Vec\n"
+                                                                    "  x: f32\n"
+                                                                    "  y: f32\n"
+                                                                    "  id: u64\n"
+                                                                    "  parts: [u8; 3]\n"
+                                                                    "struct Game_Weapon\n"
+                                                                    "  name: string\n"
+                                                                    "  damage: i16\n"
+                                                                    "union Game_Item\n"
+                                                                    "  Weapon: box<Game_Weapon>\n"
+                                                                    "  none\n");
+    r.length = golden_bytes(MONSTER, r.bytes, sizeof r.bytes);
+    test_ok(myl_access(myl_codec_by_name("flatbuffers"), r.schema, r.bytes, r.length, &view));
+    test_ok(myl_view_json(&view, text, sizeof text, &length));
+    assert_string_equal(
+        text,
+        "{\"pos\":{\"x\":1,\"y\":2,\"id\":3,\"parts\":[4,5,6]},\"mana\":7,\"name\":\"Orc\",\"inventory\":"
+        "\"0102\",\"color\":1,\"weapons\":[{\"name\":\"Sword\",\"damage\":3}],\"equipped\":{\"Weapon\":{\"name\":"
+        "\"Axe\",\"damage\":5}},\"path\":[{\"x\":1,\"y\":1,\"id\":1,\"parts\":[0,0,0]}],\"friend\":{\"pos\":null,"
+        "\"mana\":null,\"name\":\"Elf\",\"inventory\":\"\",\"color\":0,\"weapons\":[],\"equipped\":null,\"path\":[],"
+        "\"friend\":null,\"hp\":0,\"tags\":[]},\"hp\":0,\"tags\":[\"a\"]}");
+    myl_schema_close(r.schema);
+}
+
+static void what_a_type_cannot_express_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"default.bfbs", "Game.Monster.hp has a default that is not 0"},
+        {"align.bfbs", "struct Game_Vec has 32 bytes and alignment 16, expected 24 and 8; remove its force_align"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unsigned char bytes[ROOM];
+        myl_schema *schema = (void *)bytes;
+        test_code(MYL_ESCHEMA, myl_flatbuffers_schema(&schema, bytes, read_file(cases[i][0], bytes, sizeof bytes)));
+        expect_detail(cases[i][1]);
+        assert_null(schema);
+    }
+}
+
+static void damaged_binary_schema_does_no_harm(void **state)
+{
+    (void)state;
+    unsigned char bytes[ROOM];
+    unsigned accepted = 0, refused = 0;
+    size_t length = read_file("sample.bfbs", bytes, sizeof bytes);
+    static const unsigned char changes[] = {0x01, 0x10, 0x80, 0xff};
+    for (size_t at = 0; at < length; at++) {
+        for (size_t k = 0; k < sizeof changes; k++) {
+            myl_schema *schema;
+            bytes[at] ^= changes[k];
+            int rc = myl_flatbuffers_schema(&schema, bytes, length);
+            if (rc != MYL_OK && rc != MYL_EDECODE && rc != MYL_ESCHEMA)
+                test_fail("byte %zu: %s: %s", at, myl_errname(rc), myl_error_detail());
+            accepted += rc == MYL_OK;
+            refused += rc != MYL_OK;
+            if (rc == MYL_OK)
+                myl_schema_close(schema);
+            bytes[at] ^= changes[k];
+        }
+    }
+    assert_true(accepted > 0 && refused > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +534,9 @@ int main(void)
         cmocka_unit_test(fixed_structures_have_numbers_only),
         cmocka_unit_test(fields_may_be_added_at_the_end),
         cmocka_unit_test(schema_of_flatc_is_the_one_in_the_tree),
+        cmocka_unit_test(binary_schema_of_flatc_gives_a_type),
+        cmocka_unit_test(what_a_type_cannot_express_is_refused),
+        cmocka_unit_test(damaged_binary_schema_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,8 @@ static void discard(int64_t result)
     X(myl_codec_hash, codec, no_handle)                                                                                \
     X(myl_codec_fail, MYL_EINVAL, no_handle, 0, "")                                                                    \
     X(myl_codec_fail, MYL_EINVAL, codec, 0, no_place)                                                                  \
+    X(myl_flatbuffers_schema, no_place, "x", 1)                                                                        \
+    X(myl_flatbuffers_schema, &schema, no_place, 1)                                                                    \
     X(myl_flatbuffers_text, no_handle, id, sizeof id, &size)                                                           \
     X(myl_flatbuffers_text, schema, id, sizeof id, no_place)                                                           \
     X(myl_encoded_size, no_handle, schema, "v", &size)                                                                 \

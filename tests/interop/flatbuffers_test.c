@@ -278,6 +278,27 @@ static void generated_code_reads_and_writes_the_same_values(void **state)
     }
 }
 
+/* The binary schema in world->received gives a type that reads the values of this one. */
+static void import_schema(struct world *world, size_t length)
+{
+    myl_schema *imported;
+    myl_view view;
+    size_t sent;
+    if (myl_flatbuffers_schema(&imported, world->received, length) != MYL_OK) {
+        show_type(world);
+        test_fail("the binary schema is refused: %s", myl_error_detail());
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        test_ok(myl_encode(world->codec, world->schema, next_value(world, i), world->sent, ROOM, &sent));
+        if (myl_access(world->codec, imported, world->sent, sent, &view) != MYL_OK) {
+            show_type(world);
+            test_fail("a value is refused by the type of the binary schema: %s\n%s", myl_error_detail(),
+                      myl_schema_text(imported, MYL_TEXT_SCHEMA));
+        }
+    }
+    myl_schema_close(imported);
+}
+
 static void exchange_type(struct world *world, const myl_type *type, unsigned values)
 {
     static char text[1 << 16];
@@ -288,6 +309,7 @@ static void exchange_type(struct world *world, const myl_type *type, unsigned va
         fprintf(stderr, "%s", text);
         test_fail("flatc refuses the schema: %.*s", (int)n, (const char *)world->received);
     }
+    import_schema(world, n);
     for (unsigned i = 0; i < values; i++) {
         if (i % 5 < 4)
             exchange_value(CPP, world, REQUEST_VALUE, i % 6);

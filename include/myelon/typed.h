@@ -12,6 +12,7 @@
 
 typedef struct myl_typed_producer myl_typed_producer;
 typedef struct myl_typed_consumer myl_typed_consumer;
+typedef struct myl_typed_observer myl_typed_observer;
 
 /* What a consumer does with a message that is not a value of its type. It is acknowledged at once, or with the values
  * that were leased before it. */
@@ -116,6 +117,34 @@ MYL_API myl_frame_consumer *myl_typed_consumer_frames(myl_typed_consumer *consum
 
 /* The schema. Valid as long as the handle. */
 MYL_API const myl_schema *myl_typed_consumer_schema(const myl_typed_consumer *consumer);
+
+/* --- Observer --- */
+
+/* As myl_frame_observer_open: reads without gating. type_id of `options` is 0 or myl_typed_id. Errors as
+ * myl_typed_consumer_open; then *observer is NULL. */
+MYL_API MYL_NODISCARD int myl_typed_observer_open(myl_typed_observer **observer, const char *name,
+                                                  const myl_typed_options *typed,
+                                                  const myl_frame_consumer_options *options);
+
+/* As myl_frame_observer_close; values are gone. NULL does nothing. */
+MYL_API void myl_typed_observer_close(myl_typed_observer *observer);
+
+/* Copies the next message into memory of the handle and gives its value, valid until the next call: a view of the copy,
+ * or a decoded value. *lost: as myl_frame_observer_get, also before messages that were passed over. Errors as
+ * myl_frame_observer_get; MYL_EDECODE: the message is not a value (MYL_BAD_STOP); MYL_ETOOBIG: beyond arena_limit: the
+ * next call continues after the message. MYL_ENOMEM: no memory for a message that is longer than those before. Allocates
+ * for such a message only. */
+MYL_API MYL_NODISCARD int myl_typed_observer_next(myl_typed_observer *observer, myl_typed_message *message,
+                                                  myl_frame_lost *lost, int64_t timeout_ns);
+
+/* Messages that were not values of the type, so far. */
+MYL_API uint64_t myl_typed_observer_bad(const myl_typed_observer *observer);
+
+/* The observer of messages below: for interrupt and calls that only read. */
+MYL_API myl_frame_observer *myl_typed_observer_frames(myl_typed_observer *observer);
+
+/* The schema. Valid as long as the handle. */
+MYL_API const myl_schema *myl_typed_observer_schema(const myl_typed_observer *observer);
 
 MYL_END_DECLS
 

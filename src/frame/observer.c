@@ -316,6 +316,13 @@ const myl_observer *myl_frame_observer_ring(const myl_frame_observer *observer)
 int myl_frame_observer_open(myl_frame_observer **observer, const char *name, const myl_frame_consumer_options *options)
 {
     MYL_I_NOT_NULL(observer);
+    return myl_frame_observer_open_described(observer, name, options, NULL);
+}
+
+int myl_frame_observer_open_described(struct myl_frame_observer **observer, const char *name,
+                                      const myl_frame_consumer_options *options,
+                                      const struct myl_description *description)
+{
     myl_frame_consumer_options o;
     myl_role_options role;
     *observer = NULL;
@@ -328,7 +335,10 @@ int myl_frame_observer_open(myl_frame_observer **observer, const char *name, con
     const struct myl_expectation expected = {.cells = &myl_record_cell_ops, .type_id = o.type_id};
     rc = myl_observer_start(&made->ring, name, &o.ring, &expected, o.observe_lane);
     if (rc == MYL_OK) {
-        rc = myl_partial_set_up(&made->part, segment_of(made)->head, o.max_message);
+        if (description != NULL)
+            rc = description->check(segment_of(made), description);
+        if (rc == MYL_OK)
+            rc = myl_partial_set_up(&made->part, segment_of(made)->head, o.max_message);
         if (rc != MYL_OK)
             myl_handle_disarm(&made->ring.handle);
     }

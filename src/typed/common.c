@@ -91,3 +91,15 @@ void myl_typed_end(struct myl_typed *typed)
     myl_schema_close(typed->schema);
     typed->schema = NULL;
 }
+
+void myl_typed_report_bad(const myl_message *message, uint64_t *bad_messages, myl_bad_message_handler on_bad,
+                          void *user)
+{
+    ++*bad_messages;
+    if (on_bad != NULL) {
+        struct myl_error_saved saved;
+        myl_error_save(&saved);
+        on_bad(message, saved.text, user);
+        myl_error_restore(&saved);
+    }
+}

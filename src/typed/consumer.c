@@ -82,18 +82,6 @@ static int take_value(myl_typed_consumer *consumer, myl_typed_message *message, 
     return rc;
 }
 
-/* Counts a bad message and reports it to the handler. */
-static void handle_bad(myl_typed_consumer *consumer, const myl_message *message)
-{
-    consumer->bad_messages++;
-    if (consumer->on_bad != NULL) {
-        struct myl_error_saved saved;
-        myl_error_save(&saved);
-        consumer->on_bad(message, saved.text, consumer->user);
-        myl_error_restore(&saved);
-    }
-}
-
 /* Acknowledges a message that gives no value, or leaves that to the release of the values leased before it: else a
  * ring full of such messages stops its producer. With no memory for it, it comes again. Returns `rc`, the failure. */
 static int pass_over(myl_typed_consumer *consumer, int rc)
@@ -125,7 +113,7 @@ static int next_message(myl_typed_consumer *consumer, myl_typed_message *message
     if (rc == MYL_OK)
         return rc;
     if (rc == MYL_EDECODE)
-        handle_bad(consumer, &message->message);
+        myl_typed_report_bad(&message->message, &consumer->bad_messages, consumer->on_bad, consumer->user);
     *skip = rc == MYL_EDECODE && consumer->bad == MYL_BAD_SKIP;
     int passed = pass_over(consumer, rc);
     *skip = *skip && passed == rc;

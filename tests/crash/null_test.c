@@ -180,12 +180,15 @@ static void discard(int64_t result)
     X(myl_typed_id, codec, no_handle)                                                                                  \
     X(myl_typed_producer_open, no_place, "a", NULL, NULL)                                                              \
     X(myl_typed_consumer_open, no_place, "a", NULL, NULL)                                                              \
+    X(myl_typed_observer_open, no_place, "a", NULL, NULL)                                                              \
     X(myl_typed_publish, no_handle, "v", MYL_TRY)                                                                      \
     X(myl_typed_publish_raw, no_handle, "v", 1, MYL_TRY)                                                               \
     X(myl_typed_next, no_handle, &typed_message, MYL_TRY)                                                              \
     X(myl_typed_release, no_handle)                                                                                    \
     X(myl_typed_receive, no_handle, &e, MYL_TRY)                                                                       \
-    X(myl_typed_bad, no_handle)
+    X(myl_typed_bad, no_handle)                                                                                        \
+    X(myl_typed_observer_next, no_handle, &typed_message, (void *)id, MYL_TRY)                                         \
+    X(myl_typed_observer_bad, no_handle)
 
 #define CODEC_WITHOUT_RESULT(X)                                                                                        \
     X(myl_codec_by_name, no_place)                                                                                     \
@@ -199,7 +202,9 @@ static void discard(int64_t result)
     X(myl_typed_producer_frames, no_handle)                                                                            \
     X(myl_typed_producer_schema, no_handle)                                                                            \
     X(myl_typed_consumer_frames, no_handle)                                                                            \
-    X(myl_typed_consumer_schema, no_handle)
+    X(myl_typed_consumer_schema, no_handle)                                                                            \
+    X(myl_typed_observer_frames, no_handle)                                                                            \
+    X(myl_typed_observer_schema, no_handle)
 
 /* Wait sets. */
 #define SET_WITH_RESULT(X)                                                                                             \

@@ -299,105 +299,6 @@ static void smaller_options_are_not_read(void **state)
     free(size);
 }
 
-/* --- observers ------------------------------------------------------------------------------------------------- */
-
-static void expect_observed(const myl_typed_message *message, uint32_t id, const char *text)
-{
-    myl_view field;
-    myl_item item;
-    test_ok(myl_view_field(&message->view, "id", &field));
-    test_ok(myl_view_read(&field, &item));
-    assert_int_equal(item.number, id);
-    test_ok(myl_view_field(&message->view, "s", &field));
-    test_ok(myl_view_read(&field, &item));
-    assert_int_equal(item.count, strlen(text));
-    assert_memory_equal(item.data, text, strlen(text));
-}
-
-/* A consumer of another process would not be needed: an observer does not gate. The last value is longer than a record. */
-static void observer_reads_values_without_gating(void **state)
-{
-    (void)state;
-    static char text[20000];
-    memset(text, 'x', sizeof text - 1);
-    for (size_t i = 0; i < CODECS; i++) {
-        char name[TEST_NAME_SIZE];
-        myl_typed_producer *producer;
-        myl_typed_observer *observer;
-        myl_typed_message message;
-        myl_frame_lost lost;
-        const myl_typed_options options = options_of(codecs[i], &t_s_type);
-        myl_frame_producer_options frames = {.size = sizeof frames, .config = {.ring_bytes = 65536, .max_frame = 4096}};
-        frames.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
-        test_ok(myl_typed_producer_open(&producer, test_name(name, "observed"), &options, &frames));
-        test_ok(myl_typed_observer_open(&observer, name, &options, NULL));
-        test_code(MYL_EAGAIN, myl_typed_observer_next(observer, &message, &lost, MYL_TRY));
-        for (uint32_t id = 0; id < 100; id++) {
-            const t_s sent = text_of(id, id == 99 ? text : "some text");
-            test_ok(t_s_publish(producer, &sent, MYL_TRY));
-            test_ok(myl_typed_observer_next(observer, &message, &lost, MYL_TRY));
-            expect_observed(&message, id, sent.s.data);
-            assert_int_equal(lost.bytes, 0);
-            assert_int_equal(message.value == NULL, options.codec->access != NULL);
-        }
-        /* A copy: it stays when the ring is overwritten. What was overwritten is counted. */
-        for (uint32_t id = 0; id < 2000; id++) {
-            const t_s sent = text_of(id, "another text");
-            test_ok(t_s_publish(producer, &sent, MYL_TRY));
-        }
-        expect_observed(&message, 99, text);
-        test_ok(myl_typed_observer_next(observer, &message, &lost, MYL_TRY));
-        assert_true(lost.bytes > 0);
-        assert_int_equal(myl_typed_observer_bad(observer), 0);
-        assert_non_null(myl_typed_observer_frames(observer));
-        assert_ptr_equal(myl_schema_type(myl_typed_observer_schema(observer)), &t_s_type);
-        myl_typed_observer_close(observer);
-        myl_typed_observer_close(NULL);
-        myl_typed_producer_close(producer);
-    }
-}
-
-static void observer_stops_at_bad_messages_or_skips_them(void **state)
-{
-    (void)state;
-    for (enum myl_bad_message bad = MYL_BAD_STOP; bad <= MYL_BAD_SKIP; bad++) {
-        struct pair pair;
-        myl_typed_observer *observer;
-        myl_typed_message message;
-        myl_frame_lost lost;
-        myl_typed_options options = options_of("rkyv", &t_s_type);
-        const t_s sent = text_of(7, "good");
-        open_pair(&pair, &options);
-        options.bad = bad;
-        test_ok(myl_typed_observer_open(&observer, pair.name, &options, NULL));
-        test_ok(myl_typed_publish_raw(pair.producer, "bad", 3, MYL_TRY));
-        test_ok(myl_typed_publish(pair.producer, &sent, MYL_TRY));
-        if (bad == MYL_BAD_STOP)
-            test_code(MYL_EDECODE, myl_typed_observer_next(observer, &message, &lost, MYL_TRY));
-        test_ok(myl_typed_observer_next(observer, &message, &lost, TEST_DEADLINE_NS));
-        expect_observed(&message, 7, "good");
-        assert_int_equal(myl_typed_observer_bad(observer), 1);
-        test_ok(myl_typed_publish_raw(pair.producer, "bad", 3, MYL_TRY));
-        test_code(bad == MYL_BAD_STOP ? MYL_EDECODE : MYL_EAGAIN,
-                  myl_typed_observer_next(observer, &message, &lost, MYL_TRY));
-        myl_typed_observer_close(observer);
-        close_pair(&pair);
-    }
-}
-
-static void observer_of_another_type_is_refused(void **state)
-{
-    (void)state;
-    struct pair pair;
-    const myl_typed_options options = options_of("rkyv", &t_s_type), other = options_of("rkyv", &t_v_type);
-    open_pair(&pair, &options);
-    myl_typed_observer *observer = (void *)&pair;
-    test_code(MYL_ESCHEMA, myl_typed_observer_open(&observer, pair.name, &other, NULL));
-    expect_detail("first difference: root: t_s there, t_v here");
-    assert_null(observer);
-    close_pair(&pair);
-}
-
 static void failed_open_gives_no_handle(void **state)
 {
     (void)state;
@@ -694,9 +595,6 @@ int main(void)
         cmocka_unit_test(another_type_or_codec_is_refused),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(smaller_options_are_not_read),
-        cmocka_unit_test(observer_reads_values_without_gating),
-        cmocka_unit_test(observer_stops_at_bad_messages_or_skips_them),
-        cmocka_unit_test(observer_of_another_type_is_refused),
         cmocka_unit_test(failed_open_gives_no_handle),
         cmocka_unit_test(failed_publish_publishes_nothing),
         cmocka_unit_test(bad_messages_do_not_stop_a_consumer),

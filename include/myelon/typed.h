@@ -132,8 +132,8 @@ MYL_API void myl_typed_observer_close(myl_typed_observer *observer);
 /* Copies the next message into memory of the handle and gives its value, valid until the next call: a view of the copy,
  * or a decoded value. *lost: as myl_frame_observer_get, also before messages that were passed over. Errors as
  * myl_frame_observer_get; MYL_EDECODE: the message is not a value (MYL_BAD_STOP); MYL_ETOOBIG: beyond arena_limit: the
- * next call continues after the message. MYL_ENOMEM: no memory for a message that is longer than those before; only such
- * a message makes the call allocate, and decoded values. */
+ * next call continues after the message. MYL_ENOMEM: no memory for a message that is longer than those before; only
+ * for such a message and for decoded values the call allocates. */
 MYL_API MYL_NODISCARD int myl_typed_observer_next(myl_typed_observer *observer, myl_typed_message *message,
                                                   myl_frame_lost *lost, int64_t timeout_ns);
 

@@ -12,6 +12,16 @@ static myl_typed_options options_of(const char *codec, const myl_type *type)
     return (myl_typed_options){.size = sizeof(myl_typed_options), .type = type, .codec = myl_codec_by_name(codec)};
 }
 
+/* A ring that no consumer holds up; its producer removes it. */
+static myl_typed_producer *open_ring(char *name, const myl_typed_options *options)
+{
+    myl_frame_producer_options frames = {.size = sizeof frames, .config = {.ring_bytes = 65536, .max_frame = 4096}};
+    myl_typed_producer *producer;
+    frames.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
+    test_ok(myl_typed_producer_open(&producer, test_name(name, "observed"), options, &frames));
+    return producer;
+}
+
 static t_s text_of(uint32_t id, const char *text)
 {
     return (t_s){id, {text, strlen(text)}};
@@ -43,9 +53,7 @@ static void observer_reads_values_without_gating(void **state)
         myl_typed_message message;
         myl_frame_lost lost;
         const myl_typed_options options = options_of(codecs[i], &t_s_type);
-        myl_frame_producer_options frames = {.size = sizeof frames, .config = {.ring_bytes = 65536, .max_frame = 4096}};
-        frames.ring.no_consumers = MYL_NO_CONSUMERS_OVERWRITE;
-        test_ok(myl_typed_producer_open(&producer, test_name(name, "observed"), &options, &frames));
+        producer = open_ring(name, &options);
         test_ok(myl_typed_observer_open(&observer, name, &options, NULL));
         test_code(MYL_EAGAIN, myl_typed_observer_next(observer, &message, &lost, MYL_TRY));
         for (uint32_t id = 0; id < 100; id++) {
@@ -84,7 +92,7 @@ static void observer_stops_at_bad_messages_or_skips_them(void **state)
         myl_frame_lost lost;
         myl_typed_options options = options_of("rkyv", &t_s_type);
         const t_s sent = text_of(7, "good");
-        test_ok(myl_typed_producer_open(&producer, test_name(name, "observed"), &options, NULL));
+        producer = open_ring(name, &options);
         options.bad = bad;
         test_ok(myl_typed_observer_open(&observer, name, &options, NULL));
         test_ok(myl_typed_publish_raw(producer, "bad", 3, MYL_TRY));
@@ -108,7 +116,7 @@ static void observer_of_another_type_is_refused(void **state)
     char name[TEST_NAME_SIZE];
     myl_typed_producer *producer;
     const myl_typed_options options = options_of("rkyv", &t_s_type), other = options_of("rkyv", &t_v_type);
-    test_ok(myl_typed_producer_open(&producer, test_name(name, "observed"), &options, NULL));
+    producer = open_ring(name, &options);
     myl_typed_observer *observer = (void *)name;
     test_code(MYL_ESCHEMA, myl_typed_observer_open(&observer, name, &other, NULL));
     expect_detail("first difference: root: t_s there, t_v here");

@@ -202,7 +202,7 @@ static int print_lanes(const struct cli_target *target, uint32_t lanes)
 /* Prints an array of one object per lane. */
 static int print_lanes_json(const struct cli_target *target, uint32_t lanes)
 {
-    myl_snapshot *snapshot[MYL_LANES_MAX];
+    myl_snapshot *snapshot[MYL_LANES_MAX] = {NULL};
     uint32_t count = 0;
     int rc = MYL_OK, code;
     while (rc == MYL_OK && count < lanes && count < MYL_LANES_MAX) {

@@ -32,7 +32,7 @@ static const struct cli_option options[] = {
      "keep every message for the readers with these ids, and do not wait for them (see --wait)"},
     {"end-with-readers", 'e', NULL, "end when the last reader has left (default: wait for the next one)"},
     {"leave", 'l', NULL, "do not end the stream at the end of standard input: the next 'myelon pub' continues it"},
-    {"lanes", 'n', "N", "for N publishers at once, at most 16, each with its lane (default: as the ring is, or 1)"},
+    {"lanes", 'n', "N", "for N publishers at once, at most 64, each with its lane (default: as the ring is, or 1)"},
     {"lane", 'L', "ID", "take the lane with this id, to continue after a kill; at most 31 of A-Z a-z 0-9 . _ -"},
     {"ring", 'r', "SIZE", "room in each lane (default: half of a core's cache, at least 1M)"},
     {"max", 'm', "SIZE", "longest message (default: as the ring is, or 16M)"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Layer 1: messages of any size. One producer, or up to 16 in lanes, up to 1024 consumers, strict broadcast, on the
+ * Layer 1: messages of any size. One producer, or up to 64 in lanes, up to 1024 consumers, strict broadcast, on the
  * same segments, locks, gates and waits as ring.h. A message up to max_frame bytes is one record: it lies in one piece,
  * is built in place and read in place. A longer one is sent in fragments and reassembled by its reader, even if it is
  * larger than the ring. docs/frames.md has the format and the steps.
@@ -44,7 +44,7 @@ typedef struct myl_frame_config {
     uint64_t max_message;    /* longest message at all, 64 and max_frame .. 2^46; 0 = 16 MiB, or max_frame if that is
                               * more */
     enum myl_frame_numbers numbers;
-    uint32_t lanes;          /* producers the ring has room for, 1 .. 16, each in a lane of its own (docs/frames.md,
+    uint32_t lanes;          /* producers the ring has room for, 1 .. 64, each in a lane of its own (docs/frames.md,
                               * "Lanes"); each lane has ring_bytes. 0 = 1, or as it is */
     uint32_t max_consumers;  /* 1 .. 1024; 0 = 64 */
     uint64_t type_id;        /* yours; consumers that name another one are refused; 0 = untyped, or as it is */

@@ -9,7 +9,7 @@
 #define MYL_ID_MAX       31   /* bytes of a consumer's id without the NUL */
 #define MYL_LABEL_MAX    31   /* bytes of a label without the NUL */
 #define MYL_CONSUMERS_MAX 1024
-#define MYL_LANES_MAX    16   /* producers of one ring of frames */
+#define MYL_LANES_MAX    64   /* producers of one ring of frames */
 #define MYL_ACTIVITY_MAX 39 /* bytes of an activity notice's text without the NUL */
 
 enum myl_backend {

@@ -70,7 +70,7 @@ for i in 1 2; do
 done
 ! ring_exists "$ring" || fail "the ring is still there"
 expect 2 "a lane id for a new ring without lanes" myelon pub --lane a --wait 0 "$ring" </dev/null
-expect 2 "too many lanes" myelon pub --lanes 17 --wait 0 "$ring" </dev/null
+expect 2 "too many lanes" myelon pub --lanes 65 --wait 0 "$ring" </dev/null
 
 # All traffic is in lane 1, of the one publisher that continues: its reader has a rate, and its unread messages keep
 # the ring.

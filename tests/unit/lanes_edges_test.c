@@ -317,6 +317,36 @@ static void failure_within_a_message_is_no_abort(void **state)
     }
 }
 
+/* All lanes of the largest ring work, and the next producer is refused. */
+static void largest_ring_has_64_lanes(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE], id[MYL_ID_MAX + 1];
+    myl_frame_producer *producer[MYL_LANES_MAX], *more = NULL;
+    assert_int_equal(MYL_LANES_MAX, 64);
+    test_name(name, "64");
+    for (uint32_t i = 0; i < MYL_LANES_MAX; i++) {
+        (void)snprintf(id, sizeof id, "p%u", (unsigned)i);
+        producer[i] = open_lane(name, i == 0 ? MYL_LANES_MAX : 0, id);
+        assert_int_equal(lane_of(producer[i]), i);
+    }
+    myl_frame_producer_options o = lane_options(0, "p64");
+    test_code(MYL_ELANES, myl_frame_producer_open(&more, name, &o));
+    o.lane = "p63";
+    test_code(MYL_EPRODUCERALIVE, myl_frame_producer_open(&more, name, &o));
+    myl_frame_consumer *consumer = open_waiting(name, 0, MYL_DEATH_REPORT);
+    for (uint32_t i = MYL_LANES_MAX; i-- > 0;) {
+        (void)snprintf(id, sizeof id, "p%u", (unsigned)i);
+        send_text(producer[i], id);
+        expect_text(consumer, i, id);
+        test_ok(myl_frame_consumer_release(consumer));
+        myl_frame_producer_close(producer[i]);
+    }
+    myl_message message = {0};
+    test_code(MYL_ECLOSED, myl_frame_consumer_next(consumer, &message, MYL_TRY));
+    myl_frame_consumer_close(consumer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +358,7 @@ int main(void)
         cmocka_unit_test(join_that_fails_in_a_later_lane_leaves_nothing),
         cmocka_unit_test(later_lanes_have_the_readers_limit),
         cmocka_unit_test(failure_within_a_message_is_no_abort),
+        cmocka_unit_test(largest_ring_has_64_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

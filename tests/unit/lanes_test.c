@@ -58,7 +58,7 @@ static void lane_options_are_checked(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     test_name(name, "options");
-    expect_no_lane(MYL_EINVAL, "17 lanes", name, 17, NULL);
+    expect_no_lane(MYL_EINVAL, "65 lanes", name, 65, NULL);
     expect_no_lane(MYL_EID, "no good", name, 2, "no good");
     expect_no_lane(MYL_EINVAL, "set `lanes`", name, 0, "a");
     expect_no_lane(MYL_EINVAL, "set `lanes`", name, 1, "a");

@@ -14,6 +14,8 @@ struct myl_frame_consumer {
     struct myl_frame_target target; /* of its readers, during a get */
     bool checks_liveness;      /* several readers: as in struct myl_consumer */
     bool pinned;               /* the reader whose turn it is has the next message, which was described to the caller */
+    bool lasting;              /* with several lanes: the stream does not end with them, since producers may come at any
+                                * time. Waits go on while no lane has a producer; each end is reported once */
     uint32_t turn;             /* the reader whose turn it is */
     uint64_t messages, cells;  /* of this turn */
     uint32_t subject;          /* the lane that a wait ended for ... */

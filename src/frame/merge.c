@@ -198,7 +198,7 @@ static int take_message(struct myl_frame_consumer *m, myl_message *message, bool
     const char *name = ring_of(m->reader[0])->handle.segment.name;
     if (round.leased)
         return must_release(m, round.leased_lane, message);
-    if (count_open(m) == 0 && expect_producers(m) == 0)
+    if (!m->lasting && count_open(m) == 0 && expect_producers(m) == 0)
         return myl_fail(MYL_ECLOSED, "every lane of ring \"%s\" that was used has been closed, and all is read", name);
     if (round.superseded)
         return myl_fail(MYL_ESUPERSEDED, "this session of ring \"%s\" was ended by force; open it again", name);
@@ -223,7 +223,7 @@ static int check(void *context)
             return MYL_OK;
         open += counts(lane) && rc == MYL_EAGAIN;
     }
-    return open > 0 ? MYL_EAGAIN : MYL_OK;
+    return open > 0 || m->lasting ? MYL_EAGAIN : MYL_OK;
 }
 
 /* MYL_EAGAIN: the lane has a producer. Otherwise the result to end the wait with, which is then about this lane. */
@@ -289,7 +289,7 @@ static int overdue(void *context)
         if (lane->reported != epoch)
             return rc;
     }
-    return alive ? MYL_EAGAIN : gone;
+    return alive || m->lasting ? MYL_EAGAIN : gone;
 }
 
 static void before_park(void *context)
@@ -336,6 +336,34 @@ static void step_back(struct myl_frame_consumer *m)
         if (m->reader[i]->inside)
             myl_reader_step_back(m->reader[i]);
     }
+}
+
+/* The check of one lane, for the report of its producer: other lanes may have messages. */
+static int check_one(void *context)
+{
+    return myl_consumer_check(ring_of(context)) == MYL_EAGAIN ? MYL_EAGAIN : MYL_OK;
+}
+
+int myl_merge_report_gone(struct myl_frame_consumer *m, myl_message *message)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct myl_frame_reader *lane = m->reader[i];
+        const struct myl_consumer *ring = ring_of(lane);
+        uint32_t epoch = 0;
+        if (!was_used(lane) || has_ended(lane) || myl_load32_acq(&control_of(lane)->epoch) == lane->reported) /* A25 */
+            continue;
+        lane->inside = myl_reader_go_on(lane);
+        int rc = myl_ask_for_producer(&ring->handle.segment, ring->hot.next, check_one, lane, &epoch);
+        if (rc == MYL_EPRODUCERDEAD || rc == MYL_EPRODUCERLEFT) {
+            set_subject(m, i, epoch);
+            return report_gone(m, message, rc);
+        }
+        if (lane->inside)
+            myl_reader_step_back(lane);
+        if (rc != MYL_OK && rc != MYL_EAGAIN)
+            return rc;
+    }
+    return MYL_EAGAIN;
 }
 
 static int wait_for_any(struct myl_frame_consumer *m, myl_message *message, struct myl_timeout *timeout)

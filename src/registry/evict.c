@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Evicting a dead consumer on request. Protocol 3. */
+#include "registry/evict.h"
+
 #include "base/error.h"
 #include "registry/entry.h"
 #include "registry/find.h"
@@ -8,37 +10,52 @@
 #include "segment/name.h"
 #include "segment/wake.h"
 
-/* Evicts this id in all lanes, or in none if its owner is alive. The caller holds the registry lock. */
+/* Evicts this id in all lanes, or in none if its owner is alive. The caller holds the registry lock. The locks of the
+ * entries are released at the end: a caller with a handle must not lock out the consumer's successor. */
 static int evict_everywhere(const struct myl_segment *segment, const char *id)
 {
-    int index[MYL_LANES_MAX];
+    int index[MYL_LANES_MAX], result = MYL_OK;
+    uint32_t locked = 0;
     bool found = false;
-    for (uint32_t lane = 0; lane < segment->head->lanes; lane++) {
+    for (uint32_t lane = 0; result == MYL_OK && lane < segment->head->lanes; lane++) {
         struct myl_segment view = myl_segment_lane(segment, lane);
+        locked = lane + 1;
         index[lane] = myl_find_in(&view, id, MYL_PARTICIPANT_ACTIVE, MYL_PARTICIPANT_LEFT);
         if (index[lane] < 0) /* a living joiner holds the registry lock, so this one died half way; it may gate */
             index[lane] = myl_find_in(&view, id, MYL_PARTICIPANT_JOINING, MYL_PARTICIPANT_JOINING);
         if (index[lane] < 0)
             continue;
-        found = true;
-        int rc = MYL_OK;
-        enum myl_entry_lock lock = myl_entry_lock(&view, (uint32_t)index[lane], &rc);
+        enum myl_entry_lock lock = myl_entry_lock(&view, (uint32_t)index[lane], &result);
         if (lock == MYL_ENTRY_IN_USE)
-            return myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment->name);
-        if (lock == MYL_ENTRY_FAILED)
-            return rc;
+            result = myl_fail(MYL_EINUSE, "consumer \"%s\" of ring \"%s\" is alive; stop it first", id, segment->name);
+        if (lock != MYL_ENTRY_LOCKED)
+            index[lane] = -1;
+        found = true;
     }
     if (!found)
         return myl_fail(MYL_ENOTFOUND, "ring \"%s\" has no consumer \"%s\"; `myelon inspect` lists its consumers",
                         segment->name, id);
-    for (uint32_t lane = 0; lane < segment->head->lanes; lane++) {
+    for (uint32_t lane = 0; lane < locked; lane++) {
         struct myl_segment view = myl_segment_lane(segment, lane);
         if (index[lane] < 0)
             continue;
-        myl_entry_give_up(&view, (uint32_t)index[lane], MYL_LOG_EVICTED);
-        myl_segment_wake_all(&view);
+        if (result == MYL_OK) {
+            myl_entry_give_up(&view, (uint32_t)index[lane], MYL_LOG_EVICTED);
+            myl_segment_wake_all(&view);
+        }
+        myl_lock_release(&view, myl_entry_lock_index((uint32_t)index[lane]));
     }
-    return MYL_OK;
+    return result;
+}
+
+int myl_evict_from(struct myl_segment *segment, const char *id)
+{
+    int rc = myl_registry_lock(segment);
+    if (rc != MYL_OK)
+        return rc;
+    rc = evict_everywhere(segment, id);
+    myl_registry_unlock(segment);
+    return rc;
 }
 
 int myl_evict(const char *name, enum myl_backend backend, const char *id)

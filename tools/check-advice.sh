@@ -3,7 +3,8 @@
 # What a command prints of a sentence of the library names no handle, call, constant or option of the library. The first
 # row of cli/advice.c whose code and text match the sentence replaces its advice; without such a row, or if the row keeps
 # the advice, the advice counts too. Each row is the first match of a sentence. Left out: src/codec, whose advice
-# cli/typed.c replaces; src/typed, of which commands meet only the sentences of check.c; src/waitset; and those of NOT_REACHED.
+# cli/typed.c replaces; src/typed, of which commands meet only the sentences of check.c; src/waitset and src/fabric, which no
+# command calls; and those of NOT_REACHED.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -69,7 +70,7 @@ sed -i '/^#/d' "$work/not-reached"
 
 # FILE:LINE CODE TEXT, for each call that makes a sentence; a code that is not a constant is "-".
 # shellcheck disable=SC2016 # the program is awk's
-find src -name '*.c' ! -path 'src/codec/*' ! -path 'src/waitset/*' ! \( -path 'src/typed/*' ! -name check.c \) | sort | xargs awk '
+find src -name '*.c' ! -path 'src/codec/*' ! -path 'src/waitset/*' ! -path 'src/fabric/*' ! \( -path 'src/typed/*' ! -name check.c \) | sort | xargs awk '
     # Returns the strings of a piece of C one after the other.
     function strings(piece, text) {
         text = ""

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # shellcheck disable=SC2046 # no file of ours has a space in its name
-awk -v handle='myl_((frame_|typed_)?(producer|consumer|observer|runner)|waitset|codec|schema|arena|view|type) ' '
+awk -v handle='myl_((frame_|typed_)?(producer|consumer|observer|runner)|waitset|scheduler|worker|codec|schema|arena|view|type) ' '
     FILENAME ~ /\.map$/ { sub(/;$/, "", $1); public[$1] = 1; next }
     FILENAME ~ /null_test/ {
         if (match($0, /X\(myl_[a-z_]+,/))

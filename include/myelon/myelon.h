@@ -6,6 +6,7 @@
 #include <myelon/base.h>
 #include <myelon/codec.h>
 #include <myelon/error.h>
+#include <myelon/fabric.h>
 #include <myelon/fixed_frame.h>
 #include <myelon/frame.h>
 #include <myelon/liveness.h>

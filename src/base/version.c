@@ -18,6 +18,7 @@ static const char *const features[] = {
     "release-to",   "release-message", "poll",         "peek",
     "reserve",      "ticket",          "on-signal",    "typed",
     "schema",       "msgpack",         "waitset",      "flatbuffers",
+    "fabric",
 #ifdef MYL_OS_POSIX
     "os-posix",
 #else

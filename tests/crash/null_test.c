@@ -224,9 +224,47 @@ static void discard(int64_t result)
     X(myl_waitset_fd, no_handle, &fd)                                                                                  \
     X(myl_waitset_fd, set, no_place)
 
+/* The fabric. */
+#define FABRIC_WITH_RESULT(X)                                                                                          \
+    X(myl_scheduler_open, no_place, NULL, NULL)                                                                        \
+    X(myl_worker_open, no_place, NULL, NULL)                                                                           \
+    X(myl_scheduler_request, no_handle, NULL, NULL, 0, &hash, MYL_TRY)                                                 \
+    X(myl_scheduler_requestv, no_handle, NULL, NULL, 0, &hash, MYL_TRY)                                                \
+    X(myl_scheduler_claim, no_handle, 0, &p, MYL_TRY)                                                                  \
+    X(myl_scheduler_commit, no_handle, NULL, 0, &hash)                                                                 \
+    X(myl_scheduler_next, no_handle, &event, MYL_TRY)                                                                  \
+    X(myl_scheduler_release, no_handle, &event)                                                                        \
+    X(myl_scheduler_collect, no_handle, 1, 0, &event, 1, &count, MYL_TRY)                                              \
+    X(myl_scheduler_cancel, no_handle, 1, MYL_TRY)                                                                     \
+    X(myl_scheduler_config, no_handle, 0, &config)                                                                     \
+    X(myl_scheduler_wait_workers, no_handle, 0, NULL, MYL_TRY)                                                         \
+    X(myl_scheduler_peer, no_handle, 0, &peer)                                                                         \
+    X(myl_scheduler_count, no_handle, &counts)                                                                         \
+    X(myl_worker_next, no_handle, &work, MYL_TRY)                                                                      \
+    X(myl_worker_reply, no_handle, &work, NULL, 0, 0, 0, MYL_TRY)                                                      \
+    X(myl_worker_replyv, no_handle, &work, NULL, 0, 0, 0, MYL_TRY)                                                     \
+    X(myl_worker_claim, no_handle, 0, &p, MYL_TRY)                                                                     \
+    X(myl_worker_commit, no_handle, &work, 0, 0, 0)                                                                    \
+    X(myl_worker_release, no_handle, &work)                                                                            \
+    X(myl_worker_cancelled, no_handle, &work)                                                                          \
+    X(myl_worker_rank, no_handle)                                                                                      \
+    X(myl_worker_incarnation, no_handle)                                                                               \
+    X(myl_worker_skipped, no_handle)                                                                                   \
+    X(myl_session_tag, "a", no_place)                                                                                  \
+    X(myl_fabric_names, &config, no_place, id)                                                                         \
+    X(myl_fabric_config_from_environment, no_place)                                                                    \
+    X(myl_fabric_config_from_json, no_place, "{}")
+
+#define FABRIC_WITHOUT_RESULT(X)                                                                                       \
+    X(myl_scheduler_abort, no_handle)                                                                                  \
+    X(myl_scheduler_interrupt, no_handle)                                                                              \
+    X(myl_worker_abort, no_handle)                                                                                     \
+    X(myl_worker_interrupt, no_handle)                                                                                 \
+    X(myl_worker_set_activity, no_handle, NULL, 0)
+
 #define NAME(function, ...) #function,
-static const char *const names[] = {WITH_RESULT(NAME) WITHOUT_RESULT(NAME) CODEC_WITH_RESULT(NAME)
-                                        CODEC_WITHOUT_RESULT(NAME) SET_WITH_RESULT(NAME)};
+static const char *const names[] = {WITH_RESULT(NAME) WITHOUT_RESULT(NAME) CODEC_WITH_RESULT(NAME) CODEC_WITHOUT_RESULT(
+    NAME) SET_WITH_RESULT(NAME) FABRIC_WITH_RESULT(NAME) FABRIC_WITHOUT_RESULT(NAME)};
 #define CALLS ((int)(sizeof names / sizeof names[0]))
 
 static int call(test_peer *parent, void *argument)
@@ -252,11 +290,15 @@ static int call(test_peer *parent, void *argument)
     myl_arena *arena = NULL;
     myl_waitset *set = NULL;
     myl_ready ready;
-    uint32_t count;
     myl_item item;
     myl_typed_message typed_message;
     size_t size = 0;
     uint64_t hash;
+    uint32_t count;
+    myl_fabric_config config = {.size = sizeof config};
+    myl_fabric_event event = {.data = NULL};
+    myl_scheduler_counts counts = {.size = sizeof counts};
+    myl_work work = {.data = NULL};
     (void)parent;
     if (myl_schema_open(&schema, &myl_u8_type) != MYL_OK || myl_arena_open(&arena, 0) != MYL_OK ||
         myl_waitset_open(&set, NULL) != MYL_OK)
@@ -276,6 +318,8 @@ static int call(test_peer *parent, void *argument)
     CODEC_WITH_RESULT(CALL)
     CODEC_WITHOUT_RESULT(CALL_VOID)
     SET_WITH_RESULT(CALL)
+    FABRIC_WITH_RESULT(CALL)
+    FABRIC_WITHOUT_RESULT(CALL_VOID)
     return 1;
 }
 

@@ -9,7 +9,7 @@ usage() {
     cat <<'END'
 usage: models/run.sh [--long] [--jobs N] [MODEL...]
   Runs the quick variants (a minute on two cores); with --long also the others (up to an hour).
-  MODEL: join, park, room, close, name, observer, framed, mp_cell. Default: all models.
+  MODEL: join, park, waitset, room, close, name, observer, framed, mp_cell. Default: all models.
 END
 }
 

@@ -248,7 +248,7 @@ static void source_begin(void *context)
         myl_consumer_begin(ring);
         if (consumer->count > 1 && ring->checks_liveness) {
             ring->checks_liveness = false;
-            consumer->checks_liveness = true;
+            myl_merge_keep_found(consumer, true);
         }
     }
 }

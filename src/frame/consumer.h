@@ -12,7 +12,8 @@ struct myl_frame_consumer {
     int (*next)(struct myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns);
     int (*peek)(struct myl_frame_consumer *consumer, myl_message *message, int64_t timeout_ns);
     struct myl_frame_target target; /* of its readers, during a get */
-    bool checks_liveness;      /* several readers: as in struct myl_consumer */
+    bool checks_liveness;      /* several readers: as in struct myl_consumer; found_at is a sum */
+    uint64_t found_at;
     bool pinned;               /* the reader whose turn it is has the next message, which was described to the caller */
     bool lasting;              /* with several lanes: the stream does not end with them, since producers may come at any
                                 * time. Waits go on while no lane has a producer; each end is reported once */

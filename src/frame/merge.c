@@ -427,14 +427,28 @@ int myl_merge_peek(struct myl_frame_consumer *m, myl_message *message, int64_t t
 
 /* --- as one of several -------------------------------------------------------------------------------------------- */
 
+static uint64_t acknowledged(const struct myl_frame_consumer *m)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < m->count; i++)
+        sum += m->reader[i]->ring.hot.acknowledged;
+    return sum;
+}
+
+void myl_merge_keep_found(struct myl_frame_consumer *m, bool found)
+{
+    m->checks_liveness = found;
+    m->found_at = acknowledged(m);
+}
+
 bool myl_merge_is_ready(struct myl_frame_consumer *m)
 {
-    if (ring_of(m->reader[0])->handle.forked || m->checks_liveness)
+    if (ring_of(m->reader[0])->handle.forked || (m->checks_liveness && m->found_at == acknowledged(m)))
         return true;
     go_on(m);
     int rc = ready(m);
     step_back(m);
-    m->checks_liveness = rc != MYL_EAGAIN && rc != MYL_OK; /* what next finds only in a wait */
+    myl_merge_keep_found(m, rc != MYL_EAGAIN && rc != MYL_OK); /* what next finds only in a wait */
     return rc != MYL_EAGAIN;
 }
 
@@ -443,7 +457,7 @@ bool myl_merge_is_overdue(struct myl_frame_consumer *m)
     if (ring_of(m->reader[0])->handle.forked)
         return true;
     go_on(m);
-    m->checks_liveness = overdue(m) != MYL_EAGAIN;
+    myl_merge_keep_found(m, overdue(m) != MYL_EAGAIN);
     step_back(m);
     return m->checks_liveness;
 }

@@ -15,6 +15,7 @@ int myl_merge_peek(struct myl_frame_consumer *m, myl_message *message, int64_t t
 int myl_merge_report_gone(struct myl_frame_consumer *m, myl_message *message);
 
 /* As one of several that a wait is for: the calls of struct myl_wait_source. */
+void myl_merge_keep_found(struct myl_frame_consumer *m, bool found);
 bool myl_merge_is_ready(struct myl_frame_consumer *m);
 bool myl_merge_is_overdue(struct myl_frame_consumer *m);
 

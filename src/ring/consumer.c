@@ -295,20 +295,27 @@ int myl_consumer_wait(struct myl_consumer *consumer, struct myl_timeout *timeout
 
 /* --- as one of several -------------------------------------------------------------------------------------------- */
 
+static void keep_found(struct myl_consumer *consumer, bool found)
+{
+    consumer->checks_liveness = found;
+    consumer->found_at = consumer->hot.acknowledged;
+}
+
 bool myl_consumer_is_ready(struct myl_consumer *consumer)
 {
     const struct myl_i_consumer_hot *h = &consumer->hot;
-    if (consumer->handle.forked || consumer->checks_liveness || h->next < h->known)
+    bool found = consumer->checks_liveness && consumer->found_at == h->acknowledged;
+    if (consumer->handle.forked || found || h->next < h->known)
         return true;
     int rc = ready(consumer);
     /* What the check finds remains in the ring. That the producer left is reported once, so it is found again. */
-    consumer->checks_liveness = rc == MYL_EPRODUCERLEFT || rc == MYL_EPRODUCERDEAD;
+    keep_found(consumer, rc == MYL_EPRODUCERLEFT || rc == MYL_EPRODUCERDEAD);
     return rc != MYL_EAGAIN || leases_all_but(consumer, 1);
 }
 
 bool myl_consumer_is_overdue(struct myl_consumer *consumer)
 {
-    consumer->checks_liveness = !consumer->handle.forked && overdue(consumer) != MYL_EAGAIN;
+    keep_found(consumer, !consumer->handle.forked && overdue(consumer) != MYL_EAGAIN);
     return consumer->checks_liveness;
 }
 
@@ -327,7 +334,8 @@ void myl_consumer_begin(struct myl_consumer *consumer)
     if (consumer->handle.forked)
         return;
     myl_consumer_wake_producer(consumer);
-    consumer->checks_liveness = consumer->checks_liveness || myl_consumer_may_wait(consumer) != MYL_OK;
+    if (myl_consumer_may_wait(consumer) != MYL_OK)
+        keep_found(consumer, true);
 }
 
 static void source_begin(void *context)

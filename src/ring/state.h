@@ -78,6 +78,7 @@ struct myl_consumer {
     uint32_t peer_epoch;     /* epoch at the last myl_consumer_peer */
     uint32_t left_reported;  /* epoch of the last producer whose leaving a wait has returned; 0: none */
     bool checks_liveness;    /* a wait set found something: the next call makes a liveness check, also with MYL_TRY */
+    uint64_t found_at;       /* `acknowledged` at that time: a release may have ended what was found */
     uint64_t peer_next;      /* shared `next` at the last myl_consumer_peer */
     int64_t peer_since;      /* first myl_consumer_peer that found this peer_next. A consumer that only polls never
                               * waits, so it has no other measure of the producer's silence. */

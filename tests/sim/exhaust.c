@@ -12,6 +12,7 @@
 
 #include <myelon/frame.h>
 #include <myelon/ring.h>
+#include <myelon/waitset.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -280,6 +281,106 @@ static void consumes_frames(void *argument)
     myl_frame_consumer_close(consumer);
 }
 
+/* --- a wait set -------------------------------------------------------------------------------------------------- */
+
+/* Two rings with a producer each, and one participant that waits for both. */
+#define SETS 2U
+#define SET_EVENTS 2U
+static const char *const set_name[SETS] = {"ring", "ring.b"};
+
+static void produces_for_set(unsigned ring)
+{
+    myl_producer_options o = {.size = sizeof o,
+                              .config = {.event_size = 16, .capacity = 2, .max_consumers = 1},
+                              .ring.wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}};
+    myl_producer *producer;
+    sim_alone(1);
+    ok("open", myl_producer_open(&producer, set_name[ring], &o));
+    wait_for_all();
+    for (uint64_t i = 0; i < SET_EVENTS; i++) {
+        void *event;
+        ok("claim", myl_producer_claim(producer, &event, MYL_FOREVER));
+        sim_data_store(event, i * SETS + ring);
+        myl_producer_publish(producer);
+    }
+    myl_producer_close(producer);
+}
+
+static void produces_first(void *argument)
+{
+    (void)argument;
+    produces_for_set(0);
+}
+
+static void produces_second(void *argument)
+{
+    (void)argument;
+    produces_for_set(1);
+}
+
+/* Reads what there is. Returns 1 at the end of the stream. */
+static int drain_ring(myl_consumer *consumer, unsigned ring)
+{
+    uint64_t begin = consumer->hot.next;
+    for (;;) {
+        uint64_t at = consumer->hot.next;
+        const void *event;
+        int rc = myl_consumer_next(consumer, &event, MYL_TRY);
+        if (rc == MYL_EAGAIN)
+            break;
+        if (rc == MYL_ECLOSED) {
+            SIM_CHECK(at == SET_EVENTS, "lost", "%s gets the end of ring %u at %" PRIu64, sim_self_name(), ring, at);
+            return 1;
+        }
+        ok("next", rc);
+        uint64_t word = sim_data_load(event);
+        SIM_CHECK(word == at * SETS + ring, "order", "%s reads %" PRIu64 " as event %" PRIu64 " of ring %u",
+                  sim_self_name(), word, at, ring);
+        ok("release", myl_consumer_release(consumer));
+    }
+    SIM_CHECK(consumer->hot.next != begin, "readiness", "ring %u is ready, and has nothing", ring);
+    return 0;
+}
+
+static void consumes_by_set(void *argument)
+{
+    myl_waitset_options options = {.size = sizeof options, .wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = 1}};
+    myl_consumer *consumer[SETS];
+    myl_waitset *set;
+    unsigned open = SETS;
+    (void)argument;
+    sim_alone(1);
+    ok("open", myl_waitset_open(&set, &options));
+    for (unsigned i = 0; i < SETS; i++) {
+        myl_consumer_options o = {.size = sizeof o,
+                                  .ring = {.id = "c", .start = MYL_START_OLDEST, .on_death = MYL_DEATH_WAIT}};
+        int rc;
+        while ((rc = myl_consumer_open(&consumer[i], set_name[i], &o)) == MYL_ENOTFOUND) {
+            sim_alone(0);
+            myl_os_yield();
+            sim_alone(1);
+        }
+        ok("open", rc);
+        ok("add", myl_waitset_add_consumer(set, consumer[i], &consumer[i]));
+    }
+    wait_for_all();
+    while (open > 0) {
+        myl_ready ready[SETS];
+        uint32_t count;
+        ok("wait", myl_waitset_wait(set, ready, SETS, &count, MYL_FOREVER));
+        SIM_CHECK(count > 0, "readiness", "%s waits, and nothing is ready", sim_self_name());
+        for (uint32_t i = 0; i < count; i++) {
+            myl_consumer **own = ready[i].user;
+            if (drain_ring(ready[i].handle, (unsigned)(own - consumer)) == 0)
+                continue;
+            ok("remove", myl_waitset_remove(set, ready[i].handle));
+            myl_consumer_close(ready[i].handle);
+            open--;
+        }
+    }
+    myl_waitset_close(set);
+}
+
 /* --- worlds ------------------------------------------------------------------------------------------------------ */
 
 struct small {
@@ -299,6 +400,9 @@ static const struct small worlds[] = {
     {"takeover: tso", {produces, run_consumer}, SIM_MEMORY_TSO, 1, 1, 1, 0},
     {"frames: sc", {produces_frames, consumes_frames}, SIM_MEMORY_SC, 1, 0, 0, 0},
     {"frames: weak", {produces_frames, consumes_frames}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
+    {"wait set: sc", {produces_first, produces_second, consumes_by_set}, SIM_MEMORY_SC, 1, 0, 0, 0},
+    {"wait set: tso", {produces_first, produces_second, consumes_by_set}, SIM_MEMORY_TSO, 1, 0, 1, 0},
+    {"wait set: weak", {produces_first, produces_second, consumes_by_set}, SIM_MEMORY_WEAK, 1, 0, 0, 1},
     {"frames, takeover: sc", {produces_frames, consumes_frames}, SIM_MEMORY_SC, 0, 1, 0, 0},
 };
 

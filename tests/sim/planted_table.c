@@ -9,6 +9,7 @@
 #define EVICT "src/registry/evict.c"
 #define PARK "src/wait/park.c"
 #define WAIT "src/wait/wait.c"
+#define WAITSET "src/waitset/waitset.c"
 #define CONSUMER "src/ring/consumer.c"
 #define STREAM   "src/ring/stream.c"
 #define OBSERVER "src/ring/observer.c"
@@ -221,6 +222,26 @@ const struct plant plants[] = {
      "        if (need > myl_published(producer))\n            need = myl_published(producer) > request->cursor ? "
      "myl_published(producer) : request->cursor;\n",
      "", "room,park,tiny"},
+    /* --- wait sets --- */
+    {"a set announces only its own word", PARK,
+     "            parkers->word[i] = (struct myl_os_park_word){&park->word, set_bits(park, bits)};\n",
+     "            parkers->word[i] = (struct myl_os_park_word){\n                &park->word, i > 0 ? "
+     "myl_load32_acq(&park->word) : set_bits(park, bits)};\n",
+     "sets"},
+    {"a set does not check its handles after the announcement", WAIT,
+     "        int rc = wait->site->ready(wait->site->context); /* P6, L5 */\n",
+     "        int rc = parkers->count > 1 ? MYL_EAGAIN : wait->site->ready(wait->site->context);\n", "sets"},
+    {"a set sleeps on one of its words", PARK, "int ended = parkers->count == 1 ? myl_os_park(",
+     "int ended = parkers->count > 0 ? myl_os_park(", "sets,exhaust"},
+    {"a set makes no liveness check", WAITSET, "        if (myl_deadline_has_passed(member->due, now)) {\n",
+     "        if (member->interval < 0) {\n", "sets"},
+    {"a finding of a set is not kept for the handle", CONSUMER,
+     "    rc = checks_liveness ? overdue(consumer) : MYL_EAGAIN;\n", "    rc = MYL_EAGAIN;\n", "sets"},
+    {"the rest of a batch is not ready", CONSUMER, "forked || found || h->next < h->known)\n", "forked || found)\n",
+     "sets"},
+    {"a set waits with leases that the producer needs", CONSUMER,
+     "    return is_waited_for(consumer) ? must_release(consumer) : MYL_EAGAIN;\n}\n\nstatic int overdue",
+     "    return MYL_EAGAIN;\n}\n\nstatic int overdue", "sets"},
     /* --- leases and waits --- */
     {"a consumer waits though the producer waits for its leases", CONSUMER,
      "    return needed > h->acknowledged && myl_lock_held", "    return needed == 0 && myl_lock_held",

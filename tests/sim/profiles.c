@@ -637,6 +637,7 @@ const struct profile profiles[] = {
     {"interrupt-asleep", "the same, with all participants parked whenever possible", profile_interrupted_asleep},
     {"notices", "all participants set activity notices, and die within", profile_activities},
     {"patience", "required consumers set an activity deadline, and stop", profile_activity},
+    {"sets", "consumers wait through wait sets", profile_sets},
     {"room", "a ring that is repeatedly full", room},
     {"strangers", "new consumers join all the time, and read old events", strangers},
     {"mid-batch", "consumers die within batches", mid_batch},

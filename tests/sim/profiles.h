@@ -26,6 +26,7 @@ void profile_interrupted(struct world *w);
 void profile_interrupted_asleep(struct world *w);
 void profile_activities(struct world *w);
 void profile_activity(struct world *w);
+void profile_sets(struct world *w);
 
 /* --- profiles_frames.c --- */
 void profile_frames_interrupt(struct world *w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The worlds of interruptions and of activity notices. */
+ * The worlds of interruptions, of activity notices and of wait sets. */
 #include "profiles.h"
 
 void profile_interrupt(struct world *w)
@@ -61,4 +61,18 @@ void profile_activity(struct world *w)
     profile_required(w);
     for (unsigned i = 0; i < w->roles; i++)
         w->role[i].notices = 1;
+}
+
+/* Consumers wait through wait sets. */
+void profile_sets(struct world *w)
+{
+    profile_usual(w, dice(3) == 0 ? KILLS : NOTHING);
+    w->leaves = dice(3);
+    w->never_closed = dice(4) == 0;
+    for (unsigned i = 0; i < w->roles; i++) {
+        struct role *role = &w->role[i];
+        role->by_set = role->kind == ROLE_CONSUMER;
+        if (dice(2) == 0)
+            role->strategy = MYL_WAIT_BLOCK;
+    }
 }

@@ -80,19 +80,44 @@ static void release(struct role *role, myl_consumer *consumer, const myl_span *l
     oracle_released(role->reader, next);
 }
 
+/* Waits until the consumer is ready. A call that does not wait must then have a result. */
+static int wait_by_set(const struct role *role, const myl_consumer *consumer, int64_t timeout)
+{
+    myl_ready ready;
+    uint32_t count;
+    int rc = myl_waitset_wait(role->set, &ready, 1, &count, timeout);
+    SIM_CHECK(count == (rc == MYL_OK) && (count == 0 || ready.handle == consumer), "readiness",
+              "%s waits with result %d, and %u handles are ready", sim_self_name(), rc, count);
+    return rc;
+}
+
+static int lease_now(struct role *role, myl_consumer *consumer, myl_span *span, int64_t timeout)
+{
+    const void *event = NULL;
+    if (sim_draw(2) != 0)
+        return myl_consumer_next_span(consumer, 1 + sim_draw(role->world->batch), span, timeout);
+    *span = (myl_span){.sequence = consumer->hot.next, .count = 1};
+    int rc = myl_consumer_next(consumer, &event, timeout);
+    span->event = (void *)(uintptr_t)event;
+    return rc;
+}
+
 static int lease(struct role *role, myl_consumer *consumer, myl_span *span)
 {
     int64_t timeout = role_timeout(role->on_death == MYL_DEATH_REPORT); /* also with leases that the producer needs */
-    const void *event = NULL;
-    int rc;
     role_waits(role, consumer->hot.next);
     role->endless = timeout == MYL_FOREVER;
-    if (sim_draw(2) == 0) {
-        *span = (myl_span){.sequence = consumer->hot.next, .count = 1};
-        rc = myl_consumer_next(consumer, &event, timeout);
-        span->event = (void *)(uintptr_t)event;
-    } else {
-        rc = myl_consumer_next_span(consumer, 1 + sim_draw(role->world->batch), span, timeout);
+    int rc = role->set != NULL ? wait_by_set(role, consumer, timeout) : MYL_OK;
+    if (rc == MYL_OK) {
+        unsigned takeovers = role->session->takeovers;
+        int leases = consumer->hot.next != consumer->hot.acknowledged;
+        int about_liveness = consumer->checks_liveness;
+        rc = lease_now(role, consumer, span, role->set != NULL ? MYL_TRY : timeout);
+        /* What a liveness check found may be over: a successor comes, or a producer gives up its wait for leases. */
+        int over = about_liveness &&
+                   (leases || oracle.wanting > 0 || oracle.deaths > 0 || role->session->takeovers != takeovers);
+        SIM_CHECK(role->set == NULL || rc != MYL_EAGAIN || over, "readiness", "%s was ready at %llu, and gets nothing",
+                  sim_self_name(), (unsigned long long)consumer->hot.next);
     }
     role_goes_on(role, rc);
     if (rc != MYL_OK)
@@ -282,6 +307,19 @@ static void check_first_join(const struct role *role, int rc, int closed, const 
               "\"%s\" is reserved and starts at %llu", role->name, (unsigned long long)consumer->joined.start);
 }
 
+static void open_set(struct role *role, myl_consumer *consumer)
+{
+    const myl_waitset_options o = {.size = sizeof o, .wait = {.strategy = role->strategy, .spin_ns = role->spin_ns}};
+    role->set = NULL;
+    if (!role->by_set)
+        return;
+    int rc = myl_waitset_open(&role->set, &o);
+    if (rc == MYL_OK)
+        rc = myl_waitset_add_consumer(role->set, consumer, NULL);
+    if (rc != MYL_OK)
+        role_unexpected("a wait set's open", rc);
+}
+
 /* From an open to a close. Returns 1 to open again. */
 static int run_session(struct role *role)
 {
@@ -322,7 +360,10 @@ static int run_session(struct role *role)
               role->reader->id);
     uint64_t quota = role->rejoins > 0 || !role->stays ? 1 + sim_draw(role->quota) : 0;
     role_allow_interruptions(role, interrupt, consumer);
+    open_set(role, consumer);
     enum reading how = read_events(role, consumer, quota);
+    myl_waitset_close(role->set);
+    role->set = NULL;
     role_forbid_interruptions(role);
     role->phase = PHASE_ENDING;
     sim_note("\"%s\" leaves", role->reader->id);

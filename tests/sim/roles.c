@@ -214,6 +214,7 @@ void role_killed(void *argument)
     role->consumed = 0;
     role->interruptions = (struct interruptions){0};
     role->activity = (struct activity){0};
+    role->set = NULL;
     role_claim_over(role);
     role->gone = role->lives == 0;
     role->lives -= role->lives > 0;

@@ -8,6 +8,8 @@
 #include "oracle.h"
 #include "sim.h"
 
+#include <myelon/waitset.h>
+
 #define WORLD_ROLES 14
 #define WORLD_LANES 4
 #define WORLD_NAME "ring"
@@ -67,10 +69,12 @@ struct role {
     int64_t delay_ns;
     int by_thread, by_signal; /* the ways in which it is interrupted */
     int notices; /* it sets activity notices */
+    int by_set; /* for consumers of events: it waits through a wait set */
     unsigned checks; /* for observers from outside */
     /* current state */
     struct interruptions interruptions;
     struct activity activity;
+    myl_waitset *set; /* if by_set, from its open to its end */
     enum role_phase phase;
     struct session *session;
     struct reader *reader;

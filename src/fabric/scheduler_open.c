@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define REQUESTS_DEFAULT 1024U
 #define REQUESTS_MOST    65536U
@@ -144,7 +143,7 @@ static int make_replies(struct opening *o, myl_frame_producer **lane)
     if (rc == MYL_OK)
         rc = join_replies(o, o->probe.replies.ticket, fd);
     if (fd >= 0)
-        (void)close(fd);
+        myl_os_object_close(fd);
     return rc;
 }
 
@@ -433,7 +432,7 @@ int myl_scheduler_config(const myl_scheduler *s, uint32_t rank, myl_fabric_confi
     if (rc == MYL_OK && made.use_fds) {
         rc = myl_consumer_fd(myl_frame_consumer_ring(s->replies), &made.reply_fd);
         if (rc != MYL_OK)
-            (void)close(made.dispatch_fd);
+            myl_os_object_close(made.dispatch_fd);
     }
     *config = rc == MYL_OK ? made : none;
     config->size = sizeof made;

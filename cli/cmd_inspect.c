@@ -98,7 +98,7 @@ static void print_consumers(const myl_snapshot *snapshot)
 {
     size_t width = sizeof "CONSUMER" - 1;
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
-        size_t length = strlen(snapshot->entry[i].id);
+        size_t length = strlen(myl_snapshot_entry(snapshot, i)->id);
         width = length > width ? length : width;
     }
     cli_print("\n");
@@ -109,7 +109,7 @@ static void print_consumers(const myl_snapshot *snapshot)
     cli_line("%-*s  %-8s  %-10s  %7s  %12s  %10s  %5s %7s", (int)width, "CONSUMER", "STATE", "ROLE", "PROCESS",
              acknowledged, lag_title, "PARKS", "JOINED");
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
-        const myl_consumer_status *consumer = &snapshot->entry[i];
+        const myl_consumer_status *consumer = myl_snapshot_entry(snapshot, i);
         char lag[24] = "-";
         if (snapshot_gates(consumer))
             snprintf(lag, sizeof lag, "%" PRIu64, consumer->lag);

@@ -72,7 +72,7 @@ static void print_log(const myl_log *log)
     struct cli_text day = {""};
     cli_line("%-12s  %-13s  %-10s  %7s  %9s  %7s  %s", "WHEN", "WHAT", "ID", "PROCESS", "POSITION", "BY", "REMARK");
     for (uint32_t i = 0; i < log->count; i++) {
-        const myl_log_entry *entry = &log->entry[i];
+        const myl_log_entry *entry = myl_log_entry_at(log, i);
         char lane[24] = "";
         if (entry->lane > 0) /* lane 0 is the default: not printed */
             snprintf(lane, sizeof lane, "  lane %" PRIu32, entry->lane);

@@ -236,7 +236,7 @@ static int acknowledge(struct sub *sub)
 
 static void count(struct sub *sub, const myl_message *message)
 {
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     if (tally_add(&sub->tally, message->length) && myl_frame_consumer_peer(own, &peer) == MYL_OK)
         tally_draw(&sub->tally, peer.available * CLI_CELL);
 }
@@ -244,8 +244,8 @@ static void count(struct sub *sub, const myl_message *message)
 /* At the end of the stream: checks that all of it arrived. */
 static void judge_end(struct sub *sub)
 {
-    myl_peer peer;
-    myl_joined joined;
+    myl_peer peer = {.size = sizeof peer};
+    myl_joined joined = {.size = sizeof joined};
     uint64_t skipped = myl_frame_consumer_skipped(own);
     if (myl_frame_consumer_peer(own, &peer) == MYL_OK && strcmp(peer.activity, BLOB_GAVE_UP) == 0) {
         sub->missing++;
@@ -336,7 +336,7 @@ static int open_ring(struct sub *sub)
 /* After a leave, the ring does not keep messages for this id: some may be overwritten. */
 static void report_lost(struct sub *sub)
 {
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     if (myl_consumer_joined(myl_frame_consumer_ring(own), &joined) != MYL_OK || joined.lost == 0)
         return;
     sub->missing++;

@@ -36,7 +36,7 @@ static void waits_on(const myl_diagnosis *diagnosis, uint32_t index, char *text,
             continue;
         uint32_t k = diagnosis->edge[i].awaited;
         used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "",
-                                 k == 0 ? "producer" : diagnosis->participant[k].id);
+                                 k == 0 ? "producer" : myl_diagnosis_participant_at(diagnosis, k)->id);
     }
 }
 
@@ -62,7 +62,7 @@ static void print_activity(const myl_diagnosis_participant *participant)
 /* cell: the bytes of a cell if `lag` counts cells, or 0. */
 static void print_participant(const myl_diagnosis *diagnosis, uint32_t index, int width, uint32_t cell)
 {
-    const myl_diagnosis_participant *participant = &diagnosis->participant[index];
+    const myl_diagnosis_participant *participant = myl_diagnosis_participant_at(diagnosis, index);
     char still_text[32], waiting[32], lag[sizeof(struct cli_text)], names[80];
     /* The stall timer of a participant with an activity notice is paused. */
     int64_t still_ns = participant->condition == MYL_COND_BUSY ? 0 : participant->stalled_ns;
@@ -84,7 +84,7 @@ static void print_diagnosis(const myl_diagnosis *diagnosis, const char *head, ui
 {
     size_t width = sizeof "PARTICIPANT" - 1;
     for (uint32_t i = 1; i < diagnosis->participants; i++) {
-        size_t length = strlen(diagnosis->participant[i].id);
+        size_t length = strlen(myl_diagnosis_participant_at(diagnosis, i)->id);
         width = length > width ? length : width;
     }
     cli_line("%s%s", head, diagnosis->sentence);

@@ -34,7 +34,7 @@ static void note_signs(struct gc_object *object)
     if (myl_log_take(object->entry, object->backend, &log) != MYL_OK)
         return;
     for (uint32_t i = 0; i < log->count; i++)
-        note_sign(object, log->entry[i].time_ns);
+        note_sign(object, myl_log_entry_at(log, i)->time_ns);
     myl_log_free(log);
 }
 
@@ -254,7 +254,7 @@ void gc_last(const struct gc_object *object, char *text, size_t size)
     }
     used = (size_t)snprintf(text, size, "producer %d", (int)ring->producer_pid);
     for (uint32_t i = 0; i < ring->consumers && used + 80 < size; i++) {
-        const myl_consumer_status *consumer = &ring->entry[i];
+        const myl_consumer_status *consumer = myl_snapshot_entry(ring, i);
         used += (size_t)snprintf(text + used, size - used, ", %s %d %s", consumer->id, (int)consumer->pid,
                                  snapshot_consumer_state(consumer));
         if (snapshot_gates(consumer) && consumer->lag > 0)

@@ -166,7 +166,7 @@ static cJSON *make_ring(const myl_snapshot *snapshot)
                add_u64(ring, "slowest_lag", slowest != NULL ? slowest->lag : 0);
     cJSON *consumers = good ? cJSON_AddArrayToObject(ring, "consumers") : NULL;
     for (uint32_t i = 0; consumers != NULL && i < snapshot->consumers; i++) {
-        if (!add_consumer(consumers, &snapshot->entry[i], slowest))
+        if (!add_consumer(consumers, myl_snapshot_entry(snapshot, i), slowest))
             consumers = NULL;
     }
     if (consumers != NULL)
@@ -241,7 +241,7 @@ static cJSON *append(cJSON *list)
 
 static int add_participant(cJSON *list, const myl_diagnosis *diagnosis, uint32_t index)
 {
-    const myl_diagnosis_participant *participant = &diagnosis->participant[index];
+    const myl_diagnosis_participant *participant = myl_diagnosis_participant_at(diagnosis, index);
     cJSON *object = append(list);
     int good = object != NULL && add_text(object, "id", participant->id) && add_bool(object, "producer", index == 0) &&
                add_text(object, "condition", myl_condition_name(participant->condition)) &&
@@ -310,7 +310,7 @@ int json_print_log(const char *name, const myl_log *log)
     cJSON *list = good ? cJSON_AddArrayToObject(json, "log") : NULL;
     good = list != NULL;
     for (uint32_t i = 0; good && i < log->count; i++)
-        good = add_log_entry(list, &log->entry[i]);
+        good = add_log_entry(list, myl_log_entry_at(log, i));
     if (!good) {
         cJSON_Delete(json);
         json = NULL;
@@ -356,7 +356,7 @@ static int add_gc_object(cJSON *json, const void *whole, size_t index)
            (ring == NULL ||
             add_gc_participant(participants, "", ring->producer_left ? "left" : "dead", ring->producer_pid, 0));
     for (uint32_t i = 0; good && ring != NULL && i < ring->consumers; i++) {
-        const myl_consumer_status *consumer = &ring->entry[i];
+        const myl_consumer_status *consumer = myl_snapshot_entry(ring, i);
         good = add_gc_participant(participants, consumer->id, snapshot_consumer_state(consumer), consumer->pid,
                                   snapshot_gates(consumer) ? consumer->lag : 0);
     }

@@ -28,7 +28,7 @@ static int was_gone(const struct readers *readers, const myl_consumer_status *no
 {
     const myl_snapshot *before = readers->before;
     for (uint32_t i = 0; before != NULL && i < before->consumers; i++) {
-        const myl_consumer_status *then = &before->entry[i];
+        const myl_consumer_status *then = myl_snapshot_entry(before, i);
         if (!then->alive && then->generation == now->generation && strcmp(then->id, now->id) == 0)
             return 1;
     }
@@ -51,7 +51,7 @@ void readers_scan(struct readers *readers)
         return; /* the next call on the ring reports the cause */
     uint32_t gating = snapshot_gating_count(snapshot);
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
-        const myl_consumer_status *consumer = &snapshot->entry[i];
+        const myl_consumer_status *consumer = myl_snapshot_entry(snapshot, i);
         if (consumer->reserved || was_gone(readers, consumer))
             continue;
         readers->came = 1;

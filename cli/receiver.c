@@ -334,6 +334,7 @@ static int join(struct receiver *r)
     cli_stop_on_signals(interrupt_consumer);
     const myl_consumer *below = myl_frame_consumer_ring(r->consumer);
     r->info.size = sizeof r->info;
+    r->joined.size = sizeof r->joined;
     code = myl_consumer_info(below, &r->info);
     if (code == MYL_OK)
         code = myl_consumer_joined(below, &r->joined);

@@ -35,10 +35,10 @@ static void add_lane(myl_snapshot *all, const myl_snapshot *lane)
     if (all->awaited_consumer[0] == '\0')
         memcpy(all->awaited_consumer, lane->awaited_consumer, sizeof all->awaited_consumer);
     for (uint32_t i = 0; i < lane->consumers; i++) {
-        const myl_consumer_status *there = &lane->entry[i];
+        const myl_consumer_status *there = myl_snapshot_entry(lane, i);
         for (uint32_t k = 0; k < all->consumers; k++) {
-            if (strcmp(all->entry[k].id, there->id) == 0)
-                add_entry(&all->entry[k], there);
+            if (strcmp(myl_snapshot_entry(all, k)->id, there->id) == 0)
+                add_entry(myl_snapshot_entry(all, k), there);
         }
     }
 }
@@ -78,7 +78,7 @@ uint32_t snapshot_gating_count(const myl_snapshot *snapshot)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < snapshot->consumers; i++)
-        count += (uint32_t)snapshot_gates(&snapshot->entry[i]);
+        count += (uint32_t)snapshot_gates(myl_snapshot_entry(snapshot, i));
     return count;
 }
 
@@ -86,7 +86,7 @@ const myl_consumer_status *snapshot_slowest(const myl_snapshot *snapshot)
 {
     const myl_consumer_status *slowest = NULL;
     for (uint32_t i = 0; i < snapshot->consumers; i++) {
-        const myl_consumer_status *consumer = &snapshot->entry[i];
+        const myl_consumer_status *consumer = myl_snapshot_entry(snapshot, i);
         if (snapshot_gates(consumer) && (slowest == NULL || consumer->lag > slowest->lag))
             slowest = consumer;
     }
@@ -115,7 +115,7 @@ void snapshot_living(const myl_snapshot *snapshot, char *text, size_t size)
     if (snapshot->producer_alive)
         used = (size_t)snprintf(text, size, "its producer (process %d)", (int)snapshot->producer_pid);
     for (uint32_t i = 0; i < snapshot->consumers && used < size; i++) {
-        const myl_consumer_status *consumer = &snapshot->entry[i];
+        const myl_consumer_status *consumer = myl_snapshot_entry(snapshot, i);
         if (!snapshot_gates(consumer) || !consumer->alive)
             continue;
         used += (size_t)snprintf(text + used, size - used, "%sconsumer %s (process %d)", used > 0 ? ", " : "",
@@ -142,5 +142,5 @@ const myl_diagnosis_participant *snapshot_blamed(const myl_diagnosis *diagnosis)
 {
     if (diagnosis == NULL || diagnosis->edges == 0 || diagnosis->edge[0].waiter != 0)
         return NULL;
-    return &diagnosis->participant[diagnosis->edge[0].awaited];
+    return myl_diagnosis_participant_at(diagnosis, diagnosis->edge[0].awaited);
 }

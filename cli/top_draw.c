@@ -93,8 +93,8 @@ static struct cli_text share_of(const struct top_ring *ring, uint64_t now, uint6
 static int is_stopped(const struct top_ring *ring, const char *id)
 {
     for (uint32_t i = 0; ring->why != NULL && i < ring->why->participants; i++) {
-        if (strcmp(ring->why->participant[i].id, id) == 0)
-            return ring->why->participant[i].condition == MYL_COND_STOPPED;
+        if (strcmp(myl_diagnosis_participant_at(ring->why, i)->id, id) == 0)
+            return myl_diagnosis_participant_at(ring->why, i)->condition == MYL_COND_STOPPED;
     }
     return 0;
 }
@@ -102,7 +102,7 @@ static int is_stopped(const struct top_ring *ring, const char *id)
 static const myl_consumer_status *was(const struct top_ring *ring, const myl_consumer_status *consumer)
 {
     for (uint32_t i = 0; ring->before != NULL && i < ring->before->consumers; i++) {
-        const myl_consumer_status *other = &ring->before->entry[i];
+        const myl_consumer_status *other = myl_snapshot_entry(ring->before, i);
         if (strcmp(other->id, consumer->id) == 0 && other->generation == consumer->generation)
             return other;
     }
@@ -214,8 +214,8 @@ static void draw_ring(struct top_page *page, const struct top_ring *ring)
     if (activity[0] != '\0')
         add(page, style, "    %s", activity);
     for (uint32_t i = 0; i < now->consumers; i++) {
-        if (snapshot_gates(&now->entry[i]))
-            draw_consumer(page, ring, &now->entry[i], slowest);
+        if (snapshot_gates(myl_snapshot_entry(now, i)))
+            draw_consumer(page, ring, myl_snapshot_entry(now, i), slowest);
     }
 }
 

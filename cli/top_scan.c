@@ -33,7 +33,8 @@ static myl_diagnosis *judge(const char *name, enum myl_backend backend, uint32_t
 {
     myl_diagnosis *first = NULL, *diagnosis;
     for (uint32_t lane = 0; lane < lanes && myl_diagnose_lane(name, backend, lane, 0, &diagnosis) == MYL_OK; lane++) {
-        if (diagnosis->participant[0].condition == MYL_COND_STOPPED || snapshot_blamed(diagnosis) != NULL) {
+        if (myl_diagnosis_participant_at(diagnosis, 0)->condition == MYL_COND_STOPPED ||
+            snapshot_blamed(diagnosis) != NULL) {
             myl_diagnosis_free(first);
             return diagnosis;
         }

@@ -97,7 +97,7 @@ int watch_scan(struct watch *watch)
     watch->gate = snapshot->gate;
     watch->cell = snapshot->info.cell_size;
     for (uint32_t i = 0; i < snapshot->consumers; i++)
-        note(watch, &snapshot->entry[i], snapshot->next);
+        note(watch, myl_snapshot_entry(snapshot, i), snapshot->next);
     watch->scanned_ns = cli_now_ns();
     myl_snapshot_free(snapshot);
     return 0;

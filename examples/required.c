@@ -55,8 +55,9 @@ static int run(const char *name)
                myl_producer_diagnose(producer, 0, &diagnosis) == MYL_OK;
     }
     for (uint32_t i = 0; good && i < diagnosis->participants; i++)
-        printf("%s is %s; %s\n", i == 0 ? "the producer" : diagnosis->participant[i].id,
-               myl_condition_name(diagnosis->participant[i].condition), diagnosis->participant[i].activity);
+        printf("%s is %s; %s\n", i == 0 ? "the producer" : myl_diagnosis_participant_at(diagnosis, i)->id,
+               myl_condition_name(myl_diagnosis_participant_at(diagnosis, i)->condition),
+               myl_diagnosis_participant_at(diagnosis, i)->activity);
     if (!good)
         fprintf(stderr, "unexpected: %s\n", myl_error_detail());
     myl_diagnosis_free(diagnosis);

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     }
 
     /* The runner's thread works; this thread is free. Here it waits at most 30 seconds for the end. */
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     if (myl_runner_join(runner, &result, MYL_SEC(30)) == MYL_ETIMEDOUT) {
         myl_runner_stop(runner);
         rc = myl_runner_join(runner, &result, MYL_FOREVER);

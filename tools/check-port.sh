@@ -61,7 +61,7 @@ awk -F '\t' '
 cp tests/port/names.c tests/port/names.cpp tests/port/undecided.c "$work"
 expect 0 "a dry run" --dry-run "$work/names.c" "$work/names.cpp"
 cmp -s tests/port/names.c "$work/names.c" || complain "a dry run writes"
-sed -n 's/^[^ ]*: \([^ ]*\) -> .*/\1/p' "$work/out" | grep -v '^ring\.size$' | LC_ALL=C sort -u >"$work/changed"
+sed -n 's/^[^ ]*: \([^ ]*\) -> .*/\1/p' "$work/out" | grep -v '\.size$' | LC_ALL=C sort -u >"$work/changed"
 sed '/^#/d' tools/port-0.2.tsv | cut -f 1 | LC_ALL=C sort -u >"$work/table"
 for word in $(LC_ALL=C comm -3 "$work/changed" "$work/table"); do
     complain "$word: tests/port and the table differ"
@@ -92,7 +92,8 @@ grep -q -F -e 'MYL_NO_CONSUMERS_BLOCK stays' "$work/again.c" || complain "--text
 tr -s ' \n' ' ' <"$work/names.c" >"$work/lines"
 for text in '.config.label = "a", .ring.no_consumers = MYL_NO_CONSUMERS_BLOCK' ' options->ring.use_fd = (options->ring.fd = fd) != 0;' \
     '.ring.set_group = own_group != 0, .ring.group = own_group' \
-    'frames->config.label = "b"' 'members->id'; do
+    'frames->config.label = "b"' 'members->id' '{.size = sizeof joined, .id = "c"}' 'trouble = {.size = sizeof trouble};' \
+    'myl_peer peer = {.size = sizeof peer};'; do
     grep -q -F -e "$text" "$work/lines" || complain "not in the changed program: $text"
 done
 ! grep -q -F -e 'ring.size' "$work/names.c" || complain "ring.size is left"
@@ -111,6 +112,7 @@ sed '43,$d' "$work/undecided.c" | cmp -s - "$work/before.c" || complain "changed
     reports undecided 'undecided.c:37: by hand: `ring` has no `size` any more'
     reports undecided 'undecided.c:41: by hand: `ring` is of myl_reader_options now'
     reports undecided 'undecided.c:45: by hand: `cpu` is the number of a CPU now, not + 1'
+    reports undecided 'undecided.c:50: by hand: set `size` of each of these'
     reports undecided 'undecided.c:46: by hand: `fd` has an effect only with `use_fd` now'
 }
 cp tests/port/undecided.cpp "$work"

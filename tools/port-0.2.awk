@@ -16,6 +16,10 @@ BEGIN {
     # Members of structures of 0.1 that are such structures, or lead to one.
     holds("myl_frame_producer_options", "ring", "myl_frame_producer_options.ring")
     holds("myl_frame_consumer_options", "ring", "myl_frame_consumer_options.ring")
+    # Results that begin with a size now, under both names.
+    n = split("myl_joined myl_peer myl_trouble myl_liveness_failure myl_runner_result", word, " ")
+    for (i = 1; i <= n; i++)
+        sized[word[i]] = 1
     # What a file that has been rewritten uses.
     holds("myl_producer_options", "config", "myl_ring_config")
     holds("myl_producer_options", "ring", "myl_ring_options")
@@ -524,6 +528,37 @@ function change_member(i,    type)
         by_hand(i, "`" tok[i] "` is of enum myl_grant now: compare it with MYL_GRANT_GRANTED and the like")
 }
 
+# The variable declared after the type at i is a result whose size the caller sets now.
+function give_size(i,    j, new)
+{
+    j = i + 1
+    if (!is_identifier(j) || tok[j + 1] !~ /^[;=,{[]$/ || parens > 0 || tok[j] in has_size)
+        return
+    if (tok[j + 1] == "=" && (tok[j + 2] != "{" || tok[j + 3] == "sizeof" || tok[j + 4] == "size"))
+        return
+    if (in_structure[depth] || tok[j + 1] ~ /^[,[]$/ || (is_cpp && close_of[j + 1] > j + 2) ||
+        (is_cpp && tok[j + 1] == "=" && tok[j + 3] != "}")) {
+        by_hand(i, "set `size` of each of these to its sizeof before a call fills it in")
+        return
+    }
+    new = tok[i] in renamed ? renamed[tok[i]] : tok[i]
+    new = is_cpp ? "myl_options<" new ">()" : "{.size = sizeof " tok[j]
+    if (tok[j + 1] == ";")
+        all[at[j]] = tok[j] " = " new (is_cpp ? "" : "}")
+    else if (is_cpp && tok[j + 1] == "{") {
+        erase(j + 2, j + 2)
+        all[at[j + 1]] = " = " new
+    } else if (is_cpp) {
+        erase(j + 3, j + 3)
+        all[at[j + 2]] = new
+    } else {
+        if (tok[j + 4] == "}" && class[at[j + 3]] == "n")
+            erase(j + 3, j + 3) # {0}
+        all[at[j + 2]] = new (tok[j + 3] == "." ? ", " : "")
+    }
+    print name ":" line_of[at[j]] ": " tok[j] ".size -> (set)"
+}
+
 # Whole names within comments and strings.
 function change_text(i,    before, rest, word)
 {
@@ -589,12 +624,16 @@ END {
             ours = 1
         if (tok[i] ~ /^(use_fd|set_group|pin)$/)
             used[tok[i]] = 1 # the file has been rewritten
+        if (tok[i] == "size" && tok[i - 1] ~ /^(\.|->)$/)
+            has_size[tok[i - 2] == "]" ? tok[open[i - 2] - 1] : tok[i - 2]] = 1 # NAME.size, NAME[i].size
     }
     for (i = 1; i <= m; i++) {
         enter(i)
         if (class[at[i]] != "i" || gone[i])
             continue
         note_declaration(i)
+        if (tok[i] in sized)
+            give_size(i)
         if (tok[i] in renamed)
             change(i, renamed[tok[i]])
         else if (tok[i - 1] ~ /^(\.|->|::)$/ || (tok[i - 1] == "," && tok[i - 4] == "offsetof"))

@@ -285,7 +285,7 @@ MYL_API MYL_NODISCARD int myl_scheduler_collect(myl_scheduler *scheduler, uint64
 MYL_API MYL_NODISCARD int myl_scheduler_cancel(myl_scheduler *scheduler, uint64_t request, int64_t timeout_ns);
 
 /* What worker `rank` is doing: the state of its lane and its activity notice. Queries the kernel. MYL_EINVAL: no such
- * rank. MYL_ENOTFOUND: it has not come yet. */
+ * rank. MYL_ENOTFOUND: it has not come yet. MYL_EOPTIONS: peer->size is wrong. */
 MYL_API MYL_NODISCARD int myl_scheduler_peer(myl_scheduler *scheduler, uint32_t rank, myl_peer *peer);
 
 /* Copies the counts. Makes no system call. MYL_EOPTIONS. */

@@ -47,6 +47,7 @@ typedef struct myl_liveness_options {
 
 /* The last failure of the policy. */
 typedef struct myl_liveness_failure {
+    size_t size;             /* sizeof(myl_liveness_failure), set by the caller */
     int code;                /* MYL_OK: none; MYL_ESTARTUP, MYL_ESTALLED, MYL_ECONSUMERDEAD */
     int latched;             /* 1: every claim fails with `code` until myl_producer_clear_failure */
     int dead;                /* 1: the consumer is dead; 0: stalled or absent */
@@ -69,6 +70,7 @@ enum myl_peer_state {
 };
 
 typedef struct myl_peer {
+    size_t size;             /* sizeof(myl_peer), set by the caller */
     enum myl_peer_state state;
     uint32_t epoch;          /* producers so far */
     int taken_over;          /* 1: another one than at the last call of this, or when the consumer was opened */
@@ -117,9 +119,12 @@ typedef struct myl_diagnosis_edge {
 } myl_diagnosis_edge;
 
 typedef struct myl_diagnosis {
+    size_t size;             /* of this structure, in the library that made it */
     uint32_t participants, edges;
-    myl_diagnosis_participant *participant; /* participant[0] is the producer */
-    myl_diagnosis_edge *edge; /* if the producer waits for consumers, the first edge leads to the cause */
+    size_t participant_size; /* bytes from one participant to the next */
+    myl_diagnosis_participant *participant; /* the first is the producer; index it by myl_diagnosis_participant_at */
+    myl_diagnosis_edge *
+        edge; /* two indices, in every version; if the producer waits for consumers, the first edge leads to the cause */
     char sentence[512];      /* the diagnosis as text: which participant is the cause, if any */
 } myl_diagnosis;
 
@@ -130,8 +135,8 @@ MYL_BEGIN_DECLS
  * consumers are registered and alive; while one of them is absent, nothing is published that could cost it an event. */
 MYL_API MYL_NODISCARD int myl_producer_set_liveness(myl_producer *producer, const myl_liveness_options *options);
 
-/* Copies the last failure of the policy. Makes no system call. */
-MYL_API void myl_producer_liveness_failure(const myl_producer *producer, myl_liveness_failure *failure);
+/* Copies the last failure of the policy. MYL_EOPTIONS: failure->size is wrong. Makes no system call. */
+MYL_API MYL_NODISCARD int myl_producer_liveness_failure(const myl_producer *producer, myl_liveness_failure *failure);
 
 /* Copies the `index`th required id that is not registered and alive now. MYL_ENOTFOUND: fewer are missing. */
 MYL_API MYL_NODISCARD int myl_producer_missing_consumer(const myl_producer *producer, uint32_t index,
@@ -155,7 +160,8 @@ MYL_API MYL_NODISCARD int myl_role_parse(const char *name, enum myl_role *role);
 MYL_API void myl_producer_set_activity(myl_producer *producer, const char *text, int64_t duration_ns);
 MYL_API void myl_consumer_set_activity(myl_consumer *consumer, const char *text, int64_t duration_ns);
 
-/* Reports the producer's state. Queries the kernel: not for hot paths. For consumers that poll and never wait. */
+/* Reports the producer's state. Queries the kernel: not for hot paths. For consumers that poll and never wait.
+ * MYL_EOPTIONS: peer->size is wrong. */
 MYL_API MYL_NODISCARD int myl_consumer_peer(myl_consumer *consumer, myl_peer *peer);
 
 /* Diagnoses a ring: samples all participants twice, `watch_ns` apart (0: once), and reports which participant waits for
@@ -170,6 +176,18 @@ MYL_API MYL_NODISCARD int myl_producer_diagnose(const myl_producer *producer, in
 MYL_API MYL_NODISCARD int myl_consumer_diagnose(const myl_consumer *consumer, int64_t watch_ns,
                                                 myl_diagnosis **diagnosis);
 MYL_API void myl_diagnosis_free(myl_diagnosis *diagnosis);
+
+MYL_I_BEGIN_INLINE
+
+/* Participant `index`, below diagnosis->participants; part of the diagnosis. */
+MYL_API_INLINE myl_diagnosis_participant *myl_diagnosis_participant_at(const myl_diagnosis *diagnosis, uint32_t index)
+{
+    MYL_I_NOT_NULL(diagnosis);
+    return (myl_diagnosis_participant *)(void *)((char *)diagnosis->participant + index * diagnosis->participant_size);
+}
+
+MYL_I_END_INLINE
+
 /* "moving", "waiting", "busy", "stalled", ... Static storage. */
 MYL_API const char *myl_condition_name(enum myl_condition condition);
 

@@ -156,6 +156,7 @@ typedef struct myl_consumer_options {
 
 /* How a consumer joined. */
 typedef struct myl_joined {
+    size_t size;             /* sizeof(myl_joined), set by the caller */
     char id[MYL_ID_MAX + 1];
     uint64_t start;          /* number of the first event it will see */
     uint64_t lost;           /* events between where this id stopped and `start`; 0 unless it had left */
@@ -324,7 +325,7 @@ MYL_API myl_sequence myl_consumer_last_acknowledged(const myl_consumer *consumer
 /* Events published and not yet leased; a moment's view. */
 MYL_API uint64_t myl_consumer_available(const myl_consumer *consumer);
 
-/* Copies how this handle joined: its id, its first event, the events it missed. */
+/* Copies how this handle joined: its id, its first event, the events it missed. MYL_EOPTIONS: joined->size is wrong. */
 MYL_API MYL_NODISCARD int myl_consumer_joined(const myl_consumer *consumer, myl_joined *joined);
 MYL_API void myl_consumer_interrupt(myl_consumer *consumer); /* as myl_producer_interrupt */
 /* As myl_producer_info, myl_producer_schema_text, myl_producer_ticket and myl_producer_fd. */

@@ -22,6 +22,7 @@ typedef struct myl_runner_options {
 
 /* How a runner ended. */
 typedef struct myl_runner_result {
+    size_t size;            /* sizeof(myl_runner_result), set by the caller */
     int code;               /* MYL_OK: asked to stop; MYL_ECLOSED: end of stream; MYL_EHANDLER; or the error */
     int handler_code;       /* MYL_EHANDLER: what the handler returned */
     uint64_t handled;       /* events acknowledged by this runner */
@@ -39,7 +40,7 @@ MYL_API MYL_NODISCARD int myl_runner_start(myl_runner **runner, myl_consumer *co
 MYL_API void myl_runner_stop(myl_runner *runner);
 
 /* Waits for the runner's end, returns how it ended, and frees it; the consumer is the caller's again. `result` may be
- * NULL. MYL_ETIMEDOUT: still running, nothing changed. MYL_EFORKED: a fork child's copy; the thread runs in the parent,
+ * NULL. MYL_EOPTIONS: its size is wrong; nothing changed. MYL_ETIMEDOUT: still running, nothing changed. MYL_EFORKED: a fork child's copy; the thread runs in the parent,
  * and nothing is freed. */
 MYL_API MYL_NODISCARD int myl_runner_join(myl_runner *runner, myl_runner_result *result, int64_t timeout_ns);
 

@@ -135,6 +135,7 @@ typedef struct myl_consumer_status {
 
 /* The state of a ring at one moment; taken without a lock. Of a ring with lanes: one of them. */
 typedef struct myl_snapshot {
+    size_t size;             /* of this structure, in the library that made it */
     myl_info info;
     uint64_t next;           /* events published; frames: cells */
     uint64_t gate;           /* events below this may have been overwritten */
@@ -156,7 +157,8 @@ typedef struct myl_snapshot {
     uint32_t live_consumers;
     uint32_t live_producers; /* of all lanes */
     uint32_t consumers;      /* entries used; at most as many as `entry` has */
-    myl_consumer_status *entry;
+    size_t entry_size;       /* bytes from one entry to the next */
+    myl_consumer_status *entry; /* index it by myl_snapshot_entry */
     char *schema_text;       /* describes the messages, docs/schema.md; printable ASCII and line feeds; NULL: none */
 } myl_snapshot;
 
@@ -201,10 +203,12 @@ typedef struct myl_log_entry {
 
 /* The last 240 things that happened to a ring, oldest first. */
 typedef struct myl_log {
+    size_t size;             /* of this structure, in the library that made it */
     uint64_t written;        /* records so far, those overwritten included */
     uint32_t torn;           /* records left out: their writer died, or is writing them */
     uint32_t count;
-    myl_log_entry *entry;
+    size_t entry_size;       /* bytes from one entry to the next */
+    myl_log_entry *entry;    /* index it by myl_log_entry_at */
 } myl_log;
 
 /* A ticket is a text that names one ring: its backend, its name and its session. Another process opens the ring by it
@@ -259,6 +263,24 @@ MYL_API MYL_NODISCARD int myl_snapshot_take(const char *name, enum myl_backend b
 MYL_API MYL_NODISCARD int myl_snapshot_take_lane(const char *name, enum myl_backend backend, uint32_t lane,
                                                  myl_snapshot **snapshot);
 MYL_API void myl_snapshot_free(myl_snapshot *snapshot);
+
+MYL_I_BEGIN_INLINE
+
+/* Entry `index`, below snapshot->consumers; part of the snapshot. */
+MYL_API_INLINE myl_consumer_status *myl_snapshot_entry(const myl_snapshot *snapshot, uint32_t index)
+{
+    MYL_I_NOT_NULL(snapshot);
+    return (myl_consumer_status *)(void *)((char *)snapshot->entry + index * snapshot->entry_size);
+}
+
+/* Entry `index`, below log->count; part of the log. */
+MYL_API_INLINE myl_log_entry *myl_log_entry_at(const myl_log *log, uint32_t index)
+{
+    MYL_I_NOT_NULL(log);
+    return (myl_log_entry *)(void *)((char *)log->entry + index * log->entry_size);
+}
+
+MYL_I_END_INLINE
 
 /* Calls visit for every ring among the shm names, in no order; stops when visit returns non-zero and returns
  * that. Names that are not rings are passed over. Errors: MYL_ENOMEM, MYL_ELIMIT (no descriptor is left),

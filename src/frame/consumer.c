@@ -11,6 +11,7 @@
 #include "ring/consumer_open.h"
 #include "ring/divert.h"
 #include "ring/handle.h"
+#include "ring/peer.h"
 #include "segment/id.h"
 #include "segment/lane.h"
 #include "segment/name.h"
@@ -214,16 +215,19 @@ int myl_frame_consumer_peer(myl_frame_consumer *consumer, myl_peer *peer)
 {
     MYL_I_NOT_NULL(consumer);
     MYL_I_NOT_NULL(peer);
-    int rc = myl_consumer_peer(&consumer->reader[0]->ring, peer);
+    myl_peer best = {.size = sizeof best};
+    int rc = myl_peer_give(peer, &best);
+    if (rc == MYL_OK)
+        rc = myl_peer_take(&consumer->reader[0]->ring, &best);
     for (uint32_t i = 1; rc == MYL_OK && i < consumer->count; i++) {
-        myl_peer other;
-        rc = myl_consumer_peer(&consumer->reader[i]->ring, &other);
-        uint64_t unread = peer->available + other.available;
-        if (!lives(peer) && (lives(&other) || (peer->activity[0] == '\0' && other.activity[0] != '\0')))
-            *peer = other;
-        peer->available = unread;
+        myl_peer other = {.size = sizeof other};
+        rc = myl_peer_take(&consumer->reader[i]->ring, &other);
+        uint64_t unread = best.available + other.available;
+        if (!lives(&best) && (lives(&other) || (best.activity[0] == '\0' && other.activity[0] != '\0')))
+            best = other;
+        best.available = unread;
     }
-    return rc;
+    return rc == MYL_OK ? myl_peer_give(peer, &best) : rc;
 }
 
 /* --- as one of several that a wait is for ------------------------------------------------------------------------- */

@@ -483,6 +483,8 @@ static int judge(const struct myl_segment *segment, uint32_t own_lock, int64_t w
     struct before *before = NULL;
     myl_diagnosis *diagnosis = calloc(1, sizeof *diagnosis);
     if (diagnosis != NULL) {
+        diagnosis->size = sizeof *diagnosis;
+        diagnosis->participant_size = sizeof *diagnosis->participant;
         diagnosis->participant = calloc(most, sizeof *diagnosis->participant);
         diagnosis->edge = calloc(2 * most, sizeof *diagnosis->edge);
     }

@@ -116,6 +116,8 @@ static int read_all(const struct myl_segment *segment, myl_snapshot **made)
         free(status);
         return myl_fail(MYL_ENOMEM, "no memory for a snapshot of %u consumers", entries);
     }
+    snapshot->size = sizeof *snapshot;
+    snapshot->entry_size = sizeof *status;
     snapshot->info.size = sizeof snapshot->info;
     myl_segment_info(segment, &snapshot->info);
     snapshot->entry = status;

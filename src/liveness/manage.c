@@ -236,11 +236,12 @@ int myl_producer_set_liveness(myl_producer *producer, const myl_liveness_options
     return rc == MYL_OK ? manage(producer, &own) : rc;
 }
 
-void myl_producer_liveness_failure(const myl_producer *producer, myl_liveness_failure *failure)
+int myl_producer_liveness_failure(const myl_producer *producer, myl_liveness_failure *failure)
 {
     MYL_I_NOT_NULL(producer);
     MYL_I_NOT_NULL(failure);
-    *failure = producer->liveness->failure;
+    return myl_result_give(failure, &producer->liveness->failure,
+                           MYL_OPTIONS_TYPE(myl_liveness_failure, missing_count));
 }
 
 int myl_producer_missing_consumer(const myl_producer *producer, uint32_t index, char id[MYL_ID_MAX + 1])

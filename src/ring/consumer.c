@@ -3,6 +3,7 @@
 #include "ring/consumer.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include "registry/participant.h"
 #include "ring/cells.h"
 #include "ring/divert.h"
@@ -496,8 +497,7 @@ int myl_consumer_joined(const myl_consumer *consumer, myl_joined *joined)
 {
     MYL_I_NOT_NULL(consumer);
     MYL_I_NOT_NULL(joined);
-    *joined = consumer->joined;
-    return MYL_OK;
+    return myl_result_give(joined, &consumer->joined, MYL_OPTIONS_TYPE(myl_joined, entry));
 }
 
 void myl_consumer_interrupt(myl_consumer *consumer)

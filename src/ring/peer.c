@@ -3,6 +3,7 @@
 #include "ring/peer.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include "registry/participant.h"
 #include "ring/handle.h"
 #include "ring/state.h"
@@ -125,12 +126,9 @@ uint64_t myl_consumer_available(const myl_consumer *consumer)
     return next > consumer->hot.next ? next - consumer->hot.next : 0;
 }
 
-int myl_consumer_peer(myl_consumer *consumer, myl_peer *peer)
+int myl_peer_take(myl_consumer *consumer, myl_peer *peer)
 {
-    MYL_I_NOT_NULL(consumer);
-    MYL_I_NOT_NULL(peer);
     const struct myl_segment *segment = &consumer->handle.segment;
-    memset(peer, 0, sizeof *peer);
     if (consumer->handle.forked)
         return myl_handle_forked(&consumer->handle);
     const struct myl_participant *producer = myl_segment_producer(segment);
@@ -153,4 +151,20 @@ int myl_consumer_peer(myl_consumer *consumer, myl_peer *peer)
         peer->idle_ns = now - since;
     peer->pid = (int32_t)myl_load32_rlx(&producer->pid); /* A48 */
     return MYL_OK;
+}
+
+int myl_peer_give(myl_peer *peer, const myl_peer *own)
+{
+    return myl_result_give(peer, own, MYL_OPTIONS_TYPE(myl_peer, pid));
+}
+
+int myl_consumer_peer(myl_consumer *consumer, myl_peer *peer)
+{
+    MYL_I_NOT_NULL(consumer);
+    MYL_I_NOT_NULL(peer);
+    myl_peer own = {.size = sizeof own};
+    int rc = myl_peer_give(peer, &own);
+    if (rc == MYL_OK)
+        rc = myl_peer_take(consumer, &own);
+    return rc == MYL_OK ? myl_peer_give(peer, &own) : rc;
 }

@@ -5,6 +5,8 @@
 
 #include "segment/segment.h"
 
+#include <myelon/liveness.h>
+
 #include <stdbool.h>
 
 /* Checks whether the producer is alive, for a wait for event `next`. MYL_EAGAIN: it is, or a successor took over.
@@ -19,5 +21,10 @@ bool myl_producer_has_left(const struct myl_segment *segment, uint32_t reported)
  * `text`. */
 #define MYL_PRODUCER_TEXT 64
 const char *myl_producer_text(const struct myl_segment *segment, char text[MYL_PRODUCER_TEXT]);
+
+/* Fills in `peer`, a structure of this library, which is 0. */
+int myl_peer_take(struct myl_consumer *consumer, myl_peer *peer);
+/* Copies it to the caller's. MYL_EOPTIONS: peer->size is wrong. */
+int myl_peer_give(myl_peer *peer, const myl_peer *own);
 
 #endif

@@ -218,6 +218,10 @@ int myl_runner_join(myl_runner *runner, myl_runner_result *result, int64_t timeo
 {
     MYL_I_NOT_NULL(runner);
     char time[MYL_TIME_TEXT];
+    const struct myl_options_type *type = MYL_OPTIONS_TYPE(myl_runner_result, detail);
+    int rc = result != NULL ? myl_result_check(result, type) : MYL_OK;
+    if (rc != MYL_OK)
+        return rc;
     if (runner->forked)
         return myl_fail(MYL_EFORKED, "this runner was started by the parent, before the fork; join it in the parent");
     if (!wait_ended(runner, timeout_ns))
@@ -228,7 +232,7 @@ int myl_runner_join(myl_runner *runner, myl_runner_result *result, int64_t timeo
     /* A22: the interruption was for the runner; later waits on this consumer must not see it. */
     myl_store32_rlx(&runner->source.ring->handle.waiter.interrupted, 0);
     if (result != NULL)
-        *result = runner->result;
+        (void)myl_result_give(result, &runner->result, type);
     (void)pthread_cond_destroy(&runner->changed);
     (void)pthread_mutex_destroy(&runner->lock);
     free(runner);

@@ -178,6 +178,8 @@ int myl_log_read(const struct myl_segment *segment, myl_log **log)
         free(entry);
         return myl_fail(MYL_ENOMEM, "no memory for a copy of the event log");
     }
+    made->size = sizeof *made;
+    made->entry_size = sizeof *entry;
     made->entry = entry;
     made->written = myl_log_written(segment);
     uint64_t number = made->written > MYL_LOG_RECORDS ? made->written - MYL_LOG_RECORDS : 0;

@@ -94,6 +94,7 @@ static void discard(int64_t result)
     X(myl_log_take, "a", MYL_BACKEND_SHM, no_place)                                                                    \
     X(myl_diagnose, "a", MYL_BACKEND_SHM, 0, no_place)                                                                 \
     X(myl_recv_fd, 0, no_place)                                                                                        \
+    X(myl_producer_liveness_failure, no_handle, &failure)                                                              \
     X(myl_error_participant, no_place)                                                                                 \
     X(myl_wait_strategy_parse, "sleep", no_place)                                                                      \
     X(myl_role_parse, "plain", no_place)                                                                               \
@@ -104,7 +105,9 @@ static void discard(int64_t result)
     X(myl_producer_abort, no_handle)                                                                                   \
     X(myl_producer_interrupt, no_handle)                                                                               \
     X(myl_producer_clear_failure, no_handle)                                                                           \
-    X(myl_producer_liveness_failure, no_handle, &failure)                                                              \
+    X(myl_snapshot_entry, no_handle, 0)                                                                                \
+    X(myl_log_entry_at, no_handle, 0)                                                                                  \
+    X(myl_diagnosis_participant_at, no_handle, 0)                                                                      \
     X(myl_producer_schema_text, no_handle)                                                                             \
     X(myl_producer_set_activity, no_handle, NULL, 0)                                                                   \
     X(myl_consumer_rewind, no_handle)                                                                                  \
@@ -279,9 +282,9 @@ static int call(test_peer *parent, void *argument)
     myl_frame_lost frame_lost;
     myl_span run;
     myl_info info = {.size = sizeof info};
-    myl_liveness_failure failure;
-    myl_joined joined;
-    myl_peer peer;
+    myl_liveness_failure failure = {.size = sizeof failure};
+    myl_joined joined = {.size = sizeof joined};
+    myl_peer peer = {.size = sizeof peer};
     myl_message message;
     myl_diagnosis *diagnosis = NULL;
     myl_reassembly parts = {0};

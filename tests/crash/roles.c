@@ -194,7 +194,7 @@ static void check_return(const struct crash_world *world, struct crash_consumer_
 static void check_start(const struct crash_world *world, struct crash_consumer_notes *notes,
                         const myl_consumer *consumer)
 {
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     myl_info info = {.size = sizeof info};
     test_ok(myl_consumer_joined(consumer, &joined));
     test_ok(myl_consumer_info(consumer, &info));

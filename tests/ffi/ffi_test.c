@@ -33,6 +33,15 @@
     X(myl_frame_consumer_next) \
     X(myl_frame_consumer_release) \
     X(myl_frame_consumer_end_of_batch) \
+    X(myl_snapshot_take) \
+    X(myl_snapshot_free) \
+    X(myl_snapshot_entry) \
+    X(myl_log_take) \
+    X(myl_log_free) \
+    X(myl_log_entry_at) \
+    X(myl_diagnose) \
+    X(myl_diagnosis_free) \
+    X(myl_diagnosis_participant_at) \
     X(myl_frame_flags) \
     X(myl_is_first_frame) \
     X(myl_is_last_frame) \
@@ -147,12 +156,40 @@ static void helpers_of_fixed_frames_are_exported(void **state)
     assert_int_equal(call->myl_is_last_frame(first), 0);
 }
 
+static void entries_of_results_are_reached(void **state)
+{
+    const struct calls *call = *state;
+    char name[TEST_NAME_SIZE];
+    myl_producer *producer;
+    myl_consumer *consumer;
+    myl_producer_options options = {.size = sizeof options, .config.event_size = 8};
+    myl_consumer_options reader = {.size = sizeof reader, .ring.id = "reader"};
+    test_ok(call->myl_producer_open(&producer, test_name(name, "entries"), &options));
+    test_ok(call->myl_consumer_open(&consumer, name, &reader));
+    myl_snapshot *snapshot;
+    test_ok(call->myl_snapshot_take(name, MYL_BACKEND_SHM, &snapshot));
+    assert_string_equal(call->myl_snapshot_entry(snapshot, 0)->id, "reader");
+    call->myl_snapshot_free(snapshot);
+    myl_log *log;
+    test_ok(call->myl_log_take(name, MYL_BACKEND_SHM, &log));
+    assert_int_equal(call->myl_log_entry_at(log, 0)->kind, MYL_LOG_CREATED);
+    assert_string_equal(call->myl_log_entry_at(log, 1)->id, "reader");
+    call->myl_log_free(log);
+    myl_diagnosis *diagnosis;
+    test_ok(call->myl_diagnose(name, MYL_BACKEND_SHM, 0, &diagnosis));
+    assert_string_equal(call->myl_diagnosis_participant_at(diagnosis, 1)->id, "reader");
+    call->myl_diagnosis_free(diagnosis);
+    call->myl_consumer_close(consumer);
+    call->myl_producer_close(producer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_pass_through_exported_calls),
         cmocka_unit_test(messages_pass_through_exported_calls),
         cmocka_unit_test(helpers_of_fixed_frames_are_exported),
+        cmocka_unit_test(entries_of_results_are_reached),
     };
     return cmocka_run_group_tests_name("libmyelon-ffi", tests, load, unload);
 }

@@ -403,7 +403,7 @@ static void open_readers(struct request *request, myl_producer *producer)
         c->ring.backend != MYL_BACKEND_MEMFD)
         fuzz_check(myl_errclass(rc) == MYL_CLASS_RESOURCE || rc == MYL_EINVAL,
                    "myl_consumer_open refuses valid options: %s", myl_errname(rc));
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     if (consumer != NULL && myl_consumer_joined(consumer, &joined) == MYL_OK)
         fuzz_check(c->ring.id == NULL || strcmp(c->ring.id, joined.id) == 0, "joined as \"%s\"", joined.id);
     hostile_call(NULL, NULL);

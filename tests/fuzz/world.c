@@ -370,7 +370,7 @@ static void open_consumer(struct world *world)
     check_header(world, "myl_consumer_open", rc);
     if (rc != MYL_OK)
         return;
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     rc = myl_consumer_joined(reader->handle, &joined);
     fuzz_check(rc == MYL_OK, "myl_consumer_joined returned %s", myl_errname(rc));
     fuzz_check(id_is_valid(joined.id), "joined as \"%.31s\"", joined.id);

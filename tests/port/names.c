@@ -134,9 +134,9 @@ static void notices(myl_producer *p, myl_consumer *c, myl_frame_producer *fp, my
     myl_consumer_busy(c, doing, MYL_SEC(1));
     myl_frame_producer_busy(fp, doing, MYL_SEC(1));
     myl_frame_consumer_busy(fc, doing, MYL_SEC(1));
-    myl_peer peer[2];
-    if (myl_consumer_peer(c, &peer[1]) == MYL_OK && peer[1].unread == 0 && peer[1].silent_ns > 0)
-        printf("%s %lld\n", peer[1].doing, (long long)peer[1].patience_ns);
+    myl_peer peer;
+    if (myl_consumer_peer(c, &peer) == MYL_OK && peer.unread == 0 && peer.silent_ns > 0)
+        printf("%s %lld\n", peer.doing, (long long)peer.patience_ns);
 }
 
 static const myl_why_party *first(const myl_verdict *verdict)

@@ -34,10 +34,12 @@ int main()
     options.alone = MYL_ALONE_RUN_FREE;
     options.memory.huge = MYL_NO;
     options.event_size = 8;
+    myl_joined joined;
+    myl_peer peer{}, *which = &peer;
     std::vector<myl_run> runs(1);
     runs[0].count = offsetof(myl_alert, behind);
     for (const myl_run &run : runs)
         if (run.count == 0)
             return 1;
-    return raw[0] == 'm' && diagnosis("no such ring").parties() == 0 ? 0 : 2;
+    return raw[0] == 'm' && joined.id[0] == '\0' && which->pid == 0 && diagnosis("no such ring").parties() == 0 ? 0 : 2;
 }

@@ -45,3 +45,8 @@ int pinned(myl_producer_options *options, myl_producer *ring, int cpu)
     options->cpu = cpu + 1;
     return myl_producer_fd(ring, &options->fd);
 }
+int several(myl_consumer *consumer)
+{
+    myl_peer peer[2];
+    return myl_consumer_peer(consumer, &peer[1]) == MYL_OK && peer[0].pid > 0;
+}

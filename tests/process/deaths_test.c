@@ -66,9 +66,9 @@ static int claim(const struct setting *s, int64_t timeout_ns)
 
 static void expect_death_of(const struct setting *s, const char *id)
 {
-    myl_liveness_failure failure;
+    myl_liveness_failure failure = {.size = sizeof failure};
     test_code(MYL_ECONSUMERDEAD, claim(s, MYL_SEC(15)));
-    myl_producer_liveness_failure(s->producer, &failure);
+    test_ok(myl_producer_liveness_failure(s->producer, &failure));
     assert_true(failure.dead && !failure.latched);
     assert_string_equal(failure.id, id);
 }

@@ -206,7 +206,7 @@ static int handle_nothing(const void *event, myl_sequence sequence, int end_of_b
 
 static int join_the_copy(test_peer *parent, void *argument)
 {
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     (void)parent;
     myl_runner_stop(argument);
     test_code(MYL_EFORKED, myl_runner_join(argument, &result, MYL_FOREVER));
@@ -224,7 +224,7 @@ static void runner_fails_in_a_fork_child(void **state)
     myl_producer *producer = open_producer(test_name(name, "runner"), &o);
     myl_consumer *consumer = open_consumer(name, "c");
     myl_runner *runner;
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     test_child child;
     test_ok(myl_runner_start(&runner, consumer, handle_nothing, NULL, NULL));
     put_many(producer, 0, 3);

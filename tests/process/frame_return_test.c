@@ -172,7 +172,7 @@ static void failed_allocation_changes_nothing(void **state)
     o.max_message = 5000;
     test_ok(myl_frame_consumer_open(&consumer, name, &o));
     take_frame(consumer, 0, 100, MYL_TRY);
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     test_ok(myl_consumer_joined(myl_frame_consumer_ring(consumer), &joined));
     assert_int_equal(joined.lost, 0);
     myl_frame_consumer_close(consumer);

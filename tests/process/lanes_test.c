@@ -554,7 +554,7 @@ static int use_parents_handle(test_peer *parent, void *argument)
     struct reader *reader = argument;
     myl_message message;
     char id[MYL_ID_MAX + 1], byte;
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     test_code(MYL_EFORKED, myl_frame_consumer_next(reader->consumer, &message, MYL_FOREVER));
     test_code(MYL_EFORKED, myl_frame_consumer_get(reader->consumer, &byte, 1, &message, MYL_TRY));
     test_code(MYL_EFORKED, myl_frame_consumer_peek(reader->consumer, &message, MYL_TRY));

@@ -100,8 +100,8 @@ static void death_is_reported_at_the_first_check(void **state)
     test_code(MYL_ECONSUMERDEAD, claim(&s, MYL_FOREVER));
     assert_true(test_now_ns() - start < MYL_SEC(20)); /* earlier than the stall time-out */
     expect_detail("\"w\"");
-    myl_liveness_failure failure;
-    myl_producer_liveness_failure(s.producer, &failure);
+    myl_liveness_failure failure = {.size = sizeof failure};
+    test_ok(myl_producer_liveness_failure(s.producer, &failure));
     assert_int_equal(failure.code, MYL_ECONSUMERDEAD);
     assert_true(failure.dead);
     assert_false(failure.latched);
@@ -114,7 +114,7 @@ static void death_is_reported_at_the_first_check(void **state)
     /* Reported once. The next claim waits for the consumer until the grace is over, and fails from then on. */
     test_code(MYL_ECONSUMERDEAD, claim(&s, MYL_FOREVER));
     assert_true(test_now_ns() - start >= MYL_SEC(1));
-    myl_producer_liveness_failure(s.producer, &failure);
+    test_ok(myl_producer_liveness_failure(s.producer, &failure));
     assert_true(failure.latched && failure.dead && failure.stalled_ns >= MYL_SEC(1));
     assert_int_equal(logged(s.name, MYL_LOG_SHUTDOWN), 1);
     start_consumer(&s.consumer, &s.participant, 0); /* too late */
@@ -212,7 +212,7 @@ static int managed_producer(test_peer *parent, void *argument)
     struct heard heard = {0};
     myl_producer *producer = open_producer(participant->name, &participant->producer);
     myl_liveness_options o = options(&heard);
-    myl_liveness_failure failure;
+    myl_liveness_failure failure = {.size = sizeof failure};
     void *event;
     o.progress_timeout_ns = o.shutdown_grace_ns = MYL_MSEC(100);
     test_send(parent, 1);
@@ -221,7 +221,7 @@ static int managed_producer(test_peer *parent, void *argument)
     put_many(producer, 0, CAPACITY);
     test_send(parent, 2);
     test_code(MYL_ESTALLED, myl_producer_claim(producer, &event, MYL_SEC(15)));
-    myl_producer_liveness_failure(producer, &failure);
+    test_ok(myl_producer_liveness_failure(producer, &failure));
     test_send(parent, (uint64_t)failure.stalled_ns);
     test_expect_value(parent, 3);
     myl_producer_close(producer);
@@ -269,7 +269,7 @@ static void time_a_producer_was_stopped_is_no_stall(void **state)
 
 static void expect_peer(myl_consumer *consumer, enum myl_peer_state state, uint32_t epoch, int taken_over)
 {
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     test_ok(myl_consumer_peer(consumer, &peer));
     assert_int_equal(peer.state, state);
     assert_int_equal(peer.epoch, epoch);
@@ -281,7 +281,7 @@ static void peer_reports_the_producers_state(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     const void *event;
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     struct participant participant = {.name = test_name(name, "peer"), .producer = producer_options(CAPACITY)};
     test_child producer;
     start_producer(&producer, &participant, 0);
@@ -322,7 +322,7 @@ static void peer_reports_the_producers_state(void **state)
 
 static int64_t silence(myl_consumer *consumer)
 {
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     test_ok(myl_consumer_peer(consumer, &peer));
     return peer.idle_ns;
 }

@@ -189,7 +189,7 @@ static void read_and_die(struct participant *participant, const char *id, uint64
 
 static myl_joined join_and_leave(const char *name, const myl_consumer_options *options)
 {
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     myl_consumer *consumer = open_consumer_with(name, options);
     test_ok(myl_consumer_joined(consumer, &joined));
     myl_consumer_close(consumer);

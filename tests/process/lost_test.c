@@ -134,9 +134,9 @@ static int consume_without_descriptor(test_peer *parent, void *argument)
 {
     const struct scene *s = argument;
     const void *event;
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     myl_diagnosis *diagnosis;
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     int copy;
     myl_consumer *consumer = open_consumer_with(s->ring.name, &s->participant.consumer);
     take_many(consumer, 0, 2);
@@ -316,7 +316,7 @@ static int reuse_number_in_same_ring(test_peer *parent, void *argument)
     const struct ring *ring = argument;
     const myl_role_options expendable = {.size = sizeof expendable, .role = MYL_ROLE_EXPENDABLE};
     struct participant participant = participant_of(ring);
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     void *event;
     (void)parent;
     int spare = open("/dev/null", O_RDONLY | O_CLOEXEC); /* a handle opens its directory before its object */
@@ -352,7 +352,7 @@ static int replace_by_producers_descriptor(test_peer *parent, void *argument)
     const struct ring *ring = argument;
     struct participant participant = participant_of(ring);
     const void *event;
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     (void)parent;
     myl_producer *producer = open_producer(ring->name, &participant.producer);
     int producers = find_descriptor(ring);
@@ -499,7 +499,7 @@ static void lanes_report_their_lost_descriptors(void **state)
         struct ring ring = {.memfd = -1};
         char path[TEST_PATH_SIZE + 16];
         myl_message message;
-        myl_peer peer;
+        myl_peer peer = {.size = sizeof peer};
         myl_frame_producer *producer[2];
         ring.name = test_name(ring.text, "lanes");
         producer[0] = open_lane(ring.name, 2, "a");

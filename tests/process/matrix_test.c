@@ -292,10 +292,10 @@ static int publish(struct monitor *w, uint64_t count, int64_t timeout_ns)
 
 static struct reported report_of_required(struct monitor *w, const char *name, enum fate fate, int64_t failed_at)
 {
-    myl_liveness_failure failure;
+    myl_liveness_failure failure = {.size = sizeof failure};
     int rc = publish(w, 2 * CAPACITY, MYL_SEC(10));
     int64_t now = test_now_ns();
-    myl_producer_liveness_failure(w->producer, &failure);
+    test_ok(myl_producer_liveness_failure(w->producer, &failure));
     assert_string_equal(failure.id, "s");
     if (fate == BY_STOP || fate == BY_CLOSE) {
         test_code(MYL_ESTALLED, rc);

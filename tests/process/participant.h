@@ -69,7 +69,7 @@ RINGS_UNUSED static int consume_on_orders(test_peer *parent, void *argument)
     options.size = sizeof options;
     options.ring.id = participant->id;
     myl_consumer *consumer = open_consumer_with(participant->name, &options);
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     test_ok(myl_consumer_joined(consumer, &joined));
     uint64_t n = joined.start;
     const void *event;

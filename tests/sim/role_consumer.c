@@ -175,7 +175,7 @@ static void interrupt(void *handle)
 /* Queries the producer's state and activity notice. */
 static void query_peer(const struct role *role, myl_consumer *consumer)
 {
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     int64_t began = sim_now();
     if (role->notices && sim_draw(4) == 0 && myl_consumer_peer(consumer, &peer) == MYL_OK)
         notice_seen("the producer", peer.activity, peer.activity_left_ns, began);

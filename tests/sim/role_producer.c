@@ -209,9 +209,8 @@ static void interrupt(void *handle)
 /* A claim that began at `began` reports that a consumer blocks the producer. */
 static void check_stalled(const struct role *role, const myl_producer *producer, int64_t began)
 {
-    myl_liveness_failure failure;
-    myl_producer_liveness_failure(producer, &failure);
-    if (role->world->required > 0)
+    myl_liveness_failure failure = {.size = sizeof failure};
+    if (myl_producer_liveness_failure(producer, &failure) == MYL_OK && role->world->required > 0)
         notice_checked(role->world, failure.id, began);
 }
 

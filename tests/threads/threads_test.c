@@ -125,7 +125,7 @@ static void runner_gets_all_events(void **state)
     myl_producer *producer;
     myl_consumer *consumer;
     myl_runner *runner;
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     test_name(name, "runner");
     test_ok(myl_producer_open(&producer, name, &o));
     test_ok(myl_consumer_open(&consumer, name, NULL));

@@ -120,7 +120,7 @@ static void only_numbers_of_a_prefix_are_resumed(void **state)
                  {"w_10", 0}, {"w_-1", 0}, {"w_.1", 0}, {"w_0_0", 0}, {"w.0", 0}, {"W_0", 0}, {"w_4294967296", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char name[TEST_NAME_SIZE];
-        myl_joined joined;
+        myl_joined joined = {.size = sizeof joined};
         myl_producer_options o = producer_options(8);
         o.config.max_consumers = 8;
         myl_producer *producer = open_producer(test_name(name, "belongs"), &o);
@@ -469,7 +469,7 @@ static void cursor_is_checked_against_the_stamps(void **state)
     for (uint64_t lag = 0; lag <= 5; lag++) {
         char name[TEST_NAME_SIZE];
         test_child child;
-        myl_joined joined;
+        myl_joined joined = {.size = sizeof joined};
         myl_producer_options o = producer_options(8);
         myl_producer *producer = open_producer(test_name(name, "stamps"), &o);
         test_spawn(&child, die_with_a_cursor, name);
@@ -493,7 +493,7 @@ static void gate_may_be_one_ring_ahead_of_next(void **state)
     (void)state;
     for (uint64_t ahead = 7; ahead <= 9; ahead++) {
         char name[TEST_NAME_SIZE];
-        myl_joined joined;
+        myl_joined joined = {.size = sizeof joined};
         myl_consumer *consumer = NULL;
         myl_producer_options o = producer_options(8);
         myl_producer *producer = open_producer(test_name(name, "ahead"), &o);

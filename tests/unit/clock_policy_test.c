@@ -153,7 +153,7 @@ static uint64_t now_since_begin(void)
 static void alert_and_failure_have_id_position_and_duration(void **state)
 {
     (void)state;
-    myl_liveness_failure failure;
+    myl_liveness_failure failure = {.size = sizeof failure};
     open_full(MYL_ROLE_REQUIRED, 3);
     test_code(MYL_ESTALLED, claim(MYL_SEC(1)));
     expect_time((int64_t)now_since_begin(), PROGRESS_NS + GRACE_NS, "failure");
@@ -167,7 +167,7 @@ static void alert_and_failure_have_id_position_and_duration(void **state)
     assert_int_equal(reported.alert[0].last_acknowledged, 2);
     assert_int_equal(reported.alert[0].lag, CAPACITY);
     assert_int_equal(reported.alert[0].pid, getpid());
-    myl_producer_liveness_failure(scene.producer, &failure);
+    test_ok(myl_producer_liveness_failure(scene.producer, &failure));
     assert_int_equal(failure.code, MYL_ESTALLED);
     assert_int_equal(failure.latched, 1);
     assert_int_equal(failure.dead, 0);
@@ -365,7 +365,7 @@ static void open_mortal(enum myl_on_death on_death, enum myl_role role)
 static void grace_of_the_dead_runs_from_the_death(void **state)
 {
     (void)state;
-    myl_liveness_failure failure;
+    myl_liveness_failure failure = {.size = sizeof failure};
     open_mortal(MYL_DEATH_WAIT, MYL_ROLE_REQUIRED);
     int32_t pid = (int32_t)scene.child.pid;
     keep_policy(NULL, 0);
@@ -381,7 +381,7 @@ static void grace_of_the_dead_runs_from_the_death(void **state)
     assert_int_equal(reported.alert[1].last_acknowledged, MYL_SEQUENCE_NONE);
     assert_int_equal(reported.alert[1].lag, CAPACITY);
     assert_int_equal(reported.alert[1].pid, pid);
-    myl_producer_liveness_failure(scene.producer, &failure);
+    test_ok(myl_producer_liveness_failure(scene.producer, &failure));
     assert_int_equal(failure.dead, 1);
     assert_int_equal(failure.latched, 1);
     assert_int_equal(failure.pid, pid);

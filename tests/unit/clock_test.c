@@ -254,7 +254,7 @@ static void silence_counts_over_repeated_waits(void **state)
 {
     (void)state;
     struct pair pair;
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     myl_wait_options wait = {.strategy = MYL_WAIT_BLOCK};
     open_pair(&pair, &wait, 0);
     for (uint64_t round = 0; round < 3; round++) {
@@ -461,7 +461,7 @@ static void reaped_consumer_does_not_recover(void **state)
     assert_int_equal(replaced.reported.count[MYL_ALERT_DIED], 1);
     assert_int_equal(replaced.reported.count[MYL_ALERT_REAPED], 1);
     assert_int_equal(replaced.reported.count[MYL_ALERT_RECOVERED], 0);
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     test_ok(myl_consumer_joined(replaced.successor, &joined));
     assert_int_equal(joined.entry, 0);
     myl_consumer_close(replaced.successor);

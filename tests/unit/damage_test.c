@@ -134,7 +134,7 @@ static void damaged_id_is_not_resumed(void **state)
     memcpy(entry->id, "w_\n!", 4);
     myl_consumer_options wish = {.size = sizeof wish, .ring.prefix = "w"};
     myl_consumer *consumer = open_consumer_with(victim.name, &wish);
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     test_ok(myl_consumer_joined(consumer, &joined));
     assert_string_equal(joined.id, "w_0");
     unmap_victim(&victim);
@@ -274,7 +274,7 @@ static void joiner_does_not_start_at_an_impossible_cursor(void **state)
         put_many(producer, 0, 4);
         entry->cursor.v = ahead ? 5 : 3; /* of a consumer that left */
         myl_consumer *consumer = open_consumer(victim.name, "c");
-        myl_joined joined;
+        myl_joined joined = {.size = sizeof joined};
         test_ok(myl_consumer_joined(consumer, &joined));
         assert_int_equal(joined.start, ahead ? 4 : 3);
         put(producer, 4, MYL_TRY);

@@ -63,7 +63,7 @@ static uint64_t oldest(const char *name)
 {
     myl_consumer_options o = {.size = sizeof o, .ring = {.id = "late", .start = MYL_START_OLDEST}};
     myl_consumer *consumer = open_consumer_with(name, &o);
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     test_ok(myl_consumer_joined(consumer, &joined));
     const void *event;
     test_ok(myl_consumer_next(consumer, &event, MYL_TRY));

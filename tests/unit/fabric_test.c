@@ -400,7 +400,7 @@ static void busy_notice_holds_a_deadline(void **state)
     uint64_t request = send_timed(&w, MYL_MSEC(1));
     myl_fabric_event event;
     test_code(MYL_ETIMEDOUT, myl_scheduler_next(w.scheduler, &event, MYL_MSEC(30)));
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     test_ok(myl_scheduler_peer(w.scheduler, 0, &peer));
     assert_int_equal(peer.state, MYL_PEER_BUSY);
     assert_string_equal(peer.activity, "compiling");

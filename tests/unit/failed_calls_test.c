@@ -276,7 +276,7 @@ static void ring_that_cannot_be_withdrawn_has_no_dead_producer(void **state)
 {
     (void)state;
     char name[TEST_NAME_SIZE];
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     myl_producer_options o = producer_options(8);
     o.ring.wait_consumers = 1;
     o.ring.wait_timeout_ns = 1;

@@ -33,8 +33,8 @@ static void policy_applies_to_frames(void **state)
         sent++;
     test_code(MYL_ESTALLED, rc);
     assert_true(sent > 100);
-    myl_liveness_failure failure;
-    myl_producer_liveness_failure(myl_frame_producer_ring(producer), &failure);
+    myl_liveness_failure failure = {.size = sizeof failure};
+    test_ok(myl_producer_liveness_failure(myl_frame_producer_ring(producer), &failure));
     assert_true(failure.latched);
     assert_string_equal(failure.id, "c");
 
@@ -54,7 +54,7 @@ static void policy_applies_to_frames(void **state)
     /* A message longer than the ring waits for its consumer after some fragments. */
     test_code(MYL_ESTALLED, myl_frame_producer_publish(producer, large, sizeof large, 0, MYL_FOREVER));
     myl_frame_producer_set_activity(producer, "giving up", 0);
-    myl_peer peer;
+    myl_peer peer = {.size = sizeof peer};
     test_ok(myl_frame_consumer_peer(consumer, &peer));
     assert_string_equal(peer.activity, "giving up");
     myl_frame_consumer_set_activity(consumer, NULL, 0);

@@ -28,7 +28,7 @@ static void run_messages(uint32_t lanes)
     myl_frame_consumer *consumer = open_frame_consumer(name, "c");
     struct work work = {.stop_at = 300};
     myl_runner *runner;
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     test_ok(myl_frame_runner_start(&runner, consumer, work_on, &work, NULL));
     for (uint64_t n = 0; n < 500; n++) {
         send_frame(producer, n, n % 7 == 3 ? 5000 : 100, TEST_DEADLINE_NS);
@@ -65,7 +65,7 @@ static void a_stop_ends_the_runner(void **state)
     myl_frame_consumer *consumer = open_frame_consumer(name, "c");
     struct work work = {0};
     myl_runner *runner;
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     test_code(MYL_EINVAL, myl_frame_runner_start(&runner, NULL, work_on, &work, NULL));
     test_code(MYL_EINVAL, myl_frame_runner_start(&runner, consumer, NULL, &work, NULL));
     test_ok(myl_frame_runner_start(&runner, consumer, work_on, &work, NULL));

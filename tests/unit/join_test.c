@@ -9,7 +9,7 @@
 
 static myl_joined joined_of(const myl_consumer *consumer)
 {
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     test_ok(myl_consumer_joined(consumer, &joined));
     return joined;
 }

@@ -6,7 +6,7 @@
 
 static myl_peer peer_of(myl_frame_consumer *c)
 {
-    myl_peer peer = {0};
+    myl_peer peer = {.size = sizeof peer};
     test_ok(myl_frame_consumer_peer(c, &peer));
     return peer;
 }

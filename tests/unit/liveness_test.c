@@ -134,7 +134,7 @@ static void startup_waits_for_the_required_set(void **state)
     begin(&s, "startup");
     const char *const three[] = {"w", "x", "y"};
     char id[MYL_ID_MAX + 1];
-    myl_liveness_failure failure;
+    myl_liveness_failure failure = {.size = sizeof failure};
     s.options.startup_wait_ns = MYL_MSEC(300);
     s.options.required = three;
     s.options.required_count = 3;
@@ -145,7 +145,7 @@ static void startup_waits_for_the_required_set(void **state)
     test_code(MYL_ESTARTUP, claim(&s, MYL_FOREVER));
     assert_true(test_now_ns() - start >= MYL_MSEC(300));
     expect_detail("x, y");
-    myl_producer_liveness_failure(s.producer, &failure);
+    test_ok(myl_producer_liveness_failure(s.producer, &failure));
     assert_int_equal(failure.code, MYL_ESTARTUP);
     assert_int_equal(failure.missing_count, 2);
     assert_false(failure.latched);
@@ -160,7 +160,7 @@ static void startup_waits_for_the_required_set(void **state)
     assert_true(test_now_ns() - start >= MYL_MSEC(300));
     myl_consumer *y = open_consumer(s.name, "y");
     test_ok(claim(&s, MYL_TRY));
-    myl_producer_liveness_failure(s.producer, &failure);
+    test_ok(myl_producer_liveness_failure(s.producer, &failure));
     assert_int_equal(failure.code, MYL_OK);
     myl_consumer_close(x);
     myl_consumer_close(y);
@@ -198,8 +198,8 @@ static void stalled_consumer_alerts_then_fails(void **state)
     assert_int_equal(s.heard.last.lag, CAPACITY);
     assert_int_equal(s.heard.last.role, MYL_ROLE_REQUIRED);
     assert_true(s.heard.last.stalled_ns >= MYL_MSEC(40));
-    myl_liveness_failure failure;
-    myl_producer_liveness_failure(s.producer, &failure);
+    myl_liveness_failure failure = {.size = sizeof failure};
+    test_ok(myl_producer_liveness_failure(s.producer, &failure));
     assert_int_equal(failure.code, MYL_ESTALLED);
     assert_true(failure.latched);
     assert_false(failure.dead);
@@ -218,7 +218,7 @@ static void stalled_consumer_alerts_then_fails(void **state)
     test_code(MYL_ESTALLED, myl_producer_put(s.producer, &event, sizeof event, MYL_TRY));
     test_code(MYL_ESTALLED, myl_producer_wait_consumed(s.producer, 3, MYL_TRY));
     myl_producer_clear_failure(s.producer);
-    myl_producer_liveness_failure(s.producer, &failure);
+    test_ok(myl_producer_liveness_failure(s.producer, &failure));
     assert_int_equal(failure.code, MYL_OK);
     put_many(s.producer, CAPACITY + 2, CAPACITY);
     take_many(s.consumer, CAPACITY + 2, CAPACITY);
@@ -252,8 +252,8 @@ static void stalled_consumer_that_moves_recovers(void **state)
     test_ok(claim(&s, MYL_FOREVER));
     assert_int_equal(s.heard.count[MYL_ALERT_STALLED], 1);
     assert_int_equal(s.heard.count[MYL_ALERT_RECOVERED], 1);
-    myl_liveness_failure failure;
-    myl_producer_liveness_failure(s.producer, &failure);
+    myl_liveness_failure failure = {.size = sizeof failure};
+    test_ok(myl_producer_liveness_failure(s.producer, &failure));
     assert_int_equal(failure.code, MYL_OK);
     end(&s);
 }
@@ -297,7 +297,7 @@ static void rejoin_within_the_grace_recovers(void **state)
     test_code(MYL_ETIMEDOUT, claim(&s, MYL_MSEC(20)));
 
     s.consumer = open_consumer(s.name, "w");
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     test_ok(myl_consumer_joined(s.consumer, &joined));
     assert_int_equal(joined.start, 0);
     assert_int_equal(joined.lost, 0);

@@ -131,7 +131,7 @@ static void invalid_ids_are_refused(void **state)
     myl_snapshot_free(snapshot);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         myl_consumer *consumer = open_consumer(name, good[i]);
-        myl_joined joined;
+        myl_joined joined = {.size = sizeof joined};
         test_ok(myl_consumer_joined(consumer, &joined));
         assert_string_equal(joined.id, good[i]);
         myl_consumer_close(consumer);
@@ -149,14 +149,14 @@ static void prefixes_choose_the_lowest_free_number(void **state)
     myl_consumer *consumer[4];
     const char *expected[4] = {"w_0", "w_1", "w_2", "auto+3"};
     for (size_t i = 0; i < 4; i++) {
-        myl_joined joined;
+        myl_joined joined = {.size = sizeof joined};
         test_ok(myl_consumer_open(&consumer[i], name, i < 3 ? &by_prefix : NULL));
         test_ok(myl_consumer_joined(consumer[i], &joined));
         assert_string_equal(joined.id, expected[i]);
         assert_int_equal(joined.resumed, 0);
     }
     myl_consumer_close(consumer[1]); /* the first free one is used */
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     consumer[1] = open_consumer_with(name, &by_prefix);
     test_ok(myl_consumer_joined(consumer[1], &joined));
     assert_string_equal(joined.id, "w_1");

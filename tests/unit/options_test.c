@@ -429,6 +429,47 @@ static int take_ticket(const struct world *world, void *to)
     return myl_ticket_parse(text, to);
 }
 
+static int take_joined(const struct world *world, void *to)
+{
+    myl_consumer *consumer = open_consumer(world->events, "joins");
+    int rc = myl_consumer_joined(consumer, to);
+    myl_consumer_close(consumer);
+    return rc;
+}
+
+static int take_peer(const struct world *world, void *to)
+{
+    myl_consumer *consumer = open_consumer(world->events, "asks");
+    int rc = myl_consumer_peer(consumer, to);
+    myl_consumer_close(consumer);
+    return rc;
+}
+
+static int take_failure(const struct world *world, void *to)
+{
+    return myl_producer_liveness_failure(world->producer, to);
+}
+
+static int take_no_event(const void *event, myl_sequence sequence, int end_of_batch, void *user)
+{
+    (void)event, (void)sequence, (void)end_of_batch, (void)user;
+    return 1;
+}
+
+/* A refused result leaves the runner as it is. */
+static int take_runner_result(const struct world *world, void *to)
+{
+    myl_runner *runner;
+    myl_consumer *consumer = open_consumer(world->events, "runs");
+    test_ok(myl_runner_start(&runner, consumer, take_no_event, NULL, NULL));
+    myl_runner_stop(runner);
+    int rc = myl_runner_join(runner, to, MYL_FOREVER);
+    if (rc != MYL_OK)
+        test_ok(myl_runner_join(runner, NULL, MYL_FOREVER));
+    myl_consumer_close(consumer);
+    return rc;
+}
+
 #define RESULT(call, type, last) \
     { \
 #type, sizeof(type), offsetof(type, last) + sizeof(((type *)0)->last), call \
@@ -442,6 +483,10 @@ static const struct {
     RESULT(take_object, myl_object, detail),
     RESULT(take_participant, myl_failed_participant, lane),
     RESULT(take_ticket, myl_ticket, name),
+    RESULT(take_joined, myl_joined, entry),
+    RESULT(take_peer, myl_peer, pid),
+    RESULT(take_failure, myl_liveness_failure, missing_count),
+    RESULT(take_runner_result, myl_runner_result, detail),
 };
 
 /* Nothing is written after the size that the caller gave; what the library has no members for becomes 0. */
@@ -477,6 +522,39 @@ static void results_fit_the_callers_size(void **state)
     end(&world);
 }
 
+/* An array of a later library has larger elements. A program of today finds each of them. */
+static void elements_of_a_later_version_are_found(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    myl_consumer *consumer = open_consumer(world.events, "c");
+    myl_snapshot *snapshot;
+    myl_log *log;
+    myl_diagnosis *diagnosis;
+    test_ok(myl_snapshot_take(world.events, MYL_BACKEND_SHM, &snapshot));
+    test_ok(myl_log_take(world.events, MYL_BACKEND_SHM, &log));
+    test_ok(myl_diagnose(world.events, MYL_BACKEND_SHM, 0, &diagnosis));
+    assert_int_equal(snapshot->size, sizeof *snapshot);
+    assert_int_equal(log->size, sizeof *log);
+    assert_int_equal(diagnosis->size, sizeof *diagnosis);
+    assert_string_equal(myl_snapshot_entry(snapshot, 0)->id, "c");
+    assert_string_equal(myl_log_entry_at(log, log->count - 1)->id, "c");
+    assert_string_equal(myl_diagnosis_participant_at(diagnosis, 1)->id, "c");
+    snapshot->entry_size += LATER;
+    log->entry_size += LATER;
+    diagnosis->participant_size += LATER;
+    assert_ptr_equal(myl_snapshot_entry(snapshot, 2), (char *)snapshot->entry + 2 * (sizeof *snapshot->entry + LATER));
+    assert_ptr_equal(myl_log_entry_at(log, 2), (char *)log->entry + 2 * (sizeof *log->entry + LATER));
+    assert_ptr_equal(myl_diagnosis_participant_at(diagnosis, 2),
+                     (char *)diagnosis->participant + 2 * (sizeof *diagnosis->participant + LATER));
+    myl_diagnosis_free(diagnosis);
+    myl_log_free(log);
+    myl_snapshot_free(snapshot);
+    myl_consumer_close(consumer);
+    end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +566,7 @@ int main(void)
         cmocka_unit_test(shared_options_end_each_structure),
         cmocka_unit_test(reserved_members_must_be_zero),
         cmocka_unit_test(results_fit_the_callers_size),
+        cmocka_unit_test(elements_of_a_later_version_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

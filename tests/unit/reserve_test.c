@@ -19,7 +19,7 @@ static myl_producer_options reserving(uint64_t capacity)
 
 static myl_joined joined_of(const myl_consumer *consumer)
 {
-    myl_joined joined;
+    myl_joined joined = {.size = sizeof joined};
     test_ok(myl_consumer_joined(consumer, &joined));
     return joined;
 }
@@ -425,7 +425,7 @@ static void a_required_id_that_does_not_come_is_a_failure(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     struct alerts alerts = {0};
-    myl_liveness_failure failure;
+    myl_liveness_failure failure = {.size = sizeof failure};
     const myl_role_options required = {.size = sizeof required, .role = MYL_ROLE_REQUIRED};
     myl_producer_options o = reserving(8);
     myl_producer *producer = open_producer(test_name(name, "required"), &o);
@@ -434,7 +434,7 @@ static void a_required_id_that_does_not_come_is_a_failure(void **state)
     put_many(producer, 0, 8);
     void *event;
     test_code(MYL_ESTALLED, myl_producer_claim(producer, &event, TEST_DEADLINE_NS));
-    myl_producer_liveness_failure(producer, &failure);
+    test_ok(myl_producer_liveness_failure(producer, &failure));
     assert_string_equal(failure.id, "a");
     assert_false(failure.dead);
     assert_true(alerts.absent >= 1);

@@ -32,7 +32,7 @@ static void runner_releases_batches_of_at_most_a_quarter_of_the_ring(void **stat
         myl_consumer *consumer = open_consumer(name, "c");
         struct batches batches = {.consumer = consumer, .batch = cases[i].batch};
         myl_runner_options options = {.size = sizeof options, .batch = cases[i].wanted};
-        myl_runner_result result;
+        myl_runner_result result = {.size = sizeof result};
         myl_runner *runner;
         put_many(producer, 0, cases[i].capacity);
         myl_producer_close(producer);

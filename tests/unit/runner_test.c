@@ -85,7 +85,7 @@ static void stop_works_under_traffic(void **state)
     struct traffic traffic = {.producer = open_producer(test_name(name, "traffic"), &o)};
     myl_consumer *consumer = open_consumer(name, "c");
     struct handled handled = nothing_handled();
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     pthread_t thread;
     test_ok(myl_runner_start(&handled.runner, consumer, handle, &handled, NULL));
     assert_int_equal(pthread_create(&thread, NULL, keep_producing, &traffic), 0);
@@ -121,7 +121,7 @@ static void stop_works_while_idle(void **state)
         c.ring.wait.strategy = round % 2 == 0 ? MYL_WAIT_BLOCK : MYL_WAIT_BUSY_SPIN;
         myl_consumer *consumer = open_consumer_with(name, &c);
         struct handled handled = nothing_handled();
-        myl_runner_result result;
+        myl_runner_result result = {.size = sizeof result};
         test_ok(myl_runner_start(&handled.runner, consumer, handle, &handled, NULL));
         myl_runner_stop(handled.runner);
         test_ok(myl_runner_join(handled.runner, &result, MYL_SEC(10)));
@@ -144,7 +144,7 @@ static void failing_handler_ends_the_runner(void **state)
         struct handled handled = nothing_handled();
         handled.fail_at = 7;
         myl_runner_options run = {.size = sizeof run, .batch = batch, .name = "handler"};
-        myl_runner_result result;
+        myl_runner_result result = {.size = sizeof result};
         test_ok(myl_runner_start(&handled.runner, consumer, handle, &handled, &run));
         test_ok(myl_runner_join(handled.runner, &result, MYL_SEC(10)));
         assert_int_equal(result.code, MYL_EHANDLER);
@@ -169,7 +169,7 @@ static void handler_may_stop_its_runner(void **state)
     myl_consumer *consumer = open_consumer(name, "c");
     struct handled handled = nothing_handled();
     handled.stop_at = 4;
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     test_ok(myl_runner_start(&handled.runner, consumer, handle, &handled, NULL));
     put_many(producer, 0, 20);
     test_ok(myl_runner_join(handled.runner, &result, MYL_SEC(10)));
@@ -188,7 +188,7 @@ static void end_of_stream_ends_the_runner(void **state)
     myl_producer *producer = open_producer(test_name(name, "end"), &o);
     myl_consumer *consumer = open_consumer(name, "c");
     struct handled handled = nothing_handled();
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     test_ok(myl_runner_start(&handled.runner, consumer, handle, &handled, NULL));
     put_many(producer, 0, 100);
     myl_producer_close(producer);
@@ -212,7 +212,7 @@ static void runner_continues_after_a_leave(void **state)
         myl_consumer *consumer = open_consumer_with(name, &c);
         struct handled handled = nothing_handled();
         myl_runner_options run = {.size = sizeof run, .keep_on_death = keep};
-        myl_runner_result result;
+        myl_runner_result result = {.size = sizeof result};
         test_ok(myl_runner_start(&handled.runner, consumer, handle, &handled, &run));
         put_many(producer, 0, 3);
         myl_producer_leave(producer);
@@ -244,7 +244,7 @@ static void join_times_out(void **state)
     myl_consumer *consumer = open_consumer(name, "c");
     struct handled handled = nothing_handled();
     handled.hold.v = 1;
-    myl_runner_result result = {.code = 4711};
+    myl_runner_result result = {.size = sizeof result, .code = 4711};
     test_ok(myl_runner_start(&handled.runner, consumer, handle, &handled, NULL));
     put_many(producer, 0, 5);
     myl_runner_stop(handled.runner);
@@ -267,7 +267,7 @@ static void failed_release_is_the_result(void **state)
     (void)state;
     char name[TEST_NAME_SIZE];
     struct handled handled = nothing_handled();
-    myl_runner_result result;
+    myl_runner_result result = {.size = sizeof result};
     myl_producer_options o = producer_options(64);
     myl_producer *producer = open_producer(test_name(name, "evicted"), &o);
     myl_consumer *consumer = open_consumer(name, "c");
@@ -316,7 +316,7 @@ static void thread_has_its_name_and_blocks_signals(void **state)
         myl_producer *producer = open_producer(test_name(ring, "thread"), &o);
         myl_consumer *consumer = open_consumer(ring, "c");
         myl_runner *runner;
-        myl_runner_result result;
+        myl_runner_result result = {.size = sizeof result};
         myl_runner_options run = {.size = sizeof run, .name = name[i]};
         put_many(producer, 0, 1);
         if (name[i] != NULL) {

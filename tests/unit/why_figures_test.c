@@ -211,7 +211,7 @@ static void activity_has_its_remaining_time(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct actor actors[] = {{.id = "a", .still_ns = MYL_MSEC(1)}};
-        myl_peer peer;
+        myl_peer peer = {.size = sizeof peer};
         open_scene(actors, 1, 8);
         struct myl_participant *who[] = {myl_segment_entry(scene.segment, 0), myl_segment_producer(scene.segment)};
         for (int k = 0; k < 2; k++) {

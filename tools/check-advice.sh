@@ -33,6 +33,10 @@ packed_cell is
 no_consumers is
 spin_only is
 reserve_count is
+existing is %
+memory.numa_node is
+fd is %
+an observer is not registered
 on_death is
 buffer is
 event_size is
@@ -49,7 +53,6 @@ which needs an event_size
 would need %
 # passes values of enumerations, times or sizes of structures that are not valid (cmd_role.c checks times)
 start is %d
-backend is %d
 liveness_ns is
 wait.strategy is
 wait.on_signal is

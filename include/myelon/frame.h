@@ -67,7 +67,7 @@ typedef struct myl_frame_consumer_options {
     uint64_t type_id;        /* expectation; 0 = any. MYL_ETYPE: the ring has another one */
     uint64_t max_message;    /* this reader's limit for fragmented messages; 0 = the ring's. That much memory is set
                               * aside at open (used only as far as messages reach); a longer message is MYL_ETOOBIG */
-    uint32_t observe_lane;   /* observers: the lane to read. Ignored by consumers, which read all lanes */
+    uint32_t observe_lane;   /* observers: the lane to read. Consumers read all lanes: 0, else MYL_EINVAL */
     uint64_t reserved[4];    /* 0 */
     myl_reader_options ring; /* the last member: it grows with `size` */
 } myl_frame_consumer_options;

@@ -35,7 +35,7 @@ typedef void (*myl_alert_hook)(const myl_alert *alert, void *user);
 typedef struct myl_liveness_options {
     size_t size;             /* sizeof(myl_liveness_options) */
     const char *const *required; /* ids of the required consumers; they are copied */
-    uint32_t required_count;
+    uint32_t required_count; /* 0: none */
     int64_t startup_wait_ns; /* how long the first call waits for them; 0 = 5 s, MYL_AT_ONCE, MYL_FOREVER */
     int64_t progress_timeout_ns; /* blocks the producer without progress for this time: stalled; 0 = 250 ms;
                               * MYL_FOREVER: never */

@@ -53,7 +53,7 @@ typedef struct myl_ring_config {
 typedef struct myl_ring_options {
     /* Where it lives. */
     enum myl_backend backend;
-    enum myl_existing existing;
+    enum myl_existing existing; /* with use_fd: MYL_EXISTING_RESUME (0), else MYL_EINVAL */
     int use_fd;              /* memfd: 1 = take over the ring of descriptor `fd`; 0 = create one. With another backend
                               * than a memfd: MYL_EINVAL */
     int fd;                  /* of a memfd; it stays yours. Not open, or given without use_fd: MYL_EINVAL */
@@ -69,12 +69,15 @@ typedef struct myl_ring_options {
     /* Consumers. */
     enum myl_no_consumer_policy no_consumers; /* applies to this producer; another one may choose differently */
     uint64_t buffer;         /* MYL_NO_CONSUMERS_BUFFER: events, 1 .. capacity (frames: bytes, 128 .. ring_bytes);
-                              * ignored otherwise */
+                              * otherwise 0, else MYL_EINVAL */
     uint32_t wait_consumers; /* open returns when so many are registered and alive (see wait_prefix; more than the ring
                               * has room for: MYL_EINVAL) ... */
-    int64_t wait_timeout_ns; /* ... or fails with MYL_ESTARTUP after this; 0 = 5 s; MYL_FOREVER; negative: at once */
-    const char *wait_prefix; /* count only ids that start with this text; NULL = all */
-    const char *const *wait_ids; /* instead: these ids, wait_consumers of them; NULL = any */
+    int64_t wait_timeout_ns; /* ... or fails with MYL_ESTARTUP after this; 0 = 5 s; MYL_FOREVER; negative: at once.
+                              * No effect if wait_consumers is 0 */
+    const char *wait_prefix; /* count only ids that start with this text; NULL = all. MYL_EINVAL if wait_consumers is 0,
+                              * or together with wait_ids */
+    const char *const *wait_ids; /* instead: these ids, wait_consumers of them; NULL = any. MYL_EINVAL if wait_consumers
+                              * is 0 */
     const char *const *reserve; /* ids that gate before their consumers join: each gets every event that is published
                               * from this open on, and the producer need not wait for it. An id that is registered,
                               * alive or dead, gates already; one that has left gates again from there. A reserved id
@@ -114,7 +117,7 @@ typedef struct myl_role_options {
     enum myl_role role;
     int64_t progress_timeout_ns; /* 0 = as the producer has it; to the millisecond, up to 49 days; MYL_FOREVER */
     int64_t grace_ns;        /* to the failure (required), to being reaped (expendable: 0 = at once); MYL_AT_ONCE;
-                              * to the millisecond, up to 49 days; MYL_FOREVER */
+                              * to the millisecond, up to 49 days; MYL_FOREVER. Other roles have none: no effect */
 } myl_role_options;
 
 /* How a consumer or an observer opens a ring, and how it waits: the same for events and frames. */
@@ -129,7 +132,7 @@ typedef struct myl_reader_options {
 
     enum myl_backend backend;
     int fd;                  /* memfd: the descriptor received, 0 included; it stays yours. One that is not open:
-                              * MYL_EINVAL. Other backends ignore it */
+                              * MYL_EINVAL. Other backends: 0, else MYL_EINVAL */
     int any_owner;           /* 1: join a ring that belongs to another user (root's and your own always do) */
     int64_t attach_timeout_ns; /* how long to wait for the ring to appear; 0 or negative = not at all */
     myl_memory_options memory;
@@ -336,8 +339,8 @@ MYL_API MYL_NODISCARD int myl_consumer_fd(const myl_consumer *consumer, int *fd)
 
 /* --- observer ------------------------------------------------------------------------------------------- */
 
-/* Reads from `start` on (MYL_START_RESUME is MYL_START_OLDEST here) without gating. `id`, `prefix` and `role` have no
- * effect. `on_death` decides what a wait returns when the producer is dead. */
+/* Reads from `start` on (MYL_START_RESUME is MYL_START_OLDEST here) without gating. `id`, `prefix` and `role` are NULL,
+ * else MYL_EINVAL: an observer is not registered. `on_death` decides what a wait returns when the producer is dead. */
 MYL_API MYL_NODISCARD int myl_observer_open(myl_observer **observer, const char *name,
                                             const myl_consumer_options *options);
 MYL_API void myl_observer_close(myl_observer *observer);

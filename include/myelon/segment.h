@@ -47,7 +47,7 @@ typedef struct myl_memory_options {
     enum myl_request lock;   /* mlock, bounded by RLIMIT_MEMLOCK */
     enum myl_request prefault; /* touch every page of the mapping now instead of at first use */
     enum myl_request numa;   /* place the data on numa_node, existing pages included */
-    uint32_t numa_node;
+    uint32_t numa_node;      /* 0 if `numa` is MYL_REQUEST_OFF, else MYL_EINVAL */
     uint32_t reserved[3];    /* 0 */
 } myl_memory_options;
 

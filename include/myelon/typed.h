@@ -28,6 +28,7 @@ typedef struct myl_typed_options {
     size_t size;             /* sizeof(myl_typed_options) */
     const myl_type *type;    /* of every message; it stays as it is while the handle is open */
     const myl_codec *codec;  /* myl_codec_by_id, or a program's own */
+    /* Both sides may share one structure: producers ignore what is for consumers, and the reverse. */
     uint32_t kind;           /* producers: the kind of each message, 0 .. 255 */
     enum myl_bad_message bad; /* consumers */
     myl_bad_message_handler on_bad; /* consumers; NULL: none */

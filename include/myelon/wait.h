@@ -28,7 +28,8 @@ typedef struct myl_wait_options {
     enum myl_wait_strategy strategy;
     uint32_t yields;      /* sched_yield calls before parking or sleeping; 0 = default 2 */
     int64_t spin_ns;      /* longest spin before yielding, 1 .. 1 s; 0 = default (3 us; adaptive: up to 50 us) */
-    int64_t sleep_ns;     /* MYL_WAIT_SLEEP only, 1 us .. 1 s; 0 = default 100 us */
+    int64_t sleep_ns;     /* 1 us .. 1 s; 0 = default 100 us. Strategies that do not sleep ignore it, as those without
+                           * yields and spins ignore the two above: the environment may choose another strategy */
     /* MYL_SIGNAL_INTERRUPT notices a handler only while the thread sleeps in the kernel: parked, between two checks of
      * MYL_WAIT_SLEEP, or while an open waits for its ring to appear. A strategy that spins never notices one, and a
      * handler that runs just before the sleep is not noticed either. A program that must not miss a signal interrupts

@@ -98,10 +98,11 @@ static int scheduler_is_alive(const struct opening *o)
 /* Joins the reply ring. Its place as consumer is the lock that one scheduler at a time has. */
 static int join_replies(struct opening *o, const char *ticket, int fd)
 {
+    int memfd = o->s->session.config.backend == MYL_BACKEND_MEMFD;
     myl_frame_consumer_options reader = {.size = sizeof reader,
                                          .ring = {.id = MYL_SESSION_SCHEDULER,
                                                   .backend = o->s->session.config.backend,
-                                                  .fd = fd,
+                                                  .fd = memfd ? fd : 0,
                                                   .any_owner = 1,
                                                   .memory = o->options->memory,
                                                   .wait = o->options->wait,

@@ -34,11 +34,12 @@ static int take_options(myl_worker_options *own, const myl_worker_options *given
 static int join_dispatch(struct opening *o)
 {
     const myl_fabric_config *config = &o->w->session.config;
+    int memfd = config->backend == MYL_BACKEND_MEMFD;
     const myl_frame_consumer_options reader = {.size = sizeof reader,
                                                .type_id = MYL_SESSION_DISPATCH_TYPE,
                                                .ring = {.id = o->id,
                                                         .backend = config->backend,
-                                                        .fd = config->dispatch_fd,
+                                                        .fd = memfd ? config->dispatch_fd : 0,
                                                         .any_owner = o->options->any_owner,
                                                         .memory = o->options->memory,
                                                         .wait = o->options->wait,

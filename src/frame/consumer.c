@@ -393,6 +393,9 @@ int myl_frame_consumer_open_described(struct myl_frame_consumer **consumer, cons
     struct myl_frame_consumer *made = NULL;
     *consumer = NULL;
     int rc = myl_frame_consumer_options_take(&o, &role, options);
+    if (rc == MYL_OK && o.observe_lane != 0)
+        rc = myl_fail(MYL_EINVAL, "observe_lane is %" PRIu32 ", but a consumer reads all lanes; leave observe_lane 0",
+                      o.observe_lane);
     if (rc != MYL_OK)
         return rc;
     do { /* again only if the name was given to another ring between two lanes */

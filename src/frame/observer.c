@@ -327,6 +327,8 @@ int myl_frame_observer_open_described(struct myl_frame_observer **observer, cons
     myl_role_options role;
     *observer = NULL;
     int rc = myl_frame_consumer_options_take(&o, &role, options);
+    if (rc == MYL_OK)
+        rc = myl_observer_options_check(&o.ring);
     if (rc != MYL_OK)
         return rc;
     myl_frame_observer *made = calloc(1, sizeof *made);

@@ -42,6 +42,16 @@ static int check_options(const myl_reader_options *o)
     return rc;
 }
 
+int myl_observer_options_check(const myl_reader_options *o)
+{
+    if (o->id == NULL && o->prefix == NULL && o->role == NULL)
+        return MYL_OK;
+    return myl_fail(MYL_EINVAL, "an observer is not registered, but %s is set; leave `id`, `prefix` and `role` NULL",
+                    o->id != NULL       ? "`id`"
+                    : o->prefix != NULL ? "`prefix`"
+                                        : "`role`");
+}
+
 int myl_reader_options_check(myl_reader_options *o, myl_role_options *role)
 {
     int rc = check_options(o);
@@ -104,6 +114,11 @@ int myl_attach(struct myl_segment *segment, const char *name, const myl_reader_o
         {.backend = o->backend, .name = name, .use_fd = 1, .fd = o->fd, .any_owner = o->any_owner, .lane = lane};
     myl_ticket ticket;
     int rc = myl_segment_open_by(&how, o->ticket, &ticket);
+    if (rc == MYL_OK && how.backend != MYL_BACKEND_MEMFD && o->fd != 0)
+        rc = myl_fail(MYL_EINVAL,
+                      "fd is %d, but backend is %d; only a memfd is opened by descriptor: set backend = "
+                      "MYL_BACKEND_MEMFD, or leave fd 0",
+                      o->fd, (int)how.backend);
     while (rc == MYL_OK) {
         rc = myl_segment_find(segment, &how);
         if (rc == MYL_OK) {

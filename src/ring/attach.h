@@ -27,5 +27,7 @@ int myl_consumer_options_take(myl_consumer_options *own, struct myl_expectation 
                               const myl_consumer_options *given);
 /* Checks options that have been copied. A given role is copied to `role`, and own->role points to it. */
 int myl_reader_options_check(myl_reader_options *own, myl_role_options *role);
+/* MYL_EINVAL: an option that has no effect on observers is set. */
+int myl_observer_options_check(const myl_reader_options *own);
 
 #endif

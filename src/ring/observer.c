@@ -289,6 +289,8 @@ int myl_observer_open(myl_observer **observer, const char *name, const myl_consu
     myl_role_options role;
     *observer = NULL;
     int rc = myl_consumer_options_take(&o, &expected, &role, options);
+    if (rc == MYL_OK)
+        rc = myl_observer_options_check(&o.ring);
     if (rc != MYL_OK)
         return rc;
     myl_observer *made = calloc(1, sizeof *made);

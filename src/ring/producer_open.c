@@ -178,9 +178,27 @@ static int fits(const struct myl_segment *segment, const void *context)
     return shape->check(segment, shape);
 }
 
+/* A number or a limit that another member must ask for is a mistake without it. */
+static int check_partners(const myl_ring_options *o)
+{
+    if (o->wait_consumers == 0 && (o->wait_ids != NULL || o->wait_prefix != NULL))
+        return myl_fail(MYL_EINVAL, "%s is set, but wait_consumers is 0; pass how many consumers to wait for",
+                        o->wait_ids != NULL ? "wait_ids" : "wait_prefix");
+    if (o->wait_ids != NULL && o->wait_prefix != NULL)
+        return myl_fail(MYL_EINVAL, "both wait_ids and wait_prefix \"%.40s\" are set; pass only one", o->wait_prefix);
+    if (o->buffer != 0 && o->no_consumers != MYL_NO_CONSUMERS_BUFFER)
+        return myl_fail(MYL_EINVAL,
+                        "buffer is %" PRIu64 ", but no_consumers is %d; set no_consumers = MYL_NO_CONSUMERS_BUFFER, or "
+                        "leave buffer 0",
+                        o->buffer, (int)o->no_consumers);
+    return MYL_OK;
+}
+
 static int check_ids(const myl_ring_options *o)
 {
-    int rc = o->wait_ids != NULL ? myl_check_ids(o->wait_ids, o->wait_consumers, "awaited") : MYL_OK;
+    int rc = check_partners(o);
+    if (rc == MYL_OK)
+        rc = o->wait_ids != NULL ? myl_check_ids(o->wait_ids, o->wait_consumers, "awaited") : MYL_OK;
     if (rc == MYL_OK && o->reserve_count > MYL_CONSUMERS_MAX)
         return myl_fail(MYL_EINVAL, "reserve_count is %" PRIu32 "; reserve at most %d ids", o->reserve_count,
                         MYL_CONSUMERS_MAX);
@@ -201,6 +219,11 @@ static int check_given(const myl_ring_options *o, enum myl_backend backend)
                         "use_fd is %d, but backend is %d; only a memfd is opened by descriptor: set backend = "
                         "MYL_BACKEND_MEMFD, or leave use_fd 0",
                         o->use_fd, (int)backend);
+    if (o->use_fd && o->existing != MYL_EXISTING_RESUME)
+        return myl_fail(
+            MYL_EINVAL,
+            "existing is %d, but use_fd takes over the ring of a descriptor; leave it MYL_EXISTING_RESUME (0)",
+            (int)o->existing);
     if (!o->set_group && o->group != 0)
         return myl_fail(MYL_EINVAL, "group is %" PRId64 ", but set_group is 0; set set_group = 1, or leave group 0",
                         o->group);

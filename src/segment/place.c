@@ -30,6 +30,12 @@ int myl_memory_check(const myl_memory_options *memory)
                 "memory.%s is %d; use MYL_REQUEST_OFF (0), MYL_REQUEST_PREFER (1) or MYL_REQUEST_REQUIRE (2)",
                 fields[i].name, (int)fields[i].requested);
     }
+    if (memory->numa_node != 0 && memory->numa == MYL_REQUEST_OFF)
+        return myl_fail(MYL_EINVAL,
+                        "memory.numa_node is %" PRIu32
+                        ", but memory.numa is MYL_REQUEST_OFF; set memory.numa, or leave "
+                        "numa_node 0",
+                        memory->numa_node);
     return myl_reserved_check(memory->reserved, sizeof memory->reserved, "myl_memory_options");
 }
 

@@ -263,7 +263,7 @@ static int shape_is_valid(const myl_producer_options *p)
     if (!one_bit(align) || align > 4096 || p->config.event_size == 0 || p->config.event_size > 1U << 20 ||
         p->config.capacity > (uint64_t)1 << 32)
         return 0;
-    if (p->config.packed_cell == 0)
+    if (p->config.packed_cell <= MYL_PACKED_CELL_NONE)
         return p->config.capacity == 0 || (p->config.capacity >= 2 && one_bit(p->config.capacity));
     return p->config.packed_cell % 64 == 0 && p->config.packed_cell <= 4096 && p->config.packed_cell % align == 0 &&
            p->config.event_size % align == 0 && p->config.packed_cell > offset &&
@@ -281,7 +281,8 @@ static uint32_t room_for(const myl_producer_options *p)
 static int memory_is_valid(const myl_memory_options *m)
 {
     return (unsigned)m->huge <= MYL_REQUEST_REQUIRE && (unsigned)m->lock <= MYL_REQUEST_REQUIRE &&
-           (unsigned)m->prefault <= MYL_REQUEST_REQUIRE && (unsigned)m->numa <= MYL_REQUEST_REQUIRE;
+           (unsigned)m->prefault <= MYL_REQUEST_REQUIRE && (unsigned)m->numa <= MYL_REQUEST_REQUIRE &&
+           (m->numa_node == 0 || m->numa != MYL_REQUEST_OFF);
 }
 
 /* The structure is complete, and each byte that this version does not know is 0. */
@@ -299,7 +300,10 @@ static int size_is_valid(size_t size, size_t known, const unsigned char *after)
 /* A member that has no effect without another one is 0. */
 static int members_agree(const myl_ring_options *o)
 {
-    return (o->use_fd ? o->backend == MYL_BACKEND_MEMFD : o->fd == 0) && (o->set_group || o->group == 0) &&
+    return (o->buffer == 0 || o->no_consumers == MYL_NO_CONSUMERS_BUFFER) &&
+           (o->wait_consumers != 0 || (o->wait_prefix == NULL && o->wait_ids == NULL)) &&
+           (o->wait_prefix == NULL || o->wait_ids == NULL) && (!o->use_fd || o->existing == MYL_EXISTING_RESUME) &&
+           (o->use_fd ? o->backend == MYL_BACKEND_MEMFD : o->fd == 0) && (o->set_group || o->group == 0) &&
            o->group >= 0 && o->group < UINT32_MAX && (o->pin || o->cpu == 0) && o->cpu >= 0;
 }
 
@@ -329,6 +333,7 @@ static int consumer_is_valid(const struct request *request)
            (c->ring.id == NULL || c->ring.prefix == NULL) && (c->ring.id == NULL || id_is_valid(c->ring.id, 31)) &&
            (c->ring.prefix == NULL || id_is_valid(c->ring.prefix, 26)) && (unsigned)c->ring.start <= MYL_START_NOW &&
            (unsigned)c->ring.backend <= MYL_BACKEND_MEMFD &&
+           (c->ring.backend == MYL_BACKEND_MEMFD || c->ring.fd == 0) &&
            (c->ring.liveness_ns == 0 || c->ring.liveness_ns >= 100000) && memory_is_valid(&c->ring.memory) &&
            wait_is_valid(&c->ring.wait) && (c->ring.pin || c->ring.cpu == 0) && c->ring.cpu >= 0;
 }
@@ -409,7 +414,8 @@ static void open_readers(struct request *request, myl_producer *producer)
     hostile_call(NULL, NULL);
     rc = myl_observer_open(&observer, request->name, c);
     fuzz_result("myl_observer_open", rc, MACHINE_CODES, USAGE_CODES);
-    fuzz_check(rc != MYL_OK || valid, "myl_observer_open accepts invalid options");
+    fuzz_check(rc != MYL_OK || (valid && c->ring.id == NULL && c->ring.prefix == NULL && c->ring.role == NULL),
+               "myl_observer_open accepts invalid options");
     myl_observer_close(observer);
     myl_consumer_close(consumer);
 }

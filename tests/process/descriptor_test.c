@@ -220,6 +220,7 @@ static void expect_refused_descriptor(int fd)
     o.ring.fd = fd;
     expect_no_consumer(MYL_ENOTRING, "sealed", NULL, &c);
     expect_no_producer(MYL_ENOTRING, "sealed", NULL, &o);
+    c.ring.id = NULL;
     test_code(MYL_ENOTRING, myl_observer_open(&observer, NULL, &c));
 }
 

@@ -33,8 +33,10 @@ static int sleep_on_events(test_peer *parent, const struct sleeper *sleeper)
     uint64_t lost;
     if (sleeper->reader == EVENTS)
         test_ok(myl_consumer_open(&consumer, sleeper->name, &o));
-    else
+    else {
+        o.ring.id = NULL;
         test_ok(myl_observer_open(&observer, sleeper->name, &o));
+    }
     test_send(parent, 1);
     int rc = consumer != NULL ? myl_consumer_next(consumer, &event, MYL_FOREVER)
                               : myl_observer_get(observer, &copy, sizeof copy, &lost, MYL_FOREVER);
@@ -54,9 +56,10 @@ static int sleep_on_frames(test_peer *parent, const struct sleeper *sleeper)
     myl_message message;
     myl_frame_lost lost;
     unsigned char copy[64];
-    if (sleeper->reader == FRAME_OBSERVER)
+    if (sleeper->reader == FRAME_OBSERVER) {
+        o.ring.id = NULL;
         test_ok(myl_frame_observer_open(&observer, sleeper->name, &o));
-    else
+    } else
         test_ok(myl_frame_consumer_open(&consumer, sleeper->name, &o));
     test_send(parent, 1);
     int rc = consumer != NULL ? myl_frame_consumer_next(consumer, &message, MYL_FOREVER)

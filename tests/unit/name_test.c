@@ -233,6 +233,26 @@ static void options_out_of_range_are_refused(void **state)
     o.ring.use_fd = 1;
     expect_no_producer(MYL_EINVAL, "use_fd is 1, but backend is 0", name, &o);
     o = producer_options(8);
+    o.ring.backend = MYL_BACKEND_MEMFD;
+    o.ring.existing = MYL_EXISTING_REPLACE;
+    o.ring.use_fd = 1;
+    expect_no_producer(MYL_EINVAL, "existing is 2, but use_fd", NULL, &o);
+    o = producer_options(8);
+    o.ring.wait_ids = (const char *const[]){"a"};
+    expect_no_producer(MYL_EINVAL, "wait_ids is set, but wait_consumers is 0", name, &o);
+    o.ring.wait_consumers = 1;
+    o.ring.wait_prefix = "a";
+    expect_no_producer(MYL_EINVAL, "both wait_ids and wait_prefix \"a\"", name, &o);
+    o.ring.wait_consumers = 0;
+    o.ring.wait_ids = NULL;
+    expect_no_producer(MYL_EINVAL, "wait_prefix is set, but wait_consumers is 0", name, &o);
+    o = producer_options(8);
+    o.ring.memory.numa_node = 1;
+    expect_no_producer(MYL_EINVAL, "memory.numa_node is 1, but memory.numa is MYL_REQUEST_OFF", name, &o);
+    o = producer_options(8);
+    o.ring.buffer = 9;
+    expect_no_producer(MYL_EINVAL, "buffer is 9, but no_consumers is 0", name, &o);
+    o = producer_options(8);
     o.ring.wait.strategy = (enum myl_wait_strategy)99;
     expect_no_producer(MYL_EINVAL, "99", name, &o);
     o = producer_options(8);
@@ -255,6 +275,51 @@ static void options_out_of_range_are_refused(void **state)
     o.ring.fd = -7;
     expect_no_producer(MYL_EINVAL, "-7", NULL, &o);
     assert_false(ring_exists(name));
+}
+
+/* An option that has no effect with the others is refused, by each call that opens a reader. */
+static void options_without_effect_are_refused(void **state)
+{
+    (void)state;
+    char name[TEST_NAME_SIZE], frames[TEST_NAME_SIZE];
+    myl_producer_options made = producer_options(8);
+    myl_producer *producer = open_producer(test_name(name, "events"), &made);
+    myl_frame_producer *framed;
+    test_ok(myl_frame_producer_open(&framed, test_name(frames, "frames"), NULL));
+    const myl_role_options role = {.size = sizeof role, .role = MYL_ROLE_REQUIRED};
+    const struct {
+        const char *text;
+        myl_reader_options ring;
+        int observers; /* only they refuse it */
+    } row[] = {
+        {"fd is 3, but backend is 0", {.fd = 3}, 0},
+        {"memory.numa_node is 1", {.memory.numa_node = 1}, 0},
+        {"`id` is set", {.id = "a"}, 1},
+        {"`prefix` is set", {.prefix = "a"}, 1},
+        {"`role` is set", {.role = &role}, 1},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        myl_consumer_options o = {.size = sizeof o, .ring = row[i].ring};
+        myl_frame_consumer_options f = {.size = sizeof f, .ring = row[i].ring};
+        myl_consumer *consumer;
+        myl_observer *observer;
+        myl_frame_consumer *reader;
+        myl_frame_observer *watcher;
+        test_code(row[i].observers ? MYL_OK : MYL_EINVAL, myl_consumer_open(&consumer, name, &o));
+        myl_consumer_close(consumer);
+        test_code(row[i].observers ? MYL_OK : MYL_EINVAL, myl_frame_consumer_open(&reader, frames, &f));
+        myl_frame_consumer_close(reader);
+        test_code(MYL_EINVAL, myl_observer_open(&observer, name, &o));
+        assert_non_null(strstr(myl_error_detail(), row[i].text));
+        test_code(MYL_EINVAL, myl_frame_observer_open(&watcher, frames, &f));
+        assert_non_null(strstr(myl_error_detail(), row[i].text));
+    }
+    myl_frame_consumer_options f = {.size = sizeof f, .observe_lane = 1};
+    myl_frame_consumer *reader;
+    test_code(MYL_EINVAL, myl_frame_consumer_open(&reader, frames, &f));
+    assert_non_null(strstr(myl_error_detail(), "observe_lane is 1"));
+    myl_frame_producer_close(framed);
+    myl_producer_close(producer);
 }
 
 static int take_message(const myl_message *message, void *user)
@@ -331,6 +396,7 @@ static void documented_null_pointers_are_accepted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_without_effect_are_refused),
         cmocka_unit_test(documented_null_pointers_are_accepted),
         cmocka_unit_test(invalid_names_are_refused),
         cmocka_unit_test(names_of_unfinished_rings_are_refused_at_creation),

@@ -310,7 +310,7 @@ static void every_shape_option_is_compared(void **state)
         {"no buffer",
          MYL_EINVAL,
          {.config.capacity = 64},
-         {.ring.buffer = 65},
+         {.ring = {.no_consumers = MYL_NO_CONSUMERS_BUFFER, .buffer = 1}},
          {.ring.no_consumers = MYL_NO_CONSUMERS_BUFFER}},
     };
     test_name(name, "options");

@@ -5,6 +5,10 @@
 # where: "file: `function`, ...", one file behind the other with <br> between. Code and rows agree in both directions:
 # every site is in the row of its id, under its file and function, and every function there has such a site.
 #
+# The column Order is compared in both directions, too: each access has one of the row's orders, and each order is that of
+# an access. It consists of load, store, add or compare-and-swap, and rlx, acq, rel, acq_rel or sc; an order without such
+# a word is of the one before it. A comment "A8 cursor [acq]" names an order of the row.
+#
 # A comment on a line with a site is about that line only. A comment's own ids are those in front of "Pairs" and outside
 # of parentheses: one, or one for each access of the line. What the kernel does to a word for us is a site too.
 #
@@ -86,8 +90,64 @@ find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon
         if (macro != "" && code !~ /\\$/) macro = ""
         if (code ~ /^}/) function_name = ""
     }
-    function site(ids, accesses, place, file, list, n, i, key) {
+    # The operation and order of each access in `code`, from the name: "load acq|store rlx". "kernel": by a system call.
+    function operations_of(code, list, name) {
+        list = ""
+        while (match(code, access)) {
+            name = substr(code, RSTART, RLENGTH)
+            code = substr(code, RSTART + RLENGTH)
+            if (name ~ /^SYS_futex/) name = "kernel"
+            else if (name ~ /copy_rlx/) name = "load rlx"
+            else {
+                gsub(/^myl_|32|[(]$/, "", name)
+                sub(/_/, " ", name)
+                sub(/^cas /, "compare-and-swap ", name)
+            }
+            list = list (list == "" ? "" : "|") name
+        }
+        return list
+    }
+    function check_order(id, operation) {
+        if (operation == "kernel") by_kernel[id] = 1
+        else if (id in row && !((id, operation) in order))
+            complain(FILENAME ":" FNR, id " is a " operation " here, but \"" cell_of[id] "\" in " model ", line " row[id])
+        used[id, operation] = 1
+    }
+    # The column Order of a row.
+    function read_order(id, cell, line, word, n, i, operations, operation, closed, count, k) {
+        cell_of[id] = cell
+        gsub(/\([^()]*\)|[,;]/, " ", cell)
+        n = split(cell, word, " ")
+        closed = 1
+        for (i = 1; i <= n; i++) {
+            sub(/s$/, "", word[i])
+            if (word[i] ~ /^(load|store|add|compare-and-swap)$/) {
+                if (closed) count = closed = 0
+                operations[++count] = word[i]
+            } else if (word[i] ~ /^(rlx|acq|rel|acq_rel|sc)$/) {
+                for (k = 1; k <= count; k++) order[id, operations[k] " " word[i]] = line
+                closed = 1
+                if (count) ordered[id] = 1
+            }
+        }
+        if (!(id in ordered)) complain(model ":" line, id ": no access and order in \"" cell_of[id] "\"")
+    }
+    # Orders in a comment: "A8 cursor [acq]".
+    function check_said(said, part, id) {
+        while (match(said, /A[0-9]+ [A-Za-z0-9_. ]+ \[(rlx|acq|rel|acq_rel|sc)\]/)) {
+            part = substr(said, RSTART, RLENGTH)
+            said = substr(said, RSTART + RLENGTH)
+            id = substr(part, 1, index(part, " ") - 1)
+            sub(/.*\[/, "", part)
+            sub(/\]/, "", part)
+            if (id in row && !((id, "load " part) in order) && !((id, "store " part) in order) &&
+                !((id, "add " part) in order) && !((id, "compare-and-swap " part) in order))
+                complain(FILENAME ":" FNR, id " is [" part "] in a comment, but \"" cell_of[id] "\" in " model)
+        }
+    }
+    function site(ids, operations, place, file, list, n, i, key, accesses, operation) {
         sites++
+        accesses = split(operations, operation, "|")
         n = split(ids, list, " ")
         if (n == 0)
             complain(FILENAME ":" FNR, "an atomic access without an id (A<number>) on its line or the four above")
@@ -95,7 +155,8 @@ find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon
             complain(FILENAME ":" FNR, "ids" ids " for " accesses " access(es): one each, or one for all")
         else if (place == "")
             complain(FILENAME ":" FNR, list[1] ": the function of this access is not found")
-        else for (i = 1; i <= n; i++) {
+        else for (i = 1; i <= accesses; i++) check_order(n == 1 ? list[1] : list[i], operation[i])
+        for (i = 1; i <= n && place != "" && (n == 1 || n == accesses); i++) {
             key = list[i] SUBSEP file SUBSEP place
             has[key] = 1
             if (!(list[i] in row))
@@ -131,6 +192,7 @@ find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon
             n = split(line, cell, "|")
             gsub(/ /, "", cell[2])
             read_row(cell[2], cell[n - 1], at)
+            read_order(cell[2], cell[4], at)
         }
     }
     FNR == 1 {
@@ -150,12 +212,13 @@ find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon
             code !~ /sig_atomic_t/ && code !~ /\(void\)\*/)
             complain(FILENAME ":" FNR, "volatile orders nothing: use include/myelon/atomic.h")
         note(said, ids)
+        check_said(said)
         own = said != "" ? own_ids(text) : ""
-        accesses = gsub(access, "&", code)
-        if (accesses > 0) {
+        operations = operations_of(code)
+        if (operations != "") {
             theirs = own
             for (i = 1; i <= 4 && theirs == ""; i++) theirs = above[i]
-            site(theirs == "-" ? "" : theirs, accesses, place, file)
+            site(theirs == "-" ? "" : theirs, operations, place, file)
             if (own != "") own = "-" # no line below takes its id from here, nor from further above
         }
         for (i = 4; i > 1; i--) above[i] = above[i - 1]
@@ -169,6 +232,11 @@ find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon
             split(key, part, SUBSEP)
             complain(model ":" listed[key], part[1] ": `" part[3] "` of " part[2] " has no such site: take it " \
                      "out, or name the function that has it now")
+        }
+        for (key in order) {
+            split(key, part, SUBSEP)
+            if (!(key in used) && !(part[1] in by_kernel))
+                complain(model ":" order[key], part[1] ": no site is a " part[2])
         }
         if (sites == 0) complain(model, "no atomic site found: the check looks in the wrong place")
         print sites " lines with sites, " (bad + 0) " problems"

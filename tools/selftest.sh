@@ -104,6 +104,18 @@ expect 'A8 in myl_gate_minimum is not in' "a function under another file" tools/
 # shellcheck disable=SC2016 # a message with a name
 expect 'A8: `myl_gate_minimum` of ring/producer.c has no' "a function in a file that has it not" tools/check-atomics.sh
 fresh
+sed 's/myl_store_rel(&control->gate, minimum)/myl_store_rlx(\&control->gate, minimum)/' src/ring/gate.c \
+    >"$work/tree/src/ring/gate.c"
+expect 'gate.c:[0-9]*: A24 is a store rlx here' "an access that is weaker than the table" tools/check-atomics.sh
+expect 'memory-model.md:[0-9]*: A24: no site is a store rel' "an order that no access has" tools/check-atomics.sh
+fresh
+sed '/^| A8 /s/| load acq |/| load rlx |/' docs/memory-model.md >"$work/tree/docs/memory-model.md"
+expect 'gate.c:[0-9]*: A8 is a load acq here, but " load rlx "' "a table with another order" tools/check-atomics.sh
+expect 'gate.c:[0-9]*: A8 is \[acq\] in a comment' "a comment with another order than the table" tools/check-atomics.sh
+fresh
+sed '/^| A8 /s/| load acq |/| acq |/' docs/memory-model.md >"$work/tree/docs/memory-model.md"
+expect 'A8: no access and order in " acq "' "an order without an access" tools/check-atomics.sh
+fresh
 sed '/^| A8 /s|ring/gate.c: |the gate: |' docs/memory-model.md >"$work/tree/docs/memory-model.md"
 # shellcheck disable=SC2016 # a message with names
 expect 'is not "file: `function`, ..."' "a cell that names no file" tools/check-atomics.sh

@@ -20,7 +20,7 @@ static const struct cli_help help = {
              "why --file PATH [--lane N] [--watch SECONDS] [--json]",
     .about = "Prints in one sentence why a ring makes no progress, if it does not. Then for each "
              "participant: its state (moving, waiting, busy, stalled, stopped, dead, left, absent, "
-             "closed), its lag, the time since it last moved (STILL), the participants that it waits for"
+             "closed), its lag, the time since it last moved (STALLED), the participants that it waits for"
              " and how long, and its last activity notice. The kernel reports whether a participant is "
              "dead; /proc, whether it is stopped.",
     .options = options,
@@ -90,7 +90,7 @@ static void print_diagnosis(const myl_diagnosis *diagnosis, const char *head, ui
     cli_line("%s%s", head, diagnosis->sentence);
     cli_print("\n");
     cli_line("%-*s  %-8s  %-10s  %7s  %10s  %7s  %7s  %s", (int)width, "PARTICIPANT", "STATE", "ROLE", "PROCESS",
-             cell != 0 ? "BYTES LAG" : "EVENTS LAG", "STILL", "WAITS", "FOR");
+             cell != 0 ? "BYTES LAG" : "EVENTS LAG", "STALLED", "WAITS", "FOR");
     for (uint32_t i = 0; i < diagnosis->participants; i++)
         print_participant(diagnosis, i, (int)width, cell);
 }

@@ -269,7 +269,7 @@ static cJSON *make_diagnosis(const struct json_lane *lane)
     const myl_diagnosis *diagnosis = lane->diagnosis;
     cJSON *json = cJSON_CreateObject();
     int good = add_text(json, "name", lane->ring) && add_u64(json, "lane", lane->lane) &&
-               add_text(json, "lane_id", lane->id) && add_text(json, "verdict", diagnosis->sentence);
+               add_text(json, "lane_id", lane->id) && add_text(json, "diagnosis", diagnosis->sentence);
     cJSON *participants = good ? cJSON_AddArrayToObject(json, "participants") : NULL;
     good = participants != NULL;
     for (uint32_t i = 0; good && i < diagnosis->participants; i++)
@@ -350,7 +350,7 @@ static int add_gc_object(cJSON *json, const void *whole, size_t index)
     int good = add_text(json, "name", object->name) && add_text(json, "backend", backend_name(object->backend)) &&
                add_text(json, "what", object->what) && add_text(json, "fate", gc_fate_name(object->fate)) &&
                add_age(json, "age_ns", object->age_ns) && add_u64(json, "bytes", object->bytes) &&
-               add_u64(json, "unread", object->not_drained) && add_text(json, "why", object->why);
+               add_u64(json, "unread", object->not_drained) && add_text(json, "reason", object->why);
     cJSON *participants = good ? cJSON_AddArrayToObject(json, "participants") : NULL;
     good = participants != NULL &&
            (ring == NULL ||
@@ -371,9 +371,9 @@ int json_print_gc(const struct gc *gc)
 static int add_finding(cJSON *json, const void *whole, size_t index)
 {
     const struct doctor_finding *finding = &((const struct doctor *)whole)->finding[index];
-    return add_text(json, "subject", finding->subject) &&
-           add_text(json, "verdict", doctor_level_name(finding->level)) && add_text(json, "found", finding->found) &&
-           add_text(json, "means", finding->means) && add_text(json, "remedy", finding->remedy);
+    return add_text(json, "subject", finding->subject) && add_text(json, "level", doctor_level_name(finding->level)) &&
+           add_text(json, "found", finding->found) && add_text(json, "means", finding->means) &&
+           add_text(json, "remedy", finding->remedy);
 }
 
 int json_print_doctor(const struct doctor *doctor)

@@ -10,7 +10,7 @@
 #define JSON_MARK_NUMBER 'n'
 #define JSON_MARK_STRING 's'
 
-/* Returns the marked line with a NUL, to be freed. NULL: *reason says why; *column is the byte, from 1 on, or 0. */
+/* Returns the marked line with a NUL, to be freed. NULL: *reason is the cause; *column is the byte, from 1 on, or 0. */
 char *json_mark(const char *line, size_t length, const char **reason, size_t *column);
 
 /* The byte of the line, from 1 on, that byte `marked` (from 0 on) of its marked form comes from. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Makes C values from JSON: cJSON reads the marked line (json_mark.h), the type says what each value must be. */
+ * Makes C values from JSON: cJSON reads the marked line (json_mark.h), the type gives what each value must be. */
 #include "json_value.h"
 
 #include "json.h"

@@ -53,7 +53,7 @@ function(myelon_add_checked_test name label)
     if(MYELON_SANITIZE)
         math(EXPR timeout "${timeout} * 3")
     endif()
-    # Under an emulator cmake puts it in front of the checker, which has to put it in front of the program again.
+    # Under an emulator cmake puts it before the checker, which has to put it before the program again.
     set(emulator "")
     if(CMAKE_CROSSCOMPILING)
         math(EXPR timeout "${timeout} * 4")
@@ -76,7 +76,7 @@ function(myelon_add_checked_test name label)
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "${environment}")
 endfunction()
 
-# Reads what a test's file says of its own test, in a line of a comment (/* ctest: ... */ or # ctest: ...):
+# Reads what a test's file has about its own test, in a line of a comment (/* ctest: ... */ or # ctest: ...):
 #   serial                        runs alone: it measures time or needs every core
 #   not-under=thread,address      means nothing, or cannot work, under this sanitizer; emulator: under qemu;
 #                                 portable: with the portable layer

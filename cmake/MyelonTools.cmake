@@ -30,7 +30,7 @@ if(NOT TARGET myelon_have_CRYPTO)
     endif()
 endif()
 
-# Links library `name` into `target` and defines MYL_HAVE_<name>, or says what is left out without it.
+# Links library `name` into `target` and defines MYL_HAVE_<name>, or reports what is left out without it.
 function(myelon_use target name what)
     if(TARGET myelon_have_${name})
         target_link_libraries(${target} PRIVATE myelon_have_${name})

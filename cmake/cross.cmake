@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What the toolchain files of other processors have in common: Debian's cross compiler for ${CMAKE_SYSTEM_PROCESSOR},
-# statically linked programs, and qemu's user mode to run them. docs/building.md says what the emulator cannot do.
+# statically linked programs, and qemu's user mode to run them. docs/building.md lists what the emulator cannot do.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_C_COMPILER ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-gcc)
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")

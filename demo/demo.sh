@@ -175,7 +175,7 @@ for id in a b c; do
     tell_log "$dir/$id.log" "received"
 done
 
-step "The digests, taken anew from the files"
+step "The digests, computed again from the files"
 tell "sent        $expected"
 for id in a b c; do
     digest=$(digest_of "$dir/$id.out")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A broadcast pipe, shown: the lines of a real text go through one `myelon pub` to four `myelon sub`, each in front of a
+# A broadcast pipe, shown: the lines of a real text go through one `myelon pub` to four `myelon sub`, each before a
 # standard tool; the tools say the same as when they read the text themselves. demo.sh calls this as "demo.sh pub".
 # MYELON_CLI is the command; MYELON_DEMO_TEXT a text or log to take (default: the documentation of this machine).
 set -u
@@ -27,7 +27,7 @@ digest() {
     if command -v sha256sum >/dev/null 2>&1; then sha256sum | cut -d' ' -f1; else shasum -a 256 | cut -d' ' -f1; fi
 }
 
-# reader NAME COMMAND...: a sub in front of the command.
+# reader NAME COMMAND...: a sub before the command.
 reader() {
     name=$1
     shift

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Shared words are touched only through include/myelon/atomic.h, and every such site says who it is: an id A<number> in
-# a comment on its line or on the four lines above. docs/memory-model.md has a row for each id, and its last column says
-# where: "file: `function`, ...", one file behind the other with <br> between. Code and rows agree in both directions:
+# Shared words are touched only through include/myelon/atomic.h, and every such site has an id: A<number> in
+# a comment on its line or on the four lines above. docs/memory-model.md has a row for each id, and its last column gives
+# the places: "file: `function`, ...", one file after the other with <br> between. Code and rows agree in both directions:
 # every site is in the row of its id, under its file and function, and every function there has such a site.
 #
 # The column Order is compared in both directions, too: each access has one of the row's orders, and each order is that of
 # an access. It consists of load, store, add or compare-and-swap, and rlx, acq, rel, acq_rel or sc; an order without such
 # a word is of the one before it. A comment "A8 cursor [acq]" names an order of the row.
 #
-# A comment on a line with a site is about that line only. A comment's own ids are those in front of "Pairs" and outside
+# A comment on a line with a site is about that line only. A comment's own ids are those before "Pairs" and outside
 # of parentheses: one, or one for each access of the line. What the kernel does to a word for us is a site too.
 #
 # Allowed beside atomic.h: a compiler barrier, volatile sig_atomic_t, asm volatile, and a volatile read whose value is
@@ -27,7 +27,7 @@ model=docs/memory-model.md
 find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon/atomic.h |
     sort | xargs awk -v model="$model" '
     function complain(where, what) { print where ": " what; bad++ }
-    # The ids of `text`, each behind a blank.
+    # The ids of `text`, each after a blank.
     function ids_of(text, list, id) {
         list = ""
         while (match(text, /(^|[^A-Za-z0-9_])A[0-9]+/)) {

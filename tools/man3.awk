@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Reads public headers, writes pages (mdoc). Run by man3.sh with `directory` and `date`. It relies on the form of the
-# headers and on no word of their comments: a comment that stands directly before declarations, or behind one on its
+# headers and on no word of their comments: a comment that stands directly before declarations, or after one on its
 # line, describes them; a declaration without any is an error.
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ FNR == 1 {
 /^#/ { if (/\\$/) while ((getline) > 0 && /\\$/) continue; comment = ""; next }
 
 /^(typedef struct|struct|enum|typedef enum) [a-z0-9_]+ \{/ { read_type(); next }
-/^typedef (struct|enum) [a-z0-9_]+ [a-z0-9_]+;/ { comment = ""; next } # a handle: nothing to be said of it
+/^typedef (struct|enum) [a-z0-9_]+ [a-z0-9_]+;/ { comment = ""; next } # a handle: it has no entry
 /^typedef / { read_typedef(); next }
 /^MYL_API/ { read_function(); next }
 { comment = "" }
@@ -134,7 +134,7 @@ function described(own) {
     return shared
 }
 
-# X(NAME, value, ..., "text") of a list; a comment behind the entry wins over its text.
+# X(NAME, value, ..., "text") of a list; a comment after the entry wins over its text.
 function read_list(list, line, entry, what, n, part) {
     list = $2
     sub(/\(.*/, "", list)
@@ -250,7 +250,7 @@ function put_line(line) {
 }
 
 # A text as filled lines: a new sentence on a new line, a paragraph where the comment has an empty line, or ends a line
-# early behind a full stop.
+# early after a full stop.
 function put_text(text, line, i, n, raw, row, w, words, word, length_before, ends, gap) {
     n = split(text, raw, "\n")
     row = ""
@@ -474,7 +474,7 @@ function put_items(name, i, kind, joined) {
         else if (kind == "macro") put(".It Dv " quoted(item_text[name, i]))
         else if (kind == "typedef") put(".It Vt " quoted(item_text[name, i]))
         else put(".It Vt " quoted(kind == "enum" ? "enum " item_name[name, i] : item_name[name, i]))
-        # Constants under one comment are described together, behind the last one.
+        # Constants under one comment are described together, after the last one.
         joined = kind == "constant" && i < items[name] && item_comment[name, i] != "" &&
             item_comment[name, i] == item_comment[name, i + 1]
         if (item_comment[name, i] != "" && !joined) put_text(item_comment[name, i])

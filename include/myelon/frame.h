@@ -208,7 +208,7 @@ MYL_API void myl_frame_consumer_rewind(myl_frame_consumer *consumer);
 MYL_API_INLINE int myl_frame_consumer_end_of_batch(const myl_frame_consumer *consumer);
 
 /* Waits for the next message and describes it, without leasing it: length, kind, fragments, number, sent_ns and lane,
- * as far as its first record tells; message->data is NULL. The next call of next or get gives the same message, so a
+ * as far as its first record has them; message->data is NULL. The next call of next or get gives the same message, so a
  * caller can choose its memory first. A message longer than the ring may still be given up: then that call returns
  * MYL_EABORTED. Results other than MYL_OK as next, and with the same effect. */
 MYL_API MYL_NODISCARD int myl_frame_consumer_peek(myl_frame_consumer *consumer, myl_message *message,
@@ -217,7 +217,7 @@ MYL_API MYL_NODISCARD int myl_frame_consumer_peek(myl_frame_consumer *consumer, 
 /* Copies the next message to `buffer` and acknowledges it. Fragments are copied once, straight to the buffer; with
  * lanes those of a message longer than the ring are put together elsewhere first. `message` describes it and points to
  * the buffer, whose content is undefined on any other result than MYL_OK.
- * MYL_EBUFFER: it has more than `bytes` bytes (message->length says how many) and stays the next one.
+ * MYL_EBUFFER: it has more than `bytes` bytes (message->length of them) and stays the next one.
  * MYL_ENOTCLAIMED: leases are open; release them first. Else as next: a call that ends early (MYL_ETIMEDOUT,
  * MYL_EINTERRUPTED) loses nothing of a message that has come in part. */
 MYL_API MYL_NODISCARD int myl_frame_consumer_get(myl_frame_consumer *consumer, void *buffer, size_t bytes,
@@ -274,8 +274,8 @@ MYL_API MYL_NODISCARD int myl_frame_observer_open(myl_frame_observer **observer,
 MYL_API void myl_frame_observer_close(myl_frame_observer *observer);
 
 /* Copies the next whole message to `buffer`. *lost is what was overwritten before this message could be read, since the
- * last one; on any other result than MYL_OK it is 0 and counts next time. MYL_EBUFFER: message->length says how many
- * bytes are needed; the message stays the next one until it is overwritten. MYL_EABORTED as for consumers. */
+ * last one; on any other result than MYL_OK it is 0 and counts next time. MYL_EBUFFER: message->length bytes
+ * are needed; the message stays the next one until it is overwritten. MYL_EABORTED as for consumers. */
 MYL_API MYL_NODISCARD int myl_frame_observer_get(myl_frame_observer *observer, void *buffer, size_t bytes,
                                                  myl_message *message, myl_frame_lost *lost, int64_t timeout_ns);
 MYL_API void myl_frame_observer_interrupt(myl_frame_observer *observer);

@@ -46,7 +46,7 @@ enum myl_kind {
 #undef MYL_X
 };
 
-/* A number of the width and sign that its name says. */
+/* A number of the width and sign in its name. */
 typedef uint8_t myl_u8;
 typedef uint16_t myl_u16;
 typedef uint32_t myl_u32;
@@ -200,7 +200,7 @@ MYL_I_BUILTIN(myl_unit, MYL_KIND_UNIT)
     MYL_I_DESCRIBE(name, text, 0, TABLE)
 
 /* MYL_DESCRIBE(name, TABLE): a descriptor of a structure that exists. The table lists its members in their order; a
- * member of another type than the table says does not compile. */
+ * member of another type than in the table does not compile. */
 #define MYL_DESCRIBE(name, TABLE)                                                                  \
     TABLE(MYL_I_SAME_MEMBER, name)                                                                 \
     MYL_I_DESCRIBE(name, #name, 0, TABLE)

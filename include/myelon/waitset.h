@@ -65,7 +65,7 @@ MYL_API uint32_t myl_waitset_count(const myl_waitset *set);
 
 /* Waits until a handle is ready. Stores up to `most` ready handles in `ready` and their number, at least 1, in *count.
  * Each wait begins with another handle than the one before it, so no handle hides another one. Spins, yields and parks
- * as options.wait tells, with the liveness checks that waits for the single handles would make, also with MYL_TRY.
+ * as options.wait requests, with the liveness checks that waits for the single handles would make, also with MYL_TRY.
  * MYL_EAGAIN (MYL_TRY), MYL_ETIMEDOUT: none is ready; MYL_EINTERRUPTED: myl_waitset_interrupt was called, or a signal
  * arrived (options.wait.on_signal); MYL_EINVAL: `most` is 0; MYL_EFORKED. After a failure *count is 0. Takes time in
  * proportion to the number of handles; makes no system call if one is ready. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Placing the memory of a mapped segment, and the thread that opens it. Every refused request gives MYL_EUNSUPPORTED,
- * so that a program can tell a missing capability from a failure. The error sentence says what was refused and what to
+ * so that a program can tell a missing capability from a failure. The error sentence has what was refused and what to
  * do. */
 #include "segment/place.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The thread behind the descriptor of a wait set. It sleeps on the words that the owner of the set has announced, and
+ * The thread that serves the descriptor of a wait set. It sleeps on the words that the owner of the set has announced, and
  * touches nothing else of the handles. */
 #include "waitset/bell.h"
 

@@ -34,7 +34,7 @@ if grep -q "^problem " "$dir/out"; then want=1; else want=0; fi
 [ "$(others)" = "$before" ] || fail "doctor leaves files"
 if myelon doctor --json >"$dir/json" 2>/dev/null; then
     expect_text "$dir/json" '"subject":.*"shared memory"' "doctor --json"
-    expect_text "$dir/json" '"verdict":.*"ok"' "doctor --json"
+    expect_text "$dir/json" '"level":.*"ok"' "doctor --json"
 fi
 
 # Requires more memory than the machine has.

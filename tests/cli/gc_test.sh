@@ -96,7 +96,7 @@ expect_text "$dir/err" "is not a ring" "rm of an object that is not a ring"
 if myelon gc --json --prefix "$prefix-foreign" >"$dir/json" 2>/dev/null; then
     expect_text "$dir/json" '"what":.*"foreign"' "gc --json"
     expect_text "$dir/json" '"fate":.*"remove"' "gc --json"
-    expect_text "$dir/json" '"why":.*layout version' "gc --json"
+    expect_text "$dir/json" '"reason":.*layout version' "gc --json"
 fi
 gc --yes --unread
 for what in foreign short made.tmp-77-0123456789abcdef unread; do

@@ -35,7 +35,7 @@ json_has() { # TEXT
 expect 0 "why" myelon why "$ring"
 expect_text "$dir/out" "^slow *stopped" "why: slow is stopped"
 if myelon why --json "$ring" >"$dir/json" 2>/dev/null; then
-    wait_until "a diagnosis in JSON" json_has '"verdict":.*has been stopped by a signal'
+    wait_until "a diagnosis in JSON" json_has '"diagnosis":.*has been stopped by a signal'
     expect_text "$dir/json" '"condition":.*"stopped"' "why --json"
 fi
 

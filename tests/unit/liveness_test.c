@@ -369,14 +369,14 @@ static void absence_is_logged(void **state)
     end(&s);
 }
 
-static void expect_recovered(const struct setting *s, myl_sequence last, uint64_t behind)
+static void expect_recovered(const struct setting *s, myl_sequence last, uint64_t lag)
 {
     assert_int_equal(s->heard.count[MYL_ALERT_RECOVERED], 1);
     assert_int_equal(s->heard.last.kind, MYL_ALERT_RECOVERED);
     assert_string_equal(s->heard.last.id, "w");
     assert_int_equal(s->heard.last.role, MYL_ROLE_REQUIRED);
     assert_int_equal(s->heard.last.last_acknowledged, last);
-    assert_int_equal(s->heard.last.lag, behind);
+    assert_int_equal(s->heard.last.lag, lag);
     assert_int_equal(s->heard.last.pid, getpid());
 }
 

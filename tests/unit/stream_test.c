@@ -163,7 +163,7 @@ static void expect_message(myl_frame_consumer *consumer, const char *text)
 static void stream_of_messages_reads_up_to_next(void **state)
 {
     (void)state;
-    static const char *const text[] = {"short", "one that is longer than what fits behind its header", ""};
+    static const char *const text[] = {"short", "one that is longer than what fits after its header", ""};
     char name[TEST_NAME_SIZE];
     myl_frame_producer_options o = {.size = sizeof o, .config.ring_bytes = 65536};
     myl_frame_producer *producer = NULL;

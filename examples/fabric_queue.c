@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A work queue: each job goes to the worker with the fewest jobs. One worker is killed in the middle; its jobs go to the
- * others, and no job is lost. Usage: fabric_queue [LABEL] */
+ * A work queue: each job goes to the worker with the fewest jobs. One worker is killed in the middle; its jobs go to
+ * the others, and no job is lost. Usage: fabric_queue [LABEL] */
 #include <inttypes.h>
 #include <myelon/myelon.h>
 #include <signal.h>

@@ -16,10 +16,10 @@ bool myl_dispatch_is_pending(const struct myl_scheduler *s);
 /* Does it: evicts dead workers, announces the scheduler, welcomes workers that are back, sends requests again, gives
  * requests to workers. MYL_OK: all of it, as far as workers are here. MYL_EAGAIN, MYL_ETIMEDOUT: no room. */
 int myl_dispatch_flush(struct myl_scheduler *s, int64_t timeout_ns);
-/* Chooses a worker of the mask: the present one with the fewest requests in flight, else, if `expected`, one that has not
- * come yet. MYL_WORKERS_MAX: there is none. */
+/* Chooses a worker of the mask: the present one with the fewest requests in flight, else, if `expected`, one that has
+ * not come yet. MYL_WORKERS_MAX: there is none. */
 uint32_t myl_dispatch_choose(struct myl_scheduler *s, uint64_t mask, bool expected);
-/* After MYL_EAGAIN or MYL_ETIMEDOUT: the sentence, and the participant, are about the slowest worker. Returns `code`. */
+/* After MYL_EAGAIN or MYL_ETIMEDOUT: makes sentence and participant those of the slowest worker. Returns `code`. */
 int myl_dispatch_name_slowest(struct myl_scheduler *s, int code);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Which workers are here. The incarnation of a worker is how many producers its lane has had, which the kernel's lock on
- * the lane makes exact: docs/fabric.md, "Incarnations". */
+ * Which workers are here. The incarnation of a worker is how many producers its lane has had, which the kernel's lock
+ * on the lane makes exact: docs/fabric.md, "Incarnations". */
 #include "fabric/roster.h"
 
 #include "frame/consumer.h"
@@ -165,7 +165,9 @@ bool myl_roster_hello(struct myl_scheduler *s, uint32_t rank, uint64_t incarnati
         return false;
     if (incarnation <= r->incarnation) /* known since this scheduler has opened */
         return true;
-    if (r->state == MYL_RANK_PRESENT || r->state == MYL_RANK_RETURNING)
+    if (r->state == MYL_RANK_ABSENT && incarnation > 1) /* the first one died before it could say that it was here */
+        r->incarnation = (uint32_t)incarnation - 1;
+    if (r->state != MYL_RANK_GONE && r->incarnation != 0)
         lose_rank(s, rank, false); /* it died and came back between two checks */
     r->incarnation = (uint32_t)incarnation;
     r->pid = pid;

@@ -130,8 +130,8 @@ static int open_rings(struct opening *o)
     return rc;
 }
 
-/* The incarnation is how many producers the lane has had. The scheduler that made the ring was the first one in the lane
- * of worker 0. */
+/* The incarnation is how many producers the lane has had. The scheduler that made the ring was the first one in the
+ * lane of worker 0. */
 static int begin(struct opening *o)
 {
     struct myl_worker *w = o->w;

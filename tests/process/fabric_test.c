@@ -146,8 +146,8 @@ static void expect_served(struct world *w, uint64_t mask)
 
 /* --- a worker dies ------------------------------------------------------------------------------------------------ */
 
-/* At each stage: one DIED event, one FAILED for what it had not answered, the others are not affected, and its successor
- * gets what is sent from its return on, and nothing older. */
+/* At each stage: one DIED event, one FAILED for what it had not answered, the others are not affected, and its
+ * successor gets what is sent from its return on, and nothing older. */
 static void death_of_a_worker_is_reported_once_at_each_stage(void **state)
 {
     (void)state;

@@ -207,6 +207,37 @@ static void worker_that_left_comes_back(void **state)
     end_world(&w);
 }
 
+/* The first worker of a rank dies before the scheduler has heard of it. What was sent to it has failed: its successor
+ * passes it over. */
+static void death_before_the_hello_is_reported(void **state)
+{
+    (void)state;
+    const myl_fabric_config config = fabric_config("hello", 2);
+    myl_scheduler *scheduler = open_scheduler(&config, NULL);
+    uint64_t once = send_request(scheduler, 2, 0, "once");
+    uint64_t kept = send_request(scheduler, 2, MYL_REQUEST_AT_LEAST_ONCE, "kept");
+    char dispatch[MYL_FABRIC_NAME_MAX + 1], replies[MYL_FABRIC_NAME_MAX + 1], path[TEST_PATH_SIZE];
+    test_ok(myl_fabric_names(&config, dispatch, replies));
+    (void)snprintf(path, sizeof path, "%s/%s", config.directory, replies);
+    const myl_frame_producer_options o = {.size = sizeof o, .lane = "worker_1", .ring.backend = MYL_BACKEND_FILE};
+    myl_frame_producer *lane = NULL;
+    test_ok(myl_frame_producer_open(&lane, path, &o)); /* as a worker that is killed before its HELLO */
+    myl_frame_producer_leave(lane);
+    myl_worker *worker = open_worker(&config, 1);
+    assert_int_equal(myl_worker_incarnation(worker), 2);
+    myl_fabric_event event = expect_event(scheduler, MYL_EVENT_WORKER_DIED, 1);
+    assert_int_equal(event.incarnation, 1);
+    assert_int_equal(event.kept, 1);
+    assert_int_equal(expect_event(scheduler, MYL_EVENT_FAILED, 1).request, once);
+    assert_int_equal(expect_event(scheduler, MYL_EVENT_WORKER_JOINED, 1).incarnation, 2);
+    test_code(MYL_EAGAIN, myl_scheduler_next(scheduler, &event, MYL_TRY)); /* welcomes it */
+    myl_work work = expect_work(worker, MYL_WORK_REQUEST, "kept");
+    answer(worker, &work, MYL_REPLY_FINAL);
+    expect_reply(scheduler, kept, 1, "1:kept");
+    myl_worker_close(worker);
+    myl_scheduler_close(scheduler);
+}
+
 static void work_queue_balances_and_sends_again(void **state)
 {
     (void)state;
@@ -368,12 +399,19 @@ static void session_of_the_configuration_is_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_of_requests_is_bounded),  cmocka_unit_test(full_ring_names_the_slow_worker),
-        cmocka_unit_test(worker_holds_a_bounded_number), cmocka_unit_test(fabrics_have_1_to_64_workers),
-        cmocka_unit_test(missing_workers_are_named),     cmocka_unit_test(second_of_a_kind_is_refused),
-        cmocka_unit_test(worker_that_left_comes_back),   cmocka_unit_test(work_queue_balances_and_sends_again),
-        cmocka_unit_test(successor_takes_over),          cmocka_unit_test(ended_session_is_replaced),
-        cmocka_unit_test(memfd_fabric_needs_no_name),    cmocka_unit_test(session_of_the_configuration_is_compared),
+        cmocka_unit_test(table_of_requests_is_bounded),
+        cmocka_unit_test(full_ring_names_the_slow_worker),
+        cmocka_unit_test(worker_holds_a_bounded_number),
+        cmocka_unit_test(fabrics_have_1_to_64_workers),
+        cmocka_unit_test(missing_workers_are_named),
+        cmocka_unit_test(second_of_a_kind_is_refused),
+        cmocka_unit_test(worker_that_left_comes_back),
+        cmocka_unit_test(death_before_the_hello_is_reported),
+        cmocka_unit_test(work_queue_balances_and_sends_again),
+        cmocka_unit_test(successor_takes_over),
+        cmocka_unit_test(ended_session_is_replaced),
+        cmocka_unit_test(memfd_fabric_needs_no_name),
+        cmocka_unit_test(session_of_the_configuration_is_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

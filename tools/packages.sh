@@ -4,7 +4,7 @@
 # Which packages which job needs, and how they are installed. Sourced by run and .ci/run. docs/dependencies.md says
 # what each is for.
 
-packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libmsgpack-dev libcjson-dev libssl-dev libncurses-dev"
+packages_build="build-essential cmake ninja-build pkg-config libcmocka-dev libmsgpack-dev libuv1-dev libcjson-dev libssl-dev libncurses-dev"
 packages_lint="shellcheck clang clang-format clang-tidy cppcheck abigail-tools dwarves mandoc"
 packages_coverage="gcovr"
 packages_models="spin gcc libc6-dev"

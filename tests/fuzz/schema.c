@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Fuzz target: arbitrary bytes as the text of a type. An accepted text must be the text of the type, and the type one
- * that every codec can check. Bytes after the text are decoded as a value of it, and printed. The first record of an
- * input has the length of the text. */
+ * that every codec can check. Bytes after the text are decoded as a value of it, and printed; and read as a binary
+ * schema of flatc. The first record of an input has the length of the text. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "fuzz/kit.h"
 #include "fuzz/mutate.h"
 
-static const char *const codecs[] = {"rkyv", "bincode1", "bincode2", "pod", "msgpack", "msgpack_array"};
+static const char *const codecs[] = {"rkyv", "bincode1", "bincode2", "pod", "msgpack", "msgpack_array", "flatbuffers"};
 
 static const char other[] = "schema 1\nroot order\nstruct order\n  id: u64\n  price: f64\n";
 
@@ -60,6 +60,22 @@ static void compare(const char *text, size_t length)
     free(printable);
 }
 
+/* A binary schema of flatc. Its type is one that the codec can carry, and that each of its values can be read by. */
+static void import_schema(const char *bytes, size_t length)
+{
+    myl_schema *schema;
+    size_t text;
+    int rc = myl_flatbuffers_schema(&schema, bytes, length);
+    fuzz_result("binary schema", rc, MYL_EDECODE, MYL_ESCHEMA, MYL_ETOOBIG);
+    if (rc != MYL_OK)
+        return;
+    const myl_codec *codec = myl_codec_by_name("flatbuffers");
+    fuzz_check(myl_codec_check(codec, schema) == MYL_OK, "the type cannot be carried: %s", myl_error_detail());
+    fuzz_check(myl_flatbuffers_text(schema, NULL, 0, &text) == MYL_OK, "no text: %s", myl_error_detail());
+    fuzz_check(codec->reads(schema, schema) == MYL_OK, "the type does not read itself: %s", myl_error_detail());
+    myl_schema_close(schema);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
@@ -82,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     compare(text, length);
     myl_schema_close(schema);
+    import_schema(bytes, input.left - length);
     free(text);
     free(bytes);
     return 0;

@@ -56,6 +56,7 @@ start is %d
 liveness_ns is
 wait.strategy is
 wait.on_signal is
+counters is
 wait.spin_ns is
 wait.sleep_ns is
 role is %d

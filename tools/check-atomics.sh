@@ -98,6 +98,7 @@ find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon
             code = substr(code, RSTART + RLENGTH)
             if (name ~ /^SYS_futex/) name = "kernel"
             else if (name ~ /copy_rlx/) name = "load rlx"
+            else if (name ~ /tally_/) name = "store rlx" # what it loads, the same thread has stored
             else {
                 gsub(/^myl_|32|[(]$/, "", name)
                 sub(/_/, " ", name)
@@ -184,7 +185,7 @@ find src include \( -name '*.c' -o -name '*.h' \) -type f ! -path include/myelon
         }
     }
     BEGIN {
-        access = "myl_((load|store|add|cas)(32)?_(rlx|acq|rel|acq_rel|sc)|copy_rlx)[(]|SYS_futex_waitv,|SYS_futex,.*OP_(WAIT|WAKE_OP),"
+        access = "myl_((load|store|add|cas)(32)?_(rlx|acq|rel|acq_rel|sc)|copy_rlx|tally_(set_)?rlx)[(]|SYS_futex_waitv,|SYS_futex,.*OP_(WAIT|WAKE_OP),"
         while ((getline line < model) > 0) {
             at++
             note(line, known)

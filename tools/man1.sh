@@ -74,6 +74,12 @@ done
 cat <<'EOF'
 .Sh ENVIRONMENT
 .Bl -tag -width Ds
+.It Ev MYELON_COUNTERS
+What the handles of the process count:
+.Cm off , lite
+or
+.Cm full
+(default).
 .It Ev MYELON_WAIT , MYELON_SPIN_NS , MYELON_YIELDS , MYELON_SLEEP_NS
 The wait strategy of all handles of the process; see docs/waiting.md.
 .It Ev NO_COLOR

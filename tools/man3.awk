@@ -145,7 +145,7 @@ function read_list(list, line, entry, what, n, part) {
         sub(/^[ \t]*X\(/, "", entry)
         split(entry, part, /, */)
         what = ""
-        if (match(line, /"[^"]*"/)) what = substr(line, RSTART + 1, RLENGTH - 2)
+        if (match(line, /"[^"]*"\)/)) what = substr(line, RSTART + 1, RLENGTH - 3)
         if (index(line, "/*")) what = what ": " strip_comment(substr(line, index(line, "/*")))
         n = ++list_count[list]
         list_name[list, n] = part[1]

@@ -29,6 +29,7 @@ struct frame_job {
     const struct bench_machine *machine;
     uint64_t warm_ticks, run_ticks;
     int trip; /* 1: round trip, requests in channel[0], replies in channel[1]. 0: channel[i] leads to consumer i */
+    enum myl_counters_level counters; /* of the library's participants */
     int yield; /* there are more participants than CPUs: yield in long waits */
     void *channel[FRAME_CONSUMERS];
 };
@@ -97,6 +98,10 @@ FRAME_CASE(case_oneway);
 FRAME_CASE(case_gather);
 FRAME_CASE(case_copy);
 FRAME_CASE(case_fan);
+FRAME_CASE(case_trip_full);
+FRAME_CASE(case_trip_lite);
+FRAME_CASE(case_oneway_full);
+FRAME_CASE(case_oneway_lite);
 FRAME_CASE(case_memory);
 FRAME_CHOOSE(choose_trip);
 FRAME_CHOOSE(choose_oneway);

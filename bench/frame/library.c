@@ -50,20 +50,21 @@ static myl_wait_options spinning(void)
     return wait;
 }
 
-static void open_producer(struct library_end *end, const char *name, const struct frame_shape *shape)
+static void open_producer(struct library_end *end, const char *name, const struct frame_job *job)
 {
     myl_frame_producer_options options;
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
-    options.config.ring_bytes = shape->ring_bytes;
-    options.config.max_frame = (uint32_t)(shape->bytes < 64 ? 64 : shape->bytes);
+    options.config.ring_bytes = job->shape->ring_bytes;
+    options.config.max_frame = (uint32_t)(job->shape->bytes < 64 ? 64 : job->shape->bytes);
     options.config.max_message = options.config.max_frame;
     options.ring.memory.prefault = MYL_REQUEST_PREFER;
     options.ring.wait = spinning();
+    options.ring.counters = job->counters;
     check(end, myl_frame_producer_open(&end->out, name, &options), "myl_frame_producer_open");
 }
 
-static void open_consumer(struct library_end *end, const char *name)
+static void open_consumer(struct library_end *end, const char *name, const struct frame_job *job)
 {
     myl_frame_consumer_options options;
     memset(&options, 0, sizeof options);
@@ -71,6 +72,7 @@ static void open_consumer(struct library_end *end, const char *name)
     options.ring.attach_timeout_ns = MYL_SEC(20);
     options.ring.memory.prefault = MYL_REQUEST_PREFER;
     options.ring.wait = spinning();
+    options.ring.counters = job->counters;
     check(end, myl_frame_consumer_open(&end->in, name, &options), "myl_frame_consumer_open");
 }
 
@@ -82,9 +84,9 @@ static void *library_open(void *channel, const struct frame_job *job, struct ben
     end->drain = job->trip ? 0 : job->shape->ring_bytes / 8;
     end->buffer = frame_buffer(stage, self, job->shape->bytes);
     if (sends)
-        open_producer(end, channel, job->shape);
+        open_producer(end, channel, job);
     else
-        open_consumer(end, channel);
+        open_consumer(end, channel, job);
     return end;
 }
 

@@ -31,6 +31,10 @@ static const struct frame_shape burst_64 =
     {.bytes = 64, .depth = 16384, .ring_bytes = MIB, .consumers = 1, .held_back = 1, .run_ms = 100, .quick_ms = 12};
 static const struct frame_shape burst_1k =
     {.bytes = KIB, .depth = 1024, .ring_bytes = MIB, .consumers = 1, .held_back = 1, .run_ms = 100, .quick_ms = 12};
+static const struct frame_shape stream_56 =
+    {.bytes = 56, .depth = 16384, .ring_bytes = MIB, .consumers = 1, .run_ms = 12, .quick_ms = 6};
+static const struct frame_shape counted_trip =
+    {.bytes = 48, .depth = 1024, .ring_bytes = 64 * KIB, .consumers = 1, .run_ms = 8, .quick_ms = 4};
 static const struct frame_shape stream_64k = STREAM(64 * KIB, 16, 100, 15);
 static const struct frame_shape stream_1m = STREAM(MIB, 8, 200, 20);
 static const struct frame_shape stream_16m = STREAM(16 * MIB, 4, 500, 40);
@@ -52,6 +56,12 @@ static const struct frame_shape pending = {.bytes = 64, .ring_bytes = 4096 * REC
     { \
         .summary = text, .metric = {{id_, "bytes/s", "higher", "in_place"}}, .wait = "spin", .cpus = 2, \
         .measure = how, .shape = &(shape_) \
+    }
+/* Small differences: many short repeats, so that both sides meet the same disturbances. */
+#define COUNTER_CASE(id_, unit_, better_, how, shape_, text) \
+    { \
+        .summary = text, .metric = {{id_, unit_, better_, "counters off"}}, .wait = "spin", .cpus = 2, .repeats = 101, \
+        .repeats_quick = 25, .measure = how, .shape = &(shape_) \
     }
 #define GATHER "publishv of 16 bytes and the rest, read in place"
 #define COPY "publish from the sender's memory, get into the receiver's"
@@ -76,6 +86,12 @@ static const struct bench_case cases[] = {
     STREAM_CASE("frame.oneway_64k", stream_64k, "bare_loop", "64 KiB one way, 16 messages"),
     STREAM_CASE("frame.oneway_1m", stream_1m, "bare_loop", "1 MiB one way, 8 messages"),
     STREAM_CASE("frame.oneway_16m", stream_16m, "bare_loop", "16 MiB one way, 4 messages"),
+    COUNTER_CASE("frame.rtt_48_full", "ns", "lower", case_trip_full, counted_trip, "rtt_48 with counters, level full"),
+    COUNTER_CASE("frame.rtt_48_lite", "ns", "lower", case_trip_lite, counted_trip, "rtt_48 with counters, level lite"),
+    COUNTER_CASE("frame.oneway_56_full", "bytes/s", "higher", case_oneway_full, stream_56,
+                 "56 B one way with counters, level full"),
+    COUNTER_CASE("frame.oneway_56_lite", "bytes/s", "higher", case_oneway_lite, stream_56,
+                 "56 B one way with counters, level lite"),
     WAY_CASE("frame.gather_64", case_gather, stream_64, "64 B: " GATHER),
     WAY_CASE("frame.gather_1k", case_gather, stream_1k, "1 KiB: " GATHER),
     WAY_CASE("frame.gather_64k", case_gather, stream_64k, "64 KiB: " GATHER),

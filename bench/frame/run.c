@@ -260,6 +260,36 @@ FRAME_CASE(case_copy)
     return run_peer(peer, job_of(self->shape, context, RUN_ONEWAY, 1), RUN_ONEWAY, value);
 }
 
+/* The library with counters, compared with the library without. */
+static enum bench_outcome measure_counters(const struct bench_case *one, const struct bench_context *context,
+                                           enum bench_side side, enum run_kind kind, enum myl_counters_level level,
+                                           double *value)
+{
+    struct frame_job job = job_of(one->shape, context, kind, 1);
+    job.counters = side == BENCH_OURS ? level : MYL_COUNTERS_OFF;
+    return run_peer(&frame_library, job, kind, value);
+}
+
+FRAME_CASE(case_trip_full)
+{
+    return measure_counters(self, context, side, RUN_TRIP, MYL_COUNTERS_FULL, value);
+}
+
+FRAME_CASE(case_trip_lite)
+{
+    return measure_counters(self, context, side, RUN_TRIP, MYL_COUNTERS_LITE, value);
+}
+
+FRAME_CASE(case_oneway_full)
+{
+    return measure_counters(self, context, side, RUN_ONEWAY, MYL_COUNTERS_FULL, value);
+}
+
+FRAME_CASE(case_oneway_lite)
+{
+    return measure_counters(self, context, side, RUN_ONEWAY, MYL_COUNTERS_LITE, value);
+}
+
 /* The library compared with baseline two_lines. */
 FRAME_CASE(case_trip_limit)
 {

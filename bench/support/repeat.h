@@ -5,7 +5,7 @@
 
 #include "driver.h"
 
-enum { BENCH_PAIRS = 96 };
+enum { BENCH_PAIRS = 256 };
 
 /* Placement of the two CPUs during a pair: on two cores, on one core, or changed. */
 enum bench_place { BENCH_ANYWHERE, BENCH_APART, BENCH_TOGETHER, BENCH_MOVED };

@@ -53,6 +53,9 @@ MYL_INLINE int myl_cas32_sc(myl_au32 *a, uint32_t *expected, uint32_t desired)
     *expected = (uint32_t)e;
     return done;
 }
+/* No decision depends on a statistic: the simulation does not schedule at it. */
+MYL_INLINE void myl_tally_rlx(myl_au64 *a, uint64_t by) { a->v += by; }
+MYL_INLINE void myl_tally_set_rlx(myl_au64 *a, uint64_t v) { a->v = v; }
 MYL_INLINE void myl_fence_sc(void) { myl_sim_fence(MYL_SIM_SC); }
 MYL_INLINE void myl_fence_acq(void) { myl_sim_fence(MYL_SIM_ACQ); }
 MYL_INLINE void myl_fence_compiler(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
@@ -80,6 +83,9 @@ MYL_INLINE int myl_cas32_sc(myl_au32 *a, uint32_t *expected, uint32_t desired)
 {
     return __atomic_compare_exchange_n(&a->v, expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
+/* A statistic that only one thread writes: plain additions, no read-modify-write. */
+MYL_INLINE void myl_tally_rlx(myl_au64 *a, uint64_t by) { myl_store_rlx(a, myl_load_rlx(a) + by); }
+MYL_INLINE void myl_tally_set_rlx(myl_au64 *a, uint64_t v) { myl_store_rlx(a, v); }
 /* The protocols need a store-to-load order in four cold places (gate check, join, park, fenced publish), where no
  * operation carries it. ThreadSanitizer cannot follow them, so no data relies on them alone. */
 MYL_INLINE void myl_fence_sc(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }

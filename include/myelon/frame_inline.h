@@ -13,6 +13,7 @@ MYL_I_BEGIN_INLINE
 #define MYL_I_FRAME_FLAGS   40  /* `length_kind_flags`: length 32 bits, kind 8, flags 8 */
 #define MYL_I_FRAME_KIND    32
 #define MYL_I_FRAME_WHOLE   3U  /* first and last */
+#define MYL_I_FRAME_LAST    41  /* the bit of `length_kind_flags` that says last */
 #define MYL_I_FRAME_FAR     4U  /* the payload begins at the next cell */
 
 /* First member of every producer handle of frames. Below it, `next` of the Layer 0 handle is the position of the next
@@ -24,6 +25,7 @@ struct myl_i_frame_producer_hot {
     uint64_t lap;             /* the position in the ring's first cell, this time round */
     uint64_t cleared;         /* so many stamp words from next + 1 on are known to be 0 */
     uint64_t ahead;           /* F4: how many of them to keep cleared */
+    struct myl_i_tally *tally; /* published */
 };
 
 MYL_BEGIN_DECLS
@@ -102,6 +104,7 @@ MYL_INLINE void myl_i_frame_publish(myl_frame_producer *producer, uint64_t head_
         f->lap += (uint64_t)(h->ring.cells_end - h->ring.cells) / MYL_I_FRAME_CELL;
     MYL_STEP("F3b");
     myl_store_rel(h->shared_next, next); /* A3 */
+    myl_i_tally_add(f->tally, head_word >> MYL_I_FRAME_LAST & 1U, head_word & UINT32_MAX); /* same line */
     myl_fence_compiler();                /* S2 */
     if (MYL_UNLIKELY((myl_load32_rlx(h->park) & MYL_I_PARK_BITS) != 0)) /* A5, S3 */
         myl_i_frame_wake_slow(producer);
@@ -177,6 +180,7 @@ MYL_API_INLINE int myl_frame_consumer_next(myl_frame_consumer *consumer, myl_mes
     uint64_t cells = far ? myl_i_frame_cells(length) : 1;
     message->cells = (uint32_t)cells;
     message->position = h->next;
+    myl_i_tally_add(h->tally, 1, length);
     h->next += cells;
     h->lease.cell = myl_i_frame_wrap(cell + cells * MYL_I_FRAME_CELL, &h->ring);
     return MYL_OK;

@@ -5,6 +5,7 @@
 
 #include <myelon/base.h>
 #include <myelon/codec.h>
+#include <myelon/counters.h>
 #include <myelon/error.h>
 #include <myelon/fabric.h>
 #include <myelon/fixed_frame.h>

@@ -9,6 +9,7 @@
 #define MYELON_RING_H
 
 #include <myelon/base.h>
+#include <myelon/counters.h>
 #include <myelon/error.h>
 #include <myelon/segment.h>
 #include <myelon/wait.h>
@@ -89,6 +90,7 @@ typedef struct myl_ring_options {
     /* Waiting. */
     myl_wait_options wait;
     enum myl_on_death on_death;
+    enum myl_counters_level counters; /* what this producer counts, for tools: counters.h */
     int64_t liveness_ns;     /* interval of a blocked call's liveness checks; 0 = 5 ms */
 
     const char *ticket;      /* take over the ring that this ticket names; the name is NULL then, `backend` the
@@ -140,6 +142,7 @@ typedef struct myl_reader_options {
 
     myl_wait_options wait;
     enum myl_on_death on_death;
+    enum myl_counters_level counters; /* what this consumer counts, for tools: counters.h. Observers count nothing */
     int64_t liveness_ns;     /* interval of a waiting call's liveness checks of the producer; 0 = 5 ms at first,
                               * rising to 200 ms */
 

@@ -61,6 +61,7 @@ struct myl_i_consumer_hot {
     myl_au64 *cursor;         /* own entry's line */
     const myl_au32 *generation; /* same line */
     const myl_au32 *room;     /* room park word */
+    struct myl_i_tally *tally; /* frames: delivered */
     uint32_t own_generation;
 };
 
@@ -92,6 +93,12 @@ MYL_INLINE void myl_i_iterator_step(struct myl_i_cell_iterator *iterator, const 
         iterator->event += ring->event_size;
     else
         myl_i_iterator_next_cell(iterator, ring);
+}
+
+MYL_INLINE void myl_i_tally_add(struct myl_i_tally *tally, uint64_t messages, uint64_t bytes)
+{
+    myl_tally_rlx(&tally->messages, messages); /* A90. Pairs: A91 */
+    myl_tally_rlx(&tally->bytes, bytes);       /* A90 */
 }
 
 MYL_INLINE unsigned char *myl_i_cell(const struct myl_i_geometry *ring, uint64_t sequence)

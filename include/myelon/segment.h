@@ -4,6 +4,7 @@
 #define MYELON_SEGMENT_H
 
 #include <myelon/base.h>
+#include <myelon/counters.h>
 
 #define MYL_NAME_MAX     200  /* bytes of a ring's name without the NUL (shm); a file's path: 4095 */
 #define MYL_ID_MAX       31   /* bytes of a consumer's id without the NUL */
@@ -131,6 +132,8 @@ typedef struct myl_consumer_status {
     char activity[MYL_ACTIVITY_MAX + 1]; /* text of its activity notice; "": none */
     int64_t activity_left_ns; /* until the notice's deadline; negative: expired; 0: no deadline */
     uint64_t died_ns;        /* CLOCK_REALTIME: when its death was detected; 0: it was not */
+    enum myl_counters_level counters_level; /* what it counts: MYL_COUNTERS_OFF, _LITE or _FULL */
+    uint64_t counters[MYL_COUNTERS_MAX]; /* at index enum myl_counter; 0 for those that it does not count */
 } myl_consumer_status;
 
 /* The state of a ring at one moment; taken without a lock. Of a ring with lanes: one of them. */
@@ -160,6 +163,10 @@ typedef struct myl_snapshot {
     size_t entry_size;       /* bytes from one entry to the next */
     myl_consumer_status *entry; /* index it by myl_snapshot_entry */
     char *schema_text;       /* describes the messages, docs/schema.md; printable ASCII and line feeds; NULL: none */
+    enum myl_counters_level producer_counters_level; /* what the producer counts */
+    uint64_t producer_counters[MYL_COUNTERS_MAX]; /* at index enum myl_counter; of all producers of the lane so far */
+    uint64_t evictions;      /* consumers of the lane that were evicted */
+    uint64_t reaps;          /* dead consumers that its producer removed */
 } myl_snapshot;
 
 /* What happened to a ring's participants: the records of the event log. */

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "frame/merge.h"
 #include "frame/options.h"
+#include "registry/participant.h"
 #include "ring/attach.h"
 #include "ring/consumer.h"
 #include "ring/consumer_open.h"
@@ -91,6 +92,11 @@ void myl_frame_consumer_rewind(myl_frame_consumer *consumer)
     MYL_I_NOT_NULL(consumer);
     for (uint32_t i = 0; i < consumer->count; i++)
         myl_reader_rewind(consumer->reader[i]);
+}
+
+void myl_frame_count(struct myl_frame_consumer *consumer, uint32_t lane, enum myl_counter counter)
+{
+    myl_participant_count(consumer->reader[lane]->ring.member.entry, counter, 1);
 }
 
 void myl_frame_mark(struct myl_frame_consumer *consumer)

@@ -33,6 +33,8 @@ int myl_frame_consumer_open_described(struct myl_frame_consumer **consumer, cons
 /* The consumer as one of several that a wait is for. */
 void myl_frame_consumer_source(struct myl_frame_consumer *consumer, struct myl_wait_source *source);
 
+/* Adds 1 to a counter of this lane's reader. */
+void myl_frame_count(struct myl_frame_consumer *consumer, uint32_t lane, enum myl_counter counter);
 /* Records the position before the message that the next call leases; the inline call does not. */
 void myl_frame_mark(struct myl_frame_consumer *consumer);
 /* Takes back the message that was leased last, after myl_frame_mark. Returns false if it is acknowledged already. */

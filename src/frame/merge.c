@@ -157,6 +157,7 @@ static int take_turn(struct myl_frame_consumer *m, struct round *round, myl_mess
         if (rc == MYL_OK) {
             lane->before = before;
             message->lane = index;
+            myl_reader_delivered(lane, message);
         }
         return rc;
     }

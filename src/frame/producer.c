@@ -4,8 +4,10 @@
 #include "frame/producer.h"
 
 #include "base/error.h"
+#include "registry/participant.h"
 #include "ring/handle.h"
 #include "ring/producer.h"
+#include "segment/table.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -19,6 +21,11 @@
 static struct myl_segment *segment_of(struct myl_frame_producer *producer)
 {
     return &producer->ring.handle.segment;
+}
+
+static void count(struct myl_frame_producer *producer, enum myl_counter counter, uint64_t by)
+{
+    myl_participant_count(myl_segment_producer(segment_of(producer)), counter, by);
 }
 
 int myl_frame_room(struct myl_frame_producer *producer, uint64_t cells, struct myl_timeout *timeout)
@@ -211,8 +218,8 @@ static uint64_t write_fragment(struct myl_frame_producer *producer, struct cut *
  * before it leaves nothing, and one after it all: published_end steps from fragment to fragment. */
 static void publish_fragments(struct myl_frame_producer *producer, struct cut *cut, uint64_t end)
 {
-    int begins = cut->part.offset == 0;
-    uint64_t next = producer->hot.ring->next, number = producer->messages - (begins ? 0 : 1);
+    uint64_t first = cut->part.offset, next = producer->hot.ring->next,
+             number = producer->messages - (cut->part.offset == 0 ? 0 : 1);
     unsigned char *cell = open_claim(producer, fragment_length(cut), 1) - MYL_CELL_ALIGN;
     uint64_t cells = myl_record_cells(fragment_length(cut), 1), head_word = write_fragment(producer, cut, cell, number);
     while (cut->part.offset < end) {
@@ -223,7 +230,10 @@ static void publish_fragments(struct myl_frame_producer *producer, struct cut *c
         MYL_STEP("F3c");
     }
     count_messages(producer, cells, number + 1);
-    myl_i_frame_publish(producer, head_word, cells);
+    myl_i_frame_publish(producer, head_word, cells); /* counts the first fragment */
+    uint64_t bytes = cut->part.offset - first;
+    myl_i_tally_add(producer->hot.tally, cut->part.offset == cut->total, bytes - (head_word & UINT32_MAX));
+    count(producer, MYL_COUNTER_FRAGMENTS, (bytes + cut->chunk - 1) / cut->chunk);
 }
 
 void myl_frame_give_up(struct myl_frame_producer *producer)
@@ -238,6 +248,7 @@ void myl_frame_give_up(struct myl_frame_producer *producer)
     number_record(producer, myl_i_frame_at(&producer->hot), producer->messages - 1);
     count_messages(producer, 1, producer->messages);
     myl_i_frame_publish(producer, (uint64_t)MYL_RECORD_ABORTED << MYL_RECORD_FLAGS_SHIFT, 1);
+    count(producer, MYL_COUNTER_ABORTED, 1);
 }
 
 /* Sends a message longer than the ring, fragment by fragment as room becomes free. */

@@ -223,6 +223,8 @@ static int start(struct myl_frame_producer *producer, const char *name, const my
     struct myl_i_frame_producer_hot *f = &producer->hot;
     f->ring = &producer->ring.hot;
     f->lap = f->ring->next - f->ring->next % producer->ring.handle.segment.head->capacity;
+    f->tally = producer->ring.counters == MYL_COUNTERS_FULL ? &producer->ring.handle.segment.control->tally
+                                                            : &producer->ring.no_tally;
     f->cleared = 0; /* F6: not more, a claim of the predecessor may follow */
     rc = find_count(producer);
     if (rc == MYL_OK)

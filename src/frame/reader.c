@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "frame/cells.h"
+#include "registry/participant.h"
 #include "ring/cells.h"
 #include "ring/consumer.h"
 #include "ring/consumer_open.h"
@@ -16,6 +17,11 @@
 static const struct myl_segment *segment_of(const struct myl_frame_reader *reader)
 {
     return &reader->ring.handle.segment;
+}
+
+static void count(struct myl_frame_reader *reader, enum myl_counter counter)
+{
+    myl_participant_count(reader->ring.member.entry, counter, 1);
 }
 
 static void seek(struct myl_frame_reader *reader, uint64_t position)
@@ -78,6 +84,7 @@ static int give_up(struct myl_frame_reader *reader)
     struct myl_partial *part = &reader->part;
     bool leased = reader->ring.hot.acknowledged < part->start;
     part->state = MYL_PART_NONE;
+    count(reader, MYL_COUNTER_ABORTED);
     if (leased)
         open_gap(reader, part->start);
     int rc = leased ? MYL_OK : myl_consumer_release(&reader->ring);
@@ -103,6 +110,7 @@ static int may_begin(struct myl_frame_reader *reader, const struct myl_frame_hea
     uint64_t total = record->fragment.total, leased = h->next - h->acknowledged;
     if (total > part->room) {
         reader->skipped_id = record->fragment.id;
+        count(reader, MYL_COUNTER_SKIPPED);
         int rc = pass_over(reader, record->cells);
         if (rc != MYL_OK)
             return rc;
@@ -165,7 +173,9 @@ static int append(struct myl_frame_reader *reader, const struct myl_frame_head *
     memcpy(part->to + part->got, myl_frame_payload(segment->head, reader->ring.hot.lease.cell, record), record->length);
     myl_partial_append(part, record);
     step_over(reader, record->cells);
+    count(reader, MYL_COUNTER_FRAGMENTS);
     if (part->state == MYL_PART_DONE) {
+        count(reader, MYL_COUNTER_REASSEMBLED);
         myl_partial_describe(part, record, message);
         set_place(reader, entrance(part), message);
         return MYL_OK;
@@ -180,6 +190,7 @@ static int skip_fragment(struct myl_frame_reader *reader, const struct myl_frame
     if (record->fragment.id != reader->skipped_id) {
         reader->skipped_id = record->fragment.id;
         reader->skipped++;
+        count(reader, MYL_COUNTER_SKIPPED);
     }
     return pass_over(reader, record->cells) == MYL_OK ? MYL_EAGAIN : MYL_EEVICTED;
 }
@@ -405,10 +416,17 @@ static void come_back(struct myl_frame_reader *reader)
         myl_consumer_divert(&reader->ring, MYL_DIVERT_PARTIAL);
 }
 
+void myl_reader_delivered(struct myl_frame_reader *reader, const myl_message *message)
+{
+    myl_i_tally_add(reader->ring.hot.tally, 1, message->length);
+}
+
 int myl_reader_next(struct myl_frame_reader *reader, myl_message *message, int64_t timeout_ns)
 {
     int inside = myl_reader_go_on(reader);
     int rc = next_message(reader, inside, message, timeout_ns);
+    if (rc == MYL_OK)
+        myl_reader_delivered(reader, message);
     come_back(reader);
     return rc;
 }

@@ -48,6 +48,8 @@ int myl_reader_join_lane(struct myl_frame_reader *reader, const struct myl_frame
                          const struct myl_reader_request *asked);
 void myl_reader_leave(struct myl_frame_reader *reader, void (*stop)(struct myl_consumer *ring));
 
+/* Counts a message that is handed over by a slow path. */
+void myl_reader_delivered(struct myl_frame_reader *reader, const myl_message *message);
 /* As myl_frame_consumer_next, for this lane only. */
 int myl_reader_next(struct myl_frame_reader *reader, myl_message *message, int64_t timeout_ns);
 /* As myl_frame_consumer_peek, for this lane only. */

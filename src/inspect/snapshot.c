@@ -25,13 +25,31 @@ static uint64_t waited(uint64_t over, int64_t waiting_ns)
     return over + (waiting_ns > 0 ? (uint64_t)waiting_ns : 0);
 }
 
-/* Reads the number of parks, the length of the present wait, and the total time waited. */
-static void read_waits(const struct myl_participant *participant, int64_t now, uint64_t *parks, int64_t *waiting_ns,
+static void read_counters(const struct myl_participant *participant, uint64_t counters[MYL_COUNTERS_MAX],
+                          enum myl_counters_level *level)
+{
+    uint32_t stored = myl_load32_rlx(&participant->counters_level); /* A89 */
+    *level =
+        stored >= MYL_COUNTERS_LITE && stored <= MYL_COUNTERS_FULL ? (enum myl_counters_level)stored : MYL_COUNTERS_OFF;
+    for (unsigned i = 0; i < MYL_COUNTERS_MAX; i++)
+        counters[i] = myl_load_rlx(&participant->counters[i]); /* A40 */
+}
+
+/* In a ring of messages the hot calls count. In one of events the numbers follow from `events` and their size. */
+static void read_messages(const struct myl_header *head, const struct myl_i_tally *tally, uint64_t events,
+                          uint64_t counters[MYL_COUNTERS_MAX])
+{
+    bool counted = head->kind == MYL_KIND_FRAMES;
+    counters[MYL_COUNTER_MESSAGES] = counted ? myl_load_rlx(&tally->messages) : events; /* A91. Pairs: A90 */
+    counters[MYL_COUNTER_BYTES] = counted ? myl_load_rlx(&tally->bytes) : events * head->event_bytes; /* A91 */
+}
+
+/* Reads the length of the present wait, and the total time waited. */
+static void read_waits(const struct myl_participant *participant, int64_t now, uint64_t over, int64_t *waiting_ns,
                        uint64_t *waited_ns)
 {
-    *parks = myl_load_rlx(&participant->counters[MYL_COUNTER_PARKS]); /* A40 */
     *waiting_ns = since(myl_load_rlx(&participant->waiting), now); /* A66 */
-    *waited_ns = waited(myl_load_rlx(&participant->counters[MYL_COUNTER_WAITED]), *waiting_ns); /* A40 */
+    *waited_ns = waited(over, *waiting_ns);
 }
 
 static int64_t copy_activity(const struct myl_activity *activity, int64_t now, char text[MYL_ACTIVITY_MAX + 1])
@@ -59,7 +77,12 @@ static int read_entry(const struct myl_segment *segment, uint32_t index, uint64_
     status->cursor = myl_load_acq(&entry->cursor);                /* A8 */
     status->lag = next > status->cursor ? next - status->cursor : 0;
     int64_t now = myl_os_now();
-    read_waits(entry, now, &status->parks, &status->waiting_ns, &status->waited_ns);
+    uint64_t *counters = status->counters;
+    read_counters(entry, counters, &status->counters_level);
+    uint64_t passed = counters[MYL_COUNTER_FIRST] + counters[MYL_COUNTER_LOST];
+    read_messages(segment->head, &entry->tally, status->cursor > passed ? status->cursor - passed : 0, counters);
+    status->parks = counters[MYL_COUNTER_PARKS];
+    read_waits(entry, now, counters[MYL_COUNTER_WAIT_TIME], &status->waiting_ns, &status->waited_ns);
     status->stalled_ns = since(myl_load_rlx(&entry->stalled_since), now); /* A67 */
     status->died_ns = status->alive ? 0 : myl_load_rlx(&entry->died_ns); /* A61 */
     status->activity_left_ns = copy_activity(&entry->activity, now, status->activity);
@@ -87,7 +110,13 @@ static int read_control(const struct myl_segment *segment, myl_snapshot *snapsho
     snapshot->producer_left = myl_load32_acq(&producer->state) == MYL_PARTICIPANT_LEFT; /* A45 */
     snapshot->producer_pid = (int32_t)myl_load32_rlx(&producer->pid); /* A48 */
     int64_t now = myl_os_now();
-    read_waits(producer, now, &snapshot->producer_parks, &snapshot->producer_waiting_ns, &snapshot->producer_waited_ns);
+    uint64_t *counters = snapshot->producer_counters;
+    read_counters(producer, counters, &snapshot->producer_counters_level);
+    snapshot->producer_parks = counters[MYL_COUNTER_PARKS];
+    read_waits(producer, now, counters[MYL_COUNTER_WAIT_TIME], &snapshot->producer_waiting_ns,
+               &snapshot->producer_waited_ns);
+    snapshot->evictions = myl_load_rlx(&control->evictions); /* A92 */
+    snapshot->reaps = myl_load_rlx(&control->reaps);         /* A92 */
     snapshot->producer_awaited_sequence = myl_load_rlx(&producer->waits_for); /* A66 */
     snapshot->producer_died_ns = snapshot->producer_alive ? 0 : myl_load_rlx(&producer->died_ns); /* A61 */
     snapshot->producer_activity_left_ns = copy_activity(&producer->activity, now, snapshot->producer_activity);
@@ -103,6 +132,7 @@ static int read_parts(const struct myl_segment *segment, uint32_t entries, myl_s
     for (uint32_t i = 0; rc == MYL_OK && i < entries; i++)
         rc = read_entry(segment, i, 0, &snapshot->entry[i]);
     snapshot->next = myl_load_acq(&segment->control->next); /* A4 */
+    read_messages(segment->head, &segment->control->tally, snapshot->next, snapshot->producer_counters);
     return rc;
 }
 

@@ -325,6 +325,10 @@ static int take_place(struct myl_segment *segment, const struct place *place, co
     member->start = position;
     member->lost = member->resumed && position > before ? position - before : 0;
     member->entry = entry;
+    if (!place->known)
+        myl_participant_forget(entry, position);
+    else if (position > before)
+        myl_participant_count(entry, MYL_COUNTER_LOST, position - before);
     myl_lock_own(segment, myl_entry_lock_index(place->index));
     bool returns = place->known && place->unclaimed != MYL_UNCLAIMED_NEW;
     myl_log_write(segment, &(struct myl_log_note){returns ? MYL_LOG_RESUMED : MYL_LOG_JOINED, place->id, position,

@@ -68,6 +68,7 @@ static void initialise(struct myl_participant *participant, const struct myl_os_
     myl_store_rlx(&participant->waits_for, 0); /* A66 */
     myl_store_rlx(&participant->stalled_since, 0); /* A67 */
     myl_store_rlx(&participant->died_ns, 0); /* A61 */
+    myl_participant_set_level(participant, MYL_COUNTERS_OFF); /* its owner raises it */
     myl_activity_clear(&participant->activity);
 }
 
@@ -101,10 +102,30 @@ void myl_participant_identity(const struct myl_participant *participant, struct 
     who->started_ns = myl_load_rlx(&participant->started_ns); /* A48 */
 }
 
-void myl_participant_count(struct myl_participant *participant, unsigned counter, uint64_t by)
+void myl_participant_count(struct myl_participant *participant, enum myl_counter counter, uint64_t by)
 {
-    myl_au64 *word = &participant->counters[counter];
-    myl_store_rlx(word, myl_load_rlx(word) + by); /* A40: the participant is the only writer */
+    if (myl_load32_rlx(&participant->counters_level) >= (uint32_t)myl_counter_describe(counter)->level) /* A89 */
+        myl_tally_rlx(&participant->counters[counter], by); /* A40: the participant is the only writer */
+}
+
+void myl_participant_raise(struct myl_participant *participant, enum myl_counter gauge, uint64_t value)
+{
+    uint64_t now = myl_load_rlx(&participant->counters[gauge]); /* A40 */
+    if (value > now)
+        myl_participant_count(participant, gauge, value - now);
+}
+
+void myl_participant_set_level(struct myl_participant *participant, enum myl_counters_level level)
+{
+    myl_store32_rlx(&participant->counters_level, (uint32_t)level); /* A89 */
+}
+
+void myl_participant_forget(struct myl_participant *participant, uint64_t first)
+{
+    for (unsigned i = 0; i < MYL_COUNTERS_MAX; i++)
+        myl_tally_set_rlx(&participant->counters[i], i == MYL_COUNTER_FIRST ? first : 0); /* A40 */
+    myl_tally_set_rlx(&participant->tally.messages, 0); /* A90 */
+    myl_tally_set_rlx(&participant->tally.bytes, 0);    /* A90 */
 }
 
 void myl_participant_begin_wait(struct myl_participant *participant, int64_t since)
@@ -114,7 +135,8 @@ void myl_participant_begin_wait(struct myl_participant *participant, int64_t sin
 
 void myl_participant_end_wait(struct myl_participant *participant, int64_t waited_ns)
 {
-    myl_participant_count(participant, MYL_COUNTER_WAITED, waited_ns > 0 ? (uint64_t)waited_ns : 0);
+    myl_participant_count(participant, MYL_COUNTER_WAITS, 1);
+    myl_participant_count(participant, MYL_COUNTER_WAIT_TIME, waited_ns > 0 ? (uint64_t)waited_ns : 0);
     myl_store_rlx(&participant->waiting, 0); /* A66 */
 }
 

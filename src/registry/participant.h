@@ -16,8 +16,15 @@ void myl_participant_reserve(struct myl_participant *entry, uint32_t unclaimed);
 uint32_t myl_participant_unclaimed(const struct myl_participant *entry);
 bool myl_participant_is_reserved(const struct myl_participant *entry);
 void myl_participant_identity(const struct myl_participant *participant, struct myl_os_identity *who);
-/* Adds to a counter. Only the participant itself may call this. */
-void myl_participant_count(struct myl_participant *participant, unsigned counter, uint64_t by);
+/* Sets what the participant counts: MYL_COUNTERS_OFF, _LITE or _FULL. */
+void myl_participant_set_level(struct myl_participant *participant, enum myl_counters_level level);
+/* Adds to a counter, if the participant counts it. Only the participant itself may call this, on slow paths. Not for
+ * MESSAGES and BYTES, which the hot calls count. */
+void myl_participant_count(struct myl_participant *participant, enum myl_counter counter, uint64_t by);
+/* Raises a gauge to `value`, if it is lower. */
+void myl_participant_raise(struct myl_participant *participant, enum myl_counter gauge, uint64_t value);
+/* Clears the counters of an entry whose new owner has another id, and sets FIRST. */
+void myl_participant_forget(struct myl_participant *participant, uint64_t first);
 /* Announce a wait that began at `since` (CLOCK_MONOTONIC), and end it, adding its length to the counters. */
 void myl_participant_begin_wait(struct myl_participant *participant, int64_t since);
 void myl_participant_end_wait(struct myl_participant *participant, int64_t waited_ns);

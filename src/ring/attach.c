@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "registry/counters.h"
 #include "registry/role.h"
 #include "ring/cells.h"
 #include "ring/handle.h"
@@ -55,6 +56,8 @@ int myl_observer_options_check(const myl_reader_options *o)
 int myl_reader_options_check(myl_reader_options *o, myl_role_options *role)
 {
     int rc = check_options(o);
+    if (rc == MYL_OK)
+        rc = myl_counters_choose(&o->counters);
     if (rc != MYL_OK || o->role == NULL)
         return rc;
     rc = myl_role_take(role, o->role);

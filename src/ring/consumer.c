@@ -128,6 +128,8 @@ void myl_consumer_end_wait(struct myl_consumer *consumer, int rc)
 {
     if (rc == MYL_OK)
         consumer->silent_since = 0;
+    if (rc == MYL_ETIMEDOUT)
+        myl_participant_count(consumer->member.entry, MYL_COUNTER_TIMEOUTS, 1);
     if (consumer->wait_began == 0)
         return;
     int64_t began = consumer->wait_began;
@@ -186,6 +188,7 @@ int myl_consumer_may_wait(const struct myl_consumer *consumer)
 int myl_consumer_overdue(struct myl_consumer *consumer)
 {
     announce(consumer);
+    myl_participant_count(consumer->member.entry, MYL_COUNTER_LIVENESS_CHECKS, 1);
     uint64_t next = myl_load_acq(&consumer->handle.segment.control->next); /* A4: the stamps are stored before it */
     if (next > consumer->hot.next && myl_consumer_check(consumer) == MYL_EAGAIN)
         return hole(consumer, next);
@@ -207,7 +210,8 @@ static void check_room_word(struct myl_consumer *consumer)
     uint64_t before = consumer->room_checked;
     consumer->room_checked = h->acknowledged;
     h->room_check = h->acknowledged + consumer->handle.segment.head->capacity / MYL_ROOM_SHARE;
-    (void)myl_park_room_slow(&consumer->handle.segment.control->room, before, h->acknowledged);
+    if (myl_park_room_slow(&consumer->handle.segment.control->room, before, h->acknowledged))
+        myl_participant_count(consumer->member.entry, MYL_COUNTER_WAKES, 1);
 }
 
 void myl_consumer_before_park(struct myl_consumer *consumer)
@@ -274,6 +278,8 @@ int myl_consumer_wait(struct myl_consumer *consumer, struct myl_timeout *timeout
     myl_consumer_wake_producer(consumer);
     rc = checks_liveness ? overdue(consumer) : MYL_EAGAIN;
     if (rc != MYL_EAGAIN || timeout->ns == MYL_TRY) {
+        if (rc == MYL_EAGAIN)
+            myl_participant_count(consumer->member.entry, MYL_COUNTER_EMPTY, 1);
         myl_consumer_end_wait(consumer, rc);
         return rc;
     }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "registry/leave.h"
+#include "registry/participant.h"
 #include "ring/attach.h"
 #include "ring/cells.h"
 #include "ring/divert.h"
@@ -49,6 +50,8 @@ static void start_hot(struct myl_consumer *consumer, const myl_reader_options *o
     h->cursor = &consumer->member.entry->cursor;
     h->generation = &consumer->member.entry->generation;
     h->room = &segment->control->room.word;
+    h->tally = o->counters == MYL_COUNTERS_FULL ? &consumer->member.entry->tally : &consumer->no_tally;
+    myl_participant_set_level(consumer->member.entry, o->counters);
     consumer->on_death = o->on_death;
     consumer->peer_epoch = myl_load32_acq(&segment->control->epoch); /* A25 */
     consumer->peer_next = myl_load_acq(&segment->control->next);     /* A4 */

@@ -43,6 +43,23 @@ static int check_request(const struct myl_producer *producer, uint64_t events)
                     events, segment->name, segment->head->capacity - segment->head->events_per_cell);
 }
 
+/* The gate check of a claim, before it waits. Only this one is counted: a wait repeats it in a loop. */
+static int first_gate_check(struct myl_producer *producer, uint64_t events)
+{
+    struct myl_participant *own = myl_segment_producer(&producer->handle.segment);
+    int rc = myl_gate_check(producer, events);
+    uint64_t published = myl_published(producer), limit = producer->limit;
+    myl_participant_count(own, MYL_COUNTER_GATE_CHECKS, 1);
+    if (rc == MYL_EAGAIN) {
+        myl_participant_count(own, MYL_COUNTER_FULL, 1);
+        limit = myl_gate_cursor_for(producer, events); /* the slowest consumer is below it */
+        limit -= limit > 0 && limit <= published;
+    }
+    if ((rc == MYL_OK || rc == MYL_EAGAIN) && limit < published)
+        myl_participant_raise(own, MYL_COUNTER_LAG_MAX, published - limit);
+    return rc;
+}
+
 int myl_producer_make_room(struct myl_producer *producer, uint64_t events, struct myl_timeout *timeout)
 {
     struct myl_room_request request = {.producer = producer, .events = events};
@@ -51,7 +68,7 @@ int myl_producer_make_room(struct myl_producer *producer, uint64_t events, struc
         return rc;
     rc = myl_liveness_policy.begin(producer, timeout);
     if (rc == MYL_OK)
-        rc = myl_gate_check(producer, events);
+        rc = first_gate_check(producer, events);
     else if (rc == MYL_EAGAIN)
         return rc;
     if (rc == MYL_OK)

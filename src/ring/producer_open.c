@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "registry/counters.h"
 #include "registry/join.h"
 #include "registry/participant.h"
 #include "ring/cells.h"
@@ -106,6 +107,7 @@ static void start_hot(struct myl_producer *producer)
         myl_producer_divert(producer, MYL_DIVERT_FENCE);
     myl_store32_rel(&control->publisher_fences, parkable && !producer->registered); /* A42, for tools */
     myl_participant_open(myl_segment_producer(segment));
+    myl_participant_set_level(myl_segment_producer(segment), producer->counters);
     myl_missing_report(segment, ""); /* clears the text of a dead predecessor */
     myl_store32_rel(&myl_segment_producer(segment)->state, MYL_PARTICIPANT_ACTIVE); /* A43 */
     MYL_STEP("T4");
@@ -270,6 +272,9 @@ static int acquire_lock(struct myl_producer *producer, const char *name, const m
         rc = myl_pin_check(o->pin, o->cpu);
     if (rc == MYL_OK)
         rc = myl_on_death_check(o->on_death);
+    producer->counters = o->counters;
+    if (rc == MYL_OK)
+        rc = myl_counters_choose(&producer->counters);
     if (rc == MYL_OK)
         rc = check_ids(o);
     if (rc == MYL_OK)

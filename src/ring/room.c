@@ -19,6 +19,11 @@
 /* Slack: a sleeping producer requests this share of the ring beyond what it needs. */
 #define SLACK_SHARE 4
 
+static void count(struct myl_producer *producer, enum myl_counter counter)
+{
+    myl_participant_count(myl_segment_producer(&producer->handle.segment), counter, 1);
+}
+
 /* Announces the cursor that a call without room needs, whether the call waits or not. The announcement remains until
  * a call finds room. */
 static void announce_need(const struct myl_room_request *request)
@@ -78,7 +83,9 @@ int myl_room_poll(struct myl_room_request *request)
 /* The liveness check of a wait: queries only the locks of consumers that block the producer. */
 static int overdue(void *context)
 {
-    return myl_liveness_policy.check(context);
+    struct myl_room_request *request = context;
+    count(request->producer, MYL_COUNTER_LIVENESS_CHECKS);
+    return myl_liveness_policy.check(request);
 }
 
 /* Announces the needed cursor before the sleep. Only the release that crosses it wakes this producer. */
@@ -96,7 +103,7 @@ static void before_park(void *context)
             need = myl_published(producer) > request->cursor ? myl_published(producer) : request->cursor;
     }
     myl_store_rel(&control->room.need, need); /* A19 need [rel]. Pairs: A18 */
-    myl_participant_count(myl_segment_producer(&producer->handle.segment), MYL_COUNTER_PARKS, 1);
+    count(producer, MYL_COUNTER_PARKS);
     myl_room_announce(request);
 }
 
@@ -165,8 +172,10 @@ int myl_room_wait(struct myl_room_request *request, int (*ready)(void *), struct
         .mode = MYL_PARK_FENCED,
     };
     int rc = myl_wait(&producer->handle.waiter, &site, timeout);
-    if (rc == MYL_ETIMEDOUT)
+    if (rc == MYL_ETIMEDOUT) {
+        count(producer, MYL_COUNTER_TIMEOUTS);
         announce_need(request); /* the wait may have been too short to announce it */
+    }
     end(producer, rc);
     return rc;
 }

@@ -40,6 +40,8 @@ struct myl_producer {
     uint32_t quiet;            /* parking: publish calls with FENCE set and no sleeper */
     myl_au32 stand_in;         /* target of hot.park while it is diverted: divert.c */
     myl_au64 no_next;          /* target of hot.shared_next in a fork child */
+    enum myl_counters_level counters; /* OFF, LITE or FULL */
+    struct myl_i_tally no_tally; /* counts of the hot calls below FULL: nobody reads them */
 };
 
 /* Returns the first unpublished position. */
@@ -80,6 +82,7 @@ struct myl_consumer {
     bool checks_liveness;    /* a wait set found something: the next call makes a liveness check, also with MYL_TRY */
     uint64_t found_at;       /* `acknowledged` at that time: a release may have ended what was found */
     uint64_t peer_next;      /* shared `next` at the last myl_consumer_peer */
+    struct myl_i_tally no_tally; /* as a producer's */
     int64_t peer_since;      /* first myl_consumer_peer that found this peer_next. A consumer that only polls never
                               * waits, so it has no other measure of the producer's silence. */
 };

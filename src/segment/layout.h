@@ -4,7 +4,7 @@
 #ifndef MYL_SEGMENT_LAYOUT_H
 #define MYL_SEGMENT_LAYOUT_H
 
-#include <myelon/atomic.h>
+#include <myelon/counters.h>
 #include <myelon/segment.h>
 
 #define MYL_MAGIC          UINT64_C(0x31474e4f4c45594d) /* the bytes "MYELONG1", little endian */
@@ -157,7 +157,8 @@ struct myl_count {
 struct myl_control {
     /* line 0: stored by the producer at every publish */
     myl_au64 next;               /* first sequence not published */
-    uint8_t pad0[24];
+    struct myl_i_tally tally;    /* frames: published, by all producers of the lane */
+    uint8_t pad0[8];
     struct myl_count count[2];   /* frames with numbers */
     uint8_t pad0b[64];
     /* line 1: gate and table, written by gate checks and joins */
@@ -177,19 +178,13 @@ struct myl_control {
     /* line 5: liveness, written on cold paths only */
     myl_au64 log_next;           /* number of the next event log record; only in lane 0 */
     myl_au64 missing[(MYL_ID_MAX + 1) / 8]; /* id of a required consumer that the producer waits for */
-    uint8_t pad3[88];
+    myl_au64 evictions;          /* of consumers of this lane, by a tool; written with the registry lock */
+    myl_au64 reaps;              /* of consumers of this lane, by its producer; the same */
+    uint8_t pad3[72];
     /* line 6 */
     myl_au64 lane_id[(MYL_ID_MAX + 1) / 8]; /* rings with lanes: bytes, NUL-filled; empty: no id */
     uint8_t pad4[96];
     uint8_t reserved[128];
-};
-
-/* Counters of a participant, written only by itself, on cold paths. */
-enum {
-    MYL_COUNTER_PARKS = 0,       /* times it went to sleep */
-    MYL_COUNTER_WAKES,           /* producers: times it woke consumers */
-    MYL_COUNTER_WAITED,          /* ns spent in finished waits, except short ones */
-    MYL_COUNTERS = 32,
 };
 
 /* One participant of a lane. The table follows struct myl_control: max_producers producers, then max_consumers
@@ -200,7 +195,8 @@ struct myl_participant {
     myl_au32 state;              /* enum myl_participant_state; changes with the registry lock and the participant
                                   * lock */
     myl_au32 generation;         /* consumers: +1 at leave and evict; a handle with another value was evicted */
-    uint8_t pad0[48];
+    struct myl_i_tally tally;    /* consumers of frames: delivered */
+    uint8_t pad0[32];
     struct myl_activity activity; /* the other half of the line; rarely written */
     /* line 1: identity and liveness; written with the registry lock unless stated otherwise */
     myl_au64 id[(MYL_ID_MAX + 1) / 8]; /* consumers: bytes, NUL-filled */
@@ -219,9 +215,9 @@ struct myl_participant {
     myl_au32 death_logged_generation; /* generation (producers: epoch) whose death is in the event log */
     myl_au32 histograms;         /* offset of its histograms from control_offset, in 64-byte units; 0: none */
     myl_au32 unclaimed;          /* consumers: MYL_UNCLAIMED_* in an ACTIVE entry that is reserved, else 0 */
-    uint32_t reserved;
-    /* lines 2 and 3 */
-    myl_au64 counters[MYL_COUNTERS];
+    myl_au32 counters_level;     /* enum myl_counters_level of its owner; 0: it keeps none */
+    /* lines 2 and 3: written by the participant on cold paths, at index enum myl_counter */
+    myl_au64 counters[MYL_COUNTERS_MAX];
 };
 
 /* Values of `unclaimed`: no consumer with this id has come yet; one has left, and has not come back. */

@@ -112,8 +112,10 @@ static int next_message(myl_typed_consumer *consumer, myl_typed_message *message
     rc = take_value(consumer, message, owned);
     if (rc == MYL_OK)
         return rc;
-    if (rc == MYL_EDECODE)
+    if (rc == MYL_EDECODE) {
+        myl_frame_count(consumer->frames, message->message.lane, MYL_COUNTER_BAD);
         myl_typed_report_bad(&message->message, &consumer->bad_messages, consumer->on_bad, consumer->user);
+    }
     *skip = rc == MYL_EDECODE && consumer->bad == MYL_BAD_SKIP;
     int passed = pass_over(consumer, rc);
     *skip = *skip && passed == rc;

@@ -180,6 +180,7 @@ static const struct field producer_fields[] = {
     P(ring.wait.sleep_ns),
     P(ring.wait.on_signal),
     P(ring.on_death),
+    P(ring.counters),
     P(ring.liveness_ns),
     P(size),
 };
@@ -205,6 +206,7 @@ static const struct field consumer_fields[] = {
     C(ring.wait.sleep_ns),
     C(ring.wait.on_signal),
     C(ring.on_death),
+    C(ring.counters),
     C(ring.liveness_ns),
     C(size),
 };
@@ -323,7 +325,7 @@ static int producer_is_valid(const struct request *request)
            (unsigned)p->config.spin_only <= MYL_SPIN_ONLY_OFF &&
            (p->ring.no_consumers != MYL_NO_CONSUMERS_BUFFER || p->ring.buffer >= 1) &&
            (p->ring.liveness_ns == 0 || p->ring.liveness_ns >= 100000) && memory_is_valid(&p->ring.memory) &&
-           wait_is_valid(&p->ring.wait) && members_agree(&p->ring);
+           wait_is_valid(&p->ring.wait) && (unsigned)p->ring.counters <= MYL_COUNTERS_FULL && members_agree(&p->ring);
 }
 
 static int consumer_is_valid(const struct request *request)
@@ -335,7 +337,8 @@ static int consumer_is_valid(const struct request *request)
            (unsigned)c->ring.backend <= MYL_BACKEND_MEMFD &&
            (c->ring.backend == MYL_BACKEND_MEMFD || c->ring.fd == 0) &&
            (c->ring.liveness_ns == 0 || c->ring.liveness_ns >= 100000) && memory_is_valid(&c->ring.memory) &&
-           wait_is_valid(&c->ring.wait) && (c->ring.pin || c->ring.cpu == 0) && c->ring.cpu >= 0;
+           wait_is_valid(&c->ring.wait) && (unsigned)c->ring.counters <= MYL_COUNTERS_FULL &&
+           (c->ring.pin || c->ring.cpu == 0) && c->ring.cpu >= 0;
 }
 
 /* --- the calls ------------------------------------------------------------------------------------------------ */

@@ -84,6 +84,11 @@ static void print_producer(const myl_snapshot *snapshot)
         snprintf(state, sizeof state, "dead%s", snapshot->closed ? "" : "; if started again it continues");
     cli_line("producer    %s; epoch %" PRIu32 "; parked %s", state, snapshot->epoch,
              cli_count(snapshot->producer_parks, "time").s);
+    const uint64_t *counters = snapshot->producer_counters;
+    if (snapshot->info.kind == MYL_RING_OF_FRAMES &&
+        snapshot_counts(&snapshot->info, snapshot->producer_counters_level))
+        cli_line("messages    %" PRIu64 ", of %s", counters[MYL_COUNTER_MESSAGES],
+                 cli_count(counters[MYL_COUNTER_BYTES], "byte").s);
     if (snapshot->gate > 0)
         snprintf(overwritten, sizeof overwritten, "; those before %" PRIu64 " may be overwritten", snapshot->gate);
     cli_line("published   %s%s", cli_count(snapshot->next, unit).s, overwritten);
@@ -116,6 +121,40 @@ static void print_consumers(const myl_snapshot *snapshot)
         cli_line("%-*s  %-8s  %-10s  %7s  %12" PRIu64 "  %10s  %5" PRIu64 " %7s", (int)width, consumer->id,
                  snapshot_consumer_state(consumer), myl_role_name(consumer->role), cli_pid(consumer->pid).s,
                  consumer->cursor, lag, consumer->parks, cli_age_text(cli_age(consumer->start_ns)).s);
+    }
+}
+
+/* Prints the counters of a participant that are not 0, in lines of at most 80 columns. */
+static void print_counters(const char *id, const uint64_t counters[MYL_COUNTERS_MAX], enum myl_counters_level level,
+                           int producer)
+{
+    char line[81];
+    const myl_counter_info *info;
+    int used = snprintf(line, sizeof line, "%-11.31s ", id);
+    int begun = used;
+    for (unsigned i = 0; (info = myl_counter_describe(i)) != NULL; i++) {
+        char one[64];
+        if ((producer ? info->producer : info->consumer) == 0 || counters[i] == 0)
+            continue;
+        int length = snprintf(one, sizeof one, "%s %" PRIu64 "%s%s", info->name, counters[i],
+                              strcmp(info->unit, "ns") == 0 ? " " : "", strcmp(info->unit, "ns") == 0 ? "ns" : "");
+        if (used + length + 3 > 80) {
+            cli_line("%s,", line);
+            used = begun = snprintf(line, sizeof line, "%-11s ", "");
+        }
+        used += snprintf(line + used, sizeof line - (size_t)used, "%s%s", used > begun ? ", " : "", one);
+    }
+    cli_line("%s%s", line, level == MYL_COUNTERS_OFF ? "counters off" : "");
+}
+
+static void print_all_counters(const myl_snapshot *snapshot)
+{
+    cli_print("\n");
+    cli_line("COUNTERS    evictions %" PRIu64 ", reaps %" PRIu64, snapshot->evictions, snapshot->reaps);
+    print_counters("producer", snapshot->producer_counters, snapshot->producer_counters_level, 1);
+    for (uint32_t i = 0; i < snapshot->consumers; i++) {
+        const myl_consumer_status *consumer = myl_snapshot_entry(snapshot, i);
+        print_counters(consumer->id, consumer->counters, consumer->counters_level, 0);
     }
 }
 
@@ -180,6 +219,7 @@ static int print_lane(const struct cli_target *target, const myl_snapshot *snaps
     } else {
         print_producer(snapshot);
         print_consumers(snapshot);
+        print_all_counters(snapshot);
         print_gating(target, snapshot);
     }
     return CLI_OK;
@@ -223,6 +263,7 @@ static int print_ring(const struct cli_target *target, const myl_snapshot *snaps
         return print_lanes(target, snapshot->info.lanes);
     print_producer(snapshot);
     print_consumers(snapshot);
+    print_all_counters(snapshot);
     print_gating(target, snapshot);
     return CLI_OK;
 }

@@ -18,9 +18,11 @@ static const struct cli_help help = {
              "top --file PATH [...]",
     .about = "Shows the rings, or those given, continuously: the state and rate of the producer and of "
              "each consumer, the lag of each consumer (the bar is the ring; '<' marks the one with the "
-             "largest lag), and PARKED, the share of time spent in waits that are not short. Activity "
-             "notices of participants are shown below their rows. Rates are events a second, or in a "
-             "ring of messages cells of 64 bytes a second, headers included. Takes no lock.",
+             "largest lag), and WAIT, the share of time spent in waits that are not short. Activity "
+             "notices of participants are shown below their rows. Rates are messages (or events) and "
+             "payload bytes a second, as the participants count them ('-': they do not; "
+             "MYELON_COUNTERS). Pages of 100 columns have the number of messages so far. Takes no "
+             "lock.",
     .options = options,
     .notes = "Keys: q quits; s sorts by name, rate or lag; ? shows the keys; up, down, page up and page "
              "down scroll. NO_COLOR in the environment disables colours.",

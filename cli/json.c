@@ -117,6 +117,20 @@ static int add_schema(cJSON *ring, const myl_snapshot *snapshot)
            cJSON_AddStringToObject(ring, "schema", snapshot->schema_text) != NULL;
 }
 
+/* Adds the counters that this kind of participant has, under their names. */
+static int add_counters(cJSON *participant, const uint64_t counters[MYL_COUNTERS_MAX], enum myl_counters_level level,
+                        int producer)
+{
+    cJSON *object = cJSON_AddObjectToObject(participant, "counters");
+    const myl_counter_info *info;
+    int good = add_text(object, "level", myl_counters_level_name(level));
+    for (unsigned i = 0; good && (info = myl_counter_describe(i)) != NULL; i++) {
+        if ((producer ? info->producer : info->consumer) != 0)
+            good = add_u64(object, info->name, counters[i]);
+    }
+    return good;
+}
+
 static int add_producer(cJSON *ring, const myl_snapshot *snapshot)
 {
     cJSON *producer = cJSON_AddObjectToObject(ring, "producer");
@@ -129,7 +143,9 @@ static int add_producer(cJSON *ring, const myl_snapshot *snapshot)
            add_text(producer, "activity", snapshot->producer_activity) &&
            add_i64(producer, "activity_left_ns", snapshot->producer_activity_left_ns) &&
            add_u64(producer, "died_ns", snapshot->producer_died_ns) &&
-           add_text(producer, "awaited_consumer", snapshot->awaited_consumer);
+           add_text(producer, "awaited_consumer", snapshot->awaited_consumer) &&
+           add_counters(producer, snapshot->producer_counters, snapshot->producer_counters_level, 1) &&
+           add_u64(ring, "evictions", snapshot->evictions) && add_u64(ring, "reaps", snapshot->reaps);
 }
 
 static int add_consumer(cJSON *list, const myl_consumer_status *status, const myl_consumer_status *slowest)
@@ -148,7 +164,8 @@ static int add_consumer(cJSON *list, const myl_consumer_status *status, const my
            add_i64(consumer, "waiting_ns", status->waiting_ns) && add_u64(consumer, "waited_ns", status->waited_ns) &&
            add_i64(consumer, "stalled_ns", status->stalled_ns) && add_text(consumer, "activity", status->activity) &&
            add_i64(consumer, "activity_left_ns", status->activity_left_ns) &&
-           add_u64(consumer, "died_ns", status->died_ns);
+           add_u64(consumer, "died_ns", status->died_ns) &&
+           add_counters(consumer, status->counters, status->counters_level, 0);
 }
 
 /* Returns the ring as an object, or NULL without memory. */

@@ -5,6 +5,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Adds the counters of a participant in another lane. */
+static void add_counters(uint64_t all[MYL_COUNTERS_MAX], const uint64_t lane[MYL_COUNTERS_MAX])
+{
+    for (unsigned i = 0; i < MYL_COUNTERS_MAX; i++) {
+        if (i != MYL_COUNTER_LAG_MAX)
+            all[i] += lane[i];
+        else if (lane[i] > all[i])
+            all[i] = lane[i];
+    }
+}
+
 /* A consumer is registered in each lane: its acknowledged events are summed, its lag is the largest. */
 static void add_entry(myl_consumer_status *all, const myl_consumer_status *lane)
 {
@@ -13,6 +24,7 @@ static void add_entry(myl_consumer_status *all, const myl_consumer_status *lane)
         all->lag = lane->lag;
     if (lane->stalled_ns > all->stalled_ns)
         all->stalled_ns = lane->stalled_ns;
+    add_counters(all->counters, lane->counters);
 }
 
 static void add_lane(myl_snapshot *all, const myl_snapshot *lane)
@@ -29,6 +41,11 @@ static void add_lane(myl_snapshot *all, const myl_snapshot *lane)
     all->gate += lane->gate;
     all->closed_at += lane->closed_at;
     all->producer_parks += lane->producer_parks;
+    add_counters(all->producer_counters, lane->producer_counters);
+    if (lane->producer_counters_level > all->producer_counters_level) /* an unused lane has none */
+        all->producer_counters_level = lane->producer_counters_level;
+    all->evictions += lane->evictions;
+    all->reaps += lane->reaps;
     all->producer_waited_ns += lane->producer_waited_ns;
     if (lane->producer_waiting_ns > all->producer_waiting_ns)
         all->producer_waiting_ns = lane->producer_waiting_ns;
@@ -56,6 +73,11 @@ int snapshot_take(const char *name, enum myl_backend backend, myl_snapshot **sna
         myl_snapshot_free(lane);
     }
     return rc;
+}
+
+int snapshot_counts(const myl_info *info, enum myl_counters_level level)
+{
+    return info->kind == MYL_RING_OF_EVENTS || level == MYL_COUNTERS_FULL;
 }
 
 const char *snapshot_state(const myl_snapshot *snapshot)

@@ -5,6 +5,8 @@
 
 #include "cli.h"
 
+/* 1: messages and payload bytes of a participant with this level are known. */
+int snapshot_counts(const myl_info *info, enum myl_counters_level level);
 /* Returns "superseded", "closed", or the producer's state: "alive", "left" or "dead". */
 const char *snapshot_state(const myl_snapshot *snapshot);
 

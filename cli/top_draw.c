@@ -45,20 +45,18 @@ MYL_PRINTF(3, 4) static void add(struct top_page *page, enum top_style style, co
         line->text[end - 1] = '\0';
 }
 
-/* Formats "1.2 M ev" or "870 cell": a number with its unit. */
+/* Formats "1.2 M/s", "12.3 kB/s" or "870/s", in at most 9 columns. */
 static struct cli_text rate_text(double rate, const char *counted)
 {
-    static const char units[] = " kMGT";
+    static const char *const units[] = {"", "k", "M", "G", "T"};
     struct cli_text text;
     size_t unit = 0;
-    while (rate >= 999.5 && unit + 2 < sizeof units) {
+    while (rate >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
         rate /= 1000;
         unit++;
     }
-    if (unit == 0)
-        snprintf(text.s, sizeof text.s, "%.0f %s", rate, counted);
-    else
-        snprintf(text.s, sizeof text.s, "%.1f %c %s", rate, units[unit], counted);
+    snprintf(text.s, sizeof text.s, "%.*f%s%s%s/s", unit > 0 && rate < 99.95 ? 1 : 0, rate,
+             unit > 0 || counted[0] != '\0' ? " " : "", units[unit], counted);
     return text;
 }
 
@@ -67,14 +65,31 @@ static double seconds(const struct top_ring *ring)
     return ring->before != NULL && ring->at > ring->before_at ? (double)(ring->at - ring->before_at) / 1e9 : 0;
 }
 
-/* Formats events, or for messages the bytes of so many cells. */
-static struct cli_text rate_of(const struct top_ring *ring, uint64_t now, uint64_t before)
+/* What a participant has counted, as texts: messages and payload bytes per second, and messages so far. */
+struct counted {
+    struct cli_text messages, bytes, total;
+};
+
+static struct cli_text rate_of(const struct top_ring *ring, uint64_t now, uint64_t before, const char *unit)
 {
     struct cli_text none = {"-"};
     double time = seconds(ring);
-    if (time <= 0 || now < before)
-        return none;
-    return rate_text((double)(now - before) / time, ring->now->info.kind == MYL_RING_OF_FRAMES ? "cell" : "ev");
+    return time <= 0 || now < before ? none : rate_text((double)(now - before) / time, unit);
+}
+
+/* `before` NULL: not known then. */
+static struct counted counted_of(const struct top_ring *ring, enum myl_counters_level level, const uint64_t *now,
+                                 const uint64_t *before)
+{
+    struct counted counted = {{"-"}, {"-"}, {"-"}};
+    if (!snapshot_counts(&ring->now->info, level))
+        return counted;
+    snprintf(counted.total.s, sizeof counted.total.s, "%" PRIu64, now[MYL_COUNTER_MESSAGES]);
+    if (before == NULL)
+        return counted;
+    counted.messages = rate_of(ring, now[MYL_COUNTER_MESSAGES], before[MYL_COUNTER_MESSAGES], "");
+    counted.bytes = rate_of(ring, now[MYL_COUNTER_BYTES], before[MYL_COUNTER_BYTES], "B");
+    return counted;
 }
 
 /* Formats the share of the time between the samples that was spent waiting. */
@@ -145,11 +160,6 @@ static void activity_text(char *text, size_t size, const char *notice, int64_t l
                  cli_duration(left_ns > 0 ? left_ns : -left_ns).s);
 }
 
-static int name_width(const struct top_page *page)
-{
-    return page->width >= WIDER ? 30 : 18;
-}
-
 static void bar(char *text, int width, uint64_t lag, uint64_t capacity)
 {
     uint64_t full = capacity == 0 ? 0 : (lag * (uint64_t)width + capacity - 1) / capacity;
@@ -163,10 +173,11 @@ static void draw_consumer(struct top_page *page, const struct top_ring *ring, co
 {
     enum top_style style;
     char lag[101];
-    int width = page->width >= WIDER ? 40 : page->width >= WIDE ? 16 : 8;
+    int width = page->width >= WIDER ? 20 : page->width >= WIDE ? 14 : 8;
     const myl_consumer_status *before = was(ring, consumer);
     struct cli_text state = state_of(ring, consumer, before, &style), none = {"-"};
-    struct cli_text rate = before != NULL ? rate_of(ring, consumer->cursor, before->cursor) : none;
+    struct counted counted =
+        counted_of(ring, consumer->counters_level, consumer->counters, before != NULL ? before->counters : NULL);
     struct cli_text parked =
         before != NULL && consumer->alive ? share_of(ring, consumer->waited_ns, before->waited_ns) : none;
     uint64_t capacity = ring->now->info.capacity;
@@ -175,9 +186,12 @@ static void draw_consumer(struct top_page *page, const struct top_ring *ring, co
     char activity[96];
     activity_text(activity, sizeof activity, consumer->activity, consumer->activity_left_ns);
     bar(lag, width, consumer->lag < capacity ? consumer->lag : capacity, capacity);
-    if (page->width >= WIDE)
-        add(page, style, "  %-*.*s %-14.14s %12s/s %5s [%s]%4u%% %s %s", name_width(page) - 2, name_width(page) - 2,
-            consumer->id, state.s, rate.s, parked.s, lag, percent, gates, page->width >= WIDER ? activity : "");
+    if (page->width >= WIDER)
+        add(page, style, "  %-28.28s %-11.11s %8s %9s %12s %5s [%s]%4u%% %s %s", consumer->id, state.s,
+            counted.messages.s, counted.bytes.s, counted.total.s, parked.s, lag, percent, gates, activity);
+    else if (page->width >= WIDE)
+        add(page, style, "  %-16.16s %-11.11s %8s %9s %5s [%s]%4u%% %s", consumer->id, state.s, counted.messages.s,
+            counted.bytes.s, parked.s, lag, percent, gates);
     else
         add(page, style, " %-10.10s %-11.11s [%s]%4u%%%s", consumer->id, state.s, lag, percent, gates);
     if (page->width < WIDER && activity[0] != '\0')
@@ -188,7 +202,8 @@ static void draw_ring(struct top_page *page, const struct top_ring *ring)
 {
     const myl_snapshot *now = ring->now;
     const myl_consumer_status *slowest = snapshot_slowest(now);
-    struct cli_text rate = ring->before != NULL ? rate_of(ring, now->next, ring->before->next) : (struct cli_text){"-"};
+    struct counted counted = counted_of(ring, now->producer_counters_level, now->producer_counters,
+                                        ring->before != NULL ? ring->before->producer_counters : NULL);
     struct cli_text parked = ring->before != NULL && now->producer_alive
                                  ? share_of(ring, now->producer_waited_ns, ring->before->producer_waited_ns)
                                  : (struct cli_text){"-"};
@@ -203,12 +218,15 @@ static void draw_ring(struct top_page *page, const struct top_ring *ring)
     else if (now->producer_waiting_ns >= MYL_MSEC(5))
         snprintf(waits, sizeof waits, "waits");
     enum top_style style = stopped || strcmp(state, "dead") == 0 ? TOP_BAD : TOP_RING;
-    if (page->width >= WIDE)
-        add(page, style, "%-*.*s %-14.14s %12s/s %5s %2" PRIu32 "/%-2" PRIu32 " %s%s  %s", name_width(page),
-            name_width(page), ring->name, state, rate.s, parked.s, now->live_consumers, snapshot_gating_count(now),
-            page->width >= WIDER ? cli_bytes(now->info.segment_bytes).s : "", page->width >= WIDER ? "  " : "", waits);
+    if (page->width >= WIDER)
+        add(page, style, "%-30.30s %-11.11s %8s %9s %12s %5s %2" PRIu32 "/%-2" PRIu32 " %s  %s", ring->name, state,
+            counted.messages.s, counted.bytes.s, counted.total.s, parked.s, now->live_consumers,
+            snapshot_gating_count(now), cli_bytes(now->info.segment_bytes).s, waits);
+    else if (page->width >= WIDE)
+        add(page, style, "%-18.18s %-11.11s %8s %9s %5s %2" PRIu32 "/%-2" PRIu32 "  %s", ring->name, state,
+            counted.messages.s, counted.bytes.s, parked.s, now->live_consumers, snapshot_gating_count(now), waits);
     else
-        add(page, style, "%-11.11s %-11.11s %s/s %s", ring->name, state, rate.s, waits);
+        add(page, style, "%-11.11s %-11.11s %s %s", ring->name, state, counted.messages.s, waits);
     char activity[96];
     activity_text(activity, sizeof activity, now->producer_activity, now->producer_activity_left_ns);
     if (activity[0] != '\0')
@@ -225,8 +243,11 @@ static double sort_key(const struct top_ring *ring, enum top_order order)
     if (order == TOP_BY_LAG)
         return slowest != NULL ? (double)slowest->lag / (double)ring->now->info.capacity : 0;
     double time = seconds(ring);
-    return time > 0 && ring->now->next >= ring->before->next ? (double)(ring->now->next - ring->before->next) / time
-                                                             : 0;
+    if (time <= 0)
+        return 0;
+    uint64_t now = ring->now->producer_counters[MYL_COUNTER_MESSAGES];
+    uint64_t before = ring->before->producer_counters[MYL_COUNTER_MESSAGES];
+    return now > before ? (double)(now - before) / time : 0;
 }
 
 /* Draws the rings in the chosen order: by name, as stored, or the highest value first. */
@@ -259,8 +280,8 @@ static void draw_help(struct top_page *page)
         "?  h      shows the rings again",
         "up down   scroll by a line, as j and k do; the page keys scroll by a page",
         "",
-        "RATE      events a second; in a ring of messages cells of 64 bytes a second",
-        "PARKED    share of the time spent in waits",
+        "MSG/S     messages (or events) a second; BYTES/S their payload; MESSAGES so far",
+        "WAIT      share of the time spent in waits",
         "LAG       unacknowledged part of the ring (the bar); < marks the largest",
         "STATE     marked if dead, stopped (by a signal) or still (no progress while the producer waits)",
     };
@@ -274,11 +295,14 @@ void top_draw(struct top_page *page, const struct top *top)
     page->count = 0;
     add(page, TOP_PLAIN, "myelon top   %s%s%s%s", cli_count(top->count, "ring").s, orders[top->order],
         top->gone[0] != '\0' ? "   gone: " : "", top->gone);
-    if (page->width >= WIDE)
-        add(page, TOP_HEAD, "%-*s %-14s %12s   %5s %5s %s", name_width(page), "RING / CONSUMER", "STATE", "RATE",
-            "PARKED", "ALIVE", page->width >= WIDER ? "SIZE / LAG" : "LAG");
+    if (page->width >= WIDER)
+        add(page, TOP_HEAD, "%-30s %-11s %8s %9s %12s %5s %s", "RING / CONSUMER", "STATE", "MSG/S", "BYTES/S",
+            "MESSAGES", "WAIT", "ALIVE, SIZE / LAG");
+    else if (page->width >= WIDE)
+        add(page, TOP_HEAD, "%-18s %-11s %8s %9s %5s %s", "RING / CONSUMER", "STATE", "MSG/S", "BYTES/S", "WAIT",
+            "ALIVE / LAG");
     else
-        add(page, TOP_HEAD, "%-11s %-11s %s", "RING", "STATE", "RATE / LAG");
+        add(page, TOP_HEAD, "%-11s %-11s %s", "RING", "STATE", "MSG/S / LAG");
     if (top->help) {
         draw_help(page);
         return;

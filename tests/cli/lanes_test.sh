@@ -84,7 +84,7 @@ busy=$!
 sub1=$!
 # shellcheck disable=SC2317 # wait_until calls it
 reader_has_rate() {
-    myelon top --once --interval 0.05 "$ring" >"$dir/top" 2>&1 && grep -q '^  reader .* [1-9][0-9.]* [kMG]\{0,1\} *cell/s' "$dir/top"
+    myelon top --once --interval 0.05 "$ring" >"$dir/top" 2>&1 && grep -q '^  reader .* [1-9][0-9.]* *[kMG]\{0,1\}/s ' "$dir/top"
 }
 wait_until "a rate of the reader of lane 1" reader_has_rate
 kill -KILL $sub1 $quiet

@@ -8,6 +8,7 @@ here=$(dirname "$0")
 . "$here/lib.sh"
 
 ring=$prefix-top
+counted=$prefix-counted
 make_file "$dir/sent" 8000000
 
 # shellcheck disable=SC2317 # wait_until calls it
@@ -21,7 +22,7 @@ page_shows() { # TEXT [ARGUMENT...]
 # shellcheck disable=SC2317 # wait_until calls it
 page_shows_the_waits() {
     page_shows "^$ring .* waits for slow" && has_line "$dir/page" "^  quick  *waiting" &&
-        has_line "$dir/page" "^  slow  *stopped .* \[################\]  98% <"
+        has_line "$dir/page" "^  slow  *stopped .* \[##############\]  98% <"
 }
 
 expect 4 "top of a ring that is not there" myelon top --once --interval 0.01 "$ring"
@@ -39,7 +40,7 @@ quick=$!
 "$MYELON_CLI" cat --quiet --id slow --output "$dir/slow" "$ring" 2>"$dir/slow.err" &
 slow=$!
 wait_until "data" reached "$dir/slow" 1000
-wait_until "a rate" page_shows "alive  *[1-9][0-9.]* [kM]\{0,1\} *cell/s .* 2/2"
+wait_until "a rate" page_shows "alive  *[1-9][0-9.]* *k\{0,1\}/s  *[1-9][0-9.]* [kM]\{0,1\}B/s .* 2/2"
 expect_text "$dir/page" "^  quick .*/s " "top: a consumer"
 expect_text "$dir/page" "^myelon top   1 ring$" "top: the head"
 kill -STOP "$slow"
@@ -50,6 +51,18 @@ wait_until "a narrow page" page_shows "^ slow  *stopped .*\[########\]  98%<" --
 kill -KILL "$slow"
 wait "$slow" 2>/dev/null
 wait_until "slow is dead" page_shows "^  slow  *dead"
+
+# Messages and their bytes are counted exactly: 1,000 lines of 102 bytes. The rates of one page have the same ratio.
+seq 1000 | awk '{ printf "%0101d\n", $1 }' >"$dir/numbers"
+"$MYELON_CLI" pub --wait 0 --quiet --leave "$counted" <"$dir/numbers" 2>"$dir/pub.err" || fail "pub: $(cat "$dir/pub.err")"
+myelon inspect "$counted" >"$dir/inspected" 2>&1
+expect_text "$dir/inspected" "^messages    1000, of 102000 bytes$" "inspect: what was published"
+myelon top --once --interval 0.01 --width 120 "$counted" >"$dir/page" 2>&1
+expect_text "$dir/page" "^$counted  *left  *0/s  *0 B/s  *1000 " "top: messages so far"
+expect 6 "no more messages" myelon sub --quiet --id reader --timeout 0.01 "$counted"
+myelon inspect "$counted" >"$dir/inspected" 2>&1
+expect_text "$dir/inspected" "^reader  *.*messages 1000, bytes 102000," "inspect: what was delivered"
+myelon rm "$counted" >/dev/null 2>&1
 
 # The display starts, continues after the ring was removed, and ends with `q`.
 if command -v tmux >/dev/null 2>&1 && tmux -L "$prefix" new-session -d -x 80 -y 10 \
@@ -62,7 +75,7 @@ if command -v tmux >/dev/null 2>&1 && tmux -L "$prefix" new-session -d -x 80 -y 
         if shown "^q quit"; then
             shown "^  slow" || fail "the display does not show slow"
             tmux -L "$prefix" resize-window -x 40 -y 6
-            wait_until "the narrow display" shown "RATE / LAG"
+            wait_until "the narrow display" shown "MSG/S / LAG"
             tmux -L "$prefix" send-keys '?'
             wait_until "the keys" shown "sorts by name"
             tmux -L "$prefix" send-keys '?' s

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A broadcast pipe, shown: the lines of a real text go through one `myelon pub` to four `myelon sub`, each before a
-# standard tool; the tools say the same as when they read the text themselves. demo.sh calls this as "demo.sh pub".
+# standard tool; the tools say the same as when they read the text themselves. "./run demo pub" calls this.
 # MYELON_CLI is the command; MYELON_DEMO_TEXT a text or log to take (default: the documentation of this machine).
 set -u
 

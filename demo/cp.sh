@@ -5,36 +5,14 @@
 # the command and calls this. MYELON_CLI is the command; MYELON_DEMO_MIB the file's size (256).
 set -u
 
-name=${1:-cp}
-if [ $# -eq 1 ] && [ "$name" = pub ]; then
-    exec sh "$(dirname "$0")/pub.sh"
-fi
-if [ $# -gt 1 ] || [ "$name" != cp ]; then
-    echo "usage: demo.sh [cp|pub]    (there is no demonstration \"$*\")" >&2
-    exit 2
-fi
+# shellcheck source=demo/lib.sh
+. "$(dirname "$0")/lib.sh"
 : "${MYELON_CLI:?the path of the myelon command: ./run demo sets it}"
 mebibytes=${MYELON_DEMO_MIB:-256}
 rate=120 # MB/s, so that there is a half way to be killed at
 ring=myelon-demo-$$
 dir=$(mktemp -d "${TMPDIR:-/tmp}/myelon-demo.XXXXXX") || exit 1
 cp_pid='' a_pid='' b_pid='' c_pid=''
-
-if [ -t 1 ]; then
-    bold=$(printf '\033[1m') green=$(printf '\033[32m') red=$(printf '\033[31m') plain=$(printf '\033[0m')
-else
-    bold='' green='' red='' plain=''
-fi
-
-step_number=0
-step() {
-    step_number=$((step_number + 1))
-    printf '\n%s%d. %s%s\n' "$bold" "$step_number" "$*" "$plain"
-}
-
-tell() {
-    printf '   %s\n' "$*"
-}
 
 # What a log says, without the head that every line has.
 tell_log() { # LOG [PATTERN]
@@ -54,14 +32,6 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-give_up() {
-    printf '\n%sThe demonstration failed: %s%s\n' "$red" "$*" "$plain" >&2
-    for log in "$dir"/*.log; do
-        sed "s,^,   ${log##*/}: ," "$log" >&2
-    done
-    exit 1
-}
-
 size_of() {
     if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi
 }
@@ -77,22 +47,8 @@ digest_of() {
     fi
 }
 
-# wait_until WHAT COMMAND...: asks 50 times a second, 20 seconds at most.
-wait_until() {
-    what=$1 end=$(($(date +%s) + 20))
-    shift
-    until "$@"; do
-        [ "$(date +%s)" -le "$end" ] || give_up "waited 20 s for $what"
-        sleep 0.02
-    done
-}
-
 reached() { # FILE BYTES
     [ "$(size_of "$1")" -ge "$2" ]
-}
-
-says() { # LOG TEXT
-    grep -q -e "$2" "$1"
 }
 
 # Starts the sender, or receiver $1. Started again, it goes on in the same log.

@@ -29,7 +29,8 @@ struct cli_text typed_codec_name(uint32_t codec);
  * the next call. */
 int typed_print(struct typed *typed, const void *bytes, size_t length, const char **line, size_t *count);
 
-/* Makes a message from a line of JSON. Returns 0, or -1: `reason` is the cause. The bytes are valid until the next call. */
+/* Makes a message from a line of JSON. Returns 0, or -1: `reason` is the cause. The bytes are valid until the next
+ * call. */
 int typed_encode(struct typed *typed, const char *line, size_t length, const void **bytes, size_t *count,
                  char reason[JSON_REASON_MAX]);
 

@@ -64,9 +64,9 @@ typedef int64_t myl_sequence;
  * one is accepted if each byte that the library does not know is 0. MYL_EOPTIONS: one of these bytes is not 0, or the
  * size is below that of the first release or above 8192. The library copies options before it uses them. In result
  * structures with a `size`, which the caller sets, the library fills the members that fit and sets the rest to 0.
- * A structure that the library allocates (a snapshot, a log, a diagnosis) begins with its `size` in the library, which a
- * program checks before it reads a member that its oldest library may not have. Its arrays have elements of `..._size`
- * bytes: index them by the inline calls beside them (myl_snapshot_entry).
+ * A structure that the library allocates (a snapshot, a log, a diagnosis) begins with its `size` in the library. A
+ * program checks it before it reads a member that its oldest library may not have. Its arrays have elements of
+ * `..._size` bytes: index them by the inline calls beside them (myl_snapshot_entry).
  * The structures at the end of others (`ring` of producers and consumers) grow with them; the other inner ones have
  * members named `reserved`, which must be 0: they become members of later versions.
  * In C:            MYL_OPTIONS(myl_producer_options, options, .config.event_size = 64);

@@ -156,9 +156,9 @@ MYL_API MYL_NODISCARD int myl_view_json(const myl_view *view, char *text, size_t
 
 /* --- FlatBuffers --- */
 
-/* Writes the schema of the codec flatbuffers as flatc reads it (.fbs): at most `room` bytes, with a NUL at the end. With
- * `room` 0 and `text` NULL its length. `*length` is set to the bytes of the whole text without the NUL. MYL_EBUFFER:
- * `room` is too small and `text` is cut; MYL_ESCHEMA: the codec cannot carry the type. Any thread. */
+/* Writes the schema of the codec flatbuffers as flatc reads it (.fbs): at most `room` bytes, with a NUL at the end.
+ * With `room` 0 and `text` NULL its length. `*length` is set to the bytes of the whole text without the NUL.
+ * MYL_EBUFFER: `room` is too small and `text` is cut; MYL_ESCHEMA: the codec cannot carry the type. Any thread. */
 MYL_API MYL_NODISCARD int myl_flatbuffers_text(const myl_schema *schema, char *text, size_t room, size_t *length);
 
 /* Makes a schema, and the type itself, from a binary schema (`flatc -b --schema`: .bfbs), for messages of programs that

@@ -123,8 +123,8 @@ typedef struct myl_diagnosis {
     uint32_t participants, edges;
     size_t participant_size; /* bytes from one participant to the next */
     myl_diagnosis_participant *participant; /* the first is the producer; index it by myl_diagnosis_participant_at */
-    myl_diagnosis_edge *
-        edge; /* two indices, in every version; if the producer waits for consumers, the first edge leads to the cause */
+    myl_diagnosis_edge *edge; /* two indices, in every version; if the producer waits for consumers, the first edge
+                              * leads to the cause */
     char sentence[512];      /* the diagnosis as text: which participant is the cause, if any */
 } myl_diagnosis;
 

@@ -40,8 +40,8 @@ MYL_API MYL_NODISCARD int myl_runner_start(myl_runner **runner, myl_consumer *co
 MYL_API void myl_runner_stop(myl_runner *runner);
 
 /* Waits for the runner's end, returns how it ended, and frees it; the consumer is the caller's again. `result` may be
- * NULL. MYL_EOPTIONS: its size is wrong; nothing changed. MYL_ETIMEDOUT: still running, nothing changed. MYL_EFORKED: a fork child's copy; the thread runs in the parent,
- * and nothing is freed. */
+ * NULL. MYL_EOPTIONS: its size is wrong; nothing changed. MYL_ETIMEDOUT: still running, nothing changed.
+ * MYL_EFORKED: a fork child's copy; the thread runs in the parent, and nothing is freed. */
 MYL_API MYL_NODISCARD int myl_runner_join(myl_runner *runner, myl_runner_result *result, int64_t timeout_ns);
 
 MYL_END_DECLS

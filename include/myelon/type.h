@@ -215,9 +215,9 @@ MYL_I_BUILTIN(myl_unit, MYL_KIND_UNIT)
     } name;                                                                                        \
     MYL_I_DESCRIBE(name, #name, MYL_TYPE_INLINE, TABLE)
 
-/* MYL_FIXED(name, TABLE): a structure of numbers, bools, chars, arrays of them, other MYL_FIXED structures and arrays of
- * those. It never gets another field. Only FlatBuffers stores it in another way than a MYL_STRUCT: as a `struct`, which
- * lies within what contains it, and not as a `table`. */
+/* MYL_FIXED(name, TABLE): a structure of numbers, bools, chars, arrays of them, other MYL_FIXED structures and arrays
+ * of those. It never gets another field. Only FlatBuffers stores it in another way than a MYL_STRUCT: as a `struct`,
+ * which lies within what contains it, and not as a `table`. */
 #define MYL_FIXED(name, TABLE)                                                                     \
     typedef struct name {                                                                          \
         TABLE(MYL_I_MEMBER, name)                                                                  \

@@ -100,7 +100,8 @@ int myl_flat_missing(const struct myl_flat *flat, const struct myl_node *node, s
 int myl_flat_encode(const myl_schema *schema, const void *value, void *buffer, size_t room, size_t *bytes);
 int myl_flat_size(const myl_schema *schema, const void *value, size_t *bytes);
 int myl_flat_check(const myl_schema *schema);
-/* MYL_OK: a reader of the type `known` reads what was written with `written`. MYL_ESCHEMA: the sentence says why not. */
+/* MYL_OK: a reader of the type `known` reads what was written with `written`. MYL_ESCHEMA: the sentence says why
+ * not. */
 int myl_flat_reads(const myl_schema *written, const myl_schema *known);
 int myl_flat_decode(const myl_schema *schema, const void *bytes, size_t length, myl_arena *arena, void **value);
 int myl_flat_access(const myl_schema *schema, myl_view *view);

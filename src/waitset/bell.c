@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The thread that serves the descriptor of a wait set. It sleeps on the words that the owner of the set has announced, and
- * touches nothing else of the handles. */
+ * The thread that serves the descriptor of a wait set. It sleeps on the words that the owner of the set has announced.
+ * It touches nothing else of the handles. */
 #include "waitset/bell.h"
 
 #include "base/error.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * FlatBuffers: bytes that the C++ library writes, each fault of a table, vtable, string and union, limits, shared parts,
- * and types with other fields. */
+ * FlatBuffers: bytes that the C++ library writes, each fault of a table, vtable, string and union, limits, shared
+ * parts, and types with other fields. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Golden vectors: values and the bytes that other implementations write for them: the Rust crates rkyv 0.8.16, bincode
- * 1.3.3 and 2.0, and msgpack 1.2.4 for Python. Those of flatbuffers are the library's own, which the C++ library and the
- * Rust crate read: FlatBuffers leaves the order of a value's parts open. flatbuffers_test.c has bytes of theirs. */
+ * 1.3.3 and 2.0, and msgpack 1.2.4 for Python. Those of flatbuffers are the library's own, which the C++ library and
+ * the Rust crate read: FlatBuffers leaves the order of a value's parts open. flatbuffers_test.c has bytes of theirs. */
 #ifndef MYL_TESTS_CODEC_GOLDEN_H
 #define MYL_TESTS_CODEC_GOLDEN_H
 

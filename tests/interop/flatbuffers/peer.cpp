@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The C++ side of tests/interop/flatbuffers_test.c. Requests on standard input: kind (1 byte: 0 a schema, 1 a value of
  * that schema, 2 a value of every.fbs), three bytes of 0, length (u32, little endian), bytes. Answers on standard
- * output: 0, 1 (refused) or 2 (the library refuses its own copy), three bytes of 0, length, bytes: the binary schema, or the value, verified, read and written
- * again, by reflection or by the code that flatc generates. With the argument `blobs`: reads values of every.fbs as
- * `myelon sub --blobs` writes them, and writes them as `myelon pub --blobs` reads them. */
+ * output: 0, 1 (refused) or 2 (the library refuses its own copy), three bytes of 0, length, bytes: the binary schema,
+ * or the value, verified, read and written again, by reflection or by the code that flatc generates. With the argument
+ * `blobs`: reads values of every.fbs as `myelon sub --blobs` writes them, and writes them as `myelon pub --blobs` reads
+ * them. */
 #include <flatbuffers/idl.h>
 #include <flatbuffers/reflection.h>
 #include <flatbuffers/util.h>

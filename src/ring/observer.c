@@ -185,15 +185,18 @@ bool myl_observer_is_overdue(struct myl_observer *observer, int (*read)(void *co
     return observer->checks_liveness;
 }
 
+/* Sources copy 0 bytes of an event. */
 static bool source_ready(void *context)
 {
-    struct reading nothing = {.observer = context};
+    uint64_t none;
+    struct reading nothing = {.observer = context, .event = &none};
     return myl_observer_is_ready(context, read_next, &nothing);
 }
 
 static bool source_overdue(void *context)
 {
-    struct reading nothing = {.observer = context};
+    uint64_t none;
+    struct reading nothing = {.observer = context, .event = &none};
     return myl_observer_is_overdue(context, read_next, &nothing);
 }
 

@@ -529,14 +529,18 @@ function change_member(i,    type)
 }
 
 # The variable declared after the type at i is a result whose size the caller sets now.
-function give_size(i,    j, new)
+function give_size(i,    j, k, new, text)
 {
     j = i + 1
     if (!is_identifier(j) || tok[j + 1] !~ /^[;=,{[]$/ || parens > 0 || tok[j] in has_size)
         return
     if (tok[j + 1] == "=" && (tok[j + 2] != "{" || tok[j + 3] == "sizeof" || tok[j + 4] == "size"))
         return
-    if (in_structure[depth] || tok[j + 1] ~ /^[,[]$/ || (is_cpp && close_of[j + 1] > j + 2) ||
+    text = ""
+    for (k = at[j + 2] + 1; tok[j + 1] == "=" && k < at[j + 3]; k++)
+        text = text all[k] # numbers and strings are no tokens
+    if (in_structure[depth] || tok[j + 1] ~ /^[,[]$/ || text !~ /^[ \t\n]*0?[ \t\n]*$/ ||
+        (tok[j + 1] == "=" && tok[j + 3] !~ /^[.}]$/) || (is_cpp && close_of[j + 1] > j + 2) ||
         (is_cpp && tok[j + 1] == "=" && tok[j + 3] != "}")) {
         by_hand(i, "set `size` of each of these to its sizeof before a call fills it in")
         return
@@ -552,8 +556,8 @@ function give_size(i,    j, new)
         erase(j + 3, j + 3)
         all[at[j + 2]] = new
     } else {
-        if (tok[j + 4] == "}" && class[at[j + 3]] == "n")
-            erase(j + 3, j + 3) # {0}
+        for (k = at[j + 2] + 1; tok[j + 3] == "}" && k < at[j + 3]; k++)
+            all[k] = "" # {0}
         all[at[j + 2]] = new (tok[j + 3] == "." ? ", " : "")
     }
     print name ":" line_of[at[j]] ": " tok[j] ".size -> (set)"

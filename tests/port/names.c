@@ -208,10 +208,12 @@ int main(void)
     myl_frame_consumer_options reader;
     myl_consumer_options events;
     const myl_joined joined = {.id = "c"};
+    myl_joined zeroed = { 0 };
     const myl_info info = {.size = sizeof info};
     shape(&shaped, 1, 3, NULL);
     frames_of(&frames, &reader);
     puts(read_by(&events, &joined, &info));
+    puts(zeroed.id);
     policy(producer, NULL, &options);
     notices(producer, NULL, NULL, NULL);
     diagnose(&watch, producer, NULL);

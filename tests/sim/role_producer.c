@@ -256,7 +256,7 @@ void role_producer_options(const struct role *role, myl_producer_options *o)
                    .capacity = w->frames ? 0 : w->capacity,
                    .packed_cell = w->frames ? 0 : w->packed_cell,
                    .max_consumers = w->max_consumers,
-                   .spin_only = w->spin_only},
+                   .spin_only = (enum myl_spin_only)w->spin_only},
         .ring = {.existing = role->existing,
                  .no_consumers = w->alone,
                  .buffer = w->buffer,

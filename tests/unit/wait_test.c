@@ -129,7 +129,7 @@ static void timeouts_end_every_call(void **state)
             char name[TEST_NAME_SIZE];
             myl_producer_options make = producer_options(2);
             make.ring.wait.strategy = strategies[i];
-            make.config.spin_only = spin_only;
+            make.config.spin_only = (enum myl_spin_only)spin_only;
             myl_producer *producer = open_producer(test_name(name, "timeout"), &make);
             myl_consumer_options options = consumer_options("c");
             options.ring.wait.strategy = strategies[i];

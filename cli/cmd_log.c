@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * myelon log: shows the event log of a ring. It remains readable when all participants are dead. */
 #include "json.h"
+#include "snapshot.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -19,9 +20,9 @@ static const struct cli_help help = {
              "part of the ring and can be read when all participants are dead. A death is logged when a "
              "participant notices it.",
     .options = options,
-    .notes = "POSITION is the participant's cursor, or the producer's next sequence. It counts events, or in "
-             "a ring of messages cells of 64 bytes. Unread, lost and given-up amounts have the same unit. BY "
-             "is the process that wrote the record.",
+    .notes = "AT EVENT is the participant's cursor, or the producer's next sequence; in a ring of messages it "
+             "is AT CELL and counts cells of 64 bytes. Unread, lost and given-up amounts have the same unit. "
+             "BY is the process that wrote the record.",
 };
 
 /* Returns the text for the value of a record; "" for kinds without one. */
@@ -67,10 +68,10 @@ static struct cli_text remark(const myl_log_entry *entry)
 }
 
 /* The date gets a line of its own whenever it changes, so that a record fits 80 columns. */
-static void print_log(const myl_log *log)
+static void print_log(const char *position, const myl_log *log)
 {
     struct cli_text day = {""};
-    cli_line("%-12s  %-13s  %-10s  %7s  %9s  %7s  %s", "WHEN", "WHAT", "ID", "PROCESS", "POSITION", "BY", "REMARK");
+    cli_line("%-12s  %-13s  %-10s  %7s  %9s  %7s  %s", "WHEN", "WHAT", "ID", "PROCESS", position, "BY", "REMARK");
     for (uint32_t i = 0; i < log->count; i++) {
         const myl_log_entry *entry = myl_log_entry_at(log, i);
         char lane[24] = "";
@@ -92,6 +93,17 @@ static void print_log(const myl_log *log)
         cli_notice("%s not shown: incomplete, since the writer died", cli_count(log->torn, "record").s);
 }
 
+/* The title of the column of positions names their unit, unless the ring can no longer be opened. */
+static const char *position_title(const struct cli_target *target)
+{
+    myl_snapshot *snapshot;
+    if (myl_snapshot_take(target->name, target->backend, &snapshot) != MYL_OK)
+        return "POSITION";
+    const char *title = snapshot->info.kind == MYL_RING_OF_FRAMES ? "AT CELL" : "AT EVENT";
+    myl_snapshot_free(snapshot);
+    return title;
+}
+
 int cmd_log(int argc, char **argv)
 {
     struct cli_target target;
@@ -109,7 +121,7 @@ int cmd_log(int argc, char **argv)
     if (json)
         code = json_print_log(target.name, log);
     else
-        print_log(log);
+        print_log(position_title(&target), log);
     myl_log_free(log);
     return code;
 }

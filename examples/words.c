@@ -189,6 +189,8 @@ static int count_alone(unsigned long shards, char **paths)
         count_words(&table, shard.data, shard.length);
     }
     print_words(&table);
+    free(table.word);
+    free(text.data);
     return 0;
 }
 

@@ -22,11 +22,15 @@ enum myl_on_signal {
     MYL_SIGNAL_INTERRUPT,    /* returns MYL_EINTERRUPTED, unless it has a result by then */
 };
 
+/* No yield at all, for an option in which 0 selects the default. */
+#define MYL_YIELDS_NONE UINT32_MAX
+
 /* All zero means: the defaults, which the environment may override (MYELON_WAIT, MYELON_SPIN_NS, MYELON_YIELDS,
  * MYELON_SLEEP_NS). What is set here wins over the environment. */
 typedef struct myl_wait_options {
     enum myl_wait_strategy strategy;
-    uint32_t yields;      /* sched_yield calls before parking or sleeping; 0 = default 2 */
+    uint32_t yields;      /* sched_yield calls before parking or sleeping, up to 1000000; 0 = default 2;
+                           * MYL_YIELDS_NONE: none */
     int64_t spin_ns;      /* longest spin before yielding, 1 .. 1 s; 0 = default (3 us; adaptive: up to 50 us) */
     int64_t sleep_ns;     /* 1 us .. 1 s; 0 = default 100 us. Strategies that do not sleep ignore it, as those without
                            * yields and spins ignore the two above: the environment may choose another strategy */

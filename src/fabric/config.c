@@ -235,7 +235,7 @@ static int read_value(struct json *json, enum kind kind, char *to, size_t size)
 
 static int read_member(struct json *json, myl_fabric_config *config, uint32_t *seen)
 {
-    char name[NAME_MAX_BYTES], value[VALUE_MAX_BYTES];
+    char name[NAME_MAX_BYTES] = "", value[VALUE_MAX_BYTES] = "";
     size_t i = 0;
     int rc = read_string(json, name, sizeof name);
     if (rc != MYL_OK)

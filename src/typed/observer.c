@@ -102,7 +102,7 @@ static int next_value(myl_typed_observer *observer, myl_typed_message *message, 
                       int64_t timeout_ns)
 {
     const struct myl_typed *typed = &observer->typed;
-    void *value;
+    void *value = NULL;
     message->value = NULL;
     int rc = get_message(observer, &message->message, lost, timeout_ns);
     if (rc != MYL_OK)

@@ -78,8 +78,9 @@ static int check_given(const myl_wait_options *options)
     if (options->sleep_ns != 0 && (options->sleep_ns < SLEEP_LEAST_NS || options->sleep_ns > LONGEST_NS))
         return myl_fail(MYL_EINVAL, "wait.sleep_ns is %" PRId64 "; pass 0, or 1000 (1 us) to 1000000000 (1 s)",
                         options->sleep_ns);
-    if (options->yields > YIELDS_MOST)
-        return myl_fail(MYL_EINVAL, "wait.yields is %" PRIu32 "; pass at most %u", options->yields, YIELDS_MOST);
+    if (options->yields > YIELDS_MOST && options->yields != MYL_YIELDS_NONE)
+        return myl_fail(MYL_EINVAL, "wait.yields is %" PRIu32 "; pass at most %u, or MYL_YIELDS_NONE", options->yields,
+                        YIELDS_MOST);
     return myl_reserved_check(options->reserved, sizeof options->reserved, "myl_wait_options");
 }
 
@@ -110,7 +111,9 @@ int myl_waiter_set_up(struct myl_waiter *waiter, const myl_wait_options *options
     waiter->budget_ns = spin < SPIN_NS ? spin : SPIN_NS;
     waiter->sleep_ns = options->sleep_ns != 0 ? options->sleep_ns : sleep;
     waiter->ends_at_signal = options->on_signal == MYL_SIGNAL_INTERRUPT;
-    waiter->yields = options->yields != 0 ? options->yields : (uint32_t)yields;
+    if (options->yields != 0)
+        yields = options->yields == MYL_YIELDS_NONE ? 0 : options->yields;
+    waiter->yields = (uint32_t)yields;
     return MYL_OK;
 }
 

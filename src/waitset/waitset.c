@@ -335,9 +335,9 @@ int myl_waitset_add_consumer(myl_waitset *set, myl_consumer *consumer, void *use
 {
     MYL_I_NOT_NULL(set);
     MYL_I_NOT_NULL(consumer);
-    struct myl_waitset_member *member;
+    struct myl_waitset_member *member = NULL;
     int rc = new_member(set, consumer, user, &member);
-    if (rc != MYL_OK)
+    if (member == NULL)
         return rc;
     myl_consumer_source(consumer, &member->source);
     return enter(set, member);
@@ -347,9 +347,9 @@ int myl_waitset_add_frame_consumer(myl_waitset *set, myl_frame_consumer *consume
 {
     MYL_I_NOT_NULL(set);
     MYL_I_NOT_NULL(consumer);
-    struct myl_waitset_member *member;
+    struct myl_waitset_member *member = NULL;
     int rc = new_member(set, consumer, user, &member);
-    if (rc != MYL_OK)
+    if (member == NULL)
         return rc;
     myl_frame_consumer_source(consumer, &member->source);
     return enter(set, member);
@@ -359,9 +359,9 @@ int myl_waitset_add_observer(myl_waitset *set, myl_observer *observer, void *use
 {
     MYL_I_NOT_NULL(set);
     MYL_I_NOT_NULL(observer);
-    struct myl_waitset_member *member;
+    struct myl_waitset_member *member = NULL;
     int rc = new_member(set, observer, user, &member);
-    if (rc != MYL_OK)
+    if (member == NULL)
         return rc;
     myl_observer_source(observer, &member->source);
     return enter(set, member);
@@ -371,9 +371,9 @@ int myl_waitset_add_frame_observer(myl_waitset *set, myl_frame_observer *observe
 {
     MYL_I_NOT_NULL(set);
     MYL_I_NOT_NULL(observer);
-    struct myl_waitset_member *member;
+    struct myl_waitset_member *member = NULL;
     int rc = new_member(set, observer, user, &member);
-    if (rc != MYL_OK)
+    if (member == NULL)
         return rc;
     myl_frame_observer_source(observer, &member->source);
     return enter(set, member);
@@ -392,22 +392,25 @@ int myl_waitset_add_producer(myl_waitset *set, myl_producer *producer, uint64_t 
 {
     MYL_I_NOT_NULL(set);
     MYL_I_NOT_NULL(producer);
-    struct myl_waitset_member *member;
+    struct myl_waitset_member *member = NULL;
     int rc = new_member(set, producer, user, &member);
-    if (rc == MYL_OK && events == 0)
-        rc = myl_fail(MYL_EINVAL, "a producer that waits for room for 0 events is always ready; pass at least 1");
-    return rc == MYL_OK ? enter_producer(set, member, producer, events) : rc;
+    if (member == NULL)
+        return rc;
+    if (events == 0)
+        return myl_fail(MYL_EINVAL, "a producer that waits for room for 0 events is always ready; pass at least 1");
+    return enter_producer(set, member, producer, events);
 }
 
 int myl_waitset_add_frame_producer(myl_waitset *set, myl_frame_producer *producer, uint64_t bytes, void *user)
 {
     MYL_I_NOT_NULL(set);
     MYL_I_NOT_NULL(producer);
-    struct myl_waitset_member *member;
+    struct myl_waitset_member *member = NULL;
     uint64_t cells = 0;
     int rc = new_member(set, producer, user, &member);
-    if (rc == MYL_OK)
-        rc = myl_frame_need(producer, bytes, &cells);
+    if (member == NULL)
+        return rc;
+    rc = myl_frame_need(producer, bytes, &cells);
     return rc == MYL_OK ? enter_producer(set, member, &producer->ring, cells) : rc;
 }
 

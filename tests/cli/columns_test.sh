@@ -68,7 +68,7 @@ if has_line "$dir/out" "[^0-9.]0 ms"; then
     fail "why: a participant is shown as stalled for 0 ms"
 fi
 expect 0 "log" myelon log "$ring"
-expect_text "$dir/out" "^WHEN .* POSITION " "log of messages"
+expect_text "$dir/out" "^WHEN .* AT CELL " "log of messages"
 expect 0 "ls" myelon ls
 expect_text "$dir/out" "^NAME .* PUBLISHED *LAG  *SIZE\$" "ls"
 expect_text "$dir/out" "^$ring .* alive  *1/2  *[0-9.]* [KM]iB  *[0-9]*%  *[0-9.]* [KM]iB\$" "ls of messages"
@@ -89,7 +89,7 @@ expect_text "$dir/out" ", lag 0 of [0-9]* events: start it again" "inspect of ev
 expect 0 "why" myelon why "$long"
 expect_text "$dir/out" "^PARTICIPANT .* EVENTS LAG " "why of events"
 expect 0 "log" myelon log "$long"
-expect_text "$dir/out" "^WHEN .* POSITION " "log of events"
+expect_text "$dir/out" "^WHEN .* AT EVENT " "log of events"
 fits "log"
 expect 0 "ls" myelon ls
 expect_text "$dir/out" "^$long\$" "ls of a long name"

@@ -208,7 +208,7 @@ int main(void)
     myl_frame_consumer_options reader;
     myl_consumer_options events;
     const myl_joined joined = {.id = "c"};
-    myl_joined zeroed = { 0 };
+    myl_joined zeroed = {0};
     const myl_info info = {.size = sizeof info};
     shape(&shaped, 1, 3, NULL);
     frames_of(&frames, &reader);

@@ -118,7 +118,7 @@ static void spins_and_yields_are_as_configured(void **state)
     static const struct {
         const char *environment;
         uint32_t given, wanted;
-    } cases[] = {{NULL, 0, 2}, {NULL, 5, 5}, {"0", 0, 0}, {"7", 0, 7}, {"7", 3, 3}};
+    } cases[] = {{NULL, 0, 2}, {NULL, 5, 5}, {"0", 0, 0}, {"7", 0, 7}, {"7", 3, 3}, {"7", MYL_YIELDS_NONE, 0}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct pair pair;
         myl_wait_options wait = {.strategy = MYL_WAIT_BLOCK, .spin_ns = MYL_USEC(30), .yields = cases[i].given};

@@ -79,8 +79,7 @@ static int check_given(const myl_wait_options *options)
         return myl_fail(MYL_EINVAL, "wait.sleep_ns is %" PRId64 "; pass 0, or 1000 (1 us) to 1000000000 (1 s)",
                         options->sleep_ns);
     if (options->yields > YIELDS_MOST && options->yields != MYL_YIELDS_NONE)
-        return myl_fail(MYL_EINVAL, "wait.yields is %" PRIu32 "; pass at most %u, or MYL_YIELDS_NONE", options->yields,
-                        YIELDS_MOST);
+        return myl_fail(MYL_EINVAL, "wait.yields is %" PRIu32 "; pass at most %u", options->yields, YIELDS_MOST);
     return myl_reserved_check(options->reserved, sizeof options->reserved, "myl_wait_options");
 }
 

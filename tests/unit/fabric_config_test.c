@@ -127,6 +127,26 @@ static myl_fabric_config full_config(enum myl_backend backend)
     return config;
 }
 
+/* Member by member: what lies between them is undefined. */
+static void expect_same(const myl_fabric_config *a, const myl_fabric_config *b)
+{
+    assert_int_equal(a->size, b->size);
+    assert_string_equal(a->label, b->label);
+    assert_string_equal(a->prefix, b->prefix);
+    assert_int_equal(a->backend, b->backend);
+    assert_string_equal(a->directory, b->directory);
+    assert_int_equal(a->workers, b->workers);
+    assert_int_equal(a->rank, b->rank);
+    assert_int_equal(a->dispatch_bytes, b->dispatch_bytes);
+    assert_int_equal(a->reply_bytes, b->reply_bytes);
+    assert_int_equal(a->max_message, b->max_message);
+    assert_int_equal(a->use_fds, b->use_fds);
+    assert_int_equal(a->dispatch_fd, b->dispatch_fd);
+    assert_int_equal(a->reply_fd, b->reply_fd);
+    assert_memory_equal(a->dispatch_session, b->dispatch_session, sizeof a->dispatch_session);
+    assert_memory_equal(a->reply_session, b->reply_session, sizeof a->reply_session);
+}
+
 static void every_form_gives_the_same_configuration(void **state)
 {
     (void)state;
@@ -138,7 +158,7 @@ static void every_form_gives_the_same_configuration(void **state)
         test_ok(myl_fabric_config_to_json(&config, text, sizeof text, &used));
         assert_int_equal(used, strlen(text) + 1);
         test_ok(myl_fabric_config_from_json(&copy, text));
-        assert_memory_equal(&copy, &config, sizeof copy);
+        expect_same(&copy, &config);
         test_code(MYL_EBUFFER, myl_fabric_config_to_json(&config, text, used - 1, NULL));
         test_ok(myl_fabric_config_to_json(&config, text, used, NULL));
         test_ok(myl_fabric_config_to_environment(&config, text, sizeof text, &used));
@@ -152,7 +172,7 @@ static void every_form_gives_the_same_configuration(void **state)
         }
         copy = (myl_fabric_config){.size = sizeof copy};
         test_ok(myl_fabric_config_from_environment(&copy));
-        assert_memory_equal(&copy, &config, sizeof copy);
+        expect_same(&copy, &config);
         test_code(MYL_EBUFFER, myl_fabric_config_to_environment(&config, small, sizeof small, NULL));
         for (const char *at = text; *at != '\0'; at += strlen(at) + 1) {
             char name[64];

@@ -354,7 +354,11 @@ static void memfd_fabric_needs_no_name(void **state)
         test_ok(myl_scheduler_config(scheduler, i, &child));
         test_ok(myl_fabric_config_to_json(&child, text, sizeof text, NULL));
         test_ok(myl_fabric_config_from_json(&copy, text));
-        assert_memory_equal(&child, &copy, sizeof copy);
+        assert_int_equal(copy.rank, i);
+        assert_int_equal(copy.dispatch_fd, child.dispatch_fd);
+        assert_int_equal(copy.reply_fd, child.reply_fd);
+        assert_memory_equal(copy.dispatch_session, child.dispatch_session, sizeof copy.dispatch_session);
+        assert_memory_equal(copy.reply_session, child.reply_session, sizeof copy.reply_session);
         test_ok(myl_worker_open(&worker[i], &copy, NULL));
         assert_int_equal(myl_worker_rank(worker[i]), i);
         (void)close(child.dispatch_fd);

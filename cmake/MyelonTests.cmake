@@ -132,6 +132,7 @@ function(myelon_add_tests folder)
         target_link_libraries(${target} PRIVATE test_support ${library} myelon_harness)
         if(CMAKE_CROSSCOMPILING AND NOT folder STREQUAL "threads") # which has its own way of mapping
             target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/emulated_map.c)
+            target_compile_definitions(${target} PRIVATE TEST_EMULATED=1)
             target_link_options(${target} PRIVATE LINKER:--wrap=myl_os_map LINKER:--wrap=myl_os_map_twice)
         endif()
         if(MYELON_OS STREQUAL "posix")

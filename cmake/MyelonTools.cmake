@@ -4,12 +4,17 @@ include_guard(GLOBAL)
 
 find_package(PkgConfig QUIET)
 
-# Finds pkg-config module `module` as target myelon_NAME, or leaves the target out.
+# Finds pkg-config module `module` as target myelon_have_NAME, or leaves the target out. pkg-config knows the libraries of
+# this machine. A compiler for another one, or for another C library, cannot link them, so a program is linked to find out.
 function(myelon_find name module)
     if(PkgConfig_FOUND)
         pkg_check_modules(MYELON_${name} QUIET IMPORTED_TARGET GLOBAL ${module})
     endif()
     if(TARGET PkgConfig::MYELON_${name})
+        try_compile(MYELON_LINKS_${name} SOURCE_FROM_CONTENT main.c "int main(void) { return 0; }"
+            LINK_LIBRARIES PkgConfig::MYELON_${name})
+    endif()
+    if(MYELON_LINKS_${name})
         add_library(myelon_have_${name} INTERFACE)
         target_link_libraries(myelon_have_${name} INTERFACE PkgConfig::MYELON_${name})
         target_compile_definitions(myelon_have_${name} INTERFACE MYL_HAVE_${name}=1)

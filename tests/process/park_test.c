@@ -76,12 +76,6 @@ static int has_parked(void *name)
     return parks_of(name) > 0;
 }
 
-#ifdef MYL_OS_POSIX
-enum { IDLE_MOST_NS = 100000000 }; /* a check every millisecond: little CPU time, but not none */
-#else
-enum { IDLE_MOST_NS = 20000000 };  /* 2 % of a core, for tens of checks of the producer */
-#endif
-
 static void idle_consumer_uses_little_cpu(void **state)
 {
     (void)state;
@@ -102,7 +96,7 @@ static void idle_consumer_uses_little_cpu(void **state)
         assert_true(before >= 0);
         assert_int_equal(test_can_receive(&consumer.peer, 1000), 0);
         int64_t used = test_cpu_ns(consumer.pid) - before;
-        if (used > IDLE_MOST_NS)
+        if (used > TEST_IDLE_NS_PER_SECOND)
             test_fail("%lld us of CPU time in an idle second", (long long)used / 1000);
         put_many(producer, 0, 1); /* and the wake still works */
         myl_producer_close(producer);

@@ -349,13 +349,6 @@ static void descriptor_loses_no_wake_in_bursts(void **state)
     end_echo(&e);
 }
 
-/* A wait that does not sleep uses all of the second. An emulator is ten times slower than a processor. */
-#if defined(MYL_OS_POSIX) || defined(TEST_EMULATED)
-enum { IDLE_MOST_NS = 200000000 };
-#else
-enum { IDLE_MOST_NS = 20000000 };
-#endif
-
 static void idle_set_uses_little_cpu(void **state)
 {
     (void)state;
@@ -370,7 +363,7 @@ static void idle_set_uses_little_cpu(void **state)
     int64_t before = test_cpu_ns(getpid());
     test_code(MYL_ETIMEDOUT, myl_waitset_wait(set, &ready, 1, &count, MYL_SEC(1)));
     int64_t used = test_cpu_ns(getpid()) - before;
-    if (used > IDLE_MOST_NS)
+    if (used > TEST_IDLE_NS_PER_SECOND)
         test_fail("%lld us of CPU time in an idle second", (long long)used / 1000);
     int fd, wakes = 0;
     test_ok(myl_waitset_fd(set, &fd));
@@ -382,7 +375,7 @@ static void idle_set_uses_little_cpu(void **state)
     }
     used = test_cpu_ns(getpid()) - before;
     print_message("an idle second: %lld us of CPU time, %d wake-ups\n", (long long)used / 1000, wakes);
-    if (used > IDLE_MOST_NS)
+    if (used > TEST_IDLE_NS_PER_SECOND)
         test_fail("%lld us of CPU time in an idle second", (long long)used / 1000);
     myl_waitset_close(set);
     for (int i = 0; i < RINGS; i++) {

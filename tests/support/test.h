@@ -116,6 +116,14 @@ int64_t test_now_ns(void); /* CLOCK_MONOTONIC */
 /* CPU time used so far by this process, or by process `pid` (Linux; -1 where it cannot be read). */
 int64_t test_cpu_ns(pid_t pid);
 
+/* The most processor time that a wait without events may use, in nanoseconds per second: 2 % of a processor. The
+ * portable layer looks every millisecond instead of sleeping, and an emulator is ten times slower than a processor. */
+#if defined(MYL_OS_POSIX) || defined(TEST_EMULATED)
+#define TEST_IDLE_NS_PER_SECOND 200000000
+#else
+#define TEST_IDLE_NS_PER_SECOND 20000000
+#endif
+
 /* Polls `condition` until it returns non-zero, and yields the CPU in between. Use it for states that are visible only
  * from outside, such as "is parked". After the deadline the test fails with `what` in its message. */
 void test_until(int (*condition)(void *argument), void *argument, const char *what);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A storm of kills: workers and schedulers of one fabric are killed at any moment, and started again. An oracle outside
- * of the fabric, in memory that all processes share, counts what each worker began and what each scheduler was told.
+ * of the fabric, in memory that all processes share, counts what each worker began and which events each scheduler got.
  * MYL_TEST_FABRIC_ROUNDS=N kills N times (default 80). */
 #include "unit/fabric.h"
 
@@ -18,8 +18,8 @@ struct oracle {
     atomic_uint events;        /* of all schedulers */
     atomic_uint stop;          /* 1: the scheduler drains, and ends the session */
     atomic_uint drained;       /* serials from here on are of the last scheduler, which has drained */
-    atomic_uchar sent[SERIALS];
-    atomic_uchar begun[SERIALS][WORKERS], replied[SERIALS][WORKERS], failed[SERIALS][WORKERS];
+    atomic_uint sent[SERIALS];
+    atomic_uint begun[SERIALS][WORKERS], replied[SERIALS][WORKERS], failed[SERIALS][WORKERS];
 };
 
 struct storm {

@@ -16,9 +16,12 @@
 enum { SHARD_BYTES = 16384, WORD_MAX = 40, IN_FLIGHT_MAX = 64, OP_WARM_UP = 1, OP_COUNT = 2 };
 #define WARM_UP_NS MYL_MSEC(500) /* the deadline of a warm-up; a worker that needs longer says so */
 
+static myl_scheduler *scheduler; /* closed on every way out: a closed scheduler ends its workers and leaves no rings */
+
 static void fail(const char *what)
 {
     fprintf(stderr, "words: %s\n", what);
+    myl_scheduler_close(scheduler);
     exit(1);
 }
 
@@ -238,7 +241,6 @@ static int be_worker(const myl_fabric_config *config, int64_t warm_up_ns)
 /* --- scheduler --------------------------------------------------------------------------------------------------- */
 
 struct job {
-    myl_scheduler *scheduler;
     struct text text;
     size_t place;
     struct table table;
@@ -292,7 +294,7 @@ static void take_event(struct job *job, myl_fabric_event *event)
                 event->kept);
     else if (event->kind == MYL_EVENT_FAILED || event->kind == MYL_EVENT_BAD)
         fail("a shard was lost");
-    check(myl_scheduler_release(job->scheduler, event));
+    check(myl_scheduler_release(scheduler, event));
 }
 
 /* Sends the shards that are due, as far as there is room. */
@@ -307,7 +309,7 @@ static void send_shards(struct job *job)
         size_t place = job->place;
         struct text shard = next_shard(&job->text, &place);
         uint64_t request;
-        int rc = myl_scheduler_request(job->scheduler, &options, shard.data, shard.length, &request, MYL_TRY);
+        int rc = myl_scheduler_request(scheduler, &options, shard.data, shard.length, &request, MYL_TRY);
         if (rc == MYL_EAGAIN)
             return;
         check(rc);
@@ -318,17 +320,17 @@ static void send_shards(struct job *job)
 }
 
 /* Every worker answers when it is ready. The deadline of half a second is held by the notice of one that is busy. */
-static void warm_all_up(struct job *job)
+static void warm_all_up(void)
 {
     const myl_request_options options = {.size = sizeof options, .op = OP_WARM_UP, .timeout_ns = WARM_UP_NS};
     myl_fabric_event events[MYL_WORKERS_MAX];
     uint64_t request;
     uint32_t count = 0;
     int64_t start = now_ns();
-    check(myl_scheduler_request(job->scheduler, &options, NULL, 0, &request, MYL_FOREVER));
-    check(myl_scheduler_collect(job->scheduler, request, 0, events, MYL_WORKERS_MAX, &count, MYL_FOREVER));
+    check(myl_scheduler_request(scheduler, &options, NULL, 0, &request, MYL_FOREVER));
+    check(myl_scheduler_collect(scheduler, request, 0, events, MYL_WORKERS_MAX, &count, MYL_FOREVER));
     for (uint32_t i = 0; i < count; i++)
-        check(myl_scheduler_release(job->scheduler, &events[i]));
+        check(myl_scheduler_release(scheduler, &events[i]));
     fprintf(stderr, "words: %u workers are warm after %lld ms; the deadline was %lld ms\n", count,
             (long long)((now_ns() - start) / 1000000), (long long)(WARM_UP_NS / 1000000));
 }
@@ -360,7 +362,7 @@ static void run(struct job *job)
         send_shards(job);
         int64_t due = job->start + (int64_t)job->sent * job->interval - now_ns();
         int may_send = job->sent < job->shards && job->in_flight < IN_FLIGHT_MAX;
-        int rc = myl_scheduler_next(job->scheduler, &event, may_send ? (due > 0 ? due : -1) : MYL_FOREVER);
+        int rc = myl_scheduler_next(scheduler, &event, may_send ? (due > 0 ? due : -1) : MYL_FOREVER);
         if (rc == MYL_OK)
             take_event(job, &event);
         else if (rc != MYL_ETIMEDOUT)
@@ -376,11 +378,11 @@ static int schedule(const myl_fabric_config *config, unsigned long shards, unsig
     job.latency = calloc(shards, sizeof *job.latency);
     if (job.latency == NULL)
         fail("no memory is left for the latencies");
-    check(myl_scheduler_open(&job.scheduler, config, &options));
-    check(myl_scheduler_wait_workers(job.scheduler, 0, NULL, MYL_SEC(30)));
-    warm_all_up(&job);
+    check(myl_scheduler_open(&scheduler, config, &options));
+    check(myl_scheduler_wait_workers(scheduler, 0, NULL, MYL_SEC(30)));
+    warm_all_up();
     run(&job);
-    myl_scheduler_close(job.scheduler);
+    myl_scheduler_close(scheduler);
     report_latency(&job);
     print_words(&job.table);
     free(job.latency);

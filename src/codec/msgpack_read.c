@@ -148,7 +148,7 @@ static int get_item(struct reader *r, struct item *item)
 static int skip(struct reader *r)
 {
     for (uint64_t items = 1; items > 0; items--) {
-        struct item item;
+        struct item item = {0};
         if (items > r->length - r->at)
             return myl_fail_bytes(&r->where, r->at, "%" PRIu64 " items follow, %zu bytes are left", items,
                                   r->length - r->at);

@@ -97,8 +97,8 @@ MYL_INLINE void myl_i_iterator_step(struct myl_i_cell_iterator *iterator, const 
 
 MYL_INLINE void myl_i_tally_add(struct myl_i_tally *tally, uint64_t messages, uint64_t bytes)
 {
-    myl_tally_rlx(&tally->messages, messages); /* A90. Pairs: A91 */
-    myl_tally_rlx(&tally->bytes, bytes);       /* A90 */
+    myl_tally_rlx(&tally->messages, messages); /* A93. Pairs: A94 */
+    myl_tally_rlx(&tally->bytes, bytes);       /* A93 */
 }
 
 MYL_INLINE unsigned char *myl_i_cell(const struct myl_i_geometry *ring, uint64_t sequence)

@@ -40,8 +40,8 @@ static void read_messages(const struct myl_header *head, const struct myl_i_tall
                           uint64_t counters[MYL_COUNTERS_MAX])
 {
     bool counted = head->kind == MYL_KIND_FRAMES;
-    counters[MYL_COUNTER_MESSAGES] = counted ? myl_load_rlx(&tally->messages) : events; /* A91. Pairs: A90 */
-    counters[MYL_COUNTER_BYTES] = counted ? myl_load_rlx(&tally->bytes) : events * head->event_bytes; /* A91 */
+    counters[MYL_COUNTER_MESSAGES] = counted ? myl_load_rlx(&tally->messages) : events; /* A94. Pairs: A93 */
+    counters[MYL_COUNTER_BYTES] = counted ? myl_load_rlx(&tally->bytes) : events * head->event_bytes; /* A94 */
 }
 
 /* Reads the length of the present wait, and the total time waited. */
@@ -115,8 +115,8 @@ static int read_control(const struct myl_segment *segment, myl_snapshot *snapsho
     snapshot->producer_parks = counters[MYL_COUNTER_PARKS];
     read_waits(producer, now, counters[MYL_COUNTER_WAIT_TIME], &snapshot->producer_waiting_ns,
                &snapshot->producer_waited_ns);
-    snapshot->evictions = myl_load_rlx(&control->evictions); /* A92 */
-    snapshot->reaps = myl_load_rlx(&control->reaps);         /* A92 */
+    snapshot->evictions = myl_load_rlx(&control->evictions); /* A95 */
+    snapshot->reaps = myl_load_rlx(&control->reaps);         /* A95 */
     snapshot->producer_awaited_sequence = myl_load_rlx(&producer->waits_for); /* A66 */
     snapshot->producer_died_ns = snapshot->producer_alive ? 0 : myl_load_rlx(&producer->died_ns); /* A61 */
     snapshot->producer_activity_left_ns = copy_activity(&producer->activity, now, snapshot->producer_activity);

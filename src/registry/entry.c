@@ -43,7 +43,7 @@ void myl_entry_give_up(const struct myl_segment *segment, uint32_t index, enum m
     MYL_STEP("X2");
     myl_store32_rel(&entry->state, MYL_PARTICIPANT_FREE); /* A23 */
     myl_au64 *times = why == MYL_LOG_EVICTED ? &segment->control->evictions : &segment->control->reaps;
-    myl_tally_rlx(times, 1); /* A92: the registry lock is held */
+    myl_tally_rlx(times, 1); /* A95: the registry lock is held */
     MYL_STEP("X3");
     myl_log_write(segment, &(struct myl_log_note){why, id, cursor, next > cursor ? next - cursor : 0, pid});
 }

@@ -124,8 +124,8 @@ void myl_participant_forget(struct myl_participant *participant, uint64_t first)
 {
     for (unsigned i = 0; i < MYL_COUNTERS_MAX; i++)
         myl_tally_set_rlx(&participant->counters[i], i == MYL_COUNTER_FIRST ? first : 0); /* A40 */
-    myl_tally_set_rlx(&participant->tally.messages, 0); /* A90 */
-    myl_tally_set_rlx(&participant->tally.bytes, 0);    /* A90 */
+    myl_tally_set_rlx(&participant->tally.messages, 0); /* A93 */
+    myl_tally_set_rlx(&participant->tally.bytes, 0);    /* A93 */
 }
 
 void myl_participant_begin_wait(struct myl_participant *participant, int64_t since)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A fabric without any name: the scheduler starts its worker as a new program, which gets two descriptors and the
- * configuration in its environment. Nothing is left behind, however they end. Usage: fabric_memfd */
+ * configuration in its environment. No file is left, however they end. Usage: fabric_memfd */
 #include <fcntl.h>
 #include <myelon/myelon.h>
 #include <stdio.h>

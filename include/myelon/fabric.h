@@ -279,9 +279,9 @@ MYL_API MYL_NODISCARD int myl_scheduler_collect(myl_scheduler *scheduler, uint64
                                                 myl_fabric_event *events, uint32_t capacity, uint32_t *count,
                                                 int64_t timeout_ns);
 
-/* Ends a request: no event of it follows, and its workers are told (myl_worker_cancelled, MYL_WORK_CANCELLED). A worker
- * that has not begun it never gets it, if it looks ahead that far. May be called for a request that is over. Waits for
- * room as a request does; after a failure the request is over all the same, and its workers are not told. */
+/* Ends a request: no event of it follows, and its workers get a notice (myl_worker_cancelled, MYL_WORK_CANCELLED). A
+ * worker that has not begun it never gets it, if it looks ahead that far. May be called for a request that is over.
+ * Waits for room as a request does; after a failure the request is over all the same, and its workers get no notice. */
 MYL_API MYL_NODISCARD int myl_scheduler_cancel(myl_scheduler *scheduler, uint64_t request, int64_t timeout_ns);
 
 /* What worker `rank` is doing: the state of its lane and its activity notice. Queries the kernel. MYL_EINVAL: no such

@@ -41,7 +41,7 @@ struct myl_producer {
     myl_au32 stand_in;         /* target of hot.park while it is diverted: divert.c */
     myl_au64 no_next;          /* target of hot.shared_next in a fork child */
     enum myl_counters_level counters; /* OFF, LITE or FULL */
-    struct myl_i_tally no_tally; /* counts of the hot calls below FULL: nobody reads them */
+    struct myl_i_tally no_tally; /* counts of the hot calls below FULL: no one reads them */
 };
 
 /* Returns the first unpublished position. */

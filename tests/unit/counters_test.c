@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Counters of producers and consumers: what they count exactly, at which level, and for whom they continue. */
+ * Counters of producers and consumers: what they count exactly, at which level, and which successors continue them. */
 #include "unit/lanes.h"
 
 static myl_snapshot *snapshot_of(const char *name)

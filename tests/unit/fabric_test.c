@@ -326,11 +326,11 @@ static void cancel_reaches_a_worker_that_computes(void **state)
     expect_reply(w.scheduler, after, 0, "0:after");
     /* Worker 1 has not begun it. It reads ahead while it holds something, and then never gets it. */
     myl_work first = expect_work(w.worker[1], MYL_WORK_REQUEST, "c");
-    myl_work told = expect_work(w.worker[1], MYL_WORK_REQUEST, "after");
+    myl_work second = expect_work(w.worker[1], MYL_WORK_REQUEST, "after");
     myl_work cancelled = expect_work(w.worker[1], MYL_WORK_CANCELLED, NULL);
     assert_int_equal(cancelled.request, request);
     test_ok(myl_worker_release(w.worker[1], &first));
-    answer(w.worker[1], &told, MYL_REPLY_FINAL);
+    answer(w.worker[1], &second, MYL_REPLY_FINAL);
     expect_reply(w.scheduler, after, 1, "1:after");
     expect_no_event(&w);
     test_code(MYL_EINVAL, myl_scheduler_cancel(w.scheduler, 1, MYL_TRY));

@@ -122,6 +122,7 @@ int crash_observe(const struct crash_world *world);
 /* All processes of a world, from the first start to the last end. */
 struct crash_run {
     const struct crash_world *world;
+    const struct crash_scenario *scenario; /* NULL: none */
     int killed[CRASH_ROLES];         /* number of planned deaths */
     int stopped;                     /* number of planned stops */
     void (*while_stopped)(struct crash_run *run, enum crash_role role);
@@ -169,11 +170,15 @@ struct crash_sweep {
 struct crash_results {
     uint32_t runs[CRASH_STEPS][CRASH_SCENARIOS];     /* planned deaths or stops at the step */
     uint32_t happened[CRASH_STEPS][CRASH_SCENARIOS];
+    uint32_t roles[CRASH_STEPS][CRASH_SCENARIOS];    /* bit r: role r has reached the step */
 };
 
 /* Runs the scenario once for each role and step that the role reaches: at the first time, and at one in the middle of a
  * life. */
 void crash_sweep_scenario(const struct crash_sweep *sweep, struct crash_results *results);
+
+/* Runs scenarios again that reached a step at which no planned death or stop happened. `like` gives the signal. */
+void crash_repeat_missing(const struct crash_sweep *like, struct crash_results *results);
 
 void crash_print_results(const struct crash_results *results, const char *what);
 

@@ -16,6 +16,8 @@ static void run_scenario(void **state)
 static void death_at_every_step_is_recovered(void **state)
 {
     (void)state;
+    struct crash_sweep like = {.signal = SIGKILL};
+    crash_repeat_missing(&like, &results);
     crash_print_results(&results, "died");
     crash_check_results(&results);
 }

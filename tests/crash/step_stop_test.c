@@ -10,7 +10,6 @@
 #define WINDOW_NS MYL_MSEC(4)
 
 static struct crash_results results;
-static const struct crash_scenario *scenario;
 
 /* If the stopped process holds a participant lock, no other process can acquire it. It then does not hold the registry
  * lock, so the refusal comes at once. */
@@ -80,7 +79,7 @@ static void while_stopped(struct crash_run *run, enum crash_role role)
     const struct timespec window = {.tv_nsec = WINDOW_NS};
     nanosleep(&window, NULL);
     check_lock(world, role);
-    if (scenario->first_step != NULL)
+    if (run->scenario->first_step != NULL)
         return; /* a dead role is restarted only after this */
     check_others(world, role);
     assert_int_equal(reports(world->page), before);
@@ -88,14 +87,15 @@ static void while_stopped(struct crash_run *run, enum crash_role role)
 
 static void run_scenario(void **state)
 {
-    scenario = *state;
-    struct crash_sweep sweep = {.scenario = scenario, .signal = SIGSTOP, .while_stopped = while_stopped};
+    struct crash_sweep sweep = {.scenario = *state, .signal = SIGSTOP, .while_stopped = while_stopped};
     crash_sweep_scenario(&sweep, &results);
 }
 
 static void stop_at_every_step_is_harmless(void **state)
 {
     (void)state;
+    struct crash_sweep like = {.signal = SIGSTOP, .while_stopped = while_stopped};
+    crash_repeat_missing(&like, &results);
     crash_print_results(&results, "stopped");
     crash_check_results(&results);
 }
